@@ -1,0 +1,74 @@
+"""What a backend is: the only place where a framework meets the objective.
+
+A backend owns one network on one device. It answers two questions: the features of a picture at given
+layers, and the loss and gradient of an objective at a picture. Optimizers, the pyramid and tiling see
+only this. Device arrays are whatever the backend computes with (numpy arrays or torch tensors);
+``array_api_compat`` gives both the same functions.
+
+Pictures are RGB, 0..1, encoded like sRGB, shaped ``(3, height, width)``, float32. The backend
+applies the network's own normalisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nst_core.transfer.objective import Objective
+
+HostArray: TypeAlias = npt.NDArray[np.float32]
+DeviceArray: TypeAlias = Any
+
+
+class Evaluation(NamedTuple):
+    """One evaluation, all on the device: nothing here has been waited for.
+
+    ``loss`` has shape (), ``gradient`` the picture's shape, ``terms`` the weighted value of each of
+    ``objective.terms`` in order (they add up to ``loss``).
+    """
+
+    loss: DeviceArray
+    gradient: DeviceArray
+    terms: DeviceArray
+
+
+class Evaluator(Protocol):
+    """An objective bound to a backend and a picture size."""
+
+    def __call__(self, picture: DeviceArray) -> Evaluation:
+        """Evaluate at ``picture``, ``(3, height, width)`` on the device."""
+        ...
+
+
+class FeatureExtractor(Protocol):
+    """Computes target features."""
+
+    def features(self, picture: HostArray, layers: Sequence[str]) -> Mapping[str, HostArray]:
+        """Return the ``(channels, height, width)`` features of ``picture`` at each of ``layers``."""
+        ...
+
+
+class Backend(Protocol):
+    """An optimising backend. ``engine`` and ``device`` are words for people and reports."""
+
+    engine: str
+    device: str
+
+    def upload(self, array: HostArray) -> DeviceArray:
+        """Copy a host array to the device."""
+        ...
+
+    def download(self, array: DeviceArray) -> HostArray:
+        """Copy a device array to the host, waiting for it."""
+        ...
+
+    def evaluator(self, objective: Objective, height: int, width: int) -> Evaluator:
+        """Bind ``objective`` (targets included) for pictures of ``height`` x ``width``."""
+        ...
+
+    def close(self) -> None:
+        """Release what the device holds."""
+        ...

@@ -1,0 +1,61 @@
+"""The one family of errors: a code that programs read, a sentence and a hint that people read.
+
+Errors are raised where they are found and turned into exit codes, events or dialogs in one place
+each (``cli``, ``worker``, the plug-in). The codes are a contract between the engine and its
+callers; the wording belongs to whoever shows it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from enum import Enum
+
+
+class ErrorCode(str, Enum):
+    """What went wrong, in a form that does not change when the wording does."""
+
+    BAD_SETTING = "bad-setting"
+    BAD_IMAGE = "bad-image"
+    TOO_SMALL = "too-small"
+    TOO_LARGE = "too-large"
+    MISSING_FILE = "missing-file"
+    UNREADABLE_FILE = "unreadable-file"
+    OUTPUT_EXISTS = "output-exists"
+    UNWRITABLE_OUTPUT = "unwritable-output"
+    DISK_FULL = "disk-full"
+    UNKNOWN_LAYER = "unknown-layer"
+    UNKNOWN_MODEL = "unknown-model"
+    NO_MODEL = "no-model"
+    BAD_MODEL = "bad-model"
+    DOWNLOAD_FAILED = "download-failed"
+    WRONG_HASH = "wrong-hash"
+    NO_ENGINE = "no-engine"
+    NO_DEVICE = "no-device"
+    OUT_OF_MEMORY = "out-of-memory"
+    DIVERGED = "diverged"
+    CANCELLED = "cancelled"
+    PROTOCOL = "protocol"
+    INTERNAL = "internal"
+
+
+class NstError(Exception):
+    """Something the user can be told in one sentence.
+
+    ``message`` says what is wrong, ``hint`` what to do about it; both are whole sentences.
+    """
+
+    def __init__(self, code: ErrorCode, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the known word closest to ``word``, or an empty string."""
+    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.5)
+    return f" Did you mean {found[0]!r}?" if found else ""

@@ -1,0 +1,35 @@
+"""The messages between the engine's process and whoever started it (GIMP's plug-in).
+
+One request goes in, as one line of JSON on stdin, which stays open; events come out, one JSON object a
+line, on stdout. Pixels travel as raw files in the job directory, named in the request, little-endian,
+row by row, without a header. stderr is the log and never part of the contract.
+
+Request ``{"protocol": 1, "command": "stylize", ...}``:
+
+=============  =====================================================================================
+job_directory  an existing private folder, named ``nst-job-...``; the engine deletes it when stdin ends
+content        ``{"path", "width", "height", "channels"}``: float32 0..1, sRGB-like encoding, 1 grey,
+               2 grey + alpha, 3 RGB, 4 RGB + alpha (alpha straight, not premultiplied)
+styles         a list of the same, each with an optional ``"weight"`` (1.0) and ``"name"``
+settings       names and values of :class:`nst_core.settings.Settings`; what is left out has its default
+result         path to write: float32, the content's width, height and channels
+preview        optional ``{"path", "max_side", "seconds"}``: previews are written there, 8-bit RGB, by rename
+=============  =====================================================================================
+
+Other commands: ``plan`` (the same fields less result and preview; answers with a plan event, then
+``done``), ``doctor`` (answers ``{"event": "doctor", "report": {...}}``, then ``done``).
+
+While it runs, the caller may write ``{"command": "stop"}``: finish now, with the best picture so far.
+The end of stdin means that the caller is gone, or has taken the result: the engine stops at once,
+deletes the job directory and exits.
+
+Events out, in order: ``hello`` (always first), ``plan``, then ``progress``, ``preview`` and ``notice``
+in any order, and one ``done`` or ``error`` last. A reader ignores events it does not know.
+"""
+
+from __future__ import annotations
+
+PROTOCOL = 1
+
+JOB_PREFIX = "nst-job-"
+"""Job directories begin so; the engine refuses to delete any other folder."""

@@ -1,0 +1,326 @@
+"""Every knob once: name, type, range, default, help and where it comes from.
+
+The command line, the job that GIMP sends, the plug-in's arguments and the documentation are all
+derived from :class:`Settings`; nothing else names a default. A setting's meaning does not depend on
+the network, the picture's size or the device.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from nst_core.errors import ErrorCode, NstError, nearest
+
+LAYER_NAME = re.compile(r"(conv|relu)([1-5])_([1-4])|pool([1-5])")
+
+
+class LayerWeight(NamedTuple):
+    """A layer of the network and its weight w_l in the loss (Gatys et al. 2016, eq. 5)."""
+
+    layer: str
+    weight: float
+
+
+class Crop(NamedTuple):
+    """A rectangle of a picture, in its pixels: left, top, width, height."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+def parse_layers(value: object) -> object:
+    """Read ``"relu4_2"`` or ``"relu1_1:1,relu2_1:0.5"``; other values pass through to be validated."""
+    if not isinstance(value, str):
+        return value
+    pairs = []
+    for part in value.split(","):
+        layer, _, weight = part.strip().partition(":")
+        if not LAYER_NAME.fullmatch(layer):
+            raise ValueError(f"{layer!r} is not a layer; layers are named like conv4_2, relu4_2 or pool4")
+        try:
+            pairs.append(LayerWeight(layer, float(weight) if weight else 1.0))
+        except ValueError:
+            raise ValueError(f"the weight of {layer} must be a number, not {weight!r}") from None
+    names = [pair.layer for pair in pairs]
+    if len(set(names)) < len(names):
+        raise ValueError("a layer is named twice")
+    if any(not math.isfinite(pair.weight) or pair.weight < 0 for pair in pairs):
+        raise ValueError("layer weights must be finite and not negative")
+    return tuple(pairs)
+
+
+def format_layers(value: Iterable[LayerWeight]) -> str:
+    """Write layers the way :func:`parse_layers` reads them."""
+    return ",".join(layer if weight == 1.0 else f"{layer}:{weight:g}" for layer, weight in value)
+
+
+def parse_crop(value: object) -> object:
+    """Read ``"x,y,width,height"``; an empty string is no crop."""
+    if not isinstance(value, str):
+        return value
+    if not value.strip():
+        return None
+    try:
+        x, y, width, height = (int(part) for part in value.split(","))
+    except ValueError:
+        raise ValueError("a crop is four whole numbers: x,y,width,height") from None
+    if x < 0 or y < 0 or width < 1 or height < 1:
+        raise ValueError("a crop starts at 0,0 or right and below of it and is at least 1 x 1")
+    return Crop(x, y, width, height)
+
+
+def format_crop(value: Crop | None) -> str:
+    """Write a crop the way :func:`parse_crop` reads it."""
+    return "" if value is None else ",".join(str(part) for part in value)
+
+
+Layers: TypeAlias = Annotated[
+    tuple[LayerWeight, ...], BeforeValidator(parse_layers), PlainSerializer(format_layers)
+]
+OptionalCrop: TypeAlias = Annotated[Crop | None, BeforeValidator(parse_crop), PlainSerializer(format_crop)]
+
+
+def knob(default: object, group: str, label: str, text: str, source: str = "", **limits: Any) -> Any:
+    """Declare one setting: its default, where dialogs show it, its label, help and origin.
+
+    ``group`` is ``look`` (up front in the dialog), ``method`` or ``machine`` (behind "Advanced").
+    """
+    extra = {"group": group, "label": label, "source": source}
+    return Field(default, description=text, json_schema_extra=extra, **limits)
+
+
+class Settings(BaseModel):
+    """Everything that decides how a picture comes out, besides the pictures themselves."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, validate_assignment=True
+    )
+
+    strength: float = knob(
+        50.0,
+        "look",
+        "Strength",
+        "How far the picture goes from the photograph, tinted (0), to the painting that remembers it (100).",
+        ge=0.0,
+        le=100.0,
+    )
+    style_scale: float = knob(
+        1.0,
+        "look",
+        "Brush size",
+        "Size of the style's strokes on the picture: 1 shows the style picture as large as the content "
+        "picture, 0.5 half as large (finer strokes).",
+        ge=0.1,
+        le=4.0,
+    )
+    keep_colors: Literal["none", "luminance", "match"] = knob(
+        "none",
+        "look",
+        "Colours",
+        "none: the style's colours. luminance: only light and dark are painted, the colours stay. "
+        "match: the style's colours are moved towards the picture's before painting.",
+        source="Gatys et al. 2017, Controlling Perceptual Factors, section 5",
+    )
+    quality: Literal["draft", "normal", "fine"] = knob(
+        "normal",
+        "look",
+        "Quality",
+        "How long to paint: draft shows where it goes, normal is finished, fine polishes.",
+    )
+    size: int = knob(
+        0,
+        "look",
+        "Size",
+        "Long side, in pixels, that the picture is painted at; 0 is the picture's own size.",
+        ge=0,
+        le=65_500,
+    )
+    seed: int = knob(
+        0,
+        "look",
+        "Seed",
+        "Number that fixes every random choice; the same seed on the same machine gives the same picture.",
+        ge=0,
+        le=2**31 - 1,
+    )
+
+    init: str = knob(
+        "content",
+        "method",
+        "Start from",
+        "What the painting starts from: content, style, noise, or the path of a picture.",
+    )
+    loss: Literal["relative", "paper"] = knob(
+        "relative",
+        "method",
+        "Loss",
+        "relative: every term is a share of its target, so that a setting means the same everywhere. "
+        "paper: the sums of Gatys et al. 2016 as printed, weighed by alpha and beta.",
+        source="Gatys et al. 2016, eq. 1 to 7",
+    )
+    alpha: float = knob(
+        1.0,
+        "method",
+        "Alpha",
+        "Weight of the content loss; used with the paper's loss.",
+        source="Gatys et al. 2016, eq. 7",
+        ge=0.0,
+        le=1e12,
+    )
+    beta: float = knob(
+        1e3,
+        "method",
+        "Beta",
+        "Weight of the style loss; used with the paper's loss.",
+        source="Gatys et al. 2016, eq. 7 and figure 4: alpha/beta = 1e-3",
+        ge=0.0,
+        le=1e12,
+    )
+    content_layers: Layers = knob(
+        "relu4_2",
+        "method",
+        "Content layers",
+        "Layers whose features hold the content, with weights: relu4_2 or relu4_2:1,relu3_2:0.5.",
+        source="Gatys et al. 2016, section 3: conv4_2",
+    )
+    style_layers: Layers = knob(
+        "relu1_1,relu2_1,relu3_1,relu4_1,relu5_1",
+        "method",
+        "Style layers",
+        "Layers whose Gram matrices hold the style, with weights; fewer deep layers give smaller strokes.",
+        source="Gatys et al. 2016, section 3: conv1_1 to conv5_1, w_l = 1/5 each",
+    )
+    pooling: Literal["max", "average"] = knob(
+        "max",
+        "method",
+        "Pooling",
+        "How the network shrinks its features: max, as it was trained, or average, rescaled, for smoothness.",
+        source="Gatys et al. 2016, section 2",
+    )
+    tv: float = knob(
+        0.0,
+        "method",
+        "Smoothness",
+        "Weight of the total variation, which takes away grain and, when high, detail.",
+        source="Mahendran and Vedaldi 2015, eq. 3",
+        ge=0.0,
+        le=1e6,
+    )
+    tv_beta: float = knob(
+        2.0,
+        "method",
+        "Smoothness exponent",
+        "Exponent beta of the total variation: 2 spreads edges, 1 keeps them.",
+        source="Mahendran and Vedaldi 2015, eq. 3",
+        ge=1.0,
+        le=4.0,
+    )
+    alpha_norm: float = knob(
+        0.0,
+        "method",
+        "Range prior",
+        "Weight of the alpha-norm, which keeps pixels near the middle of the range.",
+        source="Mahendran and Vedaldi 2015, eq. 2",
+        ge=0.0,
+        le=1e6,
+    )
+    alpha_norm_exponent: float = knob(
+        6.0,
+        "method",
+        "Range prior exponent",
+        "Exponent alpha of the alpha-norm.",
+        source="Mahendran and Vedaldi 2015, section 3: alpha = 6",
+        ge=1.0,
+        le=12.0,
+    )
+    optimizer: Literal["lbfgs", "adam"] = knob(
+        "lbfgs",
+        "method",
+        "Optimizer",
+        "lbfgs: fewer steps. adam: less memory, steadier on extreme settings.",
+    )
+    iterations: int = knob(
+        0,
+        "method",
+        "Iterations",
+        "Loss evaluations at the last level of the pyramid; the levels below get their share. "
+        "0 leaves it to the quality.",
+        ge=0,
+        le=100_000,
+    )
+    style_crop: OptionalCrop = knob(
+        None,
+        "method",
+        "Style crop",
+        "Part of the style picture to take the style from: x,y,width,height in its pixels.",
+    )
+
+    model: str = knob(
+        "auto",
+        "machine",
+        "Network",
+        "Network of the model store: auto (VGG-19, else VGG-16), vgg19, vgg16 or an imported name.",
+    )
+    engine: Literal["auto", "torch", "onnx"] = knob(
+        "auto",
+        "machine",
+        "Engine",
+        "What computes: torch, or ONNX Runtime alone; auto takes torch where it drives a GPU.",
+    )
+    device: str = knob(
+        "auto",
+        "machine",
+        "Device",
+        "auto, cpu, cuda, cuda:1, mps, ...: where it computes.",
+    )
+
+
+def describe_setting_error(error: ErrorDetails, known: Iterable[str]) -> str:
+    """Turn one of pydantic's findings into a sentence about one setting."""
+    name = str(error["loc"][0]) if error["loc"] else ""
+    option, context, given = name.replace("_", "-"), error.get("ctx", {}), error["input"]
+    match error["type"]:
+        case "extra_forbidden":
+            return f"There is no setting {option!r}.{nearest(option, [word.replace('_', '-') for word in known])}"
+        case "greater_than_equal":
+            return f"{option} must be {context['ge']:g} or more, not {given}."
+        case "less_than_equal":
+            return f"{option} must be {context['le']:g} or less, not {given}."
+        case "literal_error":
+            choices = str(context["expected"])
+            words = re.findall(r"'(.*?)'", choices)
+            return f"{option} must be {choices}, not {given!r}.{nearest(str(given), words)}"
+        case "finite_number":
+            return f"{option} must be a finite number, not {given}."
+        case "value_error":
+            return f"{option}: {context['error']}."
+        case _:
+            return f"{option}: {error['msg'].lower()} (given: {given!r})."
+
+
+def make_settings(values: Mapping[str, object]) -> Settings:
+    """Validate ``values`` (names with dashes or underscores) into :class:`Settings`.
+
+    Raises:
+        NstError: ``bad-setting``, naming the first setting that is wrong and what it may be.
+    """
+    named = {name.replace("-", "_"): value for name, value in values.items()}
+    try:
+        return Settings.model_validate(named)
+    except ValidationError as error:
+        sentence = describe_setting_error(error.errors()[0], Settings.model_fields)
+        raise NstError(ErrorCode.BAD_SETTING, sentence) from None
+
+
+def fields() -> Mapping[str, FieldInfo]:
+    """Return the declared settings by name, in the order in which dialogs show them."""
+    return Settings.model_fields
