@@ -1,0 +1,114 @@
+"""The style: a file in any format that GIMP opens, or a layer of any open image, as raw pixels.
+
+Its colours are given in the content's colour space, so that they look the same there, and it is not sent
+any larger than the engine can use.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import namedtuple
+from contextlib import contextmanager
+
+from gi.repository import Gimp
+
+from nst_gimp import arguments, layers, pixels
+from nst_gimp.messages import CallError, UserError
+from nst_gimp.words import _
+
+SPARE = 1.5
+"""The style is sent at up to this many times the size at which it is shown, as a margin for resampling."""
+
+Style = namedtuple("Style", "layer name origin")
+"""A layer to read, what to call it, and where it came from ("file:///...", "layer of NAME")."""
+
+
+@contextmanager
+def opened(config):
+    """Yield the :class:`Style` that the arguments ask for; a file's image is gone afterwards.
+
+    Raises:
+        CallError: none or two are given, or the file is not there.
+        UserError: GIMP cannot open the file.
+    """
+    file, layer = config.get_property("style-file"), config.get_property("style-layer")
+    if file is not None and layer is not None:
+        raise CallError(
+            _("A style file and a style layer are given."), _("Give one of style-file and style-layer.")
+        )
+    if layer is not None:
+        if not layer.is_valid():
+            raise CallError(_("The style layer is gone."), _("Choose another one."))
+        yield Style(layer, layer.get_name(), "layer of " + layer.get_image().get_name())
+        return
+    if file is None:
+        raise CallError(
+            _("There is no style to paint in."),
+            _("Choose a picture file or a layer (style-file, style-layer)."),
+        )
+    image = _load(file)
+    try:
+        image.undo_disable()
+        name = os.path.splitext(file.get_basename() or "")[0] or _("style")
+        yield Style(_flat(image, file), name, file.get_uri())
+    finally:
+        image.delete()
+
+
+def _load(file):
+    """Open a picture file.
+
+    Raises:
+        CallError: there is none.
+        UserError: it cannot be opened.
+    """
+    shown = file.get_path() or file.get_uri()
+    if not file.query_exists(None):
+        raise CallError(_("There is no style file {path}.").format(path=shown), _("Choose another one."))
+    image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, file)
+    if image is None:
+        raise UserError(
+            _("GIMP cannot open the style file {path}.").format(path=shown),
+            _("Choose a picture that GIMP can open."),
+        )
+    return image
+
+
+def _flat(image, file):
+    """Return one layer with what the picture shows."""
+    if not any(layer.get_visible() for layer in image.get_layers()):
+        raise UserError(
+            _("The style file {path} shows nothing.").format(path=file.get_path() or file.get_uri()),
+            _("Make one of its layers visible, or choose another file."),
+        )
+    return image.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE)
+
+
+def read(style: Style, subject, settings: dict, path: str):
+    """Write the style to ``path`` and return (its pixels, the settings that go with them).
+
+    A style crop is carried out here, so that it is taken out of the settings.
+
+    Raises:
+        CallError: the crop is not inside the picture.
+    """
+    source = style.layer
+    width, height = source.get_width(), source.get_height()
+    crop = arguments.parse_crop(settings.get("style-crop", ""), width, height)
+    x, y, width, height = crop or (0, 0, width, height)
+    painted_side = settings["size"] or max(subject.box[2:])
+    useful = SPARE * painted_side * settings["style-scale"]
+    scale = min(1.0, max(useful, 64.0) / max(width, height))
+    mask = source.get_mask() if source.get_apply_mask() else None
+    see_through = source.has_alpha() or mask is not None
+    channels = (1 if subject.layer.is_gray() else 3) + see_through
+    with layers.as_seen(source) as (drawable, shift_x, shift_y):
+        box = (
+            round((x + shift_x) * scale),
+            round((y + shift_y) * scale),
+            max(1, round(width * scale)),
+            max(1, round(height * scale)),
+        )
+        like = subject.layer.get_format()
+        written = pixels.read(drawable, box, channels, path, like=like, scale=scale, mask=mask)
+    return written, {name: value for name, value in settings.items() if name != "style-crop"}
