@@ -1,1 +1,1 @@
-
+"""Networks: the layer table, weights, the ONNX model store."""

@@ -1,0 +1,268 @@
+"""Tensors out of PyTorch's own files (.pth, .pt), without PyTorch and without running what is in them.
+
+Comes in: a file that ``torch.save`` wrote from a state dictionary, in the format of PyTorch 1.6 and later (a
+zip archive) or the one before. Goes out: its tensors by name, read one at a time. The pickle inside may
+name a dozen harmless globals and no others; storages are read as the raw numbers they are. Does not know
+which network the tensors belong to.
+
+Formats, as ``torch.serialization`` writes them. Zip: ``<name>/data.pkl`` with persistent references
+``("storage", type, key, device, count)`` to the uncompressed members ``<name>/data/<key>``, and
+``<name>/byteorder``. Before: five pickles (a magic number, 1001, the writer's byte order, the object, the
+list of storage keys), then for each key its count as a 64-bit integer and its numbers.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+import zipfile
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nst_core.vgg.unpickling import RefusedPickle, load_pickle
+
+Array: TypeAlias = npt.NDArray[np.float32]
+
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+LEGACY_PROTOCOL = 1001
+MAX_PICKLE_BYTES = 16 * 1024**2
+"""The pickle of a state dictionary is a few kilobytes; the numbers are outside of it."""
+
+# Types of storage by their class's name, as numpy's type codes; bfloat16 is the upper half of a float32.
+STORAGE_TYPES = {
+    "FloatStorage": "f4",
+    "HalfStorage": "f2",
+    "DoubleStorage": "f8",
+    "BFloat16Storage": "u2",
+    "LongStorage": "i8",
+    "IntStorage": "i4",
+    "ShortStorage": "i2",
+    "CharStorage": "i1",
+    "ByteStorage": "u1",
+    "BoolStorage": "u1",
+}
+READABLE = ("FloatStorage", "HalfStorage", "DoubleStorage", "BFloat16Storage")
+
+
+@dataclass(frozen=True)
+class StorageType:
+    """Stands for a class like ``torch.FloatStorage`` in the pickle."""
+
+    name: str
+
+    @property
+    def item_bytes(self) -> int:
+        """Bytes of one number."""
+        return np.dtype(STORAGE_TYPES[self.name]).itemsize
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A run of ``count`` numbers somewhere in the file."""
+
+    key: str
+    type: StorageType
+    count: int
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A view of a storage; ``offset`` and ``strides`` count numbers."""
+
+    storage: Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+class TorchFile:
+    """The tensors of an open file: names and shapes at once, numbers when asked for."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], places: Mapping[str, int | str], file: Any) -> None:
+        self.tensors = tensors
+        self.places = places
+        self.file = file
+        self.byte_order = "<"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the tensors."""
+        return tuple(self.tensors)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Shape of a tensor."""
+        return self.tensors[name].shape
+
+    def read(self, name: str) -> Array:
+        """Read a tensor as float32.
+
+        Raises:
+            RefusedPickle: it is no floating-point tensor, or is not where the file says it is.
+        """
+        tensor = self.tensors[name]
+        storage = tensor.storage
+        if storage.type.name not in READABLE:
+            raise RefusedPickle(f"{name} does not hold floating-point numbers")
+        numbers = math.prod(tensor.shape)
+        last = tensor.offset + sum((n - 1) * s for n, s in zip(tensor.shape, tensor.strides, strict=True))
+        if numbers < 1 or numbers > storage.count or min((tensor.offset, *tensor.strides)) < 0:
+            raise RefusedPickle(f"{name} says it has more numbers than there are")
+        if last >= storage.count:
+            raise RefusedPickle(f"{name} reaches beyond its numbers")
+        raw = self.read_storage(storage)
+        flat = np.frombuffer(raw, dtype=self.byte_order + STORAGE_TYPES[storage.type.name])
+        if storage.type.name == "BFloat16Storage":
+            flat = (flat.astype(np.uint32) << 16).view(np.float32)
+        view = np.lib.stride_tricks.as_strided(
+            flat[tensor.offset :], tensor.shape, [s * flat.itemsize for s in tensor.strides]
+        )
+        return np.array(view, dtype=np.float32)
+
+    def read_storage(self, storage: Storage) -> bytes:
+        """Read a storage's bytes."""
+        place, size = self.places[storage.key], storage.count * storage.type.item_bytes
+        if isinstance(place, str):
+            with self.file.open(place) as member:
+                raw: bytes = member.read(size)
+        else:
+            self.file.seek(place)
+            raw = self.file.read(size)
+        if len(raw) < size:
+            raise RefusedPickle("the file is cut off")
+        return raw
+
+
+@contextmanager
+def open_torch_file(path: Path) -> Iterator[TorchFile]:
+    """Open a file of either format.
+
+    Raises:
+        RefusedPickle: it is neither, is damaged, or holds more than tensors.
+        OSError: it cannot be read.
+    """
+    with ExitStack() as stack:
+        if zipfile.is_zipfile(path):
+            try:
+                yield open_zip(stack.enter_context(zipfile.ZipFile(path)))
+            except (zipfile.BadZipFile, NotImplementedError, EOFError):
+                raise RefusedPickle("the archive is damaged") from None
+        else:
+            yield open_legacy(stack.enter_context(path.open("rb")))
+
+
+def open_zip(archive: zipfile.ZipFile) -> TorchFile:
+    """Read the index of the newer format."""
+    members = {info.filename: info for info in archive.infolist()}
+    indexes = [name for name in members if name.rpartition("/")[2] == "data.pkl"]
+    if len(indexes) != 1:
+        raise RefusedPickle("the archive is not one that PyTorch wrote")
+    if members[indexes[0]].file_size > MAX_PICKLE_BYTES:
+        raise RefusedPickle("its index is far too large")
+    prefix = indexes[0].removesuffix("data.pkl")
+    with archive.open(indexes[0]) as member:
+        tensors, storages = read_index(member.read(MAX_PICKLE_BYTES))
+    places: dict[str, int | str] = {}
+    for storage in storages.values():
+        name = f"{prefix}data/{storage.key}"
+        info = members.get(name)
+        # PyTorch never compresses; so what is read can never be more than the file is long.
+        if info is None or info.compress_type != zipfile.ZIP_STORED:
+            raise RefusedPickle(f"the numbers of storage {storage.key} are missing")
+        if info.file_size != storage.count * storage.type.item_bytes:
+            raise RefusedPickle(f"storage {storage.key} is not of the size it should be")
+        places[storage.key] = name
+    file = TorchFile(tensors, places, archive)
+    order = f"{prefix}byteorder"
+    if order in members:
+        with archive.open(order) as member:
+            file.byte_order = ">" if member.read(16) == b"big" else "<"
+    return file
+
+
+def open_legacy(file: IO[bytes]) -> TorchFile:
+    """Read the index of the older format."""
+    if load_pickle(file, {}) != LEGACY_MAGIC or load_pickle(file, {}) != LEGACY_PROTOCOL:
+        raise RefusedPickle("PyTorch did not write it")
+    system = load_pickle(file, {})
+    tensors, storages = read_index(file)
+    keys = load_pickle(file, {})
+    if not isinstance(system, dict) or not isinstance(keys, list):
+        raise RefusedPickle("PyTorch did not write it")
+    order = "<" if system.get("little_endian", True) else ">"
+    position = file.tell()
+    size = file.seek(0, os.SEEK_END)
+    places: dict[str, int | str] = {}
+    for key in keys:
+        storage = storages.get(key)
+        if storage is None:
+            raise RefusedPickle("it has numbers that no tensor uses")
+        file.seek(position)
+        header = file.read(8)
+        if len(header) < 8:
+            raise RefusedPickle("the file is cut off")
+        if struct.unpack(f"{order}q", header)[0] != storage.count:
+            raise RefusedPickle(f"storage {key} is not of the size it should be")
+        places[key] = position + 8
+        position += 8 + storage.count * storage.type.item_bytes
+        if position > size:
+            raise RefusedPickle("the file is cut off")
+    if places.keys() != storages.keys():
+        raise RefusedPickle("the numbers of some tensors are missing")
+    opened = TorchFile(tensors, places, file)
+    opened.byte_order = order
+    return opened
+
+
+def read_index(pickled: IO[bytes] | bytes) -> tuple[dict[str, Tensor], dict[str, Storage]]:
+    """Read the pickle of a state dictionary; gives its tensors by name and the storages they use by key."""
+    storages: dict[str, Storage] = {}
+
+    def resolve(reference: Any) -> Storage:
+        kind, storage_type, key, _device, count, *view = reference
+        if kind != "storage" or not isinstance(storage_type, StorageType) or any(view):
+            raise RefusedPickle("it refers to something that is not a tensor's numbers")
+        if not isinstance(key, str) or not isinstance(count, int) or count < 0:
+            raise RefusedPickle("it refers to numbers in a way PyTorch does not")
+        return storages.setdefault(key, Storage(key, storage_type, count))
+
+    tree = load_pickle(pickled, ALLOWED, resolve)
+    for wrapper in ("state_dict", "model"):
+        if isinstance(tree, dict) and isinstance(tree.get(wrapper), dict):
+            tree = tree[wrapper]
+    if not isinstance(tree, dict):
+        raise RefusedPickle("it does not hold a state dictionary")
+    tensors = {
+        str(name).removeprefix("module."): value for name, value in tree.items() if isinstance(value, Tensor)
+    }
+    return tensors, storages
+
+
+def rebuild_tensor(storage: Storage, offset: int, shape: Any, strides: Any, *_ignored: Any) -> Tensor:
+    """Stand in for ``torch._utils._rebuild_tensor`` and ``_rebuild_tensor_v2``."""
+    numbers = (offset, *shape, *strides)
+    is_tensor = isinstance(storage, Storage) and all(isinstance(n, int) for n in numbers)
+    if not is_tensor or len(shape) != len(strides):
+        raise RefusedPickle("it describes a tensor in a way PyTorch does not")
+    return Tensor(storage, offset, tuple(shape), tuple(strides))
+
+
+def rebuild_parameter(tensor: Any, *_ignored: Any) -> Any:
+    """Stand in for ``torch._utils._rebuild_parameter``."""
+    return tensor
+
+
+ALLOWED: Mapping[tuple[str, str], Any] = {
+    ("collections", "OrderedDict"): OrderedDict,
+    ("torch._utils", "_rebuild_tensor"): rebuild_tensor,
+    ("torch._utils", "_rebuild_tensor_v2"): rebuild_tensor,
+    ("torch._utils", "_rebuild_parameter"): rebuild_parameter,
+    **{(module, name): StorageType(name) for module in ("torch", "torch.cuda") for name in STORAGE_TYPES},
+}

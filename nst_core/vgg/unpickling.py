@@ -1,0 +1,60 @@
+"""Reading pickles without running what is in them.
+
+Comes in: a binary file and the few globals that its kind needs. Goes out: what was pickled. A pickle that
+names any other global is refused before anything of it is called. Does not know what the pickles mean.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable, Mapping
+from typing import IO, Any, TypeAlias
+
+Allowed: TypeAlias = Mapping[tuple[str, str], Any]
+
+
+class RefusedPickle(Exception):  # noqa: N818 - not a failure of this program
+    """The pickle is damaged, or wants something that its kind does not need."""
+
+
+class AllowListUnpickler(pickle.Unpickler):
+    """Resolves the globals in ``allowed``, by (module, name), and no others."""
+
+    def __init__(
+        self, file: IO[bytes], allowed: Allowed, persistent_load: Callable[[Any], Any] | None = None
+    ) -> None:
+        # Strings of pickles that Python 2 wrote (the ports of the Caffe models) are ASCII.
+        super().__init__(file, encoding="utf-8")
+        self.allowed = allowed
+        self.resolve = persistent_load
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Look up a global the pickle names."""
+        try:
+            return self.allowed[module, name]
+        except KeyError:
+            raise RefusedPickle(f"it asks for {module}.{name}, which weights do not need") from None
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Resolve a reference to something outside of the pickle."""
+        if self.resolve is None:
+            raise RefusedPickle("it refers to something outside of itself")
+        return self.resolve(pid)
+
+
+def load_pickle(
+    file: IO[bytes] | bytes, allowed: Allowed, persistent_load: Callable[[Any], Any] | None = None
+) -> Any:
+    """Read one pickle from ``file``, leaving the file behind it.
+
+    Raises:
+        RefusedPickle: the pickle is damaged or asks for a global that is not allowed.
+    """
+    stream = io.BytesIO(file) if isinstance(file, bytes) else file
+    try:
+        return AllowListUnpickler(stream, allowed, persistent_load).load()
+    except RefusedPickle:
+        raise
+    except Exception as error:  # a damaged pickle can fail in any way there is
+        raise RefusedPickle(f"it is damaged ({type(error).__name__})") from None
