@@ -109,7 +109,15 @@ def as_seen(layer):
             other.set_color_profile(profile)
         copy = Gimp.Layer.new_from_drawable(layer, other)
         other.insert_layer(copy, None, 0)
-        copy.merge_filters()
+        copy.set_lock_content(False)
+        if copy.is_group():  # a group's filters cannot be merged into it, only it as a whole
+            if copy.get_mask() is not None:
+                copy.remove_mask(Gimp.MaskApplyMode.DISCARD)
+            copy.set_opacity(100.0)
+            copy.set_mode(Gimp.LayerMode.NORMAL)
+            copy = copy.merge()
+        else:
+            copy.merge_filters()
         _ok, x, y = layer.get_offsets()
         _ok, copy_x, copy_y = copy.get_offsets()
         yield copy, x - copy_x, y - copy_y

@@ -67,15 +67,14 @@ def read(drawable, box, channels, path, *, like=None, scale=1.0, mask=None, alph
                 if narrow:
                     data = _widened(data, narrow, name, area)
                 data = _exact(data, width * rows * channels * 4)
-                if shade or alpha_path:
+                if alpha_path:
+                    alpha_file.write(_exact(source.get(area, scale, "A float", clamp), width * rows * 4))
+                if shade:
                     values = array("f", data)
+                    plane = array("f", _exact(shade.get(area, scale, "Y float", clamp), width * rows * 4))
                     alpha = values[channels - 1 :: channels]
-                    if alpha_path:
-                        alpha_file.write(alpha.tobytes())
-                    if shade:
-                        plane = _exact(shade.get(area, scale, "Y float", clamp), width * rows * 4)
-                        values[channels - 1 :: channels] = array("f", map(mul, alpha, array("f", plane)))
-                        data = values.tobytes()
+                    values[channels - 1 :: channels] = array("f", map(mul, alpha, plane))
+                    data = values.tobytes()
                 file.write(data)
     except OSError as error:
         raise disk_error(error) from None

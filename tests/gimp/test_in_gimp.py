@@ -1,0 +1,56 @@
+"""Runs every case of ``inside/`` in as few starts of GIMP as can be, and reports each as a test of its own."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.gimp.inside import cases
+from tests.gimp.start import REPOSITORY, Gimp, complaints
+
+MODULES = sorted(path.stem for path in (Path(__file__).parent / "inside").glob("*_cases.py"))
+for module in MODULES:
+    importlib.import_module(f"tests.gimp.inside.{module}")
+
+NAMES = list(cases.CASES)
+
+
+def parts(stderr: str) -> dict[str, str]:
+    """Return what was printed during each case, by name."""
+    found = re.findall(r"^=== begin (.+?)$(.*?)^=== end \1$", stderr, re.DOTALL | re.MULTILINE)
+    return dict(found)
+
+
+@pytest.fixture(scope="module")
+def outcomes(gimp: Gimp, request: pytest.FixtureRequest) -> dict[str, dict[str, str]]:
+    """Run the chosen cases and return, by name, ``problem`` (a traceback or "") and ``stderr``."""
+    chosen = [
+        item.callspec.params["name"] for item in request.session.items if item.path == request.path
+    ]
+    results = gimp.folder / "results"
+    script = (
+        f"import sys; sys.path.insert(0, {str(REPOSITORY)!r}); import importlib\n"
+        f"for module in {MODULES!r}: importlib.import_module('tests.gimp.inside.' + module)\n"
+        f"from tests.gimp.inside.cases import run_all; run_all({chosen!r}, {str(results)!r})"
+    )
+    done = gimp.batch(script, seconds=60 + 20 * len(chosen), arguments=("-id",))
+    printed = parts(done.stderr)
+    found = {}
+    for line in results.read_text().splitlines() if results.exists() else []:
+        result = json.loads(line)
+        found[result["name"]] = {"problem": result["problem"], "stderr": printed.get(result["name"], "")}
+    if len(found) < len(chosen):
+        found["the rest"] = {"problem": f"GIMP stopped: {done.returncode}\n{done.stdout}\n{done.stderr[-4000:]}"}
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_in_gimp(outcomes: dict[str, dict[str, str]], name: str) -> None:
+    result = outcomes.get(name) or outcomes["the rest"]
+    assert not result["problem"], result["problem"] + result.get("stderr", "")
+    bad = complaints(result["stderr"], cases.CASES[name][2])
+    assert not bad, "\n".join(bad)
