@@ -1,1 +1,1 @@
-
+"""Neural style transfer by optimisation: the engine."""

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -94,7 +95,7 @@ def knob(default: object, group: str, label: str, text: str, source: str = "", *
 
     ``group`` is ``look`` (up front in the dialog), ``method`` or ``machine`` (behind "Advanced").
     """
-    extra = {"group": group, "label": label, "source": source}
+    extra: JsonDict = {"group": group, "label": label, "source": source}
     return Field(default, description=text, json_schema_extra=extra, **limits)
 
 
@@ -206,6 +207,20 @@ class Settings(BaseModel):
         "How the network shrinks its features: max, as it was trained, or average, rescaled, for smoothness.",
         source="Gatys et al. 2016, section 2",
     )
+    padding: Literal["edge", "zero"] = knob(
+        "edge",
+        "method",
+        "Border",
+        "What the network sees outside the picture: its edge continued, or zeros as it was trained.",
+    )
+    coarsest: int = knob(
+        128,
+        "method",
+        "Coarsest level",
+        "Long side, in pixels, of the first level of the pyramid; 0 paints at the full size from the start.",
+        ge=0,
+        le=8192,
+    )
     tv: float = knob(
         0.0,
         "method",
@@ -290,7 +305,8 @@ def describe_setting_error(error: ErrorDetails, known: Iterable[str]) -> str:
     option, context, given = name.replace("_", "-"), error.get("ctx", {}), error["input"]
     match error["type"]:
         case "extra_forbidden":
-            return f"There is no setting {option!r}.{nearest(option, [word.replace('_', '-') for word in known])}"
+            near = nearest(option, [word.replace("_", "-") for word in known])
+            return f"There is no setting {option!r}.{near}"
         case "greater_than_equal":
             return f"{option} must be {context['ge']:g} or more, not {given}."
         case "less_than_equal":

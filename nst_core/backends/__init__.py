@@ -1,1 +1,1 @@
-
+"""Where a loss and its gradient are computed."""

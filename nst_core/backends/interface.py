@@ -56,6 +56,8 @@ class Backend(Protocol):
 
     engine: str
     device: str
+    asynchronous: bool
+    """Whether looking at a result means waiting for a device that could go on meanwhile."""
 
     def upload(self, array: HostArray) -> DeviceArray:
         """Copy a host array to the device."""

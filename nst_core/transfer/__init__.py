@@ -1,1 +1,1 @@
-
+"""The method: objective, optimizers, pyramid, run."""

@@ -107,6 +107,11 @@ class Objective:
         return (*self.content, *self.style, *self.priors)
 
     @property
+    def layer_terms(self) -> tuple[ContentTerm | StyleTerm, ...]:
+        """The terms that look at features, in report order."""
+        return (*self.content, *self.style)
+
+    @property
     def layers(self) -> tuple[str, ...]:
         """Layers whose features are needed, each once."""
-        return tuple(dict.fromkeys(term.layer for term in (*self.content, *self.style)))
+        return tuple(dict.fromkeys(term.layer for term in self.layer_terms))

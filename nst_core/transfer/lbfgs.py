@@ -1,0 +1,136 @@
+"""L-BFGS for pictures (Nocedal 1980; Liu and Nocedal 1989), one implementation for numpy and torch.
+
+It sees only ``evaluate: picture -> (loss, gradient)`` on device arrays. Every decision (accept or reject a
+step, use or ignore a curvature pair, shorten or lengthen) is taken on the device with ``where``, so that
+an iteration never waits for a GPU. One evaluation an iteration, no line search: with a good scale the full
+quasi-Newton step is nearly always right, and where it is not, the step is rejected, the picture stays and
+the next attempt is shorter. So the picture it holds is always the best it has seen, also after a step
+into infinity.
+
+``precondition`` is an optional symmetric positive operator H0 on pictures, the inverse Hessian that the
+history corrects: pictures' low frequencies are stiff under these losses, see
+:mod:`nst_core.transfer.precondition`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+from array_api_compat import array_namespace
+
+DeviceArray: TypeAlias = Any
+Evaluate: TypeAlias = Callable[[DeviceArray], tuple[DeviceArray, DeviceArray]]
+Precondition: TypeAlias = Callable[[DeviceArray], DeviceArray]
+
+FIRST_STEP = 0.02
+"""Largest root-mean-square change of a pixel, of its range 0..1, in the first step and after a restart."""
+
+LARGEST_STEP = 0.1
+"""The same for every step: quasi-Newton directions of young histories overshoot."""
+
+SHORTEN, LENGTHEN = 0.25, 2.0
+"""What a rejected and an accepted step do to the step length, which never exceeds 1."""
+
+
+class Held(NamedTuple):
+    """What the optimizer holds: the best picture, its loss, and whether the last step was taken."""
+
+    picture: DeviceArray
+    loss: DeviceArray
+    accepted: DeviceArray
+
+
+class Lbfgs:
+    """L-BFGS with a bounded history, on whatever arrays ``picture`` is made of.
+
+    ``history`` pairs of float arrays of the picture's size are kept, in a ring.
+    """
+
+    def __init__(
+        self,
+        evaluate: Evaluate,
+        picture: DeviceArray,
+        *,
+        history: int = 10,
+        precondition: Precondition | None = None,
+    ) -> None:
+        self.evaluate = evaluate
+        self.xp = array_namespace(picture)
+        self.precondition = precondition or (lambda gradient: gradient)
+        self.picture = picture
+        self.loss, self.gradient = evaluate(picture)
+        self.capacity = history
+        self.pairs: list[tuple[DeviceArray, DeviceArray, DeviceArray]] = []  # newest last: s, y, 1 / s.y
+        one = self.xp.ones_like(self.loss)
+        self.step = one  # factor on the quasi-Newton step
+        self.gamma = one * 0.0  # scale of H0; 0 until a pair is known
+
+    def restart(self) -> None:
+        """Forget the curvature, as when the objective changed; the picture is evaluated again."""
+        self.pairs.clear()
+        self.loss, self.gradient = self.evaluate(self.picture)
+        self.step = self.xp.ones_like(self.loss)
+        self.gamma = self.step * 0.0
+
+    @property
+    def stuck(self) -> bool:
+        """Whether steps have become too short to matter; waits for the device."""
+        return float(self.step) < 1e-4
+
+    def iterate(self) -> Held:
+        """Try one step; one evaluation."""
+        xp = self.xp
+        direction, known = self._direction()
+        rms = xp.sqrt(xp.mean(direction * direction))
+        tiny = 1e-30
+        limit = xp.where(known, xp.asarray(LARGEST_STEP, dtype=rms.dtype), xp.asarray(FIRST_STEP, dtype=rms.dtype))
+        length = xp.where(known, xp.minimum(xp.ones_like(rms), limit / (rms + tiny)), limit / (rms + tiny))
+        change = direction * (length * self.step)
+        candidate = self.picture + change
+        loss, gradient = self.evaluate(candidate)
+
+        accepted = xp.isfinite(loss) & (loss <= self.loss)
+        usable = xp.isfinite(loss) & xp.isfinite(xp.sum(gradient))
+        y = xp.where(usable, gradient - self.gradient, xp.zeros_like(gradient))
+        self._remember(change, y, usable)
+
+        accepted = accepted & usable
+        self.picture = xp.where(accepted, candidate, self.picture)
+        self.gradient = xp.where(accepted, gradient, self.gradient)
+        self.loss = xp.where(accepted, loss, self.loss)
+        longer = xp.minimum(self.step * LENGTHEN, xp.ones_like(self.step))
+        self.step = xp.where(accepted, longer, self.step * SHORTEN)
+        return Held(self.picture, self.loss, accepted)
+
+    def _remember(self, s: DeviceArray, y: DeviceArray, usable: DeviceArray) -> None:
+        """Keep a curvature pair; one without positive curvature is kept with weight 0, that is, ignored.
+
+        A rejected step's pair is as true as an accepted one's: it says how the gradient bends there.
+        """
+        xp = self.xp
+        sy = xp.sum(s * y)
+        hy = self.precondition(y)
+        yhy = xp.sum(y * hy)
+        positive = usable & (sy > 1e-10 * xp.sqrt(xp.sum(s * s) * xp.sum(y * y))) & (yhy > 0)
+        one = xp.ones_like(sy)
+        rho = xp.where(positive, one / xp.where(positive, sy, one), xp.zeros_like(sy))
+        self.gamma = xp.where(positive, sy / xp.where(positive, yhy, one), self.gamma)
+        self.pairs.append((s, y, rho))
+        if len(self.pairs) > self.capacity:
+            self.pairs.pop(0)
+
+    def _direction(self) -> tuple[DeviceArray, DeviceArray]:
+        """Two-loop recursion (Nocedal and Wright, algorithm 7.4); also whether its scale is known."""
+        xp = self.xp
+        q = self.gradient
+        factors = []
+        for s, y, rho in reversed(self.pairs):
+            factor = rho * xp.sum(s * q)
+            q = q - y * factor
+            factors.append(factor)
+        known = self.gamma > 0
+        r = self.precondition(q) * xp.where(known, self.gamma, xp.ones_like(self.gamma))
+        for (s, y, rho), factor in zip(self.pairs, reversed(factors), strict=True):
+            r = r + s * (factor - rho * xp.sum(y * r))
+        return -r, known

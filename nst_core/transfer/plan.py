@@ -1,0 +1,77 @@
+"""How a run is cut into pyramid levels, and what each level is given.
+
+Sizes and settings come in, a tuple of levels goes out; nothing here looks at a pixel. The coarsest level
+always has the same size, whatever the picture's, so that the composition of strokes that the network sees
+there is the same in a preview and in the final picture; finer levels refine it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from nst_core.errors import ErrorCode, NstError
+from nst_core.settings import Settings
+
+SMALLEST_SIDE = 16
+"""relu5_1 has a single position at 16 pixels and none below; a picture's short side must reach it."""
+
+STEPS_BETWEEN_LEVELS = 2.0
+"""Largest ratio of sizes of neighbouring levels."""
+
+ITERATIONS = {"draft": (80, 15), "normal": (150, 50), "fine": (300, 120)}
+"""Loss evaluations at the coarsest and the finest level, by quality."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of the pyramid: its size in pixels and how many loss evaluations it gets."""
+
+    height: int
+    width: int
+    iterations: int
+
+
+def fit(height: int, width: int, long_side: int) -> tuple[int, int]:
+    """Scale ``height`` x ``width`` so that the longer one is ``long_side``; at least 1 pixel each."""
+    scale = long_side / max(height, width)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def check_size(height: int, width: int, what: str) -> None:
+    """Refuse a picture that the network cannot see.
+
+    Raises:
+        NstError: ``too-small``.
+    """
+    if min(height, width) < SMALLEST_SIDE:
+        raise NstError(
+            ErrorCode.TOO_SMALL,
+            f"{what} is {width} x {height} pixels; the network needs at least {SMALLEST_SIDE} on each side.",
+            "Use a larger picture, or scale this one up first.",
+        )
+
+
+def make_levels(height: int, width: int, settings: Settings) -> tuple[Level, ...]:
+    """Cut a run at ``height`` x ``width`` into levels, coarsest first.
+
+    With ``settings.coarsest`` 0, or where the picture is hardly larger than the coarsest level, there is one
+    level. Iterations fall geometrically from the coarsest to the finest.
+    """
+    check_size(height, width, "The picture")
+    first, last = ITERATIONS[settings.quality]
+    if settings.iterations:
+        first, last = round(settings.iterations * first / last), settings.iterations
+    long_side, short_side = max(height, width), min(height, width)
+    # A thin picture starts larger, so that its coarsest level is still seen by every layer.
+    coarsest = max(settings.coarsest, 2 * SMALLEST_SIDE * long_side / short_side)
+    if not settings.coarsest or long_side < coarsest * math.sqrt(STEPS_BETWEEN_LEVELS):
+        return (Level(height, width, settings.iterations or first),)
+    count = max(1, math.ceil(math.log(long_side / coarsest, STEPS_BETWEEN_LEVELS) - 0.01))
+    levels = []
+    for index in range(count + 1):
+        share = index / count
+        size = fit(height, width, round(coarsest * (long_side / coarsest) ** share))
+        levels.append(Level(*size, max(1, round(first * (last / first) ** share))))
+    levels[-1] = Level(height, width, last)
+    return tuple(levels)
