@@ -59,6 +59,13 @@ class Backend(Protocol):
     asynchronous: bool
     """Whether looking at a result means waiting for a device that could go on meanwhile."""
 
+    bytes_per_pixel: int
+    """Peak memory of a run, divided by the picture's pixels; measured."""
+
+    def free_bytes(self) -> int:
+        """Return how much memory a run may take on this device."""
+        ...
+
     def upload(self, array: HostArray) -> DeviceArray:
         """Copy a host array to the device."""
         ...

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+import psutil
 import torch
 import torch.nn.functional as F  # noqa: N812 -- torch's own convention
 
@@ -139,6 +140,7 @@ class TorchBackend:
     """One network on one torch device. See :class:`nst_core.backends.interface.Backend`."""
 
     engine = "torch"
+    bytes_per_pixel = 3000
 
     def __init__(
         self,
@@ -156,6 +158,13 @@ class TorchBackend:
         self.pooling: Literal["max", "average"] = pooling
         self.padding: Literal["zero", "edge"] = padding
         self.dtype = dtype
+
+    def free_bytes(self) -> int:
+        """Return the free memory of the device, or of the machine where the device shares it."""
+        if self.torch_device.type == "cuda":
+            free, _total = torch.cuda.mem_get_info(self.torch_device)
+            return int(free)
+        return int(psutil.virtual_memory().available)
 
     def upload(self, array: HostArray) -> torch.Tensor:
         """Copy a host array to the device."""

@@ -1,0 +1,117 @@
+"""The Python interface: arrays in, arrays out, on top of :mod:`nst_core.job`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nst_core.errors import ErrorCode, NstError
+from nst_core.events import Event
+from nst_core.images.picture import Picture
+from nst_core.job import Job, Result, WeightedStyle, run_job
+from nst_core.settings import Settings, make_settings
+from nst_core.transfer.run import Watch
+
+AnyArray = npt.NDArray[Any]
+FullScale = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
+
+
+@dataclass(frozen=True)
+class Painting:
+    """What :func:`stylize` returns: ``pixels`` shaped like the content, float32 in 0..1, and how they came about."""
+
+    pixels: npt.NDArray[np.float32]
+    result: Result
+
+
+def stylize(
+    content: AnyArray,
+    styles: AnyArray | Sequence[AnyArray],
+    settings: Settings | Mapping[str, object] | None = None,
+    *,
+    weights: Sequence[float] | None = None,
+    init_picture: AnyArray | None = None,
+    on_event: Callable[[Event], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    preview_seconds: float | None = None,
+) -> Painting:
+    """Paint ``content`` in the style of one or several pictures.
+
+    Args:
+        content: ``(H, W)`` or ``(H, W, 1..4)``, uint8, uint16 or float in 0..1.
+        styles: one such array or several, blended by ``weights`` (equal where None).
+        settings: :class:`~nst_core.settings.Settings`, or names and values to make them from.
+        weights: one number a style.
+        init_picture: where the painting starts, when ``settings`` has ``init`` something else than a word.
+        on_event: called with a plan, progress, notices, and previews every ``preview_seconds``.
+        should_stop: asked often; once it says True the best picture so far is returned.
+        preview_seconds: None for no previews.
+
+    Returns:
+        The painting, with the content's channels (alpha as it was), at the content's size or
+        ``settings.size``.
+
+    Raises:
+        NstError: with a code, a sentence and what to do about it.
+    """
+    chosen = settings if isinstance(settings, Settings) else make_settings(settings or {})
+    listed = [styles] if isinstance(styles, np.ndarray) else list(styles)
+    shares = [1.0] * len(listed) if weights is None else list(weights)
+    if not listed or len(shares) != len(listed):
+        raise NstError(ErrorCode.BAD_SETTING, f"There are {len(listed)} styles and {len(shares)} weights.")
+    job = Job(
+        as_picture(content, "content"),
+        tuple(WeightedStyle(as_picture(s, "style"), w) for s, w in zip(listed, shares, strict=True)),
+        chosen,
+        None if init_picture is None else as_picture(init_picture, "init picture"),
+    )
+    watch = Watch(
+        on_event or (lambda _event: None), should_stop or (lambda: False), preview_seconds=preview_seconds
+    )
+    result = run_job(job, watch)
+    return Painting(as_array(result.picture, 1 if content.ndim == 2 else content.shape[2], content.ndim), result)
+
+
+def as_picture(array: AnyArray, what: str) -> Picture:
+    """Make a :class:`Picture` of an array as :func:`stylize` takes them.
+
+    Raises:
+        NstError: ``bad-image`` for another shape or type, or values that are not finite.
+    """
+    planes = array[:, :, None] if array.ndim == 2 else array
+    if planes.ndim != 3 or not 1 <= planes.shape[2] <= 4 or planes.size == 0:
+        raise NstError(
+            ErrorCode.BAD_IMAGE,
+            f"The {what} has shape {array.shape}; it must be (height, width) or (height, width, 1 to 4).",
+        )
+    if planes.dtype in FullScale:
+        values = planes.astype(np.float32) / np.float32(FullScale[planes.dtype])
+    elif np.issubdtype(planes.dtype, np.floating):
+        values = planes.astype(np.float32)
+    else:
+        raise NstError(
+            ErrorCode.BAD_IMAGE,
+            f"The {what} has type {array.dtype}; it must be uint8, uint16 or a float type.",
+        )
+    if not np.isfinite(values).all():
+        raise NstError(ErrorCode.BAD_IMAGE, f"The {what} has values that are not finite numbers.")
+    channels = values.shape[2]
+    grey = channels < 3
+    colours = np.repeat(values[:, :, :1], 3, axis=2) if grey else values[:, :, :3]
+    alpha = np.ascontiguousarray(np.clip(values[:, :, -1], 0.0, 1.0)) if channels in (2, 4) else None
+    pixels = np.ascontiguousarray(np.clip(colours, 0.0, 1.0))
+    return Picture(pixels, alpha, grey, 16 if planes.dtype != np.uint8 else 8)
+
+
+def as_array(picture: Picture, channels: int, dimensions: int = 3) -> npt.NDArray[np.float32]:
+    """Give ``picture`` back with 1 (grey), 2 (grey + alpha), 3 (RGB) or 4 (RGB + alpha) channels."""
+    colours = picture.pixels[:, :, :1] if channels < 3 else picture.pixels
+    if channels in (2, 4):
+        opaque = np.ones(picture.pixels.shape[:2], np.float32)
+        alpha = opaque if picture.alpha is None else picture.alpha
+        colours = np.concatenate([colours, alpha[:, :, None]], axis=2)
+    return np.ascontiguousarray(colours[:, :, 0] if dimensions == 2 else colours)

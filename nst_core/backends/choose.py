@@ -1,0 +1,136 @@
+"""Which engine and device a run gets: what was asked for, or the best that is there, never silently less.
+
+``auto`` takes torch where it drives a GPU, else ONNX Runtime. Only here and in the backends are frameworks
+imported, and only when they are going to be used.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from nst_core.backends.interface import Backend, FeatureExtractor
+from nst_core.errors import ErrorCode, NstError, nearest
+from nst_core.events import Notice
+from nst_core.settings import Settings
+from nst_core.vgg.features import OnnxFeatures
+from nst_core.vgg.network import Network
+from nst_core.vgg.store import ModelStore
+
+OnNotice = Callable[[Notice], None]
+
+TORCH_DEVICES = ("cpu", "cuda", "mps", "xpu")
+ONNX_DEVICES = ("cpu", "cuda", "directml", "coreml", "openvino", "webgpu")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A network opened on a device: what optimises, and what computes target features."""
+
+    network: Network
+    backend: Backend
+    extractor: FeatureExtractor
+
+    def check_memory(self, height: int, width: int) -> None:
+        """Refuse a size that cannot fit, before anything is computed.
+
+        Raises:
+            NstError: ``out-of-memory``, with the size that would fit.
+        """
+        free = self.backend.free_bytes()
+        needed = self.backend.bytes_per_pixel * height * width
+        if needed > free:
+            fits = int(max(height, width) * (0.9 * free / needed) ** 0.5) // 16 * 16
+            raise NstError(
+                ErrorCode.OUT_OF_MEMORY,
+                f"Painting {width} x {height} pixels takes about {needed / 1e9:.1f} GB of memory on "
+                f"{self.backend.device}; {free / 1e9:.1f} GB are free.",
+                f"Paint at --size {max(fits, 64)} or smaller, or close other programs.",
+            )
+
+    def close(self) -> None:
+        """Release what the device holds."""
+        self.backend.close()
+
+
+def torch_installed() -> bool:
+    """Whether torch could be imported, without importing it."""
+    return importlib.util.find_spec("torch") is not None
+
+
+def torch_gpu() -> str | None:
+    """Return the kind of GPU that torch drives here ("cuda", "mps", "xpu"), or None; imports torch."""
+    if not torch_installed():
+        return None
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if torch.backends.mps.is_available():
+        return "mps"
+    if hasattr(torch, "xpu") and torch.xpu.is_available():
+        return "xpu"
+    return None
+
+
+def choose(engine: str, device: str, gpu: str | None) -> tuple[Literal["torch", "onnx"], str]:
+    """Return (engine, device) for what was asked, given the GPU torch drives here.
+
+    Raises:
+        NstError: ``bad-setting`` for a device nobody knows, ``no-device`` for one that is not there.
+    """
+    kind = device.partition(":")[0]
+    known = {"torch": TORCH_DEVICES, "onnx": ONNX_DEVICES}.get(engine, TORCH_DEVICES + ONNX_DEVICES)
+    if kind != "auto" and kind not in known:
+        options = ", ".join(("auto", *dict.fromkeys(known)))
+        raise NstError(
+            ErrorCode.BAD_SETTING,
+            f"device must be one of {options}, not {device!r}.{nearest(kind, known)}",
+        )
+    if engine == "torch":
+        return "torch", (gpu or "cpu") if kind == "auto" else device
+    if engine == "auto" and gpu is not None and kind in ("auto", gpu):
+        return "torch", gpu if kind == "auto" else device
+    return "onnx", device
+
+
+def open_engine(settings: Settings, store: ModelStore, on_notice: OnNotice) -> Engine:
+    """Open the network and the engine that ``settings`` ask for.
+
+    Raises:
+        NstError: ``no-model``, ``bad-model``, ``no-engine``, ``no-device``, ``bad-setting``.
+    """
+    network = store.resolve(settings.model, on_notice)
+    needs_torch = settings.engine == "torch"
+    if needs_torch and not torch_installed():
+        raise NstError(
+            ErrorCode.NO_ENGINE,
+            "The torch engine is not installed here.",
+            "Use --engine onnx, or install torch beside nst.",
+        )
+    engine, device = choose(settings.engine, settings.device, torch_gpu() if settings.engine != "onnx" else None)
+    backend: Backend
+    if engine == "torch":
+        from nst_core.backends.torch_backend import TorchBackend
+
+        backend = TorchBackend(
+            network, device=device, pooling=settings.pooling, padding=settings.padding
+        )
+    else:
+        from nst_core.backends.onnx_backend import OnnxBackend
+
+        backend = OnnxBackend(
+            network, device=device, pooling=settings.pooling, padding=settings.padding, on_notice=on_notice
+        )
+    extractor = OnnxFeatures(
+        network, device=_feature_device(device), pooling=settings.pooling, padding=settings.padding, on_notice=on_notice
+    )
+    return Engine(network, backend, extractor)
+
+
+def _feature_device(device: str) -> str:
+    """ONNX Runtime's device for the features that go with an optimising device: CUDA with CUDA, else its own."""
+    kind, _, number = device.partition(":")
+    return f"cuda:{number or 0}" if kind == "cuda" else device if kind in ONNX_DEVICES else "cpu"
