@@ -93,6 +93,7 @@ def paint(request, how):
 
 
 def stylize(request, mode, argument):
+    shutil.copyfile(request["styles"][0]["path"], HOME / "style.f32")
     say(event="plan", levels=[{"width": 32, "height": 32, "iterations": 2}], engine="fake", device="Fake device",
         model="fake", model_sha256="f" * 64, seed=7, seconds=12.0, bytes=1)  # fmt: skip
     if mode == "error":

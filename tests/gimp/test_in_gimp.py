@@ -28,9 +28,7 @@ def parts(stderr: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def outcomes(gimp: Gimp, request: pytest.FixtureRequest) -> dict[str, dict[str, str]]:
     """Run the chosen cases and return, by name, ``problem`` (a traceback or "") and ``stderr``."""
-    chosen = [
-        item.callspec.params["name"] for item in request.session.items if item.path == request.path
-    ]
+    chosen = [item.callspec.params["name"] for item in request.session.items if item.path == request.path]
     results = gimp.folder / "results"
     script = (
         f"import sys; sys.path.insert(0, {str(REPOSITORY)!r}); import importlib\n"
@@ -44,7 +42,9 @@ def outcomes(gimp: Gimp, request: pytest.FixtureRequest) -> dict[str, dict[str, 
         result = json.loads(line)
         found[result["name"]] = {"problem": result["problem"], "stderr": printed.get(result["name"], "")}
     if len(found) < len(chosen):
-        found["the rest"] = {"problem": f"GIMP stopped: {done.returncode}\n{done.stdout}\n{done.stderr[-4000:]}"}
+        found["the rest"] = {
+            "problem": f"GIMP stopped: {done.returncode}\n{done.stdout}\n{done.stderr[-4000:]}"
+        }
     return found
 
 

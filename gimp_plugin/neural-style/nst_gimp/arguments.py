@@ -15,6 +15,9 @@ from nst_gimp.settings_table import SETTINGS
 from nst_gimp.words import _
 
 INT_LIMIT = 2**31 - 1
+DOUBLE_LIMIT = 1e300
+"""Not infinity: GIMP writes it into its pluginrc and cannot read that again."""
+
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
@@ -43,8 +46,9 @@ def declare(procedure) -> None:
     for setting in SETTINGS:
         label, text = _(setting.label), help_text(setting)
         if setting.kind == "double":
-            limit = math.inf
-            procedure.add_double_argument(setting.name, label, text, -limit, limit, setting.default, flags)
+            procedure.add_double_argument(
+                setting.name, label, text, -DOUBLE_LIMIT, DOUBLE_LIMIT, setting.default, flags
+            )
         elif setting.kind == "int":
             procedure.add_int_argument(
                 setting.name, label, text, -INT_LIMIT, INT_LIMIT, setting.default, flags

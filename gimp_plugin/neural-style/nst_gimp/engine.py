@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -60,6 +61,7 @@ class Engine:
             stamp = time.strftime("%Y-%m-%d %H:%M:%S")
             log.write(f"--- {stamp} {self.found.python}\n".encode())
             log.flush()
+            self._log_start = log.tell()
             try:
                 self.process = subprocess.Popen(
                     [self.found.python, "-I", "-m", "nst_core.worker"],
@@ -172,7 +174,7 @@ class Engine:
         if code in (-9, 137):
             error = from_engine("out-of-memory", _("the system ended the engine"), "")
             return self._with_log(error)
-        if "No module named 'nst_core" in self.last_words():
+        if re.search("No module named '?nst_core", self.last_words()):
             return UserError(
                 _("The Python {path} has no nst-core in it.").format(path=self.found.python),
                 _("Run the installer again, or set NST_PYTHON to the Python that has nst-core."),
@@ -191,10 +193,10 @@ class Engine:
         return error
 
     def last_words(self) -> str:
-        """Return the end of the log."""
+        """Return the end of what this process has written to the log."""
         try:
             with open(self.log, "rb") as log:
-                log.seek(max(0, os.path.getsize(self.log) - 4000))
+                log.seek(max(self._log_start, os.path.getsize(self.log) - 4000))
                 return log.read().decode("utf-8", "replace")
         except OSError:
             return ""

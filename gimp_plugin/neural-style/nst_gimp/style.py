@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from gi.repository import Gimp
 
-from nst_gimp import arguments, layers, pixels
+from nst_gimp import arguments, layers, opening, pixels
 from nst_gimp.messages import CallError, UserError
 from nst_gimp.words import _
 
@@ -46,7 +46,7 @@ def opened(config):
             _("There is no style to paint in."),
             _("Choose a picture file or a layer (style-file, style-layer)."),
         )
-    image = _load(file)
+    image = opening.load(file)
     try:
         image.undo_disable()
         name = os.path.splitext(file.get_basename() or "")[0] or _("style")
@@ -55,32 +55,18 @@ def opened(config):
         image.delete()
 
 
-def _load(file):
-    """Open a picture file.
-
-    Raises:
-        CallError: there is none.
-        UserError: it cannot be opened.
-    """
-    shown = file.get_path() or file.get_uri()
-    if not file.query_exists(None):
-        raise CallError(_("There is no style file {path}.").format(path=shown), _("Choose another one."))
-    image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, file)
-    if image is None:
-        raise UserError(
-            _("GIMP cannot open the style file {path}.").format(path=shown),
-            _("Choose a picture that GIMP can open."),
-        )
-    return image
-
-
 def _flat(image, file):
     """Return one layer with what the picture shows."""
     if not any(layer.get_visible() for layer in image.get_layers()):
         raise UserError(
-            _("The style file {path} shows nothing.").format(path=file.get_path() or file.get_uri()),
+            _("The style file {path} shows nothing.").format(path=opening.shown(file)),
             _("Make one of its layers visible, or choose another file."),
         )
+    only, *others = image.get_layers()
+    size = (image.get_width(), image.get_height())
+    covers = (only.get_width(), only.get_height()) == size and only.get_offsets()[1:] == (0, 0)
+    if not others and covers and only.get_opacity() == 100.0:
+        return only  # merging would give it an alpha channel
     return image.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE)
 
 

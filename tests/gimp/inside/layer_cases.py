@@ -102,13 +102,17 @@ def pixels_come_back_in_their_own_format(kind, precision):
     near(floats(painted), inverted(floats(layer), channels), PRECISIONS[precision])
     if alpha:
         own = layer.get_buffer().get_extent()
-        exact = [bytes(d.get_buffer().get(own, 1.0, "A float", Gegl.AbyssPolicy.NONE)) for d in (layer, painted)]
+        exact = [
+            bytes(d.get_buffer().get(own, 1.0, "A float", Gegl.AbyssPolicy.NONE)) for d in (layer, painted)
+        ]
         assert exact[0] == exact[1], "alpha is not exactly what it was"
     assert picture_of(image, without=painted) == before
     assert request()["content"]["channels"] == channels
 
 
-@case(*[(f"{name}-{p}", name, p) for name in PROFILES for p in ("U8_NON_LINEAR", "U16_LINEAR", "FLOAT_LINEAR")])
+@case(
+    *[(f"{name}-{p}", name, p) for name in PROFILES for p in ("U8_NON_LINEAR", "U16_LINEAR", "FLOAT_LINEAR")]
+)
 def colours_stay_in_the_images_space(profile, precision):
     image = new_image(24, 20, "RGB", precision, PROFILES[profile]())
     # Pure primaries of a wide space are far outside sRGB and would come back wrong through it.
@@ -320,7 +324,7 @@ def refused(image, drawables, words, style=True, **arguments):
     status, message = call(image, drawables, **arguments)
     assert status in ("calling-error", "execution-error"), status
     assert words in message, message
-    assert message.endswith("."), message
+    assert message.endswith((".", "?")), message
     assert picture_of(image) == before
     assert len(Gimp.get_images()) == images
     return message
@@ -330,9 +334,7 @@ def refused(image, drawables, words, style=True, **arguments):
 def an_image_with_a_palette_is_refused():
     image = new_image()
     layer = new_layer(image)
-    image.convert_indexed(
-        Gimp.ConvertDitherType.NONE, Gimp.ConvertPaletteType.GENERATE, 8, False, True, ""
-    )
+    image.convert_indexed(Gimp.ConvertDitherType.NONE, Gimp.ConvertPaletteType.GENERATE, 8, False, True, "")
     assert "Image > Mode > RGB" in refused(image, [layer], "palette")
 
 
