@@ -7,24 +7,45 @@ Pictures are numpy arrays, ``(height, width)`` or ``(height, width, 1..4)``: gre
 alpha; 8 or 16 bits, or floats in 0..1. See nst_core/README.md.
 """
 
-from nst_core.arrays import Painting, stylize
-from nst_core.errors import ErrorCode, NstError
-from nst_core.events import Event, Notice, Plan, Preview, Progress
-from nst_core.settings import Settings, make_settings
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nst_core.arrays import Painting as Painting
+    from nst_core.arrays import stylize as stylize
+    from nst_core.errors import ErrorCode as ErrorCode
+    from nst_core.errors import NstError as NstError
+    from nst_core.events import Event as Event
+    from nst_core.events import Notice as Notice
+    from nst_core.events import Plan as Plan
+    from nst_core.events import Preview as Preview
+    from nst_core.events import Progress as Progress
+    from nst_core.settings import Settings as Settings
+    from nst_core.settings import make_settings as make_settings
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "ErrorCode",
-    "Event",
-    "Notice",
-    "NstError",
-    "Painting",
-    "Plan",
-    "Preview",
-    "Progress",
-    "Settings",
-    "__version__",
-    "make_settings",
-    "stylize",
-]
+_HOMES = {
+    "Painting": "arrays",
+    "stylize": "arrays",
+    "ErrorCode": "errors",
+    "NstError": "errors",
+    "Event": "events",
+    "Notice": "events",
+    "Plan": "events",
+    "Preview": "events",
+    "Progress": "events",
+    "Settings": "settings",
+    "make_settings": "settings",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used: ``nst --help`` must not wait for ONNX Runtime."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"nst_core.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'nst_core' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -22,7 +22,7 @@ FullScale = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
 
 @dataclass(frozen=True)
 class Painting:
-    """What :func:`stylize` returns: ``pixels`` shaped like the content, float32 in 0..1, and how they came about."""
+    """What :func:`stylize` returns: ``pixels`` shaped like the content, float32 in 0..1, and their story."""
 
     pixels: npt.NDArray[np.float32]
     result: Result
@@ -73,7 +73,9 @@ def stylize(
         on_event or (lambda _event: None), should_stop or (lambda: False), preview_seconds=preview_seconds
     )
     result = run_job(job, watch)
-    return Painting(as_array(result.picture, 1 if content.ndim == 2 else content.shape[2], content.ndim), result)
+    return Painting(
+        as_array(result.picture, 1 if content.ndim == 2 else content.shape[2], content.ndim), result
+    )
 
 
 def as_picture(array: AnyArray, what: str) -> Picture:

@@ -20,6 +20,7 @@ from nst_core.images.alpha import fill_transparent
 from nst_core.images.colour import keep_luminance, luminance, match_colors, match_luminance
 from nst_core.images.picture import Picture
 from nst_core.images.resize import resize_picture
+from nst_core.rates import expected_seconds, remember
 from nst_core.settings import Crop, Settings
 from nst_core.transfer.plan import Level, check_size, fit, make_levels
 from nst_core.transfer.run import (
@@ -134,15 +135,23 @@ def painted_size(job: Job) -> tuple[int, int]:
 
 def plan_job(job: Job, engine: Engine) -> Plan:
     """Say what a job will do, before doing it."""
-    levels = make_levels(*painted_size(job), job.settings)
+    levels = planned(make_levels(*painted_size(job), job.settings))
+    height, width = levels[-1].height, levels[-1].width
     return Plan(
-        tuple(PlannedLevel(level.width, level.height, level.iterations) for level in levels),
+        levels,
         engine.backend.engine,
         engine.backend.device,
         engine.network.name,
         engine.network.sha256,
         job.settings.seed,
+        expected_seconds(engine.name, levels),
+        engine.backend.bytes_per_pixel * height * width,
     )
+
+
+def planned(levels: tuple[Level, ...]) -> tuple[PlannedLevel, ...]:
+    """Describe levels for whoever watches."""
+    return tuple(PlannedLevel(level.width, level.height, level.iterations) for level in levels)
 
 
 def check_job(job: Job, network_layers: tuple[str, ...]) -> None:
@@ -190,6 +199,8 @@ def run_job(job: Job, watch: Watch | None = None, store: ModelStore | None = Non
         )
     finally:
         engine.close()
+    if not painted.stopped:
+        remember(engine.name, planned(levels), painted.seconds)
     return Result(
         finish(job, subject, painted),
         job.settings,
@@ -209,7 +220,7 @@ def run_job(job: Job, watch: Watch | None = None, store: ModelStore | None = Non
 
 
 def evaluate_job(picture: Picture, job: Job, store: ModelStore | None = None) -> dict[str, float]:
-    """Return the value of each term of the job's objective, by name, at any picture, at that picture's size."""
+    """Return the value of each term of the job's objective, by name, at any picture, at its own size."""
     engine = open_engine(job.settings, store or ModelStore(), lambda _notice: None)
     try:
         check_job(job, engine.network.layers)
@@ -234,7 +245,11 @@ def finish(job: Job, subject: Subject, painted: Painted) -> Picture:
         full = Level(content.height, content.width, 0)
         pixels = carried(np.clip(pixels, 0.0, 1.0), low, subject.content, full)
         height, width = content.height, content.width
-    base = content if (height, width) == (content.height, content.width) else resize_picture(content, height, width)
+    base = (
+        content
+        if (height, width) == (content.height, content.width)
+        else resize_picture(content, height, width)
+    )
     rows = _recoloured(as_rows(pixels), base, job.settings)
     return replace(base, pixels=rows)
 
@@ -299,4 +314,3 @@ def _grey(pixels: Array) -> Array:
 
 def _channels_first(rows: Array) -> Array:
     return np.ascontiguousarray(rows.transpose(2, 0, 1), dtype=np.float32)
-

@@ -214,7 +214,7 @@ class Settings(BaseModel):
         "What the network sees outside the picture: its edge continued, or zeros as it was trained.",
     )
     coarsest: int = knob(
-        128,
+        256,
         "method",
         "Coarsest level",
         "Long side, in pixels, of the first level of the pyramid; 0 paints at the full size from the start.",

@@ -33,6 +33,11 @@ class Engine:
     backend: Backend
     extractor: FeatureExtractor
 
+    @property
+    def name(self) -> str:
+        """What runs of the same speed have in common: engine, device, network."""
+        return f"{self.backend.engine} {self.backend.device} {self.network.architecture}"
+
     def check_memory(self, height: int, width: int) -> None:
         """Refuse a size that cannot fit, before anything is computed.
 
@@ -110,14 +115,14 @@ def open_engine(settings: Settings, store: ModelStore, on_notice: OnNotice) -> E
             "The torch engine is not installed here.",
             "Use --engine onnx, or install torch beside nst.",
         )
-    engine, device = choose(settings.engine, settings.device, torch_gpu() if settings.engine != "onnx" else None)
+    engine, device = choose(
+        settings.engine, settings.device, torch_gpu() if settings.engine != "onnx" else None
+    )
     backend: Backend
     if engine == "torch":
         from nst_core.backends.torch_backend import TorchBackend
 
-        backend = TorchBackend(
-            network, device=device, pooling=settings.pooling, padding=settings.padding
-        )
+        backend = TorchBackend(network, device=device, pooling=settings.pooling, padding=settings.padding)
     else:
         from nst_core.backends.onnx_backend import OnnxBackend
 
@@ -125,12 +130,16 @@ def open_engine(settings: Settings, store: ModelStore, on_notice: OnNotice) -> E
             network, device=device, pooling=settings.pooling, padding=settings.padding, on_notice=on_notice
         )
     extractor = OnnxFeatures(
-        network, device=_feature_device(device), pooling=settings.pooling, padding=settings.padding, on_notice=on_notice
+        network,
+        device=_feature_device(device),
+        pooling=settings.pooling,
+        padding=settings.padding,
+        on_notice=on_notice,
     )
     return Engine(network, backend, extractor)
 
 
 def _feature_device(device: str) -> str:
-    """ONNX Runtime's device for the features that go with an optimising device: CUDA with CUDA, else its own."""
+    """ONNX Runtime's device for target features, given the optimising one: CUDA with CUDA, else its own."""
     kind, _, number = device.partition(":")
     return f"cuda:{number or 0}" if kind == "cuda" else device if kind in ONNX_DEVICES else "cpu"

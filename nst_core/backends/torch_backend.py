@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import psutil
 import torch
-import torch.nn.functional as F  # noqa: N812 -- torch's own convention
+import torch.nn.functional as F
 
 from nst_core.backends.interface import Evaluation, HostArray
 from nst_core.transfer.layer_losses import content_loss, style_loss
@@ -118,9 +118,7 @@ class TorchEvaluator:
             terms = torch.stack(values)
         return Evaluation(terms.sum(), gradient, terms)
 
-    def _terms(
-        self, features: dict[str, torch.Tensor]
-    ) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
+    def _terms(self, features: dict[str, torch.Tensor]) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
         values, gradients = [], dict[str, torch.Tensor]()
         for term, target, mask in zip(self.objective.layer_terms, self.targets, self.masks, strict=True):
             layer_features = features[term.layer].detach()[0]
@@ -190,8 +188,8 @@ class TorchBackend:
             found = self._network(layers)(self.upload(picture))
             return {layer: self.download(found[layer][0]) for layer in layers}
 
-    def evaluator(self, objective: Objective, height: int, width: int) -> TorchEvaluator:
-        """Bind ``objective`` for pictures of ``height`` x ``width``."""
+    def evaluator(self, objective: Objective, height: int, width: int) -> TorchEvaluator:  # noqa: ARG002
+        """Bind ``objective``; the size is read off each picture."""
         network = self._network(objective.layers)
         return TorchEvaluator(network, objective, self.torch_device, self.dtype)
 

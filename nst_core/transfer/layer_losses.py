@@ -29,7 +29,7 @@ def content_loss(
 
 
 def gram_sum(features: DeviceArray, guide: DeviceArray | None = None) -> DeviceArray:
-    """Return F diag(g) F^T, (N, N), for ``features`` (N, h, w) and ``guide`` (h, w); eq. 3, not yet divided."""
+    """Return F diag(g) F^T, (N, N), for ``features`` (N, h, w) and ``guide`` (h, w); eq. 3, undivided."""
     xp = array_namespace(features)
     flat = xp.reshape(features, (features.shape[0], -1))
     guided = flat if guide is None else flat * xp.reshape(guide, (1, -1))
@@ -46,7 +46,7 @@ def guide_mass(features: DeviceArray, guide: DeviceArray | None = None) -> Devic
 def style_loss_of_gram(
     gram: DeviceArray, target: DeviceArray, weight: float
 ) -> tuple[DeviceArray, DeviceArray]:
-    """Return (weight / (4 N^2) sum (G - A)^2, its gradient with respect to G), both Grams per position; eq. 4."""
+    """Return (weight / (4 N^2) sum (G - A)^2, its gradient by G), both Grams per position; eq. 4."""
     xp = array_namespace(gram)
     scale = weight / (2.0 * gram.shape[0] ** 2)
     difference = gram - target

@@ -84,7 +84,9 @@ class Lbfgs:
         direction, known = self._direction()
         rms = xp.sqrt(xp.mean(direction * direction))
         tiny = 1e-30
-        limit = xp.where(known, xp.asarray(LARGEST_STEP, dtype=rms.dtype), xp.asarray(FIRST_STEP, dtype=rms.dtype))
+        limit = xp.where(
+            known, xp.asarray(LARGEST_STEP, dtype=rms.dtype), xp.asarray(FIRST_STEP, dtype=rms.dtype)
+        )
         length = xp.where(known, xp.minimum(xp.ones_like(rms), limit / (rms + tiny)), limit / (rms + tiny))
         change = direction * (length * self.step)
         candidate = self.picture + change

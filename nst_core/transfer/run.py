@@ -49,7 +49,7 @@ class Subject:
 class Watch:
     """Who is told what, and how often; times in seconds."""
 
-    on_event: OnEvent = lambda event: None
+    on_event: OnEvent = lambda _event: None
     should_stop: Callable[[], bool] = lambda: False
     progress_seconds: float = 0.25
     preview_seconds: float | None = None
@@ -68,7 +68,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Painted:
-    """What came out: ``pixels`` (3, height, width) at the last level's size, not clipped where L-BFGS left it."""
+    """What came out: ``pixels`` (3, height, width) at the last level's size, as the optimizer left them."""
 
     pixels: Array
     loss: float
@@ -125,7 +125,13 @@ def paint(
         seen = at_level(subject, level, settings)
         if picture is None:
             start = first_picture(
-                settings.init, seen.content, list(seen.styles), subject.own, level.height, level.width, settings.seed
+                settings.init,
+                seen.content,
+                list(seen.styles),
+                subject.own,
+                level.height,
+                level.width,
+                settings.seed,
             )
         else:
             start = resized(picture, level.height, level.width)
@@ -162,7 +168,7 @@ def paint(
 
 
 def at_level(subject: Subject, level: Level, settings: Settings) -> Subject:
-    """Resize the original pictures of ``subject`` to ``level``; styles so that strokes keep their share of it."""
+    """Resize the original pictures of ``subject`` to ``level``; strokes keep their share of it."""
     content = subject.content
     if content is not None:
         content = Seen(
@@ -180,7 +186,7 @@ def at_level(subject: Subject, level: Level, settings: Settings) -> Subject:
 def style_size(style: tuple[int, ...], level: Level, scale: float) -> tuple[int, int]:
     """Return (height, width) of a style picture such that its area is ``scale``^2 times the level's.
 
-    Areas rather than sides, so that a tall style on a wide content has strokes of the same size as a wide one.
+    Areas rather than sides: a tall style on a wide content then has strokes of the same size as a wide one.
     The short side never falls below the 16 pixels that relu5_1 needs.
     """
     factor = scale * math.sqrt(level.height * level.width / (style[0] * style[1]))

@@ -40,7 +40,7 @@ RANGE_WEIGHT = 30.0
 
 @dataclass(frozen=True)
 class Seen:
-    """A picture as the network gets it: ``pixels`` (3, h, w) in 0..1, ``alpha`` (h, w) or None, ``weight``."""
+    """A picture as the network gets it: ``pixels`` (3, h, w) in 0..1, ``alpha`` (h, w) or None."""
 
     pixels: Array
     alpha: Array | None = None
@@ -63,7 +63,9 @@ def mask_at_layer(mask: Array | None, height: int, width: int) -> Array | None:
     return np.ascontiguousarray(mask, dtype=np.float32)
 
 
-def style_grams(extractor: FeatureExtractor, styles: Sequence[Seen], layers: Sequence[str]) -> dict[str, Array]:
+def style_grams(
+    extractor: FeatureExtractor, styles: Sequence[Seen], layers: Sequence[str]
+) -> dict[str, Array]:
     """Return the Gram matrix per position (N, N) at each layer, averaged over the styles by their weights."""
     total = sum(style.weight for style in styles)
     grams: dict[str, Array] = {}
@@ -79,7 +81,12 @@ def style_grams(extractor: FeatureExtractor, styles: Sequence[Seen], layers: Seq
 
 
 def content_terms(
-    features: dict[str, Array], alpha: Array | None, layers: Sequence[LayerWeight], scale: float, *, relative: bool
+    features: dict[str, Array],
+    alpha: Array | None,
+    layers: Sequence[LayerWeight],
+    scale: float,
+    *,
+    relative: bool,
 ) -> tuple[ContentTerm, ...]:
     """Make the content terms; ``scale`` is alpha, or the content's share of a relative loss."""
     terms = []
@@ -157,7 +164,7 @@ def make_objective(
 
 
 def _guide_at(alpha: Array | None, layer: str) -> Array | None:
-    """Bring the content's alpha to a style layer: one halving for each block before it (or pool at its end)."""
+    """Bring the content's alpha to a style layer: one halving for each pool up to it."""
     if alpha is None:
         return None
     block = int(layer[4])

@@ -13,6 +13,7 @@ size and layer. One number, strength, then sets their ratio.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,7 +32,7 @@ TINY = 1e-12
 
 def style_share(strength: float) -> float:
     """Return the weight of the relative style loss, the content's being 1, for ``strength`` 0..100."""
-    return float(np.exp(np.interp(strength, (0.0, 50.0, 100.0), np.log(STYLE_SHARE))))
+    return math.exp(float(np.interp(strength, (0.0, 50.0, 100.0), np.log(STYLE_SHARE))))
 
 
 def normalise(layers: Sequence[LayerWeight]) -> list[float]:

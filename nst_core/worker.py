@@ -1,0 +1,233 @@
+"""The engine's process, as GIMP's plug-in starts it: ``python -I -m nst_core.worker``.
+
+One request comes in on stdin, events go out on stdout, pixels lie in the job directory; the messages are
+described in :mod:`nst_core.protocol`. The process owns the job directory: whatever happens, once stdin
+ends it deletes the directory and is gone, also from the middle of a computation.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NoReturn, TextIO
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from nst_core import __version__
+from nst_core.errors import ErrorCode, NstError
+from nst_core.protocol import JOB_PREFIX, PROTOCOL
+
+LARGEST_REQUEST = 1 << 20
+"""Bytes of the request line; it holds names and numbers, no pixels."""
+
+
+class Pixels(BaseModel):
+    """A raw float32 file in the job directory."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    path: Path
+    width: int = Field(ge=1, le=1_000_000)
+    height: int = Field(ge=1, le=1_000_000)
+    channels: int = Field(ge=1, le=4)
+    weight: float = Field(1.0, ge=0.0, le=1e6, allow_inf_nan=False)
+    name: str = ""
+
+
+class PreviewRequest(BaseModel):
+    """Where previews go and how large and how often they may be."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    path: Path
+    max_side: int = Field(512, ge=16, le=8192)
+    seconds: float = Field(1.0, ge=0.0, allow_inf_nan=False)
+
+
+class Request(BaseModel):
+    """The one request line."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    protocol: int
+    command: str
+    job_directory: Path | None = None
+    content: Pixels | None = None
+    styles: list[Pixels] = []
+    settings: dict[str, Any] = {}
+    result: Path | None = None
+    preview: PreviewRequest | None = None
+
+
+class Channel:
+    """stdout, for events alone: whatever else prints ends up on stderr."""
+
+    def __init__(self) -> None:
+        sys.stdout.flush()
+        self.out: TextIO = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+        os.dup2(2, 1)
+        self.lock = threading.Lock()
+
+    def send(self, event: str, **fields: object) -> None:
+        """Write one event; a reader that has gone away is noticed on stdin."""
+        line = json.dumps({"event": event, **fields}, allow_nan=False, default=str)
+        with self.lock:
+            try:
+                self.out.write(line + "\n")
+                self.out.flush()
+            except (BrokenPipeError, ValueError):
+                pass
+
+
+class Caller:
+    """stdin: the request, a wish to stop, and the end."""
+
+    def __init__(self) -> None:
+        self.request: bytes | None = None
+        self.arrived = threading.Event()
+        self.stop = threading.Event()
+        self.directory: Path | None = None
+        self.status = 0
+        self.thread = threading.Thread(target=self._listen, name="stdin", daemon=True)
+        self.thread.start()
+
+    def _listen(self) -> None:
+        # os.read, not sys.stdin: a thread blocked inside Python's buffered reader aborts the interpreter.
+        held = b""
+        while True:
+            try:
+                chunk = os.read(0, 65536)
+            except OSError:
+                chunk = b""
+            if not chunk:
+                self.leave()
+            held += chunk
+            *lines, held = held.split(b"\n")
+            for line in lines:
+                if not self.arrived.is_set():
+                    self.request = line
+                    self.arrived.set()
+                elif _is_stop(line):
+                    self.stop.set()
+            if len(held) > LARGEST_REQUEST:
+                self.request = b""
+                self.arrived.set()
+                held = b""
+
+    def leave(self) -> NoReturn:
+        """Delete the job directory and end the process, from whatever thread."""
+        if self.directory is not None:
+            shutil.rmtree(self.directory, ignore_errors=True)
+        os._exit(self.status)
+
+
+def _is_stop(line: bytes) -> bool:
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(message, dict) and message.get("command") == "stop"
+
+
+def checked_directory(path: Path | None) -> Path:
+    """Return the job directory, if it is one that may be deleted.
+
+    Raises:
+        NstError: ``protocol`` where it is not an existing, private folder of this user named ``nst-job-...``.
+    """
+    refused = NstError(ErrorCode.PROTOCOL, f"{path} is not a job directory.", "It must be named nst-job-...")
+    if path is None or not path.is_absolute() or not path.name.startswith(JOB_PREFIX):
+        raise refused
+    if path.is_symlink() or not path.is_dir():
+        raise refused
+    if hasattr(os, "getuid") and (path.stat().st_uid != os.getuid() or path.stat().st_mode & 0o077):
+        raise refused
+    return path.resolve()
+
+
+def parse_request(line: bytes | None) -> Request:
+    """Read the request line.
+
+    Raises:
+        NstError: ``protocol``, also for another protocol number than this engine speaks.
+    """
+    try:
+        message = json.loads(line or b"")
+        number = message.get("protocol")
+        if number != PROTOCOL:
+            raise NstError(
+                ErrorCode.PROTOCOL,
+                f"The caller speaks protocol {number}, this engine ({__version__}) speaks {PROTOCOL}.",
+                "Install the plug-in and the engine of the same version.",
+            )
+        return Request.model_validate(message)
+    except (ValueError, AttributeError, ValidationError) as error:
+        raise NstError(ErrorCode.PROTOCOL, f"The request cannot be read: {_first_line(error)}.") from None
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        found = error.errors()[0]
+        return f"{'.'.join(map(str, found['loc']))}: {found['msg']}"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def serve(channel: Channel, caller: Caller) -> None:
+    """Answer the one request.
+
+    Raises:
+        NstError: whatever is wrong with it or goes wrong.
+    """
+    request = parse_request(caller.request)
+    if request.job_directory is not None or request.command in ("stylize", "plan"):
+        caller.directory = checked_directory(request.job_directory)
+    if request.command == "stylize":
+        from nst_core.worker_jobs import stylize
+
+        channel.send("done", **stylize(request, channel.send, caller.stop.is_set))
+    elif request.command == "plan":
+        from nst_core.worker_jobs import plan
+
+        channel.send("plan", **plan(request))
+        channel.send("done")
+    elif request.command == "doctor":
+        from nst_core.doctor import examine
+
+        channel.send("doctor", report=asdict(examine()))
+        channel.send("done")
+    else:
+        raise NstError(ErrorCode.PROTOCOL, f"There is no command {request.command!r}.")
+
+
+def main() -> None:
+    """Say hello, answer one request, wait for the caller to have taken the result, and be gone."""
+    channel = Channel()
+    caller = Caller()
+    signal.signal(signal.SIGTERM, lambda *_: caller.leave())
+    # GIMP's console passes Ctrl-C to the whole group; the caller decides, and says so on stdin.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    channel.send("hello", protocol=PROTOCOL, version=__version__)
+    caller.arrived.wait()
+    try:
+        serve(channel, caller)
+    except NstError as error:
+        caller.status = 1
+        channel.send("error", code=error.code.value, message=error.message, hint=error.hint)
+    except Exception as error:  # the last place where anything can be said
+        caller.status = 1
+        traceback.print_exc()
+        channel.send(
+            "error",
+            code=ErrorCode.INTERNAL.value,
+            message=f"The engine failed: {type(error).__name__}: {_first_line(error)}.",
+            hint="The log has the details.",
+        )
+    caller.thread.join()
+
+
+if __name__ == "__main__":
+    main()

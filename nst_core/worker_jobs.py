@@ -1,0 +1,168 @@
+"""The worker's commands: raw pixel files in, a job, raw pixel files out. Imported once a request needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from nst_core.arrays import as_array, as_picture
+from nst_core.backends.choose import open_engine
+from nst_core.errors import ErrorCode, NstError
+from nst_core.events import Event, Notice, Plan, Preview, Progress
+from nst_core.images.resize import resize
+from nst_core.job import Job, WeightedStyle, check_job, plan_job, run_job
+from nst_core.settings import make_settings
+from nst_core.transfer.plan import fit
+from nst_core.transfer.run import Watch
+from nst_core.vgg.store import ModelStore
+from nst_core.worker import Pixels, PreviewRequest, Request, checked_directory
+
+Array = npt.NDArray[np.float32]
+
+
+class Send(Protocol):
+    """Writes one event."""
+
+    def __call__(self, event: str, **fields: object) -> None:
+        """Write ``event`` with ``fields``."""
+        ...
+
+
+def inside(path: Path, directory: Path) -> Path:
+    """Return ``path`` if it lies in the job directory.
+
+    Raises:
+        NstError: ``protocol`` where it does not.
+    """
+    resolved = path.resolve()
+    if directory not in resolved.parents:
+        raise NstError(ErrorCode.PROTOCOL, f"{path} is not in the job directory.")
+    return resolved
+
+
+def read_pixels(pixels: Pixels, directory: Path) -> Array:
+    """Read a raw file into (height, width, channels).
+
+    Raises:
+        NstError: ``protocol`` where it is missing or not as long as its size says.
+    """
+    path = inside(pixels.path, directory)
+    shape = (pixels.height, pixels.width, pixels.channels)
+    try:
+        values = np.fromfile(path, dtype="<f4")
+    except OSError as error:
+        raise NstError(ErrorCode.PROTOCOL, f"{path.name} cannot be read: {error.strerror}.") from None
+    if values.size != shape[0] * shape[1] * shape[2]:
+        raise NstError(ErrorCode.PROTOCOL, f"{path.name} does not have the size that the request says.")
+    return np.nan_to_num(values.astype(np.float32, copy=False), posinf=1.0, neginf=0.0).reshape(shape)
+
+
+def write_pixels(values: npt.NDArray[Any], path: Path) -> None:
+    """Write a raw file under a temporary name and rename it.
+
+    Raises:
+        NstError: ``disk-full`` or ``unwritable-output``.
+    """
+    temporary = path.with_name(path.name + ".part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(np.ascontiguousarray(values).data)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        code = ErrorCode.DISK_FULL if error.errno == 28 else ErrorCode.UNWRITABLE_OUTPUT
+        raise NstError(
+            code, f"{path.name} cannot be written: {error.strerror}.", "Free some space for temporary files."
+        ) from None
+
+
+def read_job(request: Request) -> Job:
+    """Make the job of a request, pixels read.
+
+    Raises:
+        NstError: ``protocol``, ``bad-image`` or ``bad-setting``.
+    """
+    directory = checked_directory(request.job_directory)
+    if request.content is None or not request.styles:
+        raise NstError(ErrorCode.PROTOCOL, "The request has no content or no style.")
+    content = as_picture(read_pixels(request.content, directory), "layer")
+    styles = tuple(
+        WeightedStyle(as_picture(read_pixels(style, directory), "style"), style.weight)
+        for style in request.styles
+    )
+    return Job(content, styles, make_settings(request.settings), keep_size=True)
+
+
+def plan(request: Request) -> dict[str, object]:
+    """Answer the ``plan`` command: the plan event's fields."""
+    job = read_job(request)
+    engine = open_engine(job.settings, ModelStore(), lambda _notice: None)
+    try:
+        check_job(job, engine.network.layers)
+        return asdict(plan_job(job, engine))
+    finally:
+        engine.close()
+
+
+def stylize(request: Request, send: Send, should_stop: Callable[[], bool]) -> dict[str, object]:
+    """Do the ``stylize`` command, write the result's pixels, and return the done event's fields."""
+    directory = checked_directory(request.job_directory)
+    if request.content is None or request.result is None:
+        raise NstError(ErrorCode.PROTOCOL, "The request names no content or no file for the result.")
+    result_path = inside(request.result, directory)
+    job = read_job(request)
+    preview = request.preview
+    preview_path = inside(preview.path, directory) if preview else None
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Plan):
+            send("plan", **asdict(event))
+        elif isinstance(event, Progress):
+            send("progress", **asdict(event))
+        elif isinstance(event, Notice):
+            send("notice", **asdict(event))
+        elif preview and preview_path:
+            height, width = send_preview(event, preview, preview_path)
+            send(
+                "preview",
+                path=str(preview_path),
+                width=width,
+                height=height,
+                level=event.level,
+                iteration=event.iteration,
+            )
+
+    watch = Watch(on_event, should_stop, preview_seconds=preview.seconds if preview else None)
+    result = run_job(job, watch)
+    channels = request.content.channels
+    write_pixels(as_array(result.picture, channels).astype("<f4", copy=False), result_path)
+    return {
+        "width": result.picture.width,
+        "height": result.picture.height,
+        "channels": channels,
+        "seed": result.seed,
+        "model": result.model,
+        "model_sha256": result.model_sha256,
+        "engine": result.engine,
+        "device": result.device,
+        "loss": result.loss,
+        "seconds": result.seconds,
+        "stopped": result.stopped,
+        "settings": result.settings.model_dump(mode="json"),
+    }
+
+
+def send_preview(event: Preview, preview: PreviewRequest, path: Path) -> tuple[int, int]:
+    """Write a preview as 8-bit RGB no larger than was asked for; return its (height, width)."""
+    height, width = event.picture.shape[:2]
+    picture = event.picture
+    if max(height, width) > preview.max_side:
+        height, width = fit(height, width, preview.max_side)
+        picture = np.clip(resize(picture, height, width), 0.0, 1.0)
+    write_pixels((picture * 255.0 + 0.5).astype(np.uint8), path)
+    return height, width
