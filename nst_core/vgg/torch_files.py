@@ -19,15 +19,15 @@ import struct
 import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from nst_core.vgg.unpickling import RefusedPickle, load_pickle
+from nst_core.vgg.unpickling import ReadableFile, RefusedPickle, load_pickle
 
 Array: TypeAlias = npt.NDArray[np.float32]
 
@@ -148,14 +148,17 @@ def open_torch_file(path: Path) -> Iterator[TorchFile]:
         RefusedPickle: it is neither, is damaged, or holds more than tensors.
         OSError: it cannot be read.
     """
-    with ExitStack() as stack:
-        if zipfile.is_zipfile(path):
-            try:
-                yield open_zip(stack.enter_context(zipfile.ZipFile(path)))
-            except (zipfile.BadZipFile, NotImplementedError, EOFError):
-                raise RefusedPickle("the archive is damaged") from None
-        else:
-            yield open_legacy(stack.enter_context(path.open("rb")))
+    with path.open("rb") as file:
+        is_archive = file.read(4) == b"PK\x03\x04"
+        file.seek(0)
+        if not is_archive:
+            yield open_legacy(file)
+            return
+        try:
+            with zipfile.ZipFile(file) as archive:
+                yield open_zip(archive)
+        except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError):
+            raise RefusedPickle("the archive is damaged") from None
 
 
 def open_zip(archive: zipfile.ZipFile) -> TorchFile:
@@ -187,13 +190,37 @@ def open_zip(archive: zipfile.ZipFile) -> TorchFile:
     return file
 
 
-def open_legacy(file: IO[bytes]) -> TorchFile:
+class ShortReader:
+    """Reads from a file, and refuses to go on when an index turns out far too long."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.left = MAX_PICKLE_BYTES
+
+    def count(self, block: bytes) -> bytes:
+        """Take what has been read off what may be."""
+        self.left -= len(block)
+        if self.left < 0:
+            raise RefusedPickle("its index is far too large")
+        return block
+
+    def read(self, size: int) -> bytes:
+        """Read as a file does."""
+        return self.count(self.file.read(min(size, self.left + 1)))
+
+    def readline(self) -> bytes:
+        """Read a line as a file does."""
+        return self.count(self.file.readline(self.left + 1))
+
+
+def open_legacy(file: BinaryIO) -> TorchFile:
     """Read the index of the older format."""
-    if load_pickle(file, {}) != LEGACY_MAGIC or load_pickle(file, {}) != LEGACY_PROTOCOL:
+    reader = ShortReader(file)
+    if load_pickle(reader, {}) != LEGACY_MAGIC or load_pickle(reader, {}) != LEGACY_PROTOCOL:
         raise RefusedPickle("PyTorch did not write it")
-    system = load_pickle(file, {})
-    tensors, storages = read_index(file)
-    keys = load_pickle(file, {})
+    system = load_pickle(reader, {})
+    tensors, storages = read_index(reader)
+    keys = load_pickle(reader, {})
     if not isinstance(system, dict) or not isinstance(keys, list):
         raise RefusedPickle("PyTorch did not write it")
     order = "<" if system.get("little_endian", True) else ">"
@@ -221,7 +248,7 @@ def open_legacy(file: IO[bytes]) -> TorchFile:
     return opened
 
 
-def read_index(pickled: IO[bytes] | bytes) -> tuple[dict[str, Tensor], dict[str, Storage]]:
+def read_index(pickled: ReadableFile | bytes) -> tuple[dict[str, Tensor], dict[str, Storage]]:
     """Read the pickle of a state dictionary; gives its tensors by name and the storages they use by key."""
     storages: dict[str, Storage] = {}
 

@@ -9,9 +9,21 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Callable, Mapping
-from typing import IO, Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 Allowed: TypeAlias = Mapping[tuple[str, str], Any]
+
+
+class ReadableFile(Protocol):
+    """What a pickle is read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """Read at most ``size`` bytes."""
+        ...
+
+    def readline(self) -> bytes:
+        """Read up to the end of the line."""
+        ...
 
 
 class RefusedPickle(Exception):  # noqa: N818 - not a failure of this program
@@ -22,7 +34,7 @@ class AllowListUnpickler(pickle.Unpickler):
     """Resolves the globals in ``allowed``, by (module, name), and no others."""
 
     def __init__(
-        self, file: IO[bytes], allowed: Allowed, persistent_load: Callable[[Any], Any] | None = None
+        self, file: ReadableFile, allowed: Allowed, persistent_load: Callable[[Any], Any] | None = None
     ) -> None:
         # Strings of pickles that Python 2 wrote (the ports of the Caffe models) are ASCII.
         super().__init__(file, encoding="utf-8")
@@ -44,7 +56,7 @@ class AllowListUnpickler(pickle.Unpickler):
 
 
 def load_pickle(
-    file: IO[bytes] | bytes, allowed: Allowed, persistent_load: Callable[[Any], Any] | None = None
+    file: ReadableFile | bytes, allowed: Allowed, persistent_load: Callable[[Any], Any] | None = None
 ) -> Any:
     """Read one pickle from ``file``, leaving the file behind it.
 

@@ -1,0 +1,127 @@
+"""Features of a picture at layers of a VGG, computed by ONNX Runtime.
+
+Comes in: a network, a device, pictures. Goes out: features as numpy arrays. Does not know what they are for.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nst_core.errors import ErrorCode, NstError
+from nst_core.events import Notice
+from nst_core.vgg.graph import INPUT, Padding, Pooling, forward_graph
+from nst_core.vgg.layers import LAYERS, check_layers
+from nst_core.vgg.network import Network
+from nst_core.vgg.sessions import Session, find_device, first_line, open_session, run_options
+
+HostArray: TypeAlias = npt.NDArray[np.float32]
+
+MAX_SESSIONS = 3
+"""Sets of layers kept ready, each with its own copy of the weights (80 MB at most): a run asks for the
+style's layers, the content's, and both."""
+
+
+class OnnxFeatures:
+    """Computes features; a :class:`nst_core.backends.interface.FeatureExtractor`.
+
+    ``device`` is auto, cpu, cuda, cuda:N, directml or coreml; ``device_words`` says, once something has
+    been computed, which it was. ``on_notice`` hears of a device that could not be used.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        device: str = "auto",
+        pooling: Pooling = "max",
+        padding: Padding = "zero",
+        on_notice: Callable[[Notice], None] = lambda _notice: None,
+    ) -> None:
+        self.network = network
+        self.device = find_device(device)
+        self.pooling: Pooling = pooling
+        self.padding: Padding = padding
+        self.on_notice = on_notice
+        self.sessions: OrderedDict[tuple[str, ...], Session] = OrderedDict()
+
+    @property
+    def device_words(self) -> str:
+        """The device, for people and reports."""
+        return self.device.words
+
+    def features(self, picture: HostArray, layers: Sequence[str]) -> Mapping[str, HostArray]:
+        """Compute the features (channels, height, width) of ``picture`` at each of ``layers``.
+
+        ``picture`` is RGB in 0..1, (3, height, width) float32.
+
+        Raises:
+            NstError: ``unknown-layer``; ``too-small`` for a picture that a layer would shrink to nothing;
+                ``out-of-memory``; ``no-engine`` when ONNX Runtime fails.
+        """
+        check_layers(layers, self.network.layers)
+        if not layers:
+            return {}
+        self.check_picture(picture, layers)
+        session = self.session(layers)
+        names = tuple(dict.fromkeys(layers))
+        try:
+            values = session.runtime.run(
+                list(names),
+                {INPUT: np.ascontiguousarray(picture[None], dtype=np.float32)},
+                run_options(session.device),
+            )
+        except Exception as error:  # ONNX Runtime's own classes are not all public
+            raise failure(error, session, picture) from None
+        return {name: value[0] for name, value in zip(names, values, strict=True)}
+
+    def check_picture(self, picture: HostArray, layers: Sequence[str]) -> None:
+        """Refuse shapes that the network cannot take."""
+        if picture.ndim != 3 or picture.shape[0] != 3:
+            raise ValueError(f"a picture is (3, height, width), not {picture.shape}")
+        table = {layer.name: layer for layer in LAYERS[self.network.architecture]}
+        deepest = max((table[name] for name in layers), key=lambda layer: layer.stride)
+        _, height, width = picture.shape
+        if min(height, width) < deepest.stride:
+            raise NstError(
+                ErrorCode.TOO_SMALL,
+                f"A picture of {width} x {height} pixels is too small for {deepest.name}, "
+                f"which needs {deepest.stride} x {deepest.stride}.",
+                "Use a larger picture, or layers that are less deep.",
+            )
+
+    def session(self, layers: Sequence[str]) -> Session:
+        """Give the session for a set of layers, opening it where it is not kept ready."""
+        key = tuple(name for name in self.network.layers if name in set(layers))
+        if key in self.sessions:
+            self.sessions.move_to_end(key)
+            return self.sessions[key]
+        model = forward_graph(self.network, key, self.pooling, self.padding)
+        session = open_session(model, self.device, self.on_notice)
+        self.device = session.device  # where the CPU had to step in, it is said once
+        self.sessions[key] = session
+        if len(self.sessions) > MAX_SESSIONS:
+            self.sessions.popitem(last=False)
+        return session
+
+    def close(self) -> None:
+        """Let go of sessions and their memory."""
+        self.sessions.clear()
+
+
+def failure(error: Exception, session: Session, picture: HostArray) -> NstError:
+    """Say in words why a run failed."""
+    text = str(error)
+    _, height, width = picture.shape
+    if isinstance(error, MemoryError) or "allocat" in text or "bad_alloc" in text or "out of memory" in text:
+        return NstError(
+            ErrorCode.OUT_OF_MEMORY,
+            f"{session.device.words} has not enough memory for a picture of {width} x {height} pixels.",
+            "Use a smaller size, or tiles.",
+        )
+    return NstError(
+        ErrorCode.NO_ENGINE, f"ONNX Runtime failed on {session.device.words}: {first_line(error)}."
+    )

@@ -1,0 +1,356 @@
+"""The model store: installing, finding, checking and removing networks."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from nst_core.errors import ErrorCode, NstError
+from nst_core.events import Notice
+from nst_core.vgg import download as download_module
+from nst_core.vgg import sources, store
+from nst_core.vgg.download import FetchProgress
+from nst_core.vgg.network import NORMALISATIONS, ConvWeights, Network, load_network
+from nst_core.vgg.sources import IndexFile, Source
+from nst_core.vgg.store import ModelStore
+from tests.unit.vgg.file_server import serve
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> ModelStore:
+    return ModelStore(tmp_path / "models")
+
+
+@pytest.fixture
+def filled(empty: ModelStore, network19: Network) -> ModelStore:
+    """A store that holds a VGG-19 (of random numbers) under its usual name."""
+    empty.import_file(network19.path, "vgg19")
+    return empty
+
+
+def code_of(call, *arguments, **options) -> ErrorCode:
+    with pytest.raises(NstError) as caught:
+        call(*arguments, **options)
+    return caught.value.code
+
+
+def files(model_store: ModelStore) -> list[str]:
+    return sorted(path.name for path in model_store.root.iterdir() if path.name != ".lock")
+
+
+def test_where_the_store_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("NST_MODELS", str(tmp_path / "env"))
+    assert ModelStore().root == tmp_path / "env"
+    assert ModelStore(tmp_path / "given").root == tmp_path / "given"
+    monkeypatch.delenv("NST_MODELS")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert ModelStore().root.name == "models"
+    assert ModelStore().root.parent.name == "nst"
+
+
+def test_an_empty_store(empty):
+    assert empty.list() == ()
+    with pytest.raises(NstError) as caught:
+        empty.resolve("auto")
+    assert caught.value.code is ErrorCode.NO_MODEL
+    assert "nst models fetch vgg19" in caught.value.hint
+    assert code_of(empty.resolve, "vgg19") is ErrorCode.NO_MODEL
+    assert not empty.root.exists()
+
+
+def test_the_real_network(models):
+    network = models.resolve("vgg16")
+    assert network.architecture == "vgg16"
+    assert network.normalisation == NORMALISATIONS["torchvision"]
+    assert network.licence == "BSD-3-Clause"
+    kernel, bias = network.weights("relu1_1")["conv1_1"]
+    assert kernel.shape == (64, 3, 3, 3)
+    # The first numbers of torchvision's vgg16.features[0], as printed in many a notebook.
+    assert np.allclose(bias[:4], [0.4034, 0.3778, 0.4644, -0.3228], atol=5e-5)
+    assert kernel[0, 0, 0, 0] == pytest.approx(-0.5537, abs=5e-5)
+
+
+def test_weights_are_read_as_far_as_asked(network19):
+    assert list(network19.weights("pool1")) == ["conv1_1", "conv1_2"]
+    assert list(network19.weights("conv2_1")) == ["conv1_1", "conv1_2", "conv2_1"]
+    assert len(network19.weights()) == 16
+    assert code_of(network19.weights, "conv9_1") is ErrorCode.UNKNOWN_LAYER
+
+
+def test_auto_takes_vgg19_in_silence(filled):
+    heard: list[Notice] = []
+    assert filled.resolve("auto", heard.append).name == "vgg19"
+    assert heard == []
+
+
+def test_auto_falls_back_to_vgg16_and_says_so_once(models):
+    heard: list[Notice] = []
+    assert models.resolve("auto", heard.append).name == "vgg16"
+    assert len(heard) == 1
+    assert "VGG-16 is used because VGG-19" in heard[0].message
+    assert "nst models fetch vgg19" in heard[0].message
+
+
+def test_an_unknown_name_gets_the_nearest(filled):
+    with pytest.raises(NstError) as caught:
+        filled.resolve("vgg91")
+    assert caught.value.code is ErrorCode.UNKNOWN_MODEL
+    assert "vgg19" in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["../vgg19", "a/b", ".hidden", "", "auto", "x" * 65, "a\0b", "a b"])
+def test_names_that_are_paths_or_worse(empty, network19, name):
+    assert code_of(empty.import_file, network19.path, name) is ErrorCode.UNKNOWN_MODEL
+
+
+def test_import_writes_one_file_and_nothing_else(filled, network19):
+    assert files(filled) == ["vgg19.onnx"]
+    installed = filled.resolve("vgg19")
+    assert installed.sha256 == network19.sha256
+    assert installed.normalisation == network19.normalisation
+    onnx.checker.check_model(str(installed.path), full_check=True)
+
+
+def test_import_does_not_replace_unless_told(filled, network19):
+    assert code_of(filled.import_file, network19.path, "vgg19") is ErrorCode.OUTPUT_EXISTS
+    assert filled.import_file(network19.path, "vgg19", replace=True).name == "vgg19"
+
+
+def test_import_of_a_bad_file_leaves_nothing(empty, tmp_path):
+    bad = tmp_path / "bad.pth"
+    bad.write_bytes(b"not weights")
+    assert code_of(empty.import_file, bad, "mine") is ErrorCode.BAD_MODEL
+    assert not empty.root.exists() or files(empty) == []
+
+
+def test_an_interrupted_install_leaves_nothing(empty, network19, monkeypatch):
+    def interrupted(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store.os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        empty.import_file(network19.path, "mine")
+    assert files(empty) == []
+
+
+def test_what_a_killed_install_left_is_cleared_away(empty, network19):
+    empty.root.mkdir(parents=True)
+    (empty.root / ".vgg19.123.tmp").write_bytes(b"half")
+    empty.import_file(network19.path, "mine")
+    assert files(empty) == ["mine.onnx"]
+
+
+def test_list_shows_good_and_bad(filled):
+    (filled.root / "broken.onnx").write_bytes(b"rubbish")
+    broken, good = filled.list()
+    assert (broken.name, broken.network) == ("broken", None)
+    assert "damaged" in broken.problem
+    assert good.name == "vgg19"
+    assert good.network is not None
+    assert good.bytes > 80_000_000
+    assert good.problem == ""
+
+
+def test_verify_finds_a_flipped_bit(filled):
+    assert [network.name for network in filled.verify()] == ["vgg19"]
+    path = filled.root / "vgg19.onnx"
+    content = bytearray(path.read_bytes())
+    content[40_000_000] ^= 1
+    path.write_bytes(content)
+    assert code_of(filled.verify, "vgg19") is ErrorCode.WRONG_HASH
+
+
+def test_verify_finds_a_cut_file(filled):
+    path = filled.root / "vgg19.onnx"
+    path.write_bytes(path.read_bytes()[:50_000_000])
+    assert code_of(filled.verify) is ErrorCode.BAD_MODEL
+    assert code_of(filled.verify, "other") is ErrorCode.UNKNOWN_MODEL
+
+
+def edit(source_path: Path, target: Path, change) -> Path:
+    model = onnx.load(str(source_path))
+    change(model)
+    target.write_bytes(model.SerializeToString())
+    return target
+
+
+def rename_output(model: onnx.ModelProto) -> None:
+    model.graph.output[3].name = "relu9_9"
+
+
+def drop_metadata(model: onnx.ModelProto) -> None:
+    del model.metadata_props[:]
+
+
+def reshape(model: onnx.ModelProto) -> None:
+    model.graph.initializer[0].dims[:] = [64, 27]
+
+
+def lie_about_normalisation(model: onnx.ModelProto) -> None:
+    entry = next(entry for entry in model.metadata_props if entry.key == "nst.normalisation")
+    entry.value = entry.value.replace("BGR", "GBR")
+
+
+def zero_deviation(model: onnx.ModelProto) -> None:
+    entry = next(entry for entry in model.metadata_props if entry.key == "nst.normalisation")
+    entry.value = entry.value.replace("[1.0, 1.0, 1.0]", "[1.0, 0.0, 1.0]")
+
+
+@pytest.mark.parametrize(
+    "change", [rename_output, drop_metadata, reshape, lie_about_normalisation, zero_deviation]
+)
+def test_files_that_are_no_network_of_the_store(network19, tmp_path, change):
+    path = edit(network19.path, tmp_path / "edited.onnx", change)
+    assert code_of(load_network, path, "edited") is ErrorCode.BAD_MODEL
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    assert code_of(load_network, tmp_path / "none.onnx", "none") is ErrorCode.MISSING_FILE
+
+
+def test_remove(filled):
+    filled.remove("vgg19")
+    assert files(filled) == []
+    assert code_of(filled.remove, "vgg19") is ErrorCode.NO_MODEL
+    assert code_of(filled.remove, "mine") is ErrorCode.UNKNOWN_MODEL
+
+
+def test_a_full_disk_is_noticed_before(empty, network19, monkeypatch):
+    free = shutil.disk_usage(empty.root.parent)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: free)
+    assert code_of(empty.import_file, network19.path, "mine") is ErrorCode.DISK_FULL
+    assert files(empty) == []
+
+
+@pytest.fixture(scope="module")
+def checkpoint(weights19: Mapping[str, ConvWeights], tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A file like torchvision's vgg19, of random numbers."""
+    torch = pytest.importorskip("torch")
+    from nst_core.vgg.checkpoints import torchvision_names
+
+    names = torchvision_names("vgg19")
+    tensors = {}
+    for layer, (kernel, bias) in weights19.items():
+        tensors[f"{names[layer]}.weight"] = torch.from_numpy(kernel)
+        tensors[f"{names[layer]}.bias"] = torch.from_numpy(bias)
+    path = tmp_path_factory.mktemp("torch") / "vgg19.pth"
+    torch.save(tensors, path, _use_new_zipfile_serialization=False)
+    return path.read_bytes()
+
+
+def source_for(place: str | IndexFile, content: bytes) -> Source:
+    return Source(
+        file_name="vgg19-test.pth",
+        place=place,
+        sha256=hashlib.sha256(content).hexdigest(),
+        bytes=len(content),
+        reader="torch",
+        normalisation="torchvision",
+        title="a test",
+        licence="none",
+    )
+
+
+def test_fetch_with_a_cut_connection(empty, checkpoint, network19, monkeypatch):
+    steps: list[FetchProgress] = []
+    monkeypatch.setattr(download_module, "PAUSE", 0.0)
+    with serve() as server:
+        server.files["/vgg19.pth"] = checkpoint
+        server.cuts = [30_000_000]
+        wanted = source_for(f"{server.url}/vgg19.pth", checkpoint)
+        monkeypatch.setattr(sources, "SOURCES", {"vgg19": (wanted,)})
+        network = empty.fetch("vgg19", steps.append)
+        assert len(server.requests) == 2
+        again = empty.fetch("vgg19", steps.append)
+        assert len(server.requests) == 2
+    assert files(empty) == ["vgg19.onnx"]
+    assert network == again == empty.resolve("auto")
+    assert network.sha256 == network19.sha256
+    assert network.normalisation == NORMALISATIONS["torchvision"]
+    assert network.source == "a test"
+    assert list(dict.fromkeys(step.phase for step in steps)) == ["download", "check", "convert"]
+
+
+def test_fetch_goes_to_the_next_place(empty, checkpoint, tmp_path, monkeypatch):
+    """The package index does not have it; the second place does."""
+    monkeypatch.setattr(
+        download_module, "read_settings", lambda: download_module.IndexSettings(indexes=(), links=())
+    )
+    with serve() as server:
+        server.files["/vgg19.pth"] = checkpoint
+        first = source_for(IndexFile("no-such-package", "1.0"), checkpoint)
+        second = source_for(f"{server.url}/vgg19.pth", checkpoint)
+        monkeypatch.setattr(sources, "SOURCES", {"vgg19": (first, second)})
+        assert empty.fetch("vgg19").name == "vgg19"
+
+
+def test_fetch_tells_of_every_place_that_failed(empty, monkeypatch):
+    monkeypatch.setattr(download_module, "PAUSE", 0.0)
+    monkeypatch.setattr(
+        download_module, "read_settings", lambda: download_module.IndexSettings(indexes=(), links=())
+    )
+    places = (IndexFile("no-such-package", "1.0"), "http://127.0.0.1:9/vgg19.pth")
+    monkeypatch.setattr(
+        sources, "SOURCES", {"vgg19": tuple(source_for(place, b"content") for place in places)}
+    )
+    with pytest.raises(NstError) as caught:
+        empty.fetch("vgg19")
+    assert caught.value.code is ErrorCode.DOWNLOAD_FAILED
+    assert "no-such-package" in caught.value.message
+    assert "127.0.0.1 cannot be reached" in caught.value.message
+    assert files(empty) == []
+
+
+def test_a_damaged_network_is_fetched_anew(filled, checkpoint, monkeypatch):
+    (filled.root / "vgg19.onnx").write_bytes(b"damaged")
+    with serve() as server:
+        server.files["/vgg19.pth"] = checkpoint
+        wanted = source_for(f"{server.url}/vgg19.pth", checkpoint)
+        monkeypatch.setattr(sources, "SOURCES", {"vgg19": (wanted,)})
+        filled.fetch("vgg19")
+    assert filled.verify("vgg19")[0].source == "a test"
+
+
+def test_fetch_of_an_unknown_name(empty):
+    with pytest.raises(NstError) as caught:
+        empty.fetch("vgg-19")
+    assert caught.value.code is ErrorCode.UNKNOWN_MODEL
+    assert "Did you mean 'vgg19'?" in caught.value.message
+
+
+def test_two_writers_wait_for_each_other(empty, network19):
+    done: list[str] = []
+
+    def install(name: str) -> None:
+        ModelStore(empty.root).import_file(network19.path, name)
+        done.append(name)
+
+    threads = [threading.Thread(target=install, args=(f"copy{n}",)) for n in range(3)]
+    with empty.writing():
+        for thread in threads:
+            thread.start()
+        threads[0].join(0.3)
+        assert done == []
+    for thread in threads:
+        thread.join()
+    assert sorted(done) == ["copy0", "copy1", "copy2"]
+    assert files(empty) == ["copy0.onnx", "copy1.onnx", "copy2.onnx"]
+
+
+def test_the_published_sources_say_what_they_are():
+    assert set(sources.SOURCES) == {"vgg16", "vgg19"}
+    for each in (source for places in sources.SOURCES.values() for source in places):
+        assert len(each.sha256) == 64
+        assert each.bytes < 600_000_000
+        assert each.normalisation in NORMALISATIONS
+        if isinstance(each.place, str):
+            assert each.place.startswith("https://")
+            # torch.hub's own check: the name holds the beginning of the hash.
+            assert each.sha256.startswith(each.file_name.split("-")[1].split(".")[0])
