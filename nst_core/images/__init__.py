@@ -1,1 +1,1 @@
-
+"""Pictures: files, colour, alpha, resizing."""

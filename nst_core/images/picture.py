@@ -1,4 +1,7 @@
-"""What the rest of the engine knows of a picture: pixels, alpha, and what to give back with them."""
+"""What the rest of the engine knows of a picture: pixels, alpha, and what to give back with them.
+
+Plain data. It knows nothing of files, formats or colour profiles' insides.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +14,35 @@ import numpy.typing as npt
 Array: TypeAlias = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Picture:
     """A picture in memory.
 
     ``pixels`` is ``(height, width, 3)`` float32 RGB in 0..1, sRGB-encoded (grey pictures have three equal
     channels); ``alpha`` is ``(height, width)`` float32 in 0..1, straight, or None where opaque.
-    ``grey`` and ``bits`` (8 or 16) say what the file was; ``profile`` is its ICC profile, to be put
-    back on writing (None: sRGB). ``source`` is the path, for messages and metadata.
+    ``grey`` and ``bits`` (8 or 16) say what the file was and what a written file will be: a grey picture
+    is written as its luminance, so whoever paints colours on one sets ``grey`` to False. ``profile`` is
+    an ICC profile that written pixels are converted to and that is embedded (None: sRGB). ``source`` is
+    the path, for messages and metadata.
     """
 
-    pixels: Array
-    alpha: Array | None = None
+    pixels: Array = field(repr=False)
+    alpha: Array | None = field(default=None, repr=False)
     grey: bool = False
     bits: Literal[8, 16] = 8
     profile: bytes | None = field(default=None, repr=False)
     source: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what no other room could work with; wrong shapes are a programmer's mistake."""
+        if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or self.pixels.dtype != np.float32:
+            raise ValueError(f"pixels are (height, width, 3) float32, not {self.pixels.shape}")
+        if self.pixels.size == 0:
+            raise ValueError("a picture has at least one pixel")
+        if self.alpha is not None and (
+            self.alpha.shape != self.pixels.shape[:2] or self.alpha.dtype != np.float32
+        ):
+            raise ValueError(f"alpha is {self.pixels.shape[:2]} float32, not {self.alpha.shape}")
 
     @property
     def height(self) -> int:

@@ -1,0 +1,238 @@
+"""Colour, as arithmetic on arrays: sRGB and OKLab, luminance-only transfer, matching of colours.
+
+In and out go ``(height, width, 3)`` float32 RGB arrays, sRGB-encoded, nominally 0..1. Nothing here
+knows of files or profiles. The methods are those of Gatys et al. 2017, "Controlling Perceptual Factors in
+Neural Style Transfer", section 5.
+
+Luminance here is OKLab lightness (Ottosson 2020, https://bottosson.github.io/posts/oklab/): the space in
+which a change of lightness at constant a, b shifts hue least; in CIE Lab a lightened blue sky turns violet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[np.float32]
+Values: TypeAlias = npt.NDArray[Any]
+Matrix: TypeAlias = npt.NDArray[np.float64]
+
+BLOCK_PIXELS = 1 << 18
+"""Pixels worked on at a time: temporary arrays then stay within a processor's cache and out of the bill."""
+
+# Linear sRGB to the cone-like responses of OKLab, and their cube roots to L, a, b (Ottosson 2020).
+RGB_TO_LMS = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+LMS_TO_LAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+LMS_TO_RGB = np.linalg.inv(RGB_TO_LMS)
+LAB_TO_LMS = np.linalg.inv(LMS_TO_LAB)
+
+SMALLEST_VARIANCE = (1.0 / 255.0) ** 2
+"""Below one 8-bit step of standard deviation a direction of colour holds noise, which is not amplified."""
+
+GAMUT_TOLERANCE = 1e-5
+"""How far outside 0..1, in linear light, a value still counts as rounding."""
+
+
+def linear(encoded: npt.ArrayLike) -> Values:
+    """Decode sRGB (IEC 61966-2-1) to linear light; any shape, negative values mirrored."""
+    values: Values = np.asarray(encoded)
+    size = np.abs(values)
+    bright = ((size + 0.055) / 1.055) ** 2.4
+    light: Values = np.copysign(np.where(size <= 0.04045, size / 12.92, bright), values)
+    return light
+
+
+def encoded(light: npt.ArrayLike) -> Values:
+    """Encode linear light as sRGB (IEC 61966-2-1); any shape, negative values mirrored."""
+    values: Values = np.asarray(light)
+    size = np.abs(values)
+    bright = 1.055 * size ** (1 / 2.4) - 0.055
+    shown: Values = np.copysign(np.where(size <= 0.0031308, 12.92 * size, bright), values)
+    return shown
+
+
+def by_blocks(function: Callable[..., Array], channels: int, *arrays: Array) -> Array:
+    """Apply ``function`` to blocks of rows of ``arrays``, so that temporaries stay small.
+
+    ``function`` takes ``(n, 3)`` arrays, one for each of ``arrays`` (all of one height and width), and
+    returns ``(n, channels)``; the whole result is ``(height, width, channels)`` float32.
+    """
+    height, width = arrays[0].shape[:2]
+    result = np.empty((height, width, channels), np.float32)
+    rows = max(1, BLOCK_PIXELS // width)
+    for top in range(0, height, rows):
+        part = slice(top, top + rows)
+        block = function(*(array[part].reshape(-1, array.shape[2]) for array in arrays))
+        result[part] = block.reshape(-1, width, channels)
+    return result
+
+
+def lightness(pixels: Array) -> Array:
+    """Return OKLab L, ``(..., 1)``, of sRGB-encoded ``(..., 3)``, values outside 0..1 clipped."""
+    light = linear(np.clip(pixels, 0, 1))
+    lab: Array = np.cbrt(light @ RGB_TO_LMS.T.astype(np.float32)) @ LMS_TO_LAB[:1].T.astype(np.float32)
+    return lab
+
+
+def luminance(pixels: Array) -> Array:
+    """Return the grey of the same lightness: ``(height, width)`` float32, sRGB-encoded, 0..1.
+
+    For a grey pixel this is its own value; painting every channel with it gives a grey picture of equal
+    OKLab lightness.
+    """
+    grey = by_blocks(lambda block: encoded(lightness(block) ** 3).astype(np.float32), 1, pixels)
+    return np.clip(grey[:, :, 0], 0, 1)
+
+
+def keep_luminance(painted: Array, content: Array) -> Array:
+    """Take light and dark from ``painted`` and the colours of ``content`` (Gatys et al. 2017, section 5.2).
+
+    Both are ``(height, width, 3)`` in 0..1 and of one size. OKLab L is painted's; a and b are content's,
+    scaled towards grey, at the same L and hue, where no sRGB colour has them.
+    """
+    if painted.shape != content.shape:
+        raise ValueError(f"painted is {painted.shape}, content is {content.shape}")
+    return by_blocks(_recolour, 3, painted, content)
+
+
+def _recolour(painted: Array, content: Array) -> Array:
+    """Do :func:`keep_luminance` on ``(n, 3)`` blocks."""
+    light = np.clip(lightness(painted), 0, 1)
+    cones = np.cbrt(linear(np.clip(content, 0, 1)) @ RGB_TO_LMS.T.astype(np.float32))
+    chroma = cones @ LMS_TO_LAB[1:].T.astype(np.float32)
+    colours = _from_lab(light, chroma)
+    outside = np.flatnonzero(~_in_gamut(colours))
+    if outside.size:
+        colours[outside] = _reduce_chroma(light[outside], chroma[outside])
+    return encoded(np.clip(colours, 0, 1)).astype(np.float32)
+
+
+def _from_lab(light: Array, chroma: Array) -> Array:
+    """Return linear RGB, ``(n, 3)``, of OKLab L ``(n, 1)`` and a, b ``(n, 2)``; not clipped."""
+    cones = light * LAB_TO_LMS[:, 0].astype(np.float32) + chroma @ LAB_TO_LMS[:, 1:].T.astype(np.float32)
+    rgb: Array = cones**3 @ LMS_TO_RGB.T.astype(np.float32)
+    return rgb
+
+
+def _in_gamut(colours: Array) -> npt.NDArray[np.bool_]:
+    fits: npt.NDArray[np.bool_] = np.all(
+        (colours >= -GAMUT_TOLERANCE) & (colours <= 1 + GAMUT_TOLERANCE), axis=1
+    )
+    return fits
+
+
+def _reduce_chroma(light: Array, chroma: Array) -> Array:
+    """Bisect for the largest share of ``chroma`` that sRGB can show; 14 steps leave less than 1e-4 of it."""
+    inside = np.zeros_like(light)
+    beyond = np.ones_like(light)
+    for _ in range(14):
+        middle: Array = (inside + beyond) * np.float32(0.5)
+        fits = _in_gamut(_from_lab(light, chroma * middle))[:, None]
+        inside = np.where(fits, middle, inside)
+        beyond = np.where(fits, beyond, middle)
+    return _from_lab(light, chroma * inside)
+
+
+def match_luminance(style: Array, content: Array) -> Array:
+    """Return ``style`` in grey, its luminance moved to content's mean and standard deviation.
+
+    Gatys et al. 2017, section 5.2: L' = sigma_C / sigma_S (L - mu_S) + mu_C, on :func:`luminance`. The
+    result is ``(height, width, 3)`` with three equal channels and not clipped, so that the statistics
+    hold. The deviation of a flat style is left as it is.
+    """
+    source, target = luminance(style), luminance(content)
+    spread = float(source.std(dtype=np.float64))
+    gain = float(target.std(dtype=np.float64)) / spread if spread**2 > SMALLEST_VARIANCE else 1.0
+    mean_source, mean_target = source.mean(dtype=np.float64), target.mean(dtype=np.float64)
+    moved = (source - np.float32(mean_source)) * np.float32(gain) + np.float32(mean_target)
+    return np.repeat(moved[:, :, None], 3, axis=2)
+
+
+def match_colors(
+    style: Array,
+    content: Array,
+    mode: Literal["pca", "cholesky"] = "pca",
+    style_alpha: Array | None = None,
+    content_alpha: Array | None = None,
+) -> Array:
+    """Move style's colours to content's mean and covariance by one linear map.
+
+    Gatys et al. 2017, section 5.1: x' = A x + b with A Sigma_S A^T = Sigma_C and b = mu_C - A mu_S:
+
+    - ``pca`` (image analogies): A = Sigma_C^1/2 Sigma_S^-1/2, which moves colours least;
+    - ``cholesky``: A = L_C L_S^-1, with Sigma = L L^T.
+
+    Directions in which the style varies by less than one 8-bit step are not amplified to fit, so grey and
+    single-colour styles stay what they are; a grey content gives exactly grey. The alphas,
+    ``(height, width)``, weigh pixels in the statistics. The result has style's shape and is not clipped.
+    """
+    mean_source, covariance_source = _moments(style, style_alpha)
+    mean_target, covariance_target = _moments(content, content_alpha)
+    transform = _transform(covariance_source, covariance_target, mode)
+    offset = mean_target - transform @ mean_source
+    matrix, shift = transform.T.astype(np.float32), offset.astype(np.float32)
+    return by_blocks(lambda block: block @ matrix + shift, 3, style)
+
+
+def _moments(pixels: Array, weights: Array | None) -> tuple[Matrix, Matrix]:
+    """Return mean ``(3,)`` and covariance ``(3, 3)`` of all pixels, in double precision, block by block."""
+    height, width = pixels.shape[:2]
+    rows = max(1, BLOCK_PIXELS // width)
+    total, first, second = 0.0, np.zeros(3), np.zeros((3, 3))
+    # Sums are taken about mid grey: close enough to any mean that nothing cancels in double precision.
+    for top in range(0, height, rows):
+        block = pixels[top : top + rows].reshape(-1, 3).astype(np.float64) - 0.5
+        weight = np.ones(len(block)) if weights is None else weights[top : top + rows].ravel()
+        weighted = block * weight[:, None].astype(np.float64)
+        total += weight.sum()
+        first += weighted.sum(axis=0)
+        second += weighted.T @ block
+    if total <= 0:
+        return np.full(3, 0.5), np.zeros((3, 3))
+    mean = first / total
+    return mean + 0.5, second / total - np.outer(mean, mean)
+
+
+def _transform(source: Matrix, target: Matrix, mode: str) -> Matrix:
+    values, vectors = np.linalg.eigh(source)
+    values = np.maximum(values, SMALLEST_VARIANCE)
+    if mode == "pca":
+        symmetric: Matrix = _root(target) @ (vectors / np.sqrt(values)) @ vectors.T
+        return symmetric
+    if mode == "cholesky":
+        factor: Matrix = _lower(target) @ np.linalg.inv(_lower((vectors * values) @ vectors.T))
+        return factor
+    raise ValueError(f"mode is 'pca' or 'cholesky', not {mode!r}")
+
+
+def _root(covariance: Matrix) -> Matrix:
+    """Return the symmetric square root of a positive semi-definite matrix."""
+    values, vectors = np.linalg.eigh(covariance)
+    root: Matrix = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    return root
+
+
+def _lower(covariance: Matrix) -> Matrix:
+    """Return the Cholesky factor of a matrix that may be singular: columns without a pivot are zero."""
+    rest, factor = covariance.copy(), np.zeros((3, 3))
+    smallest = 1e-12 * max(float(np.trace(covariance)), 1e-12)
+    for column in range(3):
+        if rest[column, column] > smallest:
+            factor[column:, column] = rest[column:, column] / np.sqrt(rest[column, column])
+            rest -= np.outer(factor[:, column], factor[:, column])
+    return factor

@@ -1,0 +1,116 @@
+"""Decoding with Pillow: every mode it opens becomes a raster of grey, RGB or CMYK samples.
+
+An opened Pillow image comes in; a :class:`Raster` goes out. What Pillow raises on damaged files passes
+through; :mod:`read` turns it into a sentence.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, Image, ImageCms
+
+from nst_core.images.raster import Raster, Samples, Space
+
+SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
+
+# Pillow mode -> the mode whose samples are taken; modes left out are taken as they are, or below.
+CONVERTED = {"La": "LA", "RGBa": "RGBA", "RGBX": "RGB", "YCbCr": "RGB", "HSV": "RGB", "PA": "RGBA"}
+
+
+def decode(image: Image.Image) -> Raster:
+    """Decode the first frame of ``image``.
+
+    Raises:
+        Exception: whatever Pillow's decoder of the format makes of damaged data.
+    """
+    image.load()
+    # Some decoders (TIFF's) turn the picture upright themselves and take the tag away: look after loading.
+    exif = _exif(image)
+    profile = image.info.get("icc_profile") or None
+    samples, space, alpha = _samples(image)
+    if image.mode == "LAB":
+        profile = None
+    return Raster(
+        samples,
+        space,
+        alpha,
+        profile,
+        _orientation(exif),
+        png_gamma(image),
+        _is_adobe_rgb(exif),
+    )
+
+
+def _samples(image: Image.Image) -> tuple[Samples, Space, Samples | None]:
+    """Colour samples ``(height, width, channels)``, their space and alpha."""
+    mode = image.mode
+    if mode in SIXTEEN_BIT_MODES or mode == "I":
+        return _whole_numbers(image)[:, :, None], "grey", None
+    if mode == "F":
+        return np.asarray(image)[:, :, None], "grey", None
+    if mode == "CMYK":
+        return np.asarray(image), "cmyk", None
+    if mode == "LAB":
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+        return np.asarray(converted), "rgb", None
+    grey = mode in ("1", "L", "LA", "La") or _has_grey_palette(image)
+    if image.has_transparency_data:
+        # Pillow has no way from some modes with a transparent colour to LA, but all have one to RGBA.
+        rgba = np.asarray(image.convert("RGBA"))
+        return (rgba[:, :, :1], "grey", rgba[:, :, 3]) if grey else (rgba[:, :, :3], "rgb", rgba[:, :, 3])
+    array = np.asarray(image.convert("L" if grey else CONVERTED.get(mode, "RGB")))
+    return (array[:, :, None], "grey", None) if grey else (array[:, :, :3], "rgb", None)
+
+
+def _has_grey_palette(image: Image.Image) -> bool:
+    palette = image.getpalette("RGB") if image.mode in ("P", "PA") else None
+    if not palette:
+        return False
+    colours = np.array(palette).reshape(-1, 3)
+    return bool(np.all(colours == colours[:, :1]))
+
+
+def _whole_numbers(image: Image.Image) -> Samples:
+    """Return samples of Pillow's 16- and 32-bit grey modes, as uint16 over its full range.
+
+    In both modes Pillow gives numbers of 16 bits, except from files that say that theirs have 12.
+    """
+    samples = np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
+    depth = getattr(image, "tag_v2", {}).get(258, (16,))[0]
+    whole: Samples = np.rint(samples * (65535.0 / 4095.0)).astype(np.uint16) if depth == 12 else samples
+    return whole
+
+
+def _exif(image: Image.Image) -> Any:
+    """EXIF data, or an empty mapping when it is damaged: pixels are worth more than their notes."""
+    try:
+        return image.getexif()
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, OverflowError, struct.error):
+        return Image.Exif()
+
+
+def _orientation(exif: Any) -> int:
+    value = exif.get(ExifTags.Base.Orientation, 1)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _is_adobe_rgb(exif: Any) -> bool:
+    """Whether a camera marked the file as Adobe RGB: DCF 2.0's interoperability index R03."""
+    try:
+        colour_space = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace)
+        index = exif.get_ifd(ExifTags.IFD.Interop).get(ExifTags.Interop.InteropIndex)
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, OverflowError, struct.error):
+        return False
+    return colour_space == 0xFFFF and str(index).strip("\0 ") == "R03"
+
+
+def png_gamma(image: Image.Image) -> float | None:
+    """Return light's exponent by a PNG's gAMA chunk; None without one, and near the usual 1/2.2: sRGB."""
+    stated = image.info.get("gamma")
+    if "srgb" in image.info or not isinstance(stated, (int, float)) or not 0.1 <= stated <= 2.0:
+        return None
+    return None if abs(stated * 2.2 - 1) < 0.1 else 1.0 / stated
