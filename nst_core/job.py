@@ -19,10 +19,10 @@ from nst_core.events import Event, Notice, Plan, PlannedLevel, Preview
 from nst_core.images.alpha import fill_transparent
 from nst_core.images.colour import keep_luminance, luminance, match_colors, match_luminance
 from nst_core.images.picture import Picture
-from nst_core.images.resize import resize_picture
+from nst_core.images.resize import crop, fit, resize_picture
 from nst_core.rates import expected_seconds, remember
-from nst_core.settings import Crop, Settings
-from nst_core.transfer.plan import Level, check_size, fit, make_levels
+from nst_core.settings import Settings
+from nst_core.transfer.plan import Level, check_size, make_levels
 from nst_core.transfer.run import (
     Painted,
     Sample,
@@ -110,7 +110,7 @@ def prepare(job: Job) -> Subject:
         seen_content = Seen(_channels_first(filled), content.alpha)
     styles = []
     for style in job.styles:
-        picture = cropped(style.picture, settings.style_crop)
+        picture = crop(style.picture, settings.style_crop) if settings.style_crop else style.picture
         check_size(picture.height, picture.width, "The style picture")
         pixels = _visible(picture, "style picture")
         if filled is not None and content is not None:
@@ -276,25 +276,6 @@ def _finishing(watch: Watch, job: Job) -> Watch:
         inner(event)
 
     return replace(watch, on_event=on_event)
-
-
-def cropped(picture: Picture, crop: Crop | None) -> Picture:
-    """Cut ``crop`` out of ``picture``.
-
-    Raises:
-        NstError: ``bad-setting`` where it reaches outside.
-    """
-    if crop is None:
-        return picture
-    if crop.x + crop.width > picture.width or crop.y + crop.height > picture.height:
-        raise NstError(
-            ErrorCode.BAD_SETTING,
-            f"The crop {crop.x},{crop.y},{crop.width},{crop.height} reaches outside the style picture, "
-            f"which is {picture.width} x {picture.height}.",
-        )
-    rows, columns = slice(crop.y, crop.y + crop.height), slice(crop.x, crop.x + crop.width)
-    alpha = None if picture.alpha is None else np.ascontiguousarray(picture.alpha[rows, columns])
-    return replace(picture, pixels=np.ascontiguousarray(picture.pixels[rows, columns]), alpha=alpha)
 
 
 def _visible(picture: Picture, what: str) -> Array:

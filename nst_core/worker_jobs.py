@@ -14,10 +14,9 @@ from nst_core.arrays import as_array, as_picture
 from nst_core.backends.choose import open_engine
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice, Plan, Preview, Progress
-from nst_core.images.resize import resize
+from nst_core.images.resize import fit, resize
 from nst_core.job import Job, WeightedStyle, check_job, plan_job, run_job
 from nst_core.settings import make_settings
-from nst_core.transfer.plan import fit
 from nst_core.transfer.run import Watch
 from nst_core.vgg.store import ModelStore
 from nst_core.worker import Pixels, PreviewRequest, Request, checked_directory

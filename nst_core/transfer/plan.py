@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 
 from nst_core.errors import ErrorCode, NstError
+from nst_core.images.resize import fit
 from nst_core.settings import Settings
 
 SMALLEST_SIDE = 16
@@ -30,12 +31,6 @@ class Level:
     height: int
     width: int
     iterations: int
-
-
-def fit(height: int, width: int, long_side: int) -> tuple[int, int]:
-    """Scale ``height`` x ``width`` so that the longer one is ``long_side``; at least 1 pixel each."""
-    scale = long_side / max(height, width)
-    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def check_size(height: int, width: int, what: str) -> None:

@@ -32,7 +32,8 @@ TINY = 1e-12
 
 def style_share(strength: float) -> float:
     """Return the weight of the relative style loss, the content's being 1, for ``strength`` 0..100."""
-    return math.exp(float(np.interp(strength, (0.0, 50.0, 100.0), np.log(STYLE_SHARE))))
+    logarithm: float = np.interp(strength, (0.0, 50.0, 100.0), np.log(STYLE_SHARE))
+    return math.exp(logarithm)
 
 
 def normalise(layers: Sequence[LayerWeight]) -> list[float]:
