@@ -50,12 +50,12 @@ def opened(config):
     try:
         image.undo_disable()
         name = os.path.splitext(file.get_basename() or "")[0] or _("style")
-        yield Style(_flat(image, file), name, file.get_uri())
+        yield Style(flat(image, file), name, file.get_uri())
     finally:
         image.delete()
 
 
-def _flat(image, file):
+def flat(image, file):
     """Return one layer with what the picture shows."""
     if not any(layer.get_visible() for layer in image.get_layers()):
         raise UserError(

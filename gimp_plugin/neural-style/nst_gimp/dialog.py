@@ -1,0 +1,171 @@
+"""The dialog: the style, five settings up front, the rest behind "Advanced", and what to expect.
+
+GIMP's own ProcedureDialog keeps the last values, the named presets and the Reset button.
+"""
+
+from __future__ import annotations
+
+import os
+
+import gi
+
+gi.require_version("GimpUi", "3.0")
+gi.require_version("Gtk", "3.0")
+from gi.repository import Gdk, GimpUi, Gio, GLib, Gtk  # noqa: E402
+
+from nst_gimp import help_pages, widgets  # noqa: E402
+from nst_gimp.expectation import Expectation  # noqa: E402
+from nst_gimp.settings_table import SETTINGS  # noqa: E402
+from nst_gimp.style_chooser import StyleChooser  # noqa: E402
+from nst_gimp.words import _  # noqa: E402
+
+UP_FRONT = ("strength", "style-scale", "keep-colors", "quality", "size")
+PAIRS = (
+    ("seed", "init")
+    + ("loss", "pooling")
+    + ("alpha", "beta")
+    + ("content-layers", "style-layers")
+    + ("tv", "tv-beta")
+    + ("alpha-norm", "alpha-norm-exponent")
+    + ("optimizer", "iterations")
+    + ("coarsest", "border")
+    + ("engine", "device")
+    + ("model", "style-crop")
+)
+"""What stands side by side behind "Advanced"; settings that are not named here follow."""
+
+ADVANCED_HEIGHT = 260
+PAPER_ONLY = ("alpha", "beta")
+
+
+class StyleDialog:
+    """One dialog for as many tries as the user makes."""
+
+    def __init__(self, procedure, config, subject) -> None:
+        self.config, self.subject = config, subject
+        self.window = GimpUi.ProcedureDialog.new(procedure, config, _("Neural Style"))
+        self.window.set_ok_label(_("_Paint"))
+        self.chooser = StyleChooser(config)
+        self.expected = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=60)
+        self.expected.get_style_context().add_class("dim-label")
+        self.expected.set_text(_("Asking the engine…"))
+        self.trouble = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=60, selectable=True)
+        self.bar = Gtk.InfoBar(message_type=Gtk.MessageType.ERROR, no_show_all=True)
+        self.bar.get_content_area().add(self.trouble)
+        self.trouble.show()
+        body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=12)
+        upper = Gtk.Box(spacing=18)
+        upper.pack_start(self.chooser, False, False, 0)
+        upper.pack_start(self._look(), True, True, 0)
+        for part in (self.bar, upper, self._advanced(), self.expected):
+            body.pack_start(part, False, False, 0)
+        area = self.window.get_content_area()
+        area.pack_start(body, True, True, 0)
+        area.reorder_child(body, 0)
+        body.show_all()
+        self._own_help()
+        config.connect("notify::style-file", lambda *_args: self._ready())
+        config.connect("notify::style-layer", lambda *_args: self._ready())
+        self._ready()
+
+    def _look(self) -> Gtk.Widget:
+        grid = Gtk.Grid(column_spacing=12, row_spacing=10, valign=Gtk.Align.START)
+        grid.attach(widgets.scale(self.config, "strength", 1, 10, 0), 0, 0, 2, 1)
+        grid.attach(self._ends(_("photograph"), _("painting")), 0, 1, 2, 1)
+        grid.attach(widgets.scale(self.config, "style-scale", 0.05, 0.25, 2), 0, 2, 2, 1)
+        grid.attach(self._ends(_("fine strokes"), _("broad strokes")), 0, 3, 2, 1)
+        rows = (
+            ("keep-colors", widgets.combo(self.config, "keep-colors")),
+            ("quality", widgets.combo(self.config, "quality")),
+            ("size", widgets.number(self.config, "size", zero=_("as it is"), unit=_(" px"))),
+        )
+        for row, (name, widget) in enumerate(rows, 4):
+            words = widgets.label(widgets.arguments.BY_NAME[name])
+            words.set_mnemonic_widget(widget)
+            grid.attach(words, 0, row, 1, 1)
+            grid.attach(widget, 1, row, 1, 1)
+        return grid
+
+    def _ends(self, left: str, right: str) -> Gtk.Widget:
+        row = Gtk.Box(margin_bottom=4)
+        for text, pack in ((left, row.pack_start), (right, row.pack_end)):
+            words = Gtk.Label()
+            words.set_markup(f"<small>{GLib.markup_escape_text(text)}</small>")
+            words.get_style_context().add_class("dim-label")
+            pack(words, False, False, 4)
+        return row
+
+    def _advanced(self) -> Gtk.Widget:
+        rest = [setting.name for setting in SETTINGS if setting.name not in UP_FRONT]
+        names = [name for name in PAIRS if name in rest] + [name for name in rest if name not in PAIRS]
+        grid = widgets.table(self.config, names)
+        for index, name in enumerate(names):
+            if name in PAPER_ONLY:
+                self._only_with_the_papers_loss(grid.get_child_at(2 * (index % 2) + 1, index // 2))
+        scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, margin_top=8, margin_start=12)
+        scrolled.set_min_content_height(ADVANCED_HEIGHT)
+        scrolled.add(grid)
+        expander = Gtk.Expander.new_with_mnemonic(_("_Advanced"))
+        expander.add(scrolled)
+        expander.set_resize_toplevel(True)
+        return expander
+
+    def _only_with_the_papers_loss(self, widget) -> None:
+        def follow(config, _property=None):
+            widget.set_sensitive(config.get_property("loss") == "paper")
+
+        self.config.connect("notify::loss", follow)
+        follow(self.config)
+
+    def _own_help(self) -> None:
+        """Let Help open this plug-in's pages: GIMP's help browser knows nothing of them."""
+        stock = self.window.get_widget_for_response(Gtk.ResponseType.HELP)
+        if stock is None:
+            return
+        area = stock.get_parent()
+        button = Gtk.Button.new_with_mnemonic(_("_Help"))
+        button.connect("clicked", lambda _button: help_pages.open_page())
+        area.pack_start(button, False, False, 0)
+        area.set_child_secondary(button, True)
+        area.reorder_child(button, 0)
+        stock.set_no_show_all(True)
+        stock.hide()
+        button.show()
+        self.window.connect("key-press-event", self._help_key)
+
+    def _help_key(self, _window, event) -> bool:
+        if event.keyval == Gdk.KEY_F1:
+            help_pages.open_page()
+            return True
+        return False
+
+    def _ready(self) -> None:
+        chosen = any(self.config.get_property(name) is not None for name in ("style-file", "style-layer"))
+        self.window.set_response_sensitive(Gtk.ResponseType.OK, chosen)
+
+    def tell(self, sentence: str) -> None:
+        """Show what went wrong with the last try; "" shows nothing."""
+        self.trouble.set_text(sentence)
+        self.bar.set_visible(bool(sentence))
+
+    def ask(self) -> bool:
+        """Show the dialog until it is answered; return whether to paint."""
+        expectation = Expectation(self.subject, self.config, self.expected.set_text)
+        try:
+            return bool(self.window.run())
+        finally:
+            expectation.stop()
+            self.window.hide()
+            while Gtk.events_pending():
+                Gtk.main_iteration()
+
+    def close(self) -> None:
+        """Take the dialog away for good."""
+        self.window.destroy()
+
+
+def style_from_environment(config) -> None:
+    """Keep a style file that is gone from standing in the way of a new choice."""
+    file = config.get_property("style-file")
+    if isinstance(file, Gio.File) and file.get_path() and not os.path.exists(file.get_path()):
+        config.set_property("style-file", None)

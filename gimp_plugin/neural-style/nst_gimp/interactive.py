@@ -1,0 +1,53 @@
+"""The filter with its windows: ask, paint while the user watches, and ask again if it did not come to be."""
+
+from __future__ import annotations
+
+import gi
+
+gi.require_version("GimpUi", "3.0")
+gi.require_version("Gtk", "3.0")
+from gi.repository import GimpUi, Gtk  # noqa: E402
+
+from nst_gimp import layers, stylize  # noqa: E402
+from nst_gimp.messages import CallError, Cancelled, UserError  # noqa: E402
+from nst_gimp.words import _  # noqa: E402
+
+
+def start_gtk() -> None:
+    """Make windows possible.
+
+    Raises:
+        CallError: there is no screen; GTK itself would abort the plug-in.
+    """
+    if not Gtk.init_check([])[0]:
+        raise CallError(
+            _("There is no screen to show the dialog on."), _("Call the procedure with NONINTERACTIVE.")
+        )
+    GimpUi.init("neural-style")
+
+
+def run(procedure, image, drawables, config):
+    """Return the painted layer.
+
+    Raises:
+        Cancelled: the user left the dialog.
+        UserError: the layer cannot be painted, whatever is chosen.
+    """
+    start_gtk()
+    from nst_gimp.dialog import StyleDialog, style_from_environment
+    from nst_gimp.painting import PaintingWindow
+
+    subject = layers.choose(image, drawables)
+    style_from_environment(config)
+    dialog = StyleDialog(procedure, config, subject)
+    try:
+        while dialog.ask():
+            try:
+                return stylize.paint(image, drawables, config, PaintingWindow())
+            except Cancelled:
+                dialog.tell("")
+            except UserError as error:
+                dialog.tell(str(error))
+    finally:
+        dialog.close()
+    raise Cancelled

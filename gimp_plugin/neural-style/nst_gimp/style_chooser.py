@@ -1,0 +1,131 @@
+"""The part of the dialog where the style is chosen: a thumbnail, a file button, a layer button.
+
+A file can also be dropped on the thumbnail. Choosing a file lets go of the layer and the other way round.
+"""
+
+from __future__ import annotations
+
+import os
+
+import gi
+
+gi.require_version("GdkPixbuf", "2.0")
+gi.require_version("Gdk", "3.0")
+gi.require_version("GimpUi", "3.0")
+gi.require_version("Gtk", "3.0")
+from gi.repository import Gdk, GdkPixbuf, Gimp, GimpUi, Gio, GLib, Gtk  # noqa: E402
+
+from nst_gimp import previews  # noqa: E402
+from nst_gimp.messages import UserError  # noqa: E402
+from nst_gimp.words import _  # noqa: E402
+
+SIDE = 200
+
+
+class StyleChooser(Gtk.Box):
+    """Shows and sets the arguments style-file and style-layer of ``config``."""
+
+    def __init__(self, config) -> None:
+        super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
+        self.config = config
+        self._drawn = None
+        self.picture = Gtk.Image()
+        frame = Gtk.Button()
+        frame.set_size_request(SIDE + 16, SIDE + 16)
+        frame.add(self.picture)
+        frame.set_tooltip_text(_("Click to choose a painting, or drop a picture file here"))
+        frame.get_accessible().set_name(_("Style picture"))
+        frame.connect("clicked", lambda _button: self.ask_for_file())
+        frame.drag_dest_set(Gtk.DestDefaults.ALL, [], Gdk.DragAction.COPY)
+        frame.drag_dest_add_uri_targets()
+        frame.connect("drag-data-received", self._dropped)
+        self.caption = Gtk.Label(max_width_chars=26, ellipsize=3, justify=Gtk.Justification.CENTER)
+        self.caption.get_style_context().add_class("dim-label")
+        buttons = Gtk.Box(spacing=6, homogeneous=True)
+        file_button = Gtk.Button.new_with_mnemonic(_("Picture _file…"))
+        file_button.connect("clicked", lambda _button: self.ask_for_file())
+        self.layers = GimpUi.DrawableChooser.new(
+            _("Choose the layer to take the style from"), _("or a layer:"), Gimp.Layer.__gtype__, None
+        )
+        self.layers.set_tooltip_text(_("Take the style from a layer of any open image"))
+        for part in (frame, self.caption):
+            self.pack_start(part, False, False, 0)
+        buttons.pack_start(file_button, True, True, 0)
+        self.pack_start(buttons, False, False, 0)
+        self.pack_start(self.layers, False, False, 0)
+        if config.get_property("style-layer") is not None:
+            self.layers.set_drawable(config.get_property("style-layer"))
+        self.layers.connect("notify::drawable", self._layer_chosen)
+        for name in ("style-file", "style-layer"):
+            config.connect(f"notify::{name}", lambda *_args: self.show_style())
+        self.show_style()
+
+    def ask_for_file(self) -> None:
+        """Open the file chooser, with a preview."""
+        chooser = Gtk.FileChooserDialog(
+            title=_("Choose a painting"), transient_for=self.get_toplevel(), action=Gtk.FileChooserAction.OPEN
+        )
+        chooser.add_buttons(_("_Cancel"), Gtk.ResponseType.CANCEL, _("_Open"), Gtk.ResponseType.ACCEPT)
+        chooser.set_default_response(Gtk.ResponseType.ACCEPT)
+        preview = Gtk.Image()
+        chooser.set_preview_widget(preview)
+        chooser.connect("update-preview", _update_preview, preview)
+        current = self.config.get_property("style-file")
+        if current is not None:
+            chooser.set_file(current)
+        if chooser.run() == Gtk.ResponseType.ACCEPT:
+            self.take_file(chooser.get_file())
+        chooser.destroy()
+
+    def take_file(self, file) -> None:
+        """Make a file the style."""
+        self.config.set_property("style-layer", None)
+        self.config.set_property("style-file", file)
+
+    def _layer_chosen(self, chooser, _property) -> None:
+        layer = chooser.get_property("drawable")
+        if layer is not None and layer != self.config.get_property("style-layer"):
+            self.config.set_property("style-file", None)
+            self.config.set_property("style-layer", layer)
+
+    def _dropped(self, _widget, _context, _x, _y, data, _info, _time) -> None:
+        uris = data.get_uris()
+        if uris:
+            self.take_file(Gio.File.new_for_uri(uris[0]))
+
+    def show_style(self) -> None:
+        """Show what is chosen; a style that cannot be shown says why."""
+        file, layer = self.config.get_property("style-file"), self.config.get_property("style-layer")
+        chosen = layer.get_id() if layer is not None else (file.get_uri() if file is not None else None)
+        if self._drawn is not None and chosen == self._drawn:
+            return
+        self._drawn = chosen
+        try:
+            if layer is not None and layer.is_valid():
+                picture = previews.of_layer(layer, previews.whole(layer), SIDE)
+                name, width, height = layer.get_name(), layer.get_width(), layer.get_height()
+            elif file is not None:
+                picture, width, height = previews.of_file(file, SIDE)
+                name = os.path.splitext(file.get_basename())[0]
+            else:
+                self.picture.set_from_icon_name("insert-image-symbolic", Gtk.IconSize.DIALOG)
+                self.caption.set_text(_("Choose a painting"))
+                return
+        except UserError as error:
+            self.picture.set_from_icon_name("dialog-warning-symbolic", Gtk.IconSize.DIALOG)
+            self.caption.set_text(error.message)
+            self.caption.set_tooltip_text(str(error))
+            return
+        self.picture.set_from_pixbuf(picture)
+        self.caption.set_text(_("{name}, {width} × {height}").format(name=name, width=width, height=height))
+        self.caption.set_tooltip_text(file.get_path() if file is not None else "")
+
+
+def _update_preview(chooser, preview) -> None:
+    path = chooser.get_preview_filename()
+    try:
+        picture = GdkPixbuf.Pixbuf.new_from_file_at_scale(path, SIDE, SIDE, True) if path else None
+    except GLib.Error:
+        picture = None
+    preview.set_from_pixbuf(picture)
+    chooser.set_preview_widget_active(picture is not None)

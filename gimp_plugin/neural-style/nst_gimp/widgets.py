@@ -1,0 +1,143 @@
+"""Widgets for settings, bound to the procedure's stored values, so that presets and Reset move them.
+
+The ranges come from the engine's table: those that GIMP knows are wide open (see ``arguments``).
+"""
+
+from __future__ import annotations
+
+import gi
+
+gi.require_version("GimpUi", "3.0")
+gi.require_version("Gtk", "3.0")
+from gi.repository import GimpUi, GObject, Gtk  # noqa: E402
+
+from nst_gimp import arguments  # noqa: E402
+from nst_gimp.words import _, mark  # noqa: E402
+
+BOTH_WAYS = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
+
+CHOICES = {
+    "none": mark("From the style"),
+    "luminance": mark("From the picture"),
+    "match": mark("From the style, towards the picture’s"),
+    "draft": mark("Draft"),
+    "normal": mark("Normal"),
+    "fine": mark("Fine"),
+    "relative": mark("Relative"),
+    "paper": mark("As in the paper"),
+    "max": mark("Maximum"),
+    "average": mark("Average"),
+    "lbfgs": "L-BFGS",
+    "adam": "Adam",
+    "auto": mark("Automatic"),
+    "torch": "PyTorch",
+    "onnx": "ONNX Runtime",
+}
+"""How choices are called in the dialog; one that is not here is called what it is."""
+
+
+def label(setting) -> Gtk.Label:
+    """Return a label that stands left of a setting's widget."""
+    made = Gtk.Label.new(_(setting.label))
+    made.set_xalign(0.0)
+    return made
+
+
+def adjustment(setting, step: float, page: float) -> Gtk.Adjustment:
+    """Return an adjustment over a setting's range."""
+    low = setting.minimum if setting.minimum is not None else -1e9
+    high = setting.maximum if setting.maximum is not None else 1e9
+    return Gtk.Adjustment.new(setting.default, low, high, step, page, 0)
+
+
+def scale(config, name: str, step: float, page: float, digits: int) -> Gtk.Widget:
+    """Return GIMP's own slider, with the label in it."""
+    setting = arguments.BY_NAME[name]
+    control = adjustment(setting, step, page)
+    made = GimpUi.SpinScale.new(control, _(setting.label), digits)
+    config.bind_property(name, control, "value", BOTH_WAYS)
+    made.set_tooltip_text(_(setting.help))
+    made.set_hexpand(True)
+    return made
+
+
+def combo(config, name: str) -> Gtk.Widget:
+    """Return a menu of a setting's choices."""
+    setting = arguments.BY_NAME[name]
+    made = Gtk.ComboBoxText()
+    for choice in setting.choices:
+        made.append(choice, _(CHOICES.get(choice, choice)))
+    config.bind_property(name, made, "active-id", BOTH_WAYS)
+    made.set_tooltip_text(_(setting.help))
+    made.set_hexpand(True)
+    return made
+
+
+def number(config, name: str, zero: str = "", unit: str = "") -> Gtk.Widget:
+    """Return a field for a number, that says ``zero`` for 0 and adds ``unit`` to anything else."""
+    setting = arguments.BY_NAME[name]
+    whole = setting.kind == "int"
+    step = 1 if whole else 0.1
+    control = adjustment(setting, step, 64 * step if whole else 10 * step)
+    made = Gtk.SpinButton.new(control, 1.0, 0 if whole else 2)
+    made.set_numeric(not (zero or unit))
+    made.set_width_chars(12)
+    if zero or unit:
+
+        def say(field):
+            value = field.get_adjustment().get_value()
+            text = zero if zero and value == 0 else (f"{value:.0f}" if whole else f"{value:.2f}") + unit
+            if field.get_text() != text:
+                field.set_text(text)
+            return True
+
+        made.connect("output", say)
+    config.bind_property(name, control, "value", BOTH_WAYS)
+    made.set_tooltip_text(_(setting.help))
+    made.set_hexpand(True)
+    return made
+
+
+def entry(config, name: str) -> Gtk.Widget:
+    """Return a line of text."""
+    setting = arguments.BY_NAME[name]
+    made = Gtk.Entry()
+    # GIMP keeps an empty string as none, which an entry does not take.
+    config.bind_property(name, made, "text", BOTH_WAYS, lambda _b, text: text or "", lambda _b, text: text)
+    made.set_placeholder_text(str(setting.default))
+    made.set_tooltip_text(_(setting.help))
+    made.set_hexpand(True)
+    return made
+
+
+def check(config, name: str) -> Gtk.Widget:
+    """Return a box to tick."""
+    made = Gtk.CheckButton()
+    config.bind_property(name, made, "active", BOTH_WAYS)
+    made.set_tooltip_text(_(arguments.BY_NAME[name].help))
+    return made
+
+
+def fitting(config, setting) -> Gtk.Widget:
+    """Return the widget that fits a setting's kind."""
+    if setting.kind == "choice":
+        return combo(config, setting.name)
+    if setting.kind == "boolean":
+        return check(config, setting.name)
+    if setting.kind == "string":
+        return entry(config, setting.name)
+    zero = {"iterations": _("from the quality")}.get(setting.name, "")
+    return number(config, setting.name, zero=zero)
+
+
+def table(config, names) -> Gtk.Grid:
+    """Return labels and widgets of settings, in two columns of pairs."""
+    grid = Gtk.Grid(column_spacing=12, row_spacing=6)
+    for index, name in enumerate(names):
+        setting = arguments.BY_NAME[name]
+        row, column = index // 2, 2 * (index % 2)
+        words, widget = label(setting), fitting(config, setting)
+        words.set_mnemonic_widget(widget)
+        grid.attach(words, column, row, 1, 1)
+        grid.attach(widget, column + 1, row, 1, 1)
+    return grid
