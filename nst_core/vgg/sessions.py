@@ -19,6 +19,7 @@ from nst_core.errors import ErrorCode, NstError, nearest
 from nst_core.events import Notice
 
 OnNotice: TypeAlias = Callable[[Notice], None]
+Configure: TypeAlias = Callable[[onnxruntime.SessionOptions], None]
 
 DEVICE = re.compile(r"([a-z]+)(?::(\d{1,3}))?")
 
@@ -29,6 +30,8 @@ PROVIDERS: Mapping[str, str] = {
     "cuda": "CUDAExecutionProvider",
     "directml": "DmlExecutionProvider",
     "coreml": "CoreMLExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "webgpu": "WebGpuExecutionProvider",
 }
 
 AUTOMATIC = ("cuda", "directml")
@@ -103,9 +106,14 @@ def session_options() -> onnxruntime.SessionOptions:
 
 
 def open_session(
-    model: onnx.ModelProto, device: Device, on_notice: OnNotice = lambda _notice: None
+    model: onnx.ModelProto,
+    device: Device,
+    on_notice: OnNotice = lambda _notice: None,
+    configure: Configure = lambda _options: None,
 ) -> Session:
     """Open ``model`` on ``device``, or on the CPU, saying so, where that does not work.
+
+    ``configure`` may change the session's options.
 
     Raises:
         NstError: ``no-engine`` when not even the CPU can run the model.
@@ -113,13 +121,13 @@ def open_session(
     content = model.SerializeToString()
     if device.kind != "cpu":
         try:
-            return Session(open_on(content, device), device)
+            return Session(open_on(content, device, configure), device)
         except ProviderMissing as error:
             why = "was asked for but" if device.asked else "should be there but"
             sentence = f"The network runs on the CPU because {device.words} {why} cannot be used: {error}."
             on_notice(Notice("no-device", sentence))
     try:
-        return Session(open_on(content, Device("cpu")), Device("cpu"))
+        return Session(open_on(content, Device("cpu"), configure), Device("cpu"))
     except ProviderMissing as error:
         raise NstError(
             ErrorCode.NO_ENGINE,
@@ -132,7 +140,9 @@ class ProviderMissing(Exception):  # noqa: N818 - a state of the machine
     """An execution provider is not there or did not start; the text is a clause saying why."""
 
 
-def open_on(content: bytes, device: Device) -> onnxruntime.InferenceSession:
+def open_on(
+    content: bytes, device: Device, configure: Configure = lambda _options: None
+) -> onnxruntime.InferenceSession:
     """Open a serialised model on exactly this device.
 
     Raises:
@@ -147,11 +157,11 @@ def open_on(content: bytes, device: Device) -> onnxruntime.InferenceSession:
     chosen: list[tuple[str, dict[str, str]]] = [(provider, provider_options(device))]
     if device.kind != "cpu":
         chosen.append((CPU, {}))
+    options = session_options()
+    configure(options)
     try:
         # Its own way of falling back prints to stdout and goes on in silence; so it is turned off.
-        session = onnxruntime.InferenceSession(
-            content, session_options(), providers=chosen, enable_fallback=0
-        )
+        session = onnxruntime.InferenceSession(content, options, providers=chosen, enable_fallback=0)
     except Exception as error:  # every provider raises its own
         raise ProviderMissing(first_line(error)) from None
     if session.get_providers()[0] != provider:

@@ -33,7 +33,7 @@ Array: TypeAlias = npt.NDArray[np.float32]
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
-MAX_PICKLE_BYTES = 16 * 1024**2
+MAX_PICKLE_BYTES = 4 * 1024**2
 """The pickle of a state dictionary is a few kilobytes; the numbers are outside of it."""
 
 # Types of storage by their class's name, as numpy's type codes; bfloat16 is the upper half of a float32.

@@ -210,13 +210,12 @@ def test_a_whole_module_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
-@pytest.mark.parametrize("keep", [10, 2000, -100])
-def test_a_file_cut_off(weights19, tmp_path, zipped, keep):
+def test_a_file_cut_off(weights19, tmp_path, zipped):
     path = tmp_path / "cut.pth"
     torch.save(state_dict(weights19), path, _use_new_zipfile_serialization=zipped)
-    content = path.read_bytes()
-    path.write_bytes(content[:keep])
-    assert fail(path).code is ErrorCode.BAD_MODEL
+    for keep in (path.stat().st_size - 100, 2000, 10):
+        os.truncate(path, keep)
+        assert fail(path).code is ErrorCode.BAD_MODEL
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x80\x02.", b"PK\x03\x04rubbish", os.urandom(4096)])
@@ -289,7 +288,8 @@ def test_a_legacy_file_with_wrong_counts(tmp_path):
 def test_a_legacy_file_with_an_endless_index(tmp_path):
     path = tmp_path / "endless.pth"
     start = pickle.dumps(torch_files.LEGACY_MAGIC, 2) + pickle.dumps(1001, 2) + pickle.dumps({}, 2)
-    path.write_bytes(start + b"\x80\x02" + b"]" * (torch_files.MAX_PICKLE_BYTES + 100) + b".")
+    size = torch_files.MAX_PICKLE_BYTES + 100
+    path.write_bytes(start + b"\x80\x02X" + struct.pack("<I", size) + b"a" * size + b".")
     assert "far too large" in fail(path).message
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +28,17 @@ def empty(tmp_path: Path) -> ModelStore:
     return ModelStore(tmp_path / "models")
 
 
+@pytest.fixture(scope="module")
+def installed19(network19: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a store makes of a VGG-19 of random numbers."""
+    return ModelStore(tmp_path_factory.mktemp("store")).import_file(network19.path, "vgg19").path
+
+
 @pytest.fixture
-def filled(empty: ModelStore, network19: Network) -> ModelStore:
+def filled(empty: ModelStore, installed19: Path) -> ModelStore:
     """A store that holds a VGG-19 (of random numbers) under its usual name."""
-    empty.import_file(network19.path, "vgg19")
+    empty.root.mkdir(parents=True)
+    shutil.copyfile(installed19, empty.root / "vgg19.onnx")
     return empty
 
 
@@ -110,9 +117,10 @@ def test_names_that_are_paths_or_worse(empty, network19, name):
     assert code_of(empty.import_file, network19.path, name) is ErrorCode.UNKNOWN_MODEL
 
 
-def test_import_writes_one_file_and_nothing_else(filled, network19):
-    assert files(filled) == ["vgg19.onnx"]
-    installed = filled.resolve("vgg19")
+def test_import_writes_one_file_and_nothing_else(empty, network19):
+    installed = empty.import_file(network19.path, "vgg19")
+    assert files(empty) == ["vgg19.onnx"]
+    assert empty.resolve("vgg19") == installed
     assert installed.sha256 == network19.sha256
     assert installed.normalisation == network19.normalisation
     onnx.checker.check_model(str(installed.path), full_check=True)
@@ -325,23 +333,37 @@ def test_fetch_of_an_unknown_name(empty):
     assert "Did you mean 'vgg19'?" in caught.value.message
 
 
-def test_two_writers_wait_for_each_other(empty, network19):
-    done: list[str] = []
+@pytest.fixture
+def held(empty: ModelStore) -> Iterator[ModelStore]:
+    """A store that another writer holds until the test ends."""
+    taken, over = threading.Event(), threading.Event()
 
-    def install(name: str) -> None:
-        ModelStore(empty.root).import_file(network19.path, name)
-        done.append(name)
+    def hold() -> None:
+        with ModelStore(empty.root).writing():
+            taken.set()
+            over.wait(60)
 
-    threads = [threading.Thread(target=install, args=(f"copy{n}",)) for n in range(3)]
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert taken.wait(60)
+    yield empty
+    over.set()
+    holder.join()
+
+
+def test_every_writer_waits_for_the_one_before(held, network19, monkeypatch):
+    monkeypatch.setattr(store, "LOCK_SECONDS", 0.05)
+    held_by_another = ErrorCode.UNWRITABLE_OUTPUT
+    assert code_of(held.import_file, network19.path, "mine") is held_by_another
+    assert code_of(held.fetch, "vgg19") is held_by_another
+    assert code_of(held.remove, "vgg19") is held_by_another
+    assert files(held) == []
+
+
+def test_a_writer_goes_on_when_the_one_before_is_done(empty, network19):
     with empty.writing():
-        for thread in threads:
-            thread.start()
-        threads[0].join(0.3)
-        assert done == []
-    for thread in threads:
-        thread.join()
-    assert sorted(done) == ["copy0", "copy1", "copy2"]
-    assert files(empty) == ["copy0.onnx", "copy1.onnx", "copy2.onnx"]
+        pass
+    assert empty.import_file(network19.path, "mine") == empty.resolve("mine")
 
 
 def test_the_published_sources_say_what_they_are():
