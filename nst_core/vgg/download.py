@@ -32,11 +32,11 @@ PAUSE = 0.5
 
 @dataclass(frozen=True)
 class FetchProgress:
-    """Where a fetch is: ``done`` of ``total`` bytes in this phase; ``total`` is None where unknown."""
+    """Where a fetch is: ``done`` of ``total`` bytes in this phase; converting counts 0 and 1 of 1."""
 
     phase: Literal["download", "check", "convert"]
     done: int
-    total: int | None
+    total: int
 
 
 def download(source: Source, folder: Path, on_progress: Callable[[FetchProgress], None]) -> Path:
@@ -79,7 +79,8 @@ def way_out(source: Source) -> str:
         return "Check that pip can reach its package index (`pip config list`), then run the command again."
     return (
         "Check the connection and run the command again: it goes on where it stopped. "
-        f"Or download {source.place} by other means and run `nst models import {source.file_name}`."
+        f"Or download {source.place} by other means and run "
+        f"`nst models import {source.file_name} --as {source.file_name.partition('-')[0]}`."
     )
 
 

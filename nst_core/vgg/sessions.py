@@ -7,7 +7,9 @@ not know what the model computes.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -153,7 +155,9 @@ def open_on(
         raise ProviderMissing(f"the installed ONNX Runtime was built without {provider}")
     if device.kind == "cuda" and hasattr(onnxruntime, "preload_dlls"):
         # CUDA's libraries may lie in the wheels of torch or of NVIDIA, where the loader does not look.
-        onnxruntime.preload_dlls(cuda=True, cudnn=True, msvc=False)
+        # What it finds wrong it prints to stdout, which may be a protocol's.
+        with contextlib.redirect_stdout(sys.stderr):
+            onnxruntime.preload_dlls(cuda=True, cudnn=True, msvc=False)
     chosen: list[tuple[str, dict[str, str]]] = [(provider, provider_options(device))]
     if device.kind != "cpu":
         chosen.append((CPU, {}))

@@ -158,7 +158,7 @@ def test_a_host_that_refuses(tmp_path):
     assert error.code is ErrorCode.DOWNLOAD_FAILED
     assert "127.0.0.1 cannot be reached" in error.message
     assert f"{url}/weights.pth" in error.hint
-    assert "nst models import" in error.hint
+    assert "nst models import weights.pth --as weights.pth" in error.hint
     assert list(tmp_path.iterdir()) == []
 
 
