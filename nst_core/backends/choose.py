@@ -6,6 +6,7 @@ imported, and only when they are going to be used.
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,8 +67,11 @@ def torch_installed() -> bool:
 
 
 def torch_gpu() -> str | None:
-    """Return the kind of GPU that torch drives here ("cuda", "mps", "xpu"), or None; imports torch."""
-    if not torch_installed():
+    """Return the kind of GPU that torch drives here ("cuda", "mps", "xpu"), or None.
+
+    Imports torch, which takes seconds, unless its version says that it was built for the CPU alone.
+    """
+    if not torch_installed() or importlib.metadata.version("torch").endswith("+cpu"):
         return None
     import torch
 

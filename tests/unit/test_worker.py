@@ -1,0 +1,248 @@
+"""The engine's process, spoken to as GIMP's plug-in speaks to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import pytest
+
+from nst_core.protocol import JOB_PREFIX, PROTOCOL
+
+
+class Engine:
+    """A started worker; events are read as they come."""
+
+    def __init__(self, models_folder):
+        environment = {**os.environ, "NST_MODELS": str(models_folder), "NST_CACHE": tempfile.gettempdir()}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "nst_core.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+        )
+
+    def send(self, message):
+        line = message if isinstance(message, bytes) else json.dumps(message).encode()
+        self.process.stdin.write(line + b"\n")
+        self.process.stdin.flush()
+
+    def events(self):
+        for line in self.process.stdout:
+            event = json.loads(line)
+            yield event
+            if event["event"] in ("done", "error"):
+                return
+
+    def close(self):
+        self.process.stdin.close()
+        return self.process.wait(timeout=20)
+
+
+@pytest.fixture
+def engine(models):
+    started = Engine(models.root)
+    yield started
+    started.process.kill()
+    started.process.wait()
+    for pipe in (started.process.stdin, started.process.stdout, started.process.stderr):
+        pipe.close()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / f"{JOB_PREFIX}test"
+    made.mkdir(mode=0o700)
+    return made
+
+
+def pixels(folder, name, height, width, channels, value=None):
+    array = np.random.default_rng(1).uniform(size=(height, width, channels)) if value is None else value
+    array.astype("<f4").tofile(folder / name)
+    return {"path": str(folder / name), "width": width, "height": height, "channels": channels}
+
+
+def request(folder, channels=3, command="stylize", **settings):
+    return {
+        "protocol": PROTOCOL,
+        "command": command,
+        "job_directory": str(folder),
+        "content": pixels(folder, "content", 40, 56, channels),
+        "styles": [pixels(folder, "style", 48, 48, 3)],
+        "settings": {"iterations": 3, "seed": 5, **settings},
+        "result": str(folder / "result"),
+        "preview": {"path": str(folder / "preview"), "max_side": 32, "seconds": 0.0},
+    }
+
+
+def wait_until(condition, seconds=10.0):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_job_from_hello_to_the_deleted_folder(engine, folder, channels):
+    engine.send(request(folder, channels))
+    events = list(engine.events())
+    names = [event["event"] for event in events]
+    assert names[0] == "hello"
+    assert events[0]["protocol"] == PROTOCOL
+    assert names[-1] == "done", events[-1]
+    assert names.index("plan") < names.index("progress")
+    assert names.count("progress") == 3
+    previews = [event for event in events if event["event"] == "preview"]
+    assert previews
+    assert max(previews[0]["width"], previews[0]["height"]) == 32
+    assert (folder / "preview").stat().st_size == previews[0]["width"] * previews[0]["height"] * 3
+
+    done = events[-1]
+    assert (done["width"], done["height"], done["channels"], done["seed"]) == (56, 40, channels, 5)
+    assert done["settings"]["iterations"] == 3
+    result = np.fromfile(folder / "result", "<f4").reshape(40, 56, channels)
+    content = np.fromfile(folder / "content", "<f4").reshape(40, 56, channels)
+    assert np.isfinite(result).all()
+    assert not np.allclose(result[:, :, 0], content[:, :, 0], atol=1e-3)
+    if channels in (2, 4):
+        np.testing.assert_array_equal(result[:, :, -1], content[:, :, -1])
+    assert not list(folder.glob("*.part"))
+    assert engine.close() == 0
+    assert not folder.exists()
+
+
+def test_stop_keeps_the_best_so_far_at_full_size(engine, folder):
+    message = request(folder, iterations=100_000, coarsest=64)
+    engine.send(change(message, content=pixels(folder, "content", 80, 112, 3)))
+    for event in engine.events():
+        if event["event"] == "progress" and event["iteration"] == 2:
+            engine.send({"command": "stop"})
+        if event["event"] == "done":
+            break
+    assert event["event"] == "done"
+    assert event["stopped"] is True
+    result = np.fromfile(folder / "result", "<f4").reshape(80, 112, 3)
+    assert np.isfinite(result).all()
+    assert result.std() > 0.05
+
+
+def test_a_caller_that_goes_away_in_the_middle_leaves_no_process_and_no_folder(engine, folder):
+    engine.send(request(folder, iterations=100_000))
+    for event in engine.events():
+        if event["event"] == "progress":
+            break
+    engine.close()
+    assert not folder.exists()
+
+
+def test_sigterm_cleans_up_too(engine, folder):
+    engine.send(request(folder, iterations=100_000))
+    for event in engine.events():
+        if event["event"] == "progress":
+            break
+    engine.process.send_signal(signal.SIGTERM)
+    engine.process.wait(timeout=20)
+    assert not folder.exists()
+
+
+def test_a_plan_is_told_without_painting(engine, folder):
+    message = request(folder, command="plan", coarsest=64)
+    engine.send(change(message, content=pixels(folder, "content", 80, 112, 3)))
+    events = {event["event"]: event for event in engine.events()}
+    assert [level["width"] for level in events["plan"]["levels"]] == [64, 112]
+    assert events["plan"]["model"] == "vgg16"
+    assert "progress" not in events
+    assert not (folder / "result").exists()
+
+
+def change(message, **fields):
+    return {**message, **fields}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "word"),
+    [
+        (lambda m, _: b"this is not json", "protocol", "cannot be read"),
+        (lambda m, _: b"[]", "protocol", "cannot be read"),
+        (lambda m, _: change(m, protocol=99), "protocol", "protocol 99"),
+        (lambda m, _: change(m, command="paint"), "protocol", "paint"),
+        (lambda m, _: change(m, styles=[]), "protocol", "no style"),
+        (lambda m, _: change(m, result="/elsewhere/result"), "protocol", "not in the job directory"),
+        (lambda m, _: change(m, content={**m["content"], "width": 55}), "protocol", "does not have the size"),
+        (lambda m, _: change(m, content={**m["content"], "path": "/etc/passwd"}), "protocol", "not in"),
+        (lambda m, _: change(m, settings={"strength": 101}), "bad-setting", "strength"),
+        (lambda m, _: change(m, settings={"strenght": 1}), "bad-setting", "strength"),
+        (lambda m, _: change(m, settings={"model": "nonesuch"}), "unknown-model", "nonesuch"),
+        (lambda m, _: change(m, settings={"style_layers": "relu5_4"}), "unknown-layer", "relu5_4"),
+        (lambda m, f: change(m, content=pixels(f, "small", 8, 8, 3)), "too-small", "8 x 8"),
+        (
+            lambda m, f: change(m, content=pixels(f, "clear", 40, 56, 4, np.zeros((40, 56, 4)))),
+            "bad-image",
+            "transparent",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_with_a_code_and_nothing_is_written(engine, folder, spoil, code, word):
+    engine.send(spoil(request(folder), folder))
+    error = list(engine.events())[-1]
+    assert error["event"] == "error"
+    assert error["code"] == code
+    assert word in error["message"] + error["hint"]
+    assert not (folder / "result").exists()
+    assert engine.close() == 1
+
+
+@pytest.mark.parametrize("name", ["nst-job-missing", "other"])
+def test_no_folder_but_a_job_directory_is_ever_deleted(engine, folder, tmp_path, name):
+    other = tmp_path / name
+    if name == "other":
+        other.mkdir(mode=0o700)
+    engine.send(change(request(folder), job_directory=str(other)))
+    error = list(engine.events())[-1]
+    assert error["code"] == "protocol"
+    engine.close()
+    assert folder.exists()
+    assert other.exists() == (name == "other")
+
+
+def test_a_folder_that_others_can_read_is_refused(engine, folder):
+    folder.chmod(0o755)
+    engine.send(request(folder))
+    assert list(engine.events())[-1]["code"] == "protocol"
+    engine.close()
+    assert folder.exists()
+
+
+def test_a_caller_that_says_nothing_is_no_reason_to_stay(engine):
+    assert json.loads(engine.process.stdout.readline())["event"] == "hello"
+    assert engine.close() == 0
+
+
+def test_no_weights_is_said_with_the_command_that_fetches_them(tmp_path, folder):
+    started = Engine(tmp_path / "empty")
+    started.send(request(folder))
+    error = list(started.events())[-1]
+    started.close()
+    for pipe in (started.process.stdout, started.process.stderr):
+        pipe.close()
+    assert error["code"] == "no-model"
+    assert "nst models fetch" in error["hint"]
+
+
+def test_what_libraries_print_does_not_reach_the_events(models):
+    script = (
+        "import os, sys; from nst_core.worker import Channel\n"
+        "channel = Channel(); print('chatter'); os.write(1, b'more chatter\\n'); channel.send('hello')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == '{"event": "hello"}\n'
+    assert "more chatter" in done.stderr
