@@ -54,9 +54,9 @@ def _pull(weighted: Array, weight: Array) -> Array:
     ``weighted`` is ``(h, w, 3)``, sums of colours times alpha, and ``weight`` ``(h, w)``, sums of alpha. What
     a weight lacks to 1 comes from the coarser level.
     """
-    divisor = np.where(weight > 0, weight, np.float32(1))[:, :, None]
+    divisor: Array = np.where(weight > 0, weight, np.float32(1))[:, :, None]
     colour: Array = weighted / divisor
-    share = np.minimum(weight, np.float32(1))[:, :, None]
+    share: Array = np.minimum(weight, np.float32(1))[:, :, None]
     if share.min() >= 1 or weight.size == 1:
         return colour
     coarser = _pull(*_halve(weighted, weight))

@@ -10,11 +10,11 @@ from __future__ import annotations
 import io
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import PurePath
-from typing import Literal
+from typing import Any, Literal
 
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
@@ -43,7 +43,8 @@ EXPORT = {
 }
 
 # Tags of TIFF 6.0 and of DNG 1.6.
-BITS_PER_SAMPLE, EXTRA_SAMPLES, SAMPLE_FORMAT, DNG_VERSION = 258, 338, 339, 50706
+BITS_PER_SAMPLE, SAMPLES_PER_PIXEL, PLANAR, EXTRA_SAMPLES, SAMPLE_FORMAT = 258, 277, 284, 338, 339
+DNG_VERSION = 50706
 
 # Profiles for printing are often larger than what Pillow lets a PNG chunk unpack to, 1 MiB.
 PngImagePlugin.MAX_TEXT_CHUNK = 16 * 1024 * 1024
@@ -63,11 +64,9 @@ def decode_file(file: io.BufferedReader, path: PurePath, name: str, max_pixels: 
     with guarded(name, max_pixels):
         image = identify(file, path, name)
         if image is None:
-            return _decode_deep(file, "tiff", None, name, max_pixels)
+            return _decode_tiff(file, pillow.tiff_tags(file), name, max_pixels)
         with image:
             check_size(name, *image.size, max_pixels)
-            if DNG_VERSION in getattr(image, "tag_v2", {}):
-                raise raw_photograph(name)
             return _decode(file, image, name, max_pixels)
 
 
@@ -140,41 +139,44 @@ def _too_large(what: str, max_pixels: int) -> NstError:
 
 def _decode(file: io.BufferedReader, image: Image.Image, name: str, max_pixels: int) -> Raster:
     """Decode what Pillow opened, by libvips where Pillow would lose bits."""
-    kind = _deep_kind(image)
-    if kind == "png":
-        return replace(_decode_deep(file, kind, image, name, max_pixels), gamma=pillow.png_gamma(image))
-    if kind == "tiff":
-        try:
-            return _decode_deep(file, kind, image, name, max_pixels)
-        except libvips.LibvipsError:
-            # TIFF has more variants than libvips reads, and Pillow's 8 bits are better than nothing;
-            # in a damaged file Pillow finds the damage again.
-            file.seek(0)
-    return pillow.decode(image)
-
-
-def _deep_kind(image: Image.Image) -> Literal["png", "tiff"] | None:
-    """Return the kind of file where it holds more than Pillow would give of it."""
-    if image.format == "PNG":
-        # Pillow's name for the samples in the file is the last of its decoder's arguments: "RGB;16B".
-        return "png" if any("16" in str(tile[3]) for tile in image.tile) else None  # type: ignore[attr-defined]
+    # Pillow's name for the samples in the file is the last of its decoder's arguments: "RGB;16B".
+    if image.format == "PNG" and any("16" in str(tile[3]) for tile in image.tile):  # type: ignore[attr-defined]
+        raster = _decode_with_libvips(file, "png", True, name, max_pixels)
+        return replace(raster, gamma=pillow.png_gamma(image))
     if image.format == "TIFF":
         tags = image.tag_v2  # type: ignore[attr-defined]
         depths, kinds = tags.get(BITS_PER_SAMPLE, (1,)), tags.get(SAMPLE_FORMAT, (1,))
-        return "tiff" if max(depths) > 8 or any(kind != 1 for kind in kinds) else None
-    return None
+        if max(depths) > 8 or any(kind != 1 for kind in kinds):
+            try:
+                return _decode_tiff(file, tags, name, max_pixels)
+            except libvips.LibvipsError:
+                # TIFF has more variants than libvips reads, and Pillow's 8 bits are better than nothing;
+                # in a damaged file Pillow finds the damage again.
+                file.seek(0)
+        elif DNG_VERSION in tags:
+            raise raw_photograph(name)
+    return pillow.decode(image)
 
 
-def _decode_deep(
+def _decode_tiff(file: io.BufferedReader, tags: Mapping[int, Any], name: str, max_pixels: int) -> Raster:
+    if DNG_VERSION in tags:
+        raise raw_photograph(name)
+    if tags.get(PLANAR) == 2 and tags.get(SAMPLES_PER_PIXEL) == 2:
+        # libvips 8.18 mixes the rows of the two planes.
+        raise ValueError("grey and alpha in separate planes")
+    extra = tags.get(EXTRA_SAMPLES, ())
+    # 0 is a channel of any meaning, 1 and 2 are alpha; files that say nothing mean alpha.
+    return _decode_with_libvips(file, "tiff", not extra or extra[0] in (1, 2), name, max_pixels)
+
+
+def _decode_with_libvips(
     file: io.BufferedReader,
     kind: Literal["png", "tiff"],
-    header: Image.Image | None,
+    extra_is_alpha: bool,
     name: str,
     max_pixels: int,
 ) -> Raster:
     file.seek(0)
     image = libvips.open_header(file.read(), kind)
     check_size(name, image.width, image.height, max_pixels)
-    extra = getattr(header, "tag_v2", {}).get(EXTRA_SAMPLES, ())
-    # 0 is a channel of any meaning, 1 and 2 are alpha; files that say nothing mean alpha.
-    return libvips.decode(image, extra_is_alpha=not extra or extra[0] in (1, 2))
+    return libvips.decode(image, extra_is_alpha)

@@ -6,11 +6,13 @@ through; :mod:`read` turns it into a sentence.
 
 from __future__ import annotations
 
+import io
 import struct
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, TiffImagePlugin
 
 from nst_core.images.raster import Raster, Samples, Space
 
@@ -106,6 +108,19 @@ def _is_adobe_rgb(exif: Any) -> bool:
     except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, OverflowError, struct.error):
         return False
     return colour_space == 0xFFFF and str(index).strip("\0 ") == "R03"
+
+
+def tiff_tags(file: io.BufferedReader) -> Mapping[int, Any]:
+    """Read the tags of the first picture of a TIFF file that Pillow does not open."""
+    file.seek(0)
+    header = file.read(8)
+    # BigTIFF's version is 43 where TIFF's is 42, its header 16 bytes.
+    if 43 in header[2:4]:
+        header += file.read(8)
+    tags = TiffImagePlugin.ImageFileDirectory_v2(header)
+    file.seek(tags.next)
+    tags.load(file)
+    return tags
 
 
 def png_gamma(image: Image.Image) -> float | None:

@@ -64,7 +64,8 @@ def contact_sheet(
                 draw.text(place, line, fill=255, font=font, anchor="ma")
         top += height
     cover = np.asarray(ink, np.float32)[:, :, None] / np.float32(255)
-    return page * (1 - cover) + np.float32(INK) * cover
+    written: Array = page * (1 - cover) + np.float32(INK) * cover
+    return written
 
 
 def _place(page: Array, tile: Array, bottom: int, left: int, cell: int) -> None:

@@ -1,0 +1,322 @@
+"""What cannot be read ends in one sentence, whatever the file holds, and never in anything else."""
+
+import io
+import os
+import struct
+import threading
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+import pyvips
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from nst_core.errors import ErrorCode, NstError
+from nst_core.images.metadata import read_metadata
+from nst_core.images.names import shown
+from nst_core.images.picture import Picture
+from nst_core.images.read import read_picture
+from tests.unit.images import build
+
+RANDOM = np.random.default_rng(11)
+DEEP = RANDOM.integers(0, 65536, (12, 17, 4)).astype(np.uint16)
+PHOTO = (DEEP[:, :, :3] >> 8).astype(np.uint8)
+
+
+def refusal(path, **options):
+    with pytest.raises(NstError) as caught:
+        read_picture(path, **options)
+    error = caught.value
+    assert error.message.endswith(".")
+    assert "\n" not in str(error)
+    return error
+
+
+def encoded(kind, **options):
+    buffer = io.BytesIO()
+    Image.fromarray(PHOTO).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def test_missing(tmp_path):
+    error = refusal(tmp_path / "nothing.png")
+    assert error.code == ErrorCode.MISSING_FILE
+    assert "nothing.png" in error.message
+    (tmp_path / "file").write_bytes(b"x")
+    assert refusal(tmp_path / "file" / "below.png").code == ErrorCode.MISSING_FILE
+
+
+def test_a_folder(tmp_path):
+    assert refusal(tmp_path).code == ErrorCode.UNREADABLE_FILE
+    assert refusal("").code == ErrorCode.UNREADABLE_FILE
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    assert refusal(tmp_path / "pipe.png").code == ErrorCode.UNREADABLE_FILE
+    assert refusal("/dev/zero").code == ErrorCode.UNREADABLE_FILE
+
+
+def test_without_permission(tmp_path, as_nobody):
+    path = tmp_path / "secret.png"
+    path.write_bytes(build.png(PHOTO))
+    path.chmod(0)
+    with as_nobody():
+        error = refusal(path)
+    assert error.code == ErrorCode.UNREADABLE_FILE
+    assert "may not be read" in error.message
+
+
+def test_empty(tmp_path):
+    (tmp_path / "empty.png").write_bytes(b"")
+    error = refusal(tmp_path / "empty.png")
+    assert error.code == ErrorCode.BAD_IMAGE
+    assert "empty" in error.message
+
+
+@pytest.mark.parametrize(
+    "content", [b"hello, world", b"\0" * 5000, b"GIF", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"{}"]
+)
+def test_not_a_picture(tmp_path, content):
+    (tmp_path / "text.png").write_bytes(content)
+    assert refusal(tmp_path / "text.png").code == ErrorCode.BAD_IMAGE
+
+
+def test_postscript_is_not_run(tmp_path):
+    page = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n%%EOF\n"
+    (tmp_path / "page.eps").write_bytes(page)
+    assert refusal(tmp_path / "page.eps").code == ErrorCode.BAD_IMAGE
+
+
+@pytest.mark.parametrize(("suffix", "word"), [(".xcf", "GIMP"), (".heic", "JPEG"), (".svg", "PNG")])
+def test_the_hint_fits_the_file(tmp_path, suffix, word):
+    (tmp_path / f"x{suffix}").write_bytes(b"something else entirely")
+    assert word in refusal(tmp_path / f"x{suffix}").hint
+
+
+def test_raw_photographs_are_not_their_thumbnails(tmp_path):
+    thumbnail = build.tiff(PHOTO, 2)
+    (tmp_path / "x.nef").write_bytes(thumbnail)
+    assert "raw photograph" in refusal(tmp_path / "x.nef").message
+    for samples in (PHOTO, DEEP[:, :, :3]):
+        (tmp_path / "x.tif").write_bytes(build.tiff(samples, 2, tags={50706: ("B", [1, 4, 0, 0])}))
+        assert "raw photograph" in refusal(tmp_path / "x.tif").message
+
+
+def png_header(width, height, bits=8):
+    header = struct.pack(">IIBBBBB", width, height, bits, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + build.chunk(b"IHDR", header) + build.chunk(b"IDAT", b"x\x9c")
+
+
+LARGE = {
+    "png": png_header(40_000, 40_000),
+    "png16": png_header(40_000, 40_000, 16),
+    "gif": b"GIF89a"
+    + struct.pack("<HHBBB", 40_000, 40_000, 0, 0, 0)
+    + b","
+    + struct.pack("<HHHHBB", 0, 0, 40_000, 40_000, 0, 8)
+    + b"\x04abcd\0;",
+    "bmp": b"BM"
+    + struct.pack("<IHHI", 54, 0, 0, 54)
+    + struct.pack("<IiiHHIIiiII", 40, 40000, 40000, 1, 24, *[0] * 6),
+    "ppm": b"P6 40000 40000 255\n",
+    "tiff": build.tiff(PHOTO, 2, size=(40_000, 40_000)),
+    "tiff16": build.tiff(DEEP[:, :, :3], 2, size=(40_000, 40_000)),
+    "float tiff": build.tiff(PHOTO.astype(np.float32), 2, size=(40_000, 40_000)),
+    "grey and alpha tiff": build.tiff(DEEP[:, :, :2], 1, (2,), size=(40_000, 40_000)),
+    "tga": struct.pack("<BBBHHBHHHHBB", 0, 0, 2, 0, 0, 0, 0, 0, 40_000, 40_000, 24, 0),
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_bombs_are_refused_by_their_header(tmp_path, kind):
+    # None of these files holds its pixels: a decoder that started would call it damaged instead.
+    (tmp_path / "bomb").write_bytes(LARGE[kind])
+    error = refusal(tmp_path / "bomb")
+    assert error.code == ErrorCode.TOO_LARGE
+    assert "268" in error.message
+
+
+def test_pictures_inside_of_pictures_are_held_to_the_limit(tmp_path):
+    inner = png_header(30_000, 30_000)
+    entry = struct.pack("<BBBBHHII", 0, 0, 0, 0, 1, 32, len(inner), 22)
+    (tmp_path / "bomb.ico").write_bytes(struct.pack("<HHH", 0, 1, 1) + entry + inner)
+    assert refusal(tmp_path / "bomb.ico").code == ErrorCode.TOO_LARGE
+
+
+@pytest.mark.parametrize("content", [build.png(PHOTO), build.png(DEEP), build.tiff(DEEP, 2), encoded("GIF")])
+def test_the_limit_is_the_callers(tmp_path, content):
+    path = tmp_path / "x"
+    path.write_bytes(content)
+    assert read_picture(path, max_pixels=12 * 17).width == 17
+    error = refusal(path, max_pixels=12 * 17 - 1)
+    assert error.code == ErrorCode.TOO_LARGE
+
+
+def test_pillows_own_limit_does_not_stand_in_the_way(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    (tmp_path / "x.png").write_bytes(build.png(PHOTO))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read_picture(tmp_path / "x.png").width == 17
+    assert Image.MAX_IMAGE_PIXELS == 10
+
+
+def test_unpacking_bombs_in_texts_do_not_fill_the_memory(tmp_path):
+    packed = zlib.compress(b"\0" * 60_000_000, 1)
+    bomb = build.chunk(b"zTXt", b"Comment\0\0" + packed)
+    (tmp_path / "x.png").write_bytes(build.png(PHOTO, bomb))
+    refusal(tmp_path / "x.png")
+
+
+def deep_tiff(compression):
+    data = np.ascontiguousarray(DEEP[:, :, :3])
+    image = pyvips.Image.new_from_memory(data, 17, 12, 3, "ushort").copy(interpretation="rgb16")
+    return image.tiffsave_buffer(compression=compression)
+
+
+PROFILED = {"icc_profile": build.PROFILES["adobe"]}
+WHOLE = {
+    "png": encoded("PNG", **PROFILED),
+    "png16": build.png(DEEP, build.chunk(b"tEXt", b"Comment\0hello")),
+    "jpeg": encoded(
+        "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0", **PROFILED
+    ),
+    "webp": encoded("WEBP"),
+    "gif": encoded("GIF"),
+    "bmp": encoded("BMP"),
+    "jp2": encoded("JPEG2000"),
+    "avif": encoded("AVIF"),
+    "tiff": encoded("TIFF", compression="tiff_lzw", **PROFILED),
+    "tiff16": deep_tiff("deflate"),
+    "lzw16": deep_tiff("lzw"),
+    "float": build.tiff(PHOTO.astype(np.float32) / 255, 2),
+    "ico": encoded("ICO"),
+    "tga": encoded("TGA"),
+    "ppm": encoded("PPM"),
+    "psd": b"8BPS\0\x01" + b"\0" * 6 + struct.pack(">HIIHH", 3, 4, 4, 8, 3) + b"\0" * 14 + bytes(48),
+}
+
+
+def answered(path):
+    """The picture, or None for a sentence; anything else fails the test."""
+    try:
+        picture = read_picture(path)
+        read_metadata(path)
+    except NstError as error:
+        return None if error.code in (ErrorCode.BAD_IMAGE, ErrorCode.TOO_LARGE) else pytest.fail(str(error))
+    assert isinstance(picture, Picture)
+    assert np.isfinite(picture.pixels).all()
+    assert 0 <= picture.pixels.min() <= picture.pixels.max() <= 1
+    return picture
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_whole_files_are_read(tmp_path, kind):
+    (tmp_path / "x").write_bytes(WHOLE[kind])
+    assert answered(tmp_path / "x") is not None
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_files_cut_at_every_place(tmp_path, kind):
+    whole, path = WHOLE[kind], tmp_path / "x"
+    for length in sorted({*range(1, 64), *range(64, len(whole), max(1, len(whole) // 40)), len(whole) - 1}):
+        path.write_bytes(whole[:length])
+        answered(path)
+    path.write_bytes(whole[: len(whole) // 2])
+    if kind not in ("psd",):
+        assert answered(path) is None
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kind=st.sampled_from(sorted(WHOLE)),
+    damage=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=6),
+    length=st.floats(0.05, 1),
+)
+def test_damaged_files(tmp_path, kind, damage, length):
+    content = bytearray(WHOLE[kind][: max(1, int(len(WHOLE[kind]) * length))])
+    for place, value in damage:
+        content[min(int(place * len(content)), len(content) - 1)] = value
+    (tmp_path / "x").write_bytes(content)
+    answered(tmp_path / "x")
+
+
+def test_nothing_is_printed_about_damaged_files(tmp_path, capfd):
+    for kind, whole in WHOLE.items():
+        path = tmp_path / kind
+        path.write_bytes(whole[: len(whole) * 3 // 4])
+        answered(path)
+    said = capfd.readouterr()
+    assert said.out + said.err == ""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "plain.png",
+        "with space.png",
+        "bild-ä-写真-🎨.png",
+        "-rf.png",
+        "new\nline.png",
+        "\x1b[31mred.png",
+        "picture.png[page=2]",
+        "%s%d.png",
+        "a" * 251 + ".png",
+        b"not-utf8-\xff\xfe.png",
+        ".png",
+    ],
+)
+def test_hostile_names(tmp_path, name):
+    path = os.path.join(os.fsencode(tmp_path), os.fsencode(name))  # noqa: PTH118 - bytes have no Path
+    path = os.fsdecode(path)
+    for content in (build.png(PHOTO), build.png(DEEP)):
+        with open(path, "wb") as file:  # noqa: PTH123
+            file.write(content)
+        assert read_picture(path).width == 17
+    with open(path, "wb") as file:  # noqa: PTH123
+        file.write(b"broken")
+    message = str(refusal(path))
+    assert message.isprintable()
+    message.encode("utf-8")
+
+
+@pytest.mark.parametrize("name", ["zero\0byte.png", "a" * 300 + ".png", "x/" * 3000])
+def test_impossible_names(name):
+    assert refusal("/tmp/" + name).code == ErrorCode.MISSING_FILE
+
+
+def test_names_in_messages_are_short_and_printable():
+    assert shown("a\x1b[0m\nb") == r"a\x1b[0m\nb"
+    assert len(shown("x" * 1000)) < 200
+
+
+def test_a_loop_of_links(tmp_path):
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    assert refusal(tmp_path / "loop.png").code == ErrorCode.MISSING_FILE
+
+
+def test_many_readers_at_once(tmp_path):
+    (tmp_path / "x.png").write_bytes(build.png(PHOTO))
+    (tmp_path / "y.png").write_bytes(build.png(DEEP))
+    (tmp_path / "z.png").write_bytes(LARGE["png"])
+    failures = []
+
+    def work(name):
+        for _ in range(20):
+            try:
+                width = read_picture(tmp_path / name).width
+            except NstError as error:
+                width = 17 if name == "z.png" and error.code == ErrorCode.TOO_LARGE else error
+            if width != 17:
+                failures.append((name, width))
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("x.png", "y.png", "z.png", "x.png")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
