@@ -1,0 +1,6 @@
+"""``python -m nst_core.cli``, for where the ``nst`` script is not on the PATH."""
+
+from nst_core.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""From arguments to pictures: files named on the command line, read, and places for what will be written.
+
+Paths and words go in; pictures, weights and checked paths come out. Knows nothing of runs.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from nst_core.errors import ErrorCode, NstError
+from nst_core.events import OnEvent
+from nst_core.images.names import shown
+from nst_core.images.picture import Picture
+from nst_core.images.read import read_picture
+from nst_core.images.write import check_writable
+from nst_core.job import BUILT_IN_STARTS, WeightedStyle
+from nst_core.settings import Settings
+
+RESERVED = re.compile(r'[<>:"/\\|?*,\x00-\x1f]+')
+"""What some platform does not allow in a file's name, and the commas between layers."""
+
+LONGEST_STEM = 120
+"""Characters of a name that was put together: file systems allow 255 bytes."""
+
+SIDES = re.compile(r"(\d{1,5})[x×](\d{1,5})")
+
+
+@dataclass(frozen=True)
+class StyleFile:
+    """A style named on the command line: its file and its share in the blend."""
+
+    path: str
+    weight: float = 1.0
+
+
+def parse_style(text: str) -> StyleFile:
+    r"""Read ``painting.jpg`` or ``painting.jpg:2``.
+
+    A file that has the whole text as its name is that file. So is what follows no weight: drives
+    (``C:\painting.jpg``) and names with a colon in them need no quoting.
+
+    Raises:
+        NstError: ``bad-setting`` for a weight that is negative or no finite number.
+    """
+    path, colon, weight = text.rpartition(":")
+    drive = os.name == "nt" and len(path) == 1
+    if not colon or not path or drive or os.path.exists(text):  # noqa: PTH110 -- a hostile name raises in Path
+        return StyleFile(text)
+    try:
+        value = float(weight)
+    except ValueError:
+        return StyleFile(text)
+    if not math.isfinite(value) or value < 0:
+        raise NstError(
+            ErrorCode.BAD_SETTING,
+            f"The weight of the style {shown(path)} must be a finite number, 0 or more, not {weight}.",
+        )
+    return StyleFile(path, value)
+
+
+def parse_sides(text: str) -> tuple[int, int]:
+    """Read ``WIDTHxHEIGHT`` into (height, width).
+
+    Raises:
+        NstError: ``bad-setting``.
+    """
+    match = SIDES.fullmatch(text.strip().lower())
+    if match is None or not int(match[1]) or not int(match[2]):
+        raise NstError(
+            ErrorCode.BAD_SETTING,
+            f"texture-size must be WIDTHxHEIGHT, such as 512x512, not {text!r}.",
+        )
+    return int(match[2]), int(match[1])
+
+
+def read_styles(files: Iterable[StyleFile], on_event: OnEvent) -> tuple[WeightedStyle, ...]:
+    """Read the style pictures."""
+    return tuple(WeightedStyle(read_picture(file.path, on_notice=on_event), file.weight) for file in files)
+
+
+def read_start(settings: Settings, on_event: OnEvent) -> Picture | None:
+    """Read the picture that ``init`` names, if it names one.
+
+    Raises:
+        NstError: ``bad-setting`` where it is neither a word nor a file.
+    """
+    if settings.init in BUILT_IN_STARTS:
+        return None
+    try:
+        return read_picture(settings.init, on_notice=on_event)
+    except NstError as error:
+        if error.code is not ErrorCode.MISSING_FILE:
+            raise
+        raise NstError(
+            ErrorCode.BAD_SETTING,
+            f"init must be {', '.join(BUILT_IN_STARTS)}, or the path of a picture that exists, "
+            f"not {shown(settings.init)!r}.",
+        ) from None
+
+
+def default_output(first: str, *words: str) -> Path:
+    """Name the result where no name is given: a PNG beside the first picture, named after all of them."""
+    beside = Path(first)
+    stems = [PurePath(word).stem for word in (first, *words)]
+    return beside.with_name(RESERVED.sub("_", "-".join(stems))[:LONGEST_STEM] + ".png")
+
+
+def check_output(path: Path, force: bool, inputs: Sequence[str]) -> None:
+    """Make sure, before anything is computed, that the result can be written, and not over what is read.
+
+    Raises:
+        NstError: ``output-exists``, ``unwritable-output``, ``disk-full``.
+    """
+    for name in inputs:
+        if _same_file(path, name):
+            raise NstError(
+                ErrorCode.OUTPUT_EXISTS,
+                f"{shown(path)} is one of the pictures to read.",
+                "Choose another name.",
+            )
+    try:
+        check_writable(path, force)
+    except NstError as error:
+        raise with_force_hint(error) from None
+
+
+def with_force_hint(error: NstError) -> NstError:
+    """Name the option that overwrites, where that is what is wanted."""
+    if error.code is not ErrorCode.OUTPUT_EXISTS:
+        return error
+    return NstError(error.code, error.message, "Choose another name, or overwrite it with --force.")
+
+
+def _same_file(path: Path, other: str) -> bool:
+    try:
+        return path.samefile(other)
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,229 @@
+"""What the commands that paint have in common: a task and options in, a run, and its files out.
+
+Everything that can be refused is refused before anything is computed; everything is written after the run has
+ended, but for frames, which a run that fails takes with it. The method is :mod:`nst_core.job`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from nst_core import report
+from nst_core.cli.folders import Folder, check_folder, filling
+from nst_core.cli.frames import Frames
+from nst_core.cli.inputs import (
+    StyleFile,
+    check_output,
+    default_output,
+    parse_sides,
+    read_start,
+    read_styles,
+)
+from nst_core.cli.interrupts import listening
+from nst_core.cli.options import FRAMES_EVERY, chosen_settings
+from nst_core.cli.telling import Teller, telling
+from nst_core.errors import ErrorCode, NstError
+from nst_core.events import Event, Notice, OnEvent, Plan, Preview
+from nst_core.images.files import replace_file
+from nst_core.images.names import shown
+from nst_core.images.read import read_picture
+from nst_core.images.write import check_writable, write_picture
+from nst_core.job import Job, Result, painted_size, run_job
+from nst_core.record import Record, record, recorded_in, settings_to_repeat
+from nst_core.settings import Settings
+from nst_core.transfer.run import Watch
+from nst_core.vgg.store import ModelStore
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a command paints: pictures by path, and how its defaults differ from the table's.
+
+    ``words`` follow the first picture's name in the name of the result where none is given.
+    """
+
+    content: str | None
+    styles: tuple[StyleFile, ...]
+    instead: Mapping[str, object] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
+    texture_size: str | None = None
+
+    @property
+    def files(self) -> list[str]:
+        """The pictures to read."""
+        return [*([self.content] if self.content else []), *(style.path for style in self.styles)]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The options of a run, checked: see :func:`nst_core.cli.options.output_options`."""
+
+    settings: Settings
+    stored: Record
+    texture_size: str
+    output: Path
+    force: bool
+    frames: Path | None
+    frames_every: int
+    report: Path | None
+    as_json: bool
+    progress: bool | None
+    verbose: bool
+    store: ModelStore
+
+
+def wanted(task: Task, given: Mapping[str, Any]) -> Wanted:
+    """Read and check the options, touching no picture.
+
+    Raises:
+        NstError: for settings, places to write or combinations that will not do.
+    """
+    named = given["settings_file"]
+    stored = recorded_in(named) if named else Record({})
+    settings = chosen_settings(given, task.instead, stored.settings)
+    output = given["output"] or default_output(task.files[0], *task.words)
+    check_output(output, given["force"], task.files)
+    if given["frames_every"] and not given["frames"]:
+        raise NstError(
+            ErrorCode.BAD_SETTING,
+            "--frames-every says how often, but no --frames says where.",
+            "Add --frames DIR.",
+        )
+    for folder in (given["frames"], given["report"]):
+        if folder:
+            check_folder(folder, given["force"])
+    if given["report"]:
+        report.check_installed()
+    every = (given["frames_every"] or FRAMES_EVERY) if given["frames"] else 0
+    return Wanted(
+        settings,
+        stored,
+        task.texture_size or stored.texture_size,
+        output,
+        given["force"],
+        given["frames"],
+        every,
+        given["report"],
+        given["as_json"],
+        given["progress"],
+        given["verbose"],
+        ModelStore(given["store"]),
+    )
+
+
+def read_job(task: Task, settings: Settings, texture_size: str, on_event: OnEvent) -> Job:
+    """Read a task's pictures.
+
+    Raises:
+        NstError: what is wrong with one of them.
+    """
+    content = read_picture(task.content, on_notice=on_event) if task.content else None
+    styles = read_styles(task.styles, on_event)
+    start = read_start(settings, on_event)
+    job = Job(content, styles, settings, start)
+    return replace(job, texture_size=parse_sides(texture_size)) if texture_size else job
+
+
+def run(task: Task, given: Mapping[str, Any]) -> None:
+    """Do a command that paints.
+
+    Raises:
+        NstError: whatever keeps it from being done; nothing is left behind.
+        BrokenOff: the user broke it off; nothing is left behind.
+    """
+    want = wanted(task, given)
+    with (
+        telling(as_json=want.as_json, progress=want.progress, verbose=want.verbose) as teller,
+        listening(teller.say) as interrupts,
+        ExitStack() as folders,
+    ):
+        job = read_job(task, want.settings, want.texture_size, teller.event)
+        check_writable(want.output, want.force, painted_size(job))
+        course = report.Course()
+        frames: Frames | None = None
+
+        def on_event(event: Event) -> None:
+            nonlocal frames
+            course.event(event)
+            path = None
+            if isinstance(event, Plan):
+                interrupts.painting_begins()
+                if want.frames:  # the folder is made once nothing can be refused any more
+                    frames = Frames(folders.enter_context(filling(want.frames)))
+            elif isinstance(event, Preview) and frames:
+                path = frames.write(event)
+            teller.event(event, path)
+            if isinstance(event, Plan) and want.stored.model_sha256 not in ("", event.model_sha256):
+                teller.event(other_network(event, want.stored))
+
+        watch = Watch(on_event, interrupts.should_stop, frames_every=want.frames_every)
+        result = run_job(job, watch, want.store)
+        if frames:
+            frames.write_sheet()
+        texture_size = f"{job.texture_size[1]}x{job.texture_size[0]}" if job.content is None else ""
+        if want.report:
+            write_report(folders.enter_context(filling(want.report)), course, result, task, texture_size)
+        styles = [(style.path, style.weight) for style in task.styles]
+        write_picture(
+            result.picture,
+            want.output,
+            force=want.force,
+            metadata=record(result, content=task.content, styles=styles, texture_size=texture_size),
+            on_notice=teller.event,
+        )
+        tell_end(teller, result, want)
+
+
+def other_network(plan: Plan, stored: Record) -> Notice:
+    """Say that a repetition will differ because the network does."""
+    return Notice(
+        "other-network",
+        f"The settings were recorded with another network than {plan.model}: its weights began "
+        f"{stored.model_sha256[:12]}, these begin {plan.model_sha256[:12]}; the picture will differ.",
+    )
+
+
+def write_report(
+    folder: Folder, course: report.Course, result: Result, task: Task, texture_size: str
+) -> None:
+    """Write the report's two files."""
+    files = {
+        "content": task.content,
+        "styles": [[style.path, style.weight] for style in task.styles],
+        "texture_size": texture_size,
+    }
+    replace_file(folder.new(report.NUMBERS), report.numbers(course, result, files).encode(), force=True)
+    replace_file(folder.new(report.CURVES), report.curves(course.steps), force=True)
+
+
+def tell_end(teller: Teller, result: Result, want: Wanted) -> None:
+    """Say where the picture is."""
+    picture = result.picture
+    sentence = f"{shown(want.output)}: {picture.width} x {picture.height}, {result.seconds:.1f} s"
+    if result.stopped:
+        last = result.curve[-1]
+        sentence += f"; stopped at level {last.level + 1} of {len(result.levels)}, iteration {last.iteration}"
+    teller.done(
+        f"{sentence}.",
+        {
+            "path": str(want.output),
+            "width": picture.width,
+            "height": picture.height,
+            "seed": result.seed,
+            "model": result.model,
+            "model_sha256": result.model_sha256,
+            "engine": result.engine,
+            "device": result.device,
+            "loss": result.loss,
+            "terms": dict(result.terms),
+            "seconds": result.seconds,
+            "stopped": result.stopped,
+            "settings": settings_to_repeat(result),
+            "frames": str(want.frames) if want.frames else None,
+            "report": str(want.report) if want.report else None,
+        },
+    )

@@ -1,0 +1,309 @@
+"""What is installed, what a run would use, and what is wrong, with its cure.
+
+Nothing comes in but the machine; a :class:`Report` goes out, plain data for the command line, GIMP's dialog
+and bug reports. Nothing here raises for what it is there to report.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shutil
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from nst_core import __version__
+from nst_core.errors import NstError
+from nst_core.rates import rates_file
+
+if TYPE_CHECKING:
+    from nst_core.vgg.store import ModelStore
+
+NEEDED = (
+    "numpy",
+    "pillow",
+    "onnx",
+    "array-api-compat",
+    "pydantic",
+    "platformdirs",
+    "filelock",
+    "psutil",
+    "httpx",
+)
+"""Distributions without which something fails."""
+
+USEFUL = ("click", "rich", "certifi", "safetensors", "torch", "torchvision", "matplotlib")
+"""Distributions that add something; a machine may do without."""
+
+RUNTIMES = (
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "onnxruntime-directml",
+    "onnxruntime-openvino",
+    "onnxruntime-silicon",
+)
+"""The wheels that bring ONNX Runtime; two at once overwrite each other's files."""
+
+LOW_MEMORY = 2 * 1024**3
+"""Bytes of free memory below which a run at 512 x 512 pixels (1 GB in use) is in danger."""
+
+LOW_DISK = 200 * 1024**2
+"""Bytes of free disk below which a network or a large picture may not fit."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """A Python distribution; ``version`` is empty where it is not installed."""
+
+    name: str
+    version: str
+    needed: bool
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network of the store; ``problem`` is empty for one that can be used."""
+
+    name: str
+    sha256: str
+    source: str
+    bytes: int
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong and what to do about it; ``fatal`` where a run would not work."""
+
+    message: str
+    cure: str
+    fatal: bool = True
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What ``auto`` takes, and why, in words; empty where it takes nothing."""
+
+    engine: str = ""
+    device: str = ""
+    model: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything; ``works`` says whether a run with the defaults would work."""
+
+    version: str
+    python: str
+    executable: str
+    system: str
+    cpus: int
+    memory_total: int
+    memory_free: int
+    disk_free: int
+    packages: tuple[Package, ...]
+    engines: tuple[str, ...]
+    providers: tuple[str, ...]
+    choice: Choice
+    models: tuple[Model, ...]
+    folders: dict[str, str]
+    problems: tuple[Problem, ...] = ()
+    works: bool = field(default=True)
+
+
+def examine(store: ModelStore | None = None) -> Report:
+    """Look at the machine, without changing anything on it."""
+    problems: list[Problem] = []
+    packages = find_packages(problems)
+    providers = find_providers(problems)
+    engines, choice = _find_engines(problems), Choice()
+    models: tuple[Model, ...] = ()
+    root = Path()
+    try:
+        from nst_core.vgg.store import ModelStore
+
+        opened = store or ModelStore()
+        root = opened.root
+        models = find_models(opened, problems)
+        choice = find_choice(opened, engines, problems)
+    except ImportError as error:
+        problems.append(_cannot_import("The model store", error))
+    memory = psutil.virtual_memory()
+    disk = _disk_free(root)
+    problems += find_shortages(int(memory.available), disk, root)
+    return Report(
+        version=__version__,
+        python=platform.python_version(),
+        executable=sys.executable,
+        system=platform.platform(),
+        cpus=psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
+        memory_total=int(memory.total),
+        memory_free=int(memory.available),
+        disk_free=disk,
+        packages=packages,
+        engines=engines,
+        providers=providers,
+        choice=choice,
+        models=models,
+        folders={"models": str(root), "cache": str(rates_file().parent)},
+        problems=tuple(problems),
+        works=not any(problem.fatal for problem in problems),
+    )
+
+
+def find_packages(problems: list[Problem]) -> tuple[Package, ...]:
+    """List the distributions, adding what is missing to ``problems``."""
+    found = []
+    for name in (*NEEDED, *USEFUL, *RUNTIMES):
+        version = _version(name)
+        if name in NEEDED and not version:
+            problems.append(Problem(f"The package {name} is missing.", f"python -m pip install {name}"))
+        if version or name not in RUNTIMES:
+            found.append(Package(name, version, name in NEEDED))
+    runtimes = [package.name for package in found if package.name in RUNTIMES]
+    if len(runtimes) > 1:
+        problems.append(
+            Problem(
+                f"{' and '.join(runtimes)} are both installed and overwrite each other's files.",
+                f"python -m pip uninstall {' '.join(runtimes)}, then install the one you want.",
+                fatal=False,
+            )
+        )
+    return tuple(found)
+
+
+def find_providers(problems: list[Problem]) -> tuple[str, ...]:
+    """List the execution providers that the installed ONNX Runtime was built with."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        problems.append(
+            Problem(
+                f"ONNX Runtime cannot be imported: {_first_line(error)}.",
+                "python -m pip install onnxruntime (NVIDIA: onnxruntime-gpu, Windows: onnxruntime-directml)",
+            )
+        )
+        return ()
+    return tuple(onnxruntime.get_available_providers())
+
+
+def find_models(store: ModelStore, problems: list[Problem]) -> tuple[Model, ...]:
+    """List the networks, each verified down to its weights."""
+    found = []
+    for stored in store.list():
+        network, problem = stored.network, stored.problem
+        if network:
+            try:
+                store.verify_one(stored.name)
+            except NstError as error:
+                problem = error.message
+        if problem:
+            problems.append(
+                Problem(
+                    f"The network {stored.name} cannot be used: {problem}",
+                    f"nst models remove {stored.name}, then fetch or import it again.",
+                    fatal=False,
+                )
+            )
+        sha256, source = (network.sha256, network.source) if network else ("", "")
+        found.append(Model(stored.name, sha256, source, stored.bytes, problem))
+    return tuple(found)
+
+
+def find_choice(store: ModelStore, engines: tuple[str, ...], problems: list[Problem]) -> Choice:
+    """Say what ``auto`` takes; a machine where it takes nothing has a fatal problem."""
+    from nst_core.backends.choose import choose, torch_gpu
+
+    model = ""
+    try:
+        model = store.resolve("auto").name
+    except NstError as error:
+        problems.append(Problem(error.message, error.hint))
+    if not engines:
+        return Choice(model=model)
+    try:
+        gpu = torch_gpu()
+    except Exception as error:  # a torch built for another machine fails in its own ways
+        problems.append(Problem(f"torch fails: {_first_line(error)}.", "Install torch again.", fatal=False))
+        gpu = None
+    engine, device = choose("auto", "auto", gpu)
+    if engine == "torch":
+        return Choice(engine, device, model, f"torch drives a GPU here ({_gpu_name(device)})")
+    from nst_core.vgg.sessions import find_device
+
+    words = find_device("auto").words
+    why = "torch is installed but drives no GPU here" if "torch" in engines else "torch is not installed"
+    if words != "CPU":
+        why = "ONNX Runtime has a provider for it"
+    return Choice("onnx", words, model, why)
+
+
+def find_shortages(memory: int, disk: int, folder: Path) -> list[Problem]:
+    """Say what there is too little of, in bytes."""
+    found = []
+    if memory < LOW_MEMORY:
+        found.append(
+            Problem(
+                f"Only {memory / 1e9:.1f} GB of memory are free.",
+                "Close other programs, or paint at --size 384 or smaller.",
+                fatal=False,
+            )
+        )
+    if disk < LOW_DISK:
+        found.append(
+            Problem(
+                f"Only {disk / 1e6:.0f} MB of disk are free at {folder}.",
+                "Make room, or choose another folder with NST_MODELS.",
+                fatal=False,
+            )
+        )
+    return found
+
+
+def _find_engines(problems: list[Problem]) -> tuple[str, ...]:
+    """Name the engines that can be imported."""
+    found = []
+    if any(_version(name) for name in RUNTIMES):
+        found.append("onnx")
+    if _version("torch"):
+        try:
+            import torch  # noqa: F401 -- whether it can be
+        except Exception as error:  # missing libraries fail as OSError, broken builds in their own ways
+            problems.append(_cannot_import("torch", error, fatal=False))
+        else:
+            found.append("torch")
+    return tuple(found)
+
+
+def _gpu_name(device: str) -> str:
+    if not device.startswith("cuda"):
+        return device
+    import torch
+
+    return str(torch.cuda.get_device_name(device))
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _disk_free(folder: Path) -> int:
+    """Return the free bytes where ``folder`` is or will be."""
+    existing = next((place for place in (folder, *folder.absolute().parents) if place.exists()), Path.cwd())
+    return shutil.disk_usage(existing).free
+
+
+def _cannot_import(what: str, error: Exception, *, fatal: bool = True) -> Problem:
+    return Problem(f"{what} cannot be imported: {_first_line(error)}.", "Install nst again.", fatal)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
