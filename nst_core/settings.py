@@ -20,6 +20,10 @@ from pydantic_core import ErrorDetails
 from nst_core.errors import ErrorCode, NstError, nearest
 
 LAYER_NAME = re.compile(r"(conv|relu)([1-5])_([1-4])|pool([1-5])")
+LAYER_EXAMPLES = [
+    f"{kind}{block}_{index}" for kind in ("conv", "relu") for block in range(1, 6) for index in (1, 2)
+]
+"""Layers that every VGG has, to suggest for a name that is none."""
 
 
 class LayerWeight(NamedTuple):
@@ -46,7 +50,12 @@ def parse_layers(value: object) -> object:
     for part in value.split(","):
         layer, _, weight = part.strip().partition(":")
         if not LAYER_NAME.fullmatch(layer):
-            raise ValueError(f"{layer!r} is not a layer; layers are named like conv4_2, relu4_2 or pool4")
+            near = nearest(layer, LAYER_EXAMPLES)
+            raise ValueError(
+                f"{layer!r} is not a layer.{near}"
+                if near
+                else f"{layer!r} is not a layer; layers are named like conv4_2, relu4_2 or pool4"
+            )
         try:
             pairs.append(LayerWeight(layer, float(weight) if weight else 1.0))
         except ValueError:
@@ -318,7 +327,8 @@ def describe_setting_error(error: ErrorDetails, known: Iterable[str]) -> str:
         case "finite_number":
             return f"{option} must be a finite number, not {given}."
         case "value_error":
-            return f"{option}: {context['error']}."
+            found = str(context["error"])
+            return f"{option}: {found}" if found.endswith("?") else f"{option}: {found}."
         case _:
             return f"{option}: {error['msg'].lower()} (given: {given!r})."
 
