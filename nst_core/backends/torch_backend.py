@@ -16,7 +16,8 @@ import psutil
 import torch
 import torch.nn.functional as F
 
-from nst_core.backends.interface import Evaluation, HostArray
+from nst_core.backends.cuda_graph import CudaGraphEvaluator
+from nst_core.backends.interface import Evaluation, Evaluator, HostArray
 from nst_core.transfer.layer_losses import content_loss, style_loss
 from nst_core.transfer.objective import ContentTerm, Objective, StyleTerm
 from nst_core.transfer.priors import prior_loss
@@ -84,7 +85,10 @@ class TorchNetwork(torch.nn.Module):
         """Apply one convolution; the first sees the picture's edge continued where ``padding`` is edge."""
         kernel, bias = self.kernels[layer]
         if layer == "conv1_1" and self.padding == "edge":
-            return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), kernel, bias)
+            # Concatenation, because the backward of replicate padding adds in random order on a GPU.
+            x = torch.cat([x[:, :, :1], x, x[:, :, -1:]], dim=2)
+            x = torch.cat([x[:, :, :, :1], x, x[:, :, :, -1:]], dim=3)
+            return F.conv2d(x, kernel, bias)
         return F.conv2d(x, kernel, bias, padding=1)
 
 
@@ -156,6 +160,13 @@ class TorchBackend:
         self.pooling: Literal["max", "average"] = pooling
         self.padding: Literal["zero", "edge"] = padding
         self.dtype = dtype
+        if self.torch_device.type == "cuda":
+            # Convolutions in TF32 (torch's default), Gram products in full float32: they cancel. The fastest
+            # kernels are looked for among those that give the same bits each time.
+            torch.backends.cudnn.benchmark = True
+            torch.backends.cudnn.deterministic = True
+            torch.backends.cudnn.allow_tf32 = True
+            torch.backends.cuda.matmul.allow_tf32 = False
 
     def free_bytes(self) -> int:
         """Return the free memory of the device, or of the machine where the device shares it."""
@@ -188,10 +199,13 @@ class TorchBackend:
             found = self._network(layers)(self.upload(picture))
             return {layer: self.download(found[layer][0]) for layer in layers}
 
-    def evaluator(self, objective: Objective, height: int, width: int) -> TorchEvaluator:  # noqa: ARG002
-        """Bind ``objective``; the size is read off each picture."""
+    def evaluator(self, objective: Objective, height: int, width: int) -> Evaluator:  # noqa: ARG002
+        """Bind ``objective``; the size is read off each picture, all of which must have the same."""
         network = self._network(objective.layers)
-        return TorchEvaluator(network, objective, self.torch_device, self.dtype)
+        evaluator = TorchEvaluator(network, objective, self.torch_device, self.dtype)
+        if self.torch_device.type == "cuda":
+            return CudaGraphEvaluator(evaluator)
+        return evaluator
 
     def close(self) -> None:
         """Give cached device memory back."""

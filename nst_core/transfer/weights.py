@@ -23,8 +23,12 @@ from nst_core.settings import LayerWeight
 
 Array = npt.NDArray[np.float32]
 
-STYLE_SHARE = (0.05, 8.0, 200.0)
-"""Ratio of style to content at strength 0, 50 and 100, log-interpolated; chosen by looking."""
+STYLE_SHARE = {0.0: 0.1, 25.0: 1.0, 50.0: 6.0, 75.0: 25.0, 100.0: 250.0}
+"""Ratio of style to content by strength, log-interpolated.
+
+Chosen by looking at Tuebingen as the Starry Night and as The Scream at 256 pixels: below 0.1 nothing but a
+tint comes over, between 1 and 10 most of the change happens, above 250 no more does.
+"""
 
 TINY = 1e-12
 """Energies below this (a black picture, a dead layer) count as this."""
@@ -32,7 +36,7 @@ TINY = 1e-12
 
 def style_share(strength: float) -> float:
     """Return the weight of the relative style loss, the content's being 1, for ``strength`` 0..100."""
-    logarithm: float = np.interp(strength, (0.0, 50.0, 100.0), np.log(STYLE_SHARE))
+    logarithm: float = np.interp(strength, list(STYLE_SHARE), np.log(list(STYLE_SHARE.values())))
     return math.exp(logarithm)
 
 
