@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from nst_core.errors import ErrorCode, NstError, nearest
+from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
 from nst_core.images import icc, libvips
 from nst_core.images.colour import luminance
@@ -32,9 +32,11 @@ ROWS_AT_A_TIME = 256
 
 @dataclass(frozen=True)
 class FileFormat:
-    """What a file format can hold. ``name`` is Pillow's, ``longest`` the largest side in pixels."""
+    """What a file format, or Pillow's writer of it, can hold; ``longest`` is the largest side in pixels."""
 
     name: str
+    grey: bool = True
+    grey_alpha: bool = False
     alpha: bool = True
     sixteen_bits: bool = False
     profile: bool = False
@@ -68,16 +70,16 @@ FORMATS: dict[str, FileFormat] = {
     ".jfif": JPEG,
     ".webp": WEBP,
     ".avif": AVIF,
-    ".jp2": FileFormat("JPEG2000"),
+    ".jp2": FileFormat("JPEG2000", grey_alpha=True),
     ".bmp": FileFormat("BMP", alpha=False),
     ".gif": FileFormat("GIF"),
     ".ppm": PPM,
     ".pgm": PPM,
     ".pnm": PPM,
-    ".tga": FileFormat("TGA"),
+    ".tga": FileFormat("TGA", grey_alpha=True),
     ".pcx": FileFormat("PCX", alpha=False),
     ".sgi": FileFormat("SGI"),
-    ".qoi": FileFormat("QOI", longest=2**31 - 1),
+    ".qoi": FileFormat("QOI", grey=False, longest=2**31 - 1),
     ".dds": FileFormat("DDS"),
 }
 """What is written, by suffix: of Pillow's formats those that keep a picture's size and its colours. (GIF
@@ -100,7 +102,7 @@ def format_of(path: PurePath) -> FileFormat:
     )
     raise NstError(
         ErrorCode.UNWRITABLE_OUTPUT,
-        f"{shown(path)} {wrong}.{nearest(suffix, writable) if suffix else ''}",
+        f"{shown(path)} {wrong}.",
         f"Use .png, .tif, .jpg or .webp (or {', '.join(sorted(writable))}).",
     )
 
@@ -203,8 +205,8 @@ def _encode_with_pillow(
     elif line:
         on_notice(Notice("no-metadata", f"The settings do not fit into a {kind.name} file."))
     image = Image.fromarray(samples[:, :, 0] if samples.shape[2] == 1 else samples)
-    if image.mode == "LA" and kind.name not in ("JPEG2000", "TGA", "WEBP"):
-        image = image.convert("RGBA")
+    if (image.mode == "L" and not kind.grey) or (image.mode == "LA" and not kind.grey_alpha):
+        image = image.convert(image.mode.replace("L", "RGB"))
     buffer = io.BytesIO()
     image.save(buffer, kind.name, **options)
     return buffer.getvalue()
