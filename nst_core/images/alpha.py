@@ -40,12 +40,15 @@ def fill_transparent(
                 ErrorCode.BAD_IMAGE, "The picture is wholly transparent.", "Choose one with something to see."
             )
         return np.full_like(pixels, 0.5)
-    weighted = pixels * alpha[:, :, None]
-    coarser = _pull(*_halve(weighted, np.maximum(alpha, 0)))
-    del weighted
-    continued = _double(coarser, pixels.shape[0], pixels.shape[1])
-    # Visible pixels are kept to the bit; the rest is a mean of visible ones, so it needs no clamping.
-    return np.where(hidden[:, :, None], continued, pixels)
+    weight = np.maximum(alpha, 0)
+    # At full size one channel at a time: a picture of many megapixels is not copied three times over.
+    halved = [_halve(pixels[:, :, channel] * weight) for channel in range(3)]
+    coarser = _pull(np.stack(halved, axis=2), _halve(weight))
+    filled = pixels.copy()
+    for channel in range(3):
+        # Visible pixels are kept to the bit; the rest is a mean of visible ones, so it needs no clamping.
+        filled[:, :, channel][hidden] = _double(coarser[:, :, channel], *alpha.shape)[hidden]
+    return filled
 
 
 def _pull(weighted: Array, weight: Array) -> Array:
@@ -59,14 +62,14 @@ def _pull(weighted: Array, weight: Array) -> Array:
     share: Array = np.minimum(weight, np.float32(1))[:, :, None]
     if share.min() >= 1 or weight.size == 1:
         return colour
-    coarser = _pull(*_halve(weighted, weight))
+    coarser = _pull(_halve(weighted), _halve(weight))
     filled: Array = share * colour + (1 - share) * _double(coarser, *weight.shape)
     return filled
 
 
-def _halve(weighted: Array, weight: Array) -> tuple[Array, Array]:
+def _halve(array: Array) -> Array:
     """Sum 2 x 2 pixels; an odd last row or column is summed alone."""
-    return _sum_pairs(_sum_pairs(weighted, 0), 1), _sum_pairs(_sum_pairs(weight, 0), 1)
+    return _sum_pairs(_sum_pairs(array, 0), 1)
 
 
 def _sum_pairs(array: Array, axis: int) -> Array:

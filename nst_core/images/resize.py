@@ -45,17 +45,12 @@ def resize(
         raise ValueError(f"cannot resize to {height} x {width}")
     if array.shape[:2] == (height, width):
         return array.astype(np.float32, copy=True)
-    if array.ndim == 2:
-        return _resize_plane(array, height, width, method)
-    result = np.empty((height, width, array.shape[2]), np.float32)
-    for channel in range(array.shape[2]):
-        result[:, :, channel] = _resize_plane(array[:, :, channel], height, width, method)
-    return result
-
-
-def _resize_plane(plane: Array, height: int, width: int, method: str) -> Array:
-    image = Image.fromarray(np.ascontiguousarray(plane, dtype=np.float32))
-    return np.asarray(image.resize((width, height), FILTERS[method]))
+    planes = array[:, :, None] if array.ndim == 2 else array
+    result = np.empty((height, width, planes.shape[2]), np.float32)
+    for channel in range(planes.shape[2]):
+        image = Image.fromarray(np.ascontiguousarray(planes[:, :, channel], dtype=np.float32))
+        result[:, :, channel] = np.asarray(image.resize((width, height), FILTERS[method]))
+    return result[:, :, 0] if array.ndim == 2 else result
 
 
 def fit(height: int, width: int, long_side: int) -> tuple[int, int]:
@@ -86,13 +81,14 @@ def resize_picture(
         pixels = resize(picture.pixels, height, width, method)
         return replace(picture, pixels=np.clip(pixels, 0, 1, out=pixels))
     alpha = resize(picture.alpha, height, width, method)
-    np.clip(alpha, 0, 1, out=alpha)
+    # Colours ring as alpha does, so they are divided by it before it is clamped.
     divisor = np.maximum(alpha, np.float32(INVISIBLE))
     pixels = np.empty((height, width, 3), np.float32)
     for channel in range(3):
         weighted = resize(picture.pixels[:, :, channel] * picture.alpha, height, width, method)
         np.divide(weighted, divisor, out=pixels[:, :, channel])
     pixels[alpha < INVISIBLE] = 0
+    np.clip(alpha, 0, 1, out=alpha)
     return replace(picture, pixels=np.clip(pixels, 0, 1, out=pixels), alpha=alpha)
 
 

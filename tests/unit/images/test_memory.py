@@ -1,0 +1,66 @@
+"""How much memory a picture needs while it is worked on, in copies of its float pixels."""
+
+import subprocess
+import sys
+
+import pytest
+
+MEGAPIXELS = 6
+
+MEASURE = """
+import pathlib, re, resource, sys
+import numpy as np
+from nst_core.images.alpha import fill_transparent
+from nst_core.images.colour import keep_luminance, match_colors
+from nst_core.images.picture import Picture
+from nst_core.images.read import read_picture
+from nst_core.images.resize import resize_picture
+from nst_core.images.write import write_picture
+from tests.unit.images import build
+
+def peak():
+    status = pathlib.Path("/proc/self/status")
+    if status.exists():
+        # Linux' ru_maxrss starts at what the process that started this one had.
+        return int(re.search(r"VmHWM:\\s+(\\d+) kB", status.read_text())[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+what, folder = sys.argv[1:]
+path = folder + "/x.tif"
+small = Picture(np.zeros((64, 64, 3), np.float32), profile=build.PROFILES["adobe"], bits=16)
+write_picture(small, folder + "/small.tif", force=True)
+read_picture(folder + "/small.tif")
+keep_luminance(small.pixels, small.pixels)
+height, width = 2000, %d * 500
+if what == "read":
+    before = peak()
+    picture = read_picture(path)
+else:
+    pixels = np.full((height, width, 3), 0.4, np.float32)
+    alpha = np.ones((height, width), np.float32)
+    alpha[500:1500] = 0
+    before = peak() - pixels.nbytes
+    if what == "write":
+        write_picture(Picture(pixels, bits=16, profile=build.PROFILES["adobe"]), path, force=True)
+    elif what == "resize":
+        resize_picture(Picture(pixels, alpha), 1500, 2000)
+    elif what == "fill":
+        fill_transparent(pixels, alpha)
+    elif what == "keep":
+        keep_luminance(pixels, pixels)
+    elif what == "match":
+        match_colors(pixels, pixels)
+print((peak() - before) / (height * width * 12))
+"""
+
+
+def copies(what, folder):
+    command = [sys.executable, "-c", MEASURE % MEGAPIXELS, what, str(folder)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.parametrize("what", ["read", "write", "resize", "fill", "keep", "match"])
+def test_copies(tmp_path, what):
+    if what == "read":
+        copies("write", tmp_path)
+    assert 1 <= copies(what, tmp_path) < 5
