@@ -41,7 +41,7 @@ class CudaGraphEvaluator:
         expected = float(self.evaluate(picture).loss)
         try:
             self.picture = picture.detach().clone()
-            side = torch.cuda.Stream(picture.device)
+            side = torch.cuda.Stream(picture.device)  # type: ignore[no-untyped-call]
             side.wait_stream(torch.cuda.current_stream(picture.device))
             with torch.cuda.stream(side):
                 for _ in range(WARM_UP):

@@ -54,13 +54,25 @@ class FeatureExtractor(Protocol):
 class Backend(Protocol):
     """An optimising backend. ``engine`` and ``device`` are words for people and reports."""
 
-    engine: str
-    device: str
-    asynchronous: bool
-    """Whether looking at a result means waiting for a device that could go on meanwhile."""
+    @property
+    def engine(self) -> str:
+        """What computes: "torch" or "onnx"."""
+        ...
 
-    bytes_per_pixel: int
-    """Peak memory of a run, divided by the picture's pixels; measured."""
+    @property
+    def device(self) -> str:
+        """Where it computes, in words."""
+        ...
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether looking at a result means waiting for a device that could go on meanwhile."""
+        ...
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Peak memory of a run, divided by the picture's pixels; measured."""
+        ...
 
     def free_bytes(self) -> int:
         """Return how much memory a run may take on this device."""

@@ -36,8 +36,8 @@ TINY = 1e-12
 
 def style_share(strength: float) -> float:
     """Return the weight of the relative style loss, the content's being 1, for ``strength`` 0..100."""
-    logarithm: float = np.interp(strength, list(STYLE_SHARE), np.log(list(STYLE_SHARE.values())))
-    return math.exp(logarithm)
+    logarithms = [math.log(share) for share in STYLE_SHARE.values()]
+    return math.exp(float(np.interp(strength, list(STYLE_SHARE), logarithms)))
 
 
 def normalise(layers: Sequence[LayerWeight]) -> list[float]:

@@ -108,9 +108,8 @@ def main() -> None:
         seconds = statistics.median(pair[0] for pair in pairs)
         rate = 4.0 * per_pixel * size * size / seconds
         share = statistics.median(4.0 * per_pixel * size * size / e / (operations / p) for e, p in pairs)
-        print(
-            f"{size:>4} x {size:<4} {seconds:>8.3f} {rate / 1e9:>9.1f} {share:>9.2f} {memory.peak / 1e6:>10.0f}"
-        )
+        peak = memory.peak / 1e6
+        print(f"{size:>4} x {size:<4} {seconds:>8.3f} {rate / 1e9:>9.1f} {share:>9.2f} {peak:>10.0f}")
     if engine.backend.device.startswith("cuda"):
         import torch
 

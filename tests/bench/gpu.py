@@ -65,9 +65,8 @@ def main() -> None:
     for _ in range(500):
         held = optimizer.iterate()
     torch.cuda.synchronize()
-    print(
-        f"500 L-BFGS iterations at 512 x 512: {time.perf_counter() - began:.2f} s (loss {float(held.loss):.4f})"
-    )
+    seconds = time.perf_counter() - began
+    print(f"500 L-BFGS iterations at 512 x 512: {seconds:.2f} s (loss {float(held.loss):.4f})")
     engine.close()
 
     content, style = (smooth(seed, 1024).transpose(1, 2, 0) for seed in (4, 5))

@@ -1,4 +1,4 @@
-"""The torch backend against float64 finite differences, and against what the losses say on its own features."""
+"""The torch backend against float64 finite differences, and against the losses on its own features."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def make_objective(backend, height, width, *, masked):
     features = backend.features(picture(1, height, width), LAYERS)
     mask = {layer: rng.uniform(size=f.shape[1:]) if masked else None for layer, f in features.items()}
     content = tuple(
-        ContentTerm(layer, 0.3, features[layer].astype(np.float64), mask[layer]) for layer in ("conv4_2", "pool3")
+        ContentTerm(layer, 0.3, features[layer].astype(np.float64), mask[layer])
+        for layer in ("conv4_2", "pool3")
     )
     style = []
     for layer in ("relu1_1", "conv2_1", "relu2_1", "relu3_1", "relu4_2", "relu5_1"):

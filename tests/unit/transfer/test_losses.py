@@ -35,7 +35,7 @@ def content_by_loops(features, target, mask):
 
 
 def style_by_loops(features, other):
-    """Gatys et al. 2016, eq. 3 and 4: 1 / (4 N^2 M^2) sum_ij (G_ij - A_ij)^2 with plain sums over positions."""
+    """Gatys et al. 2016, eq. 3 and 4: 1 / (4 N^2 M^2) sum_ij (G_ij - A_ij)^2, sums over positions."""
     n, m = features.shape[0], features.shape[1] * features.shape[2]
     f, p = features.reshape(n, m), other.reshape(n, m)
     total = 0.0

@@ -1,4 +1,4 @@
-"""L-BFGS and Adam: the same on numpy and torch, never worse than where they began, recovering from bad steps."""
+"""L-BFGS and Adam: the same on numpy and torch, never worse than at the start, recovering from bad steps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ STIFFNESS = np.exp(RNG.uniform(-3, 3, size=SHAPE))
 def bowl(picture):
     """An ill-conditioned quadratic with its minimum, 0, at GOAL; for numpy and torch."""
     if isinstance(picture, torch.Tensor):
-        goal, stiffness = torch.tensor(GOAL, dtype=picture.dtype), torch.tensor(STIFFNESS, dtype=picture.dtype)
+        goal = torch.tensor(GOAL, dtype=picture.dtype)
+        stiffness = torch.tensor(STIFFNESS, dtype=picture.dtype)
     else:
         goal, stiffness = GOAL.astype(picture.dtype), STIFFNESS.astype(picture.dtype)
     error = picture - goal
@@ -56,7 +57,8 @@ def test_preconditioner_is_linear_symmetric_positive_and_the_same_on_both():
     assert np.vdot(apply(a), b) == pytest.approx(np.vdot(a, apply(b)), rel=1e-10)
     assert np.vdot(apply(a), a) > 0
     np.testing.assert_allclose(apply(a + 2 * b), apply(a) + 2 * apply(b), atol=1e-12)
-    np.testing.assert_allclose(inverse_frequency(torch.tensor(a))(torch.tensor(a)).numpy(), apply(a), atol=1e-12)
+    with_torch = inverse_frequency(torch.tensor(a))(torch.tensor(a)).numpy()
+    np.testing.assert_allclose(with_torch, apply(a), atol=1e-12)
     assert apply(a.astype(np.float32)).dtype == np.float32
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ def test_levels_grow_to_the_pictures_size_and_can_be_seen_by_every_layer(height,
     for level in levels:
         assert min(level.height, level.width) >= min(SMALLEST_SIDE, height, width)
         assert level.iterations >= 1
-    for coarse, fine in zip(levels, levels[1:], strict=False):
+    for coarse, fine in pairwise(levels):
         assert coarse.height <= fine.height
         assert coarse.width <= fine.width
         assert max(fine.height, fine.width) <= 2.1 * max(coarse.height, coarse.width) + 2
@@ -54,7 +56,7 @@ def test_strength_rises_steadily():
     shares = [style_share(strength) for strength in range(101)]
     assert shares[0] == pytest.approx(STYLE_SHARE[0])
     assert shares[100] == pytest.approx(STYLE_SHARE[100])
-    assert all(a < b for a, b in zip(shares, shares[1:], strict=False))
+    assert all(a < b for a, b in pairwise(shares))
 
 
 @given(height=st.integers(64, 3000), width=st.integers(64, 3000), scale=st.floats(0.5, 4.0))
