@@ -79,7 +79,7 @@ class Screen:
                 found.append(Window(identity, *place))
         return found
 
-    def wait_for(self, title: str, seconds: float = 90) -> Window:
+    def wait_for(self, title: str, seconds: float = 30) -> Window:
         """Wait for a window and return it, once it has kept its size for a moment."""
         until(lambda: self.windows(title), seconds, f"a window {title!r}")
         before = None
@@ -102,6 +102,16 @@ class Screen:
     def key(self, window: Window, keys: str) -> None:
         """Press keys in a window."""
         self._do("xdotool", "windowfocus", window.identity, "sleep", "0.2", "key", keys)
+
+    def type(self, window: Window, text: str) -> None:
+        """Type text in a window."""
+        self._do("xdotool", "windowfocus", window.identity, "sleep", "0.3", "type", "--delay", "40", text)
+        time.sleep(0.5)
+
+    def pixel(self, x: int, y: int) -> tuple[int, ...]:
+        """Return the colour at a place of the screen as (red, green, blue)."""
+        shot = f"import -window root -crop 1x1+{x}+{y} -depth 8 rgb:- | od -An -tu1"
+        return tuple(map(int, self._do("sh", "-c", shot).split()))
 
     def picture(self, path: Path, window: Window | None = None) -> Path:
         """Take a picture of the screen or of a window."""

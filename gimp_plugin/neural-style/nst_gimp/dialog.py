@@ -15,6 +15,7 @@ from gi.repository import Gdk, GimpUi, Gio, GLib, Gtk  # noqa: E402
 
 from nst_gimp import help_pages, widgets  # noqa: E402
 from nst_gimp.expectation import Expectation  # noqa: E402
+from nst_gimp.messages import UserError  # noqa: E402
 from nst_gimp.settings_table import SETTINGS  # noqa: E402
 from nst_gimp.style_chooser import StyleChooser  # noqa: E402
 from nst_gimp.words import _  # noqa: E402
@@ -124,7 +125,7 @@ class StyleDialog:
             return
         area = stock.get_parent()
         button = Gtk.Button.new_with_mnemonic(_("_Help"))
-        button.connect("clicked", lambda _button: help_pages.open_page())
+        button.connect("clicked", lambda _button: self._open_help())
         area.pack_start(button, False, False, 0)
         area.set_child_secondary(button, True)
         area.reorder_child(button, 0)
@@ -135,9 +136,15 @@ class StyleDialog:
 
     def _help_key(self, _window, event) -> bool:
         if event.keyval == Gdk.KEY_F1:
-            help_pages.open_page()
+            self._open_help()
             return True
         return False
+
+    def _open_help(self) -> None:
+        try:
+            help_pages.open_page()
+        except UserError as error:
+            self.tell(str(error))
 
     def _ready(self) -> None:
         chosen = any(self.config.get_property(name) is not None for name in ("style-file", "style-layer"))

@@ -1,0 +1,93 @@
+"""The part of neural-style-batch.py that GIMP runs, in its own Python: opens, paints and saves each picture."""
+
+import json
+import os
+import sys
+import time
+
+import gi
+
+gi.require_version("Gegl", "0.4")
+gi.require_version("Gimp", "3.0")
+from gi.repository import Gegl, Gimp, Gio  # noqa: E402
+
+with open(os.environ["NST_BATCH_JOB"], encoding="utf-8") as job_file:
+    job = json.load(job_file)
+sys.path.insert(0, job["plug_in"])
+from nst_gimp import opening  # noqa: E402
+
+
+def say(**event):
+    """Tell the program outside."""
+    print("neural-style-batch " + json.dumps(event), flush=True)
+
+
+def subject(image):
+    """Return the layer to paint: the only one, or a new one with all that is visible."""
+    if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
+        image.convert_rgb()
+    layers = image.get_layers()
+    if len(layers) == 1:
+        return layers[0]
+    visible = Gimp.Layer.new_from_visible(image, image, "Visible")
+    image.insert_layer(visible, None, 0)
+    return visible
+
+
+def paint(image):
+    """Call the filter.
+
+    Raises:
+        RuntimeError: it failed, with the reason.
+    """
+    procedure = Gimp.get_pdb().lookup_procedure("plug-in-neural-style")
+    if procedure is None:
+        raise RuntimeError("The plug-in is not installed in this GIMP.")
+    config = procedure.create_config()
+    config.set_property("image", image)
+    config.set_core_object_array("drawables", [subject(image)])
+    config.set_property("style-file", Gio.File.new_for_path(job["style"]))
+    for name, value in job["settings"].items():
+        config.set_property(name, value)
+    answer = procedure.run(config)
+    if answer.index(0) != Gimp.PDBStatusType.SUCCESS:
+        raise RuntimeError(answer.index(1) or str(answer.index(0)))
+
+
+def save(image, path):
+    """Save under a name beside, then give it its own: nothing half-written is ever found under it.
+
+    Raises:
+        RuntimeError: GIMP cannot write there, or not in this format.
+    """
+    stem, extension = os.path.splitext(path)
+    beside = f"{stem}.part{extension}"
+    try:
+        if not Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(beside), None):
+            raise RuntimeError(Gimp.get_pdb().get_last_error() or f"{path} cannot be written.")
+        os.replace(beside, path)
+    finally:
+        if os.path.exists(beside):
+            os.unlink(beside)
+
+
+def one(picture, result):
+    """Paint one picture; return "" or why it failed."""
+    image = None
+    try:
+        image = opening.load(Gio.File.new_for_path(picture))
+        paint(image)
+        save(image, result)
+    except Exception as error:  # the next picture is another story
+        return str(error) or type(error).__name__
+    finally:
+        if image is not None:
+            image.delete()
+    return ""
+
+
+Gegl.init(None)
+for each, its_result in job["pictures"]:
+    started = time.monotonic()
+    say(event="begin", picture=each)
+    say(event="end", picture=each, problem=one(each, its_result), seconds=time.monotonic() - started)

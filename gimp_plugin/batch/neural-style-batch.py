@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""Paints a folder of pictures in the style of one, through one start of GIMP.
+
+Pictures come in any format that GIMP opens and go out as XCF, with the painting as a layer, or in any
+format that GIMP exports. A picture that fails does not stop the others; the end tells which failed and why,
+and the exit status is then 1 (2 for a wrong command line, 3 where GIMP itself cannot be run).
+
+Runs in any Python 3.9 or newer, with nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PLUG_IN = HERE.parent / "neural-style"
+MARK = "neural-style-batch "
+"""What the lines begin with that the script inside GIMP prints for this one."""
+
+CONSOLES = ("gimp-console-3.2", "gimp-console-3.0", "gimp-console-3", "gimp-console")
+PLACES = (
+    "/Applications/GIMP.app/Contents/MacOS/gimp-console",
+    r"C:\Program Files\GIMP 3\bin\gimp-console-3.2.exe",
+    r"C:\Program Files\GIMP 3\bin\gimp-console-3.0.exe",
+)
+KINDS = {"double": float, "int": int, "choice": str, "string": str, "boolean": lambda text: text == "yes"}
+
+
+def settings():
+    """Return the engine's settings as the plug-in knows them."""
+    path = PLUG_IN / "nst_gimp" / "settings_table.py"
+    spec = importlib.util.spec_from_file_location("settings_table", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.SETTINGS
+
+
+def command_line(arguments):
+    """Read the command line; exits with 2 and a sentence where it is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("pictures", nargs="+", type=Path, help="pictures, or folders of them")
+    parser.add_argument("--style", required=True, type=Path, help="the painting whose style is taken")
+    parser.add_argument("--output", required=True, type=Path, help="the folder for the results; made if need be")
+    parser.add_argument("--format", default="xcf", help="xcf (with layers), png, jpg, tif, webp, ... (%(default)s)")
+    parser.add_argument("--overwrite", action="store_true", help="replace results that are already there")
+    parser.add_argument("--gimp", help="the gimp-console to start; else GIMP_CONSOLE, else the PATH is searched")
+    look = parser.add_argument_group("settings of the filter")
+    for setting in settings():
+        look.add_argument(
+            f"--{setting.name}",
+            type=KINDS[setting.kind],
+            choices=setting.choices or None,
+            help=f"{setting.help} ({setting.default})".replace("%", "%%"),
+        )
+    given = parser.parse_args(arguments)
+    if not given.style.is_file():
+        parser.error(f"there is no style file {given.style}")
+    missing = [str(path) for path in given.pictures if not path.exists()]
+    if missing:
+        parser.error(f"there is no {missing[0]}")
+    return given
+
+
+def pictures_in(paths, output: Path) -> list:
+    """Return the files to paint, folders opened (not the folders in them), hidden files left out."""
+    found = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(item for item in path.iterdir() if item.is_file() and not item.name.startswith("."))
+            found += [item for item in inside if item.resolve().parent != output.resolve()]
+        else:
+            found.append(path)
+    return list(dict.fromkeys(path.resolve() for path in found))
+
+
+def targets(pictures, output: Path, extension: str) -> list:
+    """Return where each result goes; pictures that differ only in their format keep it in the name."""
+    stems = [picture.stem for picture in pictures]
+    names = [
+        picture.stem if stems.count(picture.stem) == 1 else picture.name.replace(".", "-")
+        for picture in pictures
+    ]
+    seen, unique = {}, []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        unique.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+    return [output.resolve() / f"{name}.{extension}" for name in unique]
+
+
+def find_gimp(named) -> str:
+    """Return the gimp-console to start, or "" where there is none."""
+    named = named or os.environ.get("GIMP_CONSOLE")
+    if named:
+        return shutil.which(named) or ""
+    for name in CONSOLES:
+        found = shutil.which(name)
+        if found:
+            return found
+    return next((place for place in PLACES if os.path.isfile(place)), "")
+
+
+def paint(gimp: str, job: dict, folder: Path) -> dict:
+    """Start GIMP once, print progress, and return what became of each picture: path -> "" or why it failed."""
+    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    script = f"exec(open({str(HERE / 'inside_gimp.py')!r}, encoding='utf-8').read())"
+    line = [gimp, "-idf", "--quit", "--batch-interpreter=python-fu-eval", "-b", script]
+    environment = dict(os.environ, NST_BATCH_JOB=str(folder / "job.json"))
+    outcome, count, done = {}, len(job["pictures"]), 0
+    with open(folder / "gimp.log", "wb") as log:
+        process = subprocess.Popen(
+            line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=environment
+        )
+        try:
+            for raw in process.stdout:
+                text = raw.decode("utf-8", "replace").strip()
+                if not text.startswith(MARK):
+                    continue
+                event = json.loads(text[len(MARK) :])
+                if event["event"] == "begin":
+                    done += 1
+                    print(f"[{done}/{count}] {event['picture']}", flush=True)
+                else:
+                    outcome[event["picture"]] = event["problem"]
+                    said = f"failed: {event['problem']}" if event["problem"] else f"{event['seconds']:.1f} s"
+                    print(f"[{done}/{count}]   {said}", flush=True)
+            process.wait()
+        except KeyboardInterrupt:
+            process.terminate()  # the engine sees its stdin end and goes too
+            process.wait()
+            raise
+    return outcome
+
+
+def main(arguments=None) -> int:
+    """Do it all and return the exit status."""
+    given = command_line(arguments)
+    gimp = find_gimp(given.gimp)
+    if not gimp:
+        print("No GIMP 3 was found. Install it, or name its gimp-console with --gimp.", file=sys.stderr)
+        return 3
+    pictures = pictures_in(given.pictures, given.output)
+    if not pictures:
+        print("There are no pictures there.", file=sys.stderr)
+        return 2
+    given.output.mkdir(parents=True, exist_ok=True)
+    results = targets(pictures, given.output, given.format.lower().lstrip("."))
+    problems, todo = {}, []
+    for picture, result in zip(pictures, results):
+        if result.exists() and not given.overwrite:
+            problems[str(picture)] = f"{result} is already there (--overwrite replaces it)."
+        else:
+            todo.append([str(picture), str(result)])
+    values = {setting.name: getattr(given, setting.name.replace("-", "_")) for setting in settings()}
+    job = {
+        "plug_in": str(PLUG_IN),
+        "style": str(given.style.resolve()),
+        "settings": {name: value for name, value in values.items() if value is not None},
+        "pictures": todo,
+    }
+    with tempfile.TemporaryDirectory(prefix="nst-batch-") as folder:
+        outcome = paint(gimp, job, Path(folder)) if todo else {}
+        printed = (Path(folder) / "gimp.log").read_text("utf-8", "replace") if todo else ""
+    for picture, _result in todo:
+        problems[picture] = outcome.get(picture, "GIMP ended before its turn.")
+    failed = {picture: problem for picture, problem in problems.items() if problem}
+    print(f"{len(problems) - len(failed)} painted, {len(failed)} failed.")
+    for picture, problem in failed.items():
+        print(f"  {picture}: {problem}", file=sys.stderr)
+    if todo and not outcome:
+        print(printed[-2000:], file=sys.stderr)
+        return 3
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,8 @@
+; gimp-console-3.0 -idf --quit --batch-interpreter=plug-in-script-fu-eval -b "$(cat one_picture.scm)"
+(script-fu-use-v3)
+(let* ((image (gimp-file-load RUN-NONINTERACTIVE "photo.jpg"))
+       (layer (vector-ref (gimp-image-get-layers image) 0)))
+  (plug-in-neural-style #:run-mode RUN-NONINTERACTIVE #:image image #:drawables (vector layer)
+                        #:style-file "painting.jpg" #:quality "draft" #:strength 70)
+  (gimp-file-save RUN-NONINTERACTIVE image "result.xcf" -1)
+  (gimp-image-delete image))

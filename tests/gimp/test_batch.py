@@ -1,0 +1,119 @@
+"""Batch mode: the command for a folder, the ten-line script, the call from Script-Fu, exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.gimp.start import REPOSITORY, Gimp, complaints
+from tests.gimp.test_screen import draw
+
+BATCH = REPOSITORY / "gimp_plugin" / "batch"
+
+
+@pytest.fixture
+def wrapped(gimp: Gimp, tmp_path: Path) -> Path:
+    """Return a gimp-console that runs in GIMP's world wherever that is."""
+    line = gimp.inside(["env", "NST_BATCH_JOB=$NST_BATCH_JOB", gimp.console])
+    quoted = " ".join('"' + part + '"' for part in line)
+    program = tmp_path / "gimp-console-3.0"
+    program.write_text(f'#!/bin/sh\necho start >>{tmp_path}/starts\nexec {quoted} "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
+def batch(wrapped: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, BATCH / "neural-style-batch.py", "--gimp", wrapped, *arguments]
+    return subprocess.run(list(map(str, line)), capture_output=True, text=True, timeout=300)
+
+
+def test_a_folder_through_one_start(gimp: Gimp, wrapped: Path, tmp_path: Path) -> None:
+    gimp.mode("copy")
+    photos, out = tmp_path / "my photos", tmp_path / "out"
+    photos.mkdir()
+    draw(photos / "a.ppm", 40, 30, 10)
+    draw(photos / "b é.ppm", 30, 40, 200)
+    (photos / "broken.png").write_text("no picture")
+    (photos / "drawing.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="30"><circle r="20" fill="red"/></svg>'
+    )
+    style = draw(tmp_path / "style.ppm", 20, 20, 90)
+    done = batch(wrapped, photos, "--style", style, "--output", out, "--strength", "70", "--quality", "draft")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert sorted(path.name for path in out.iterdir()) == ["a.xcf", "b é.xcf", "drawing.xcf"]
+    assert (tmp_path / "starts").read_text() == "start\n"
+    assert "[4/4]" in done.stdout
+    assert "3 painted, 1 failed." in done.stdout
+    assert "broken.png: GIMP cannot open the file" in done.stderr
+    assert (out / "a.xcf").read_bytes()[:8] == b"gimp xcf"
+    assert b"neural-style" in (out / "a.xcf").read_bytes(), "the painting and its record are a layer"
+
+    again = batch(wrapped, photos / "a.ppm", "--style", style, "--output", out)
+    assert again.returncode == 1
+    assert "already there" in again.stderr
+    png = batch(wrapped, photos / "a.ppm", photos / "b é.ppm", "--style", style, "--output", out, "--format", "png")
+    assert png.returncode == 0, png.stdout + png.stderr
+    assert (out / "a.png").read_bytes()[:4] == b"\x89PNG"
+    assert not gimp.leftovers()
+    assert not list(out.glob("*.part*"))
+
+
+def test_a_wrong_command_line_starts_nothing(wrapped: Path, tmp_path: Path) -> None:
+    style = draw(tmp_path / "style.ppm", 20, 20, 90)
+    for arguments, words in (
+        ((tmp_path / "none", "--style", style, "--output", tmp_path), "there is no"),
+        ((style, "--style", tmp_path / "none.png", "--output", tmp_path), "there is no style file"),
+        ((style, "--style", style, "--output", tmp_path, "--quality", "fast"), "draft"),
+    ):
+        done = batch(wrapped, *arguments)
+        assert done.returncode == 2
+        assert words in done.stderr
+    assert not (tmp_path / "starts").exists()
+    absent = batch(tmp_path / "no-gimp", style, "--style", style, "--output", tmp_path / "x")
+    assert absent.returncode == 3
+    assert "No GIMP 3" in absent.stderr
+
+
+def test_the_ten_line_script_and_its_exit_codes(gimp: Gimp, tmp_path: Path) -> None:
+    gimp.mode("copy")
+    gimp.variables.update(
+        PHOTO=str(draw(tmp_path / "photo.ppm", 40, 30, 10)),
+        STYLE=str(draw(tmp_path / "style.ppm", 20, 20, 90)),
+        RESULT=str(tmp_path / "result.xcf"),
+    )
+    try:
+        script = f"exec(open({str(BATCH / 'one_picture.py')!r}).read())"
+        done = gimp.batch(script)
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "result.xcf").read_bytes()[:8] == b"gimp xcf"
+        assert not complaints(done.stderr)
+        gimp.variables["STYLE"] = "/not/there.png"
+        failed = gimp.batch(script)
+        assert failed.returncode != 0
+        assert "There is no file /not/there.png." in failed.stderr
+    finally:
+        for name in ("PHOTO", "STYLE", "RESULT"):
+            gimp.variables.pop(name, None)
+    lines = [line for line in (BATCH / "one_picture.py").read_text().splitlines() if not line.startswith("#")]
+    assert len(lines) <= 12
+
+
+def test_script_fu_with_named_arguments(gimp: Gimp, tmp_path: Path) -> None:
+    gimp.mode("copy")
+    text = (BATCH / "one_picture.scm").read_text().split("\n", 1)[1]
+    text = text.replace("photo.jpg", str(draw(tmp_path / "photo.ppm", 40, 30, 10)))
+    text = text.replace("painting.jpg", str(draw(tmp_path / "style.ppm", 20, 20, 90)))
+    text = text.replace("result.xcf", str(tmp_path / "result.xcf"))
+    for script, code in ((text, 0), (text.replace('"draft"', '"fast"'), 70)):
+        line = [gimp.console, "-idf", "--quit", "--batch-interpreter=plug-in-script-fu-eval", "-b", script]
+        done = subprocess.run(gimp.inside(line), capture_output=True, text=True, timeout=120)
+        assert done.returncode == code, done.stderr
+        if code == 0:
+            assert (tmp_path / "result.xcf").read_bytes()[:8] == b"gimp xcf"
+            assert '"strength": 70' in (gimp.fakes / "request.json").read_text()
+            assert not complaints(done.stderr)
+        else:
+            assert "quality cannot be “fast”" in done.stderr

@@ -1,0 +1,250 @@
+"""The filter as people use it: from the menu, with the dialog and the painting window, by keys and clicks.
+
+One GIMP with windows, under Xvfb; the tests follow each other on the same image, as a person's acts do.
+Pictures of the screen are left in $NST_TEST_PICTURES, where that is set.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.gimp.desk import Desk
+from tests.gimp.screen import Window, until
+from tests.gimp.start import Gimp, complaints
+
+DIALOG = "^Neural Style$"
+PAINTING = "^Painting in the style"
+LAST_BUTTON = (48, 28)
+"""The middle of the lower right button, from the corner of a dialog."""
+BUTTON_BEFORE = (150, 28)
+GTKS_OWN = ("WIDGET_REALIZED_FOR_EVENT", "gtk_tree_model_get_iter_first")
+"""What GTK's file chooser prints when a path is typed into it faster than a person can."""
+
+
+def draw(path: Path, width: int, height: int, red: int) -> Path:
+    """Write a picture without a library: PPM, which GIMP opens."""
+    pixels = bytes(
+        value
+        for y in range(height)
+        for x in range(width)
+        for value in (red, 255 * x // width, 255 * y // height)
+    )
+    path.write_bytes(b"P6 %d %d 255\n" % (width, height) + pixels)
+    return path
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Desk]:
+    # A name that can be typed with any keyboard layout: mkdtemp's may have an underscore.
+    folder = Path(tempfile.gettempdir()) / f"gimpdesk{os.getpid()}"
+    folder.mkdir(mode=0o700)
+    gimp = Gimp(folder)
+    draw(folder / "swirls.ppm", 200, 150, 30)
+    browser(gimp)
+    made = Desk(gimp, draw(folder / "photo.ppm", 480, 320, 200))
+    yield made
+    printed = made.close()
+    shutil.rmtree(folder, ignore_errors=True)
+    bad = [line for line in complaints(printed, ("GIMP-Error",)) if not any(own in line for own in GTKS_OWN)]
+    assert not bad, "\n".join(bad)
+
+
+def browser(gimp: Gimp) -> None:
+    """Install a "browser" for the user that writes down what it is asked to open."""
+    program = gimp.folder / "browser"
+    program.write_text(f'#!/bin/sh\necho "$1" >{gimp.folder}/opened.part; mv {gimp.folder}/opened.part {gimp.folder}/opened\n')
+    program.chmod(0o755)
+    applications = gimp.home / ".local/share/applications"
+    applications.mkdir(parents=True)
+    (applications / "browser.desktop").write_text(
+        f"[Desktop Entry]\nType=Application\nName=Browser\nExec={program} %u\nMimeType=text/html;x-scheme-handler/file;\n"
+    )
+    (applications / "mimeapps.list").write_text("[Default Applications]\ntext/html=browser.desktop\n")
+    (gimp.home / ".config").mkdir(exist_ok=True)
+    shutil.copy(applications / "mimeapps.list", gimp.home / ".config")
+
+
+def keep_picture(desk: Desk, name: str) -> None:
+    folder = os.environ.get("NST_TEST_PICTURES")
+    taken = desk.screen.picture(desk.gimp.folder / f"{name}.png")
+    assert taken.stat().st_size > 5000, "the screen is empty"
+    if folder:
+        shutil.copy(taken, folder)
+
+
+def open_dialog(desk: Desk) -> Window:
+    desk.menu("a", "n")
+    return desk.screen.wait_for(DIALOG)
+
+
+def gone(desk: Desk, title: str) -> None:
+    until(lambda: not desk.screen.windows(title), 30, f"the window {title!r} to close")
+
+
+def nothing_left(desk: Desk) -> None:
+    until(lambda: not desk.gimp.leftovers(), 15, f"nothing to be left: {desk.gimp.leftovers()}")
+
+
+def record(desk: Desk) -> str:
+    return desk.ask(
+        "answer = bytes(image.get_layers()[0].get_parasite('neural-style').get_data()).decode()"
+    )
+
+
+def test_from_the_menu_to_a_new_layer(desk: Desk) -> None:
+    desk.gimp.mode("slow 20")
+    dialog = open_dialog(desk)
+    screen = desk.screen
+    screen.key(dialog, "alt+p")  # there is no style yet: this must do nothing
+    time.sleep(0.5)
+    assert screen.windows(DIALOG)
+    screen.key(dialog, "alt+f")
+    chooser = screen.wait_for("Choose a painting")
+    screen.type(chooser, str(desk.gimp.folder / "swirls.ppm"))
+    screen.key(chooser, "alt+o")
+    gone(desk, "Choose a painting")
+    screen.key(dialog, "alt+a")
+    time.sleep(1)
+    keep_picture(desk, "dialog")
+    screen.key(dialog, "alt+p")
+    painting = screen.wait_for(PAINTING)
+    time.sleep(4)
+    keep_picture(desk, "painting")
+    # GIMP answers while the window is open.
+    started = time.monotonic()
+    assert desk.layers() == ["photo.ppm"] or desk.layers() == ["Background"]
+    assert time.monotonic() - started < 5
+    screen.click_from_corner(painting, *BUTTON_BEFORE)  # Keep this
+    gone(desk, PAINTING)
+    until(lambda: desk.layers()[0] == "swirls", 10, "the painting")
+    assert '"stopped": true' in record(desk)
+    assert "swirls.ppm" in record(desk)
+    nothing_left(desk)
+
+
+def test_undo_takes_one_step(desk: Desk) -> None:
+    before = desk.layers()
+    desk.screen.key(desk.main, "ctrl+z")
+    until(lambda: desk.layers() == before[1:], 10, "one undo")
+    desk.screen.key(desk.main, "ctrl+y")
+    until(lambda: desk.layers() == before, 10, "one redo")
+    assert "swirls.ppm" in record(desk)
+    desk.ask("image.set_selected_layers([image.get_layers()[-1]])")
+
+
+def test_repeat_filter_asks_nothing(desk: Desk) -> None:
+    desk.gimp.mode("copy")
+    before = len(desk.layers())
+    desk.screen.key(desk.main, "ctrl+f")
+    until(lambda: len(desk.layers()) == before + 1, 30, "the repeated filter")
+    assert not desk.screen.windows(DIALOG)
+    assert "swirls.ppm" in record(desk)
+    last = desk.gimp.profile / "plug-in-settings" / "GimpProcedureConfigRun-plug-in-neural-style.last"
+    assert "swirls.ppm" in last.read_text()
+    desk.ask("image.set_selected_layers([image.get_layers()[-1]])")
+
+
+def test_cancel_in_the_painting_window(desk: Desk) -> None:
+    before = desk.layers()
+    desk.gimp.mode("slow 120")
+    dialog = open_dialog(desk)
+    desk.screen.key(dialog, "alt+p")
+    painting = desk.screen.wait_for(PAINTING)
+    assert desk.gimp.leftovers()
+    desk.screen.click_from_corner(painting, *LAST_BUTTON)
+    gone(desk, PAINTING)
+    dialog = desk.screen.wait_for(DIALOG)  # with everything as it was chosen
+    desk.screen.key(dialog, "Escape")
+    gone(desk, DIALOG)
+    nothing_left(desk)
+    assert desk.layers() == before
+
+
+def test_a_fault_is_told_in_the_dialog_and_can_be_tried_again(desk: Desk) -> None:
+    before = desk.layers()
+    desk.gimp.mode("error out-of-memory")
+    dialog = open_dialog(desk)
+    desk.screen.key(dialog, "alt+p")
+    time.sleep(3)
+    dialog = desk.screen.wait_for(DIALOG)
+    keep_picture(desk, "trouble")
+    assert desk.layers() == before
+    desk.gimp.mode("copy")
+    desk.screen.key(dialog, "alt+p")
+    until(lambda: len(desk.layers()) == len(before) + 1, 30, "the second try")
+    gone(desk, DIALOG)
+    nothing_left(desk)
+
+
+def test_help_opens(desk: Desk) -> None:
+    dialog = open_dialog(desk)
+    desk.screen.key(dialog, "alt+h")
+    opened = desk.gimp.folder / "opened"
+    until(opened.exists, 15, "the browser")
+    assert opened.read_text().strip().endswith("neural-style/help/en/index.html")
+    desk.screen.key(dialog, "Escape")
+    gone(desk, DIALOG)
+
+
+def test_gimps_own_cancel_leaves_nothing(desk: Desk) -> None:
+    desk.gimp.mode("slow 120")
+    before = desk.layers()
+    desk.ask("image.set_selected_layers([image.get_layers()[-1]])")
+    desk.screen.key(desk.main, "ctrl+f")
+    until(lambda: "engine" in str(desk.gimp.leftovers()), 30, "the engine")
+    time.sleep(1)
+    keep_picture(desk, "progress")
+    desk.screen.key(desk.main, "Escape")
+    nothing_left(desk)
+    assert desk.layers() == before
+
+
+def test_the_layer_as_a_style_survives_repeat_filter(desk: Desk) -> None:
+    desk.gimp.mode("copy")
+    desk.ask(
+        "p = Gimp.get_pdb().lookup_procedure('plug-in-neural-style'); c = p.create_config()\n"
+        "c.set_property('image', image); c.set_core_object_array('drawables', [image.get_layers()[-1]])\n"
+        "c.set_property('run-mode', Gimp.RunMode.INTERACTIVE)\n"
+        "c.set_property('style-layer', image.get_layers()[0]); wanted = image.get_layers()[0]"
+    )
+    number = desk.begin("r = p.run(c); answer = r.index(0).value_nick")
+    dialog = desk.screen.wait_for(DIALOG)
+    keep_picture(desk, "layer")
+    desk.screen.key(dialog, "alt+p")
+    assert desk.result(number) == "success"
+    assert '"style": "layer of' in record(desk)
+
+
+def test_diagnostics_window(desk: Desk) -> None:
+    desk.menu("a", "d")
+    window = desk.screen.wait_for("Neural Style Diagnostics")
+    keep_picture(desk, "diagnostics")
+    desk.screen.key(window, "alt+c")
+    gone(desk, "Neural Style Diagnostics")
+    nothing_left(desk)
+
+
+def test_pixels_on_the_screen_are_the_preview(desk: Desk) -> None:
+    """The painting window shows what the engine sends: its previews turn from dark to light red."""
+    desk.gimp.mode("slow 60")
+    dialog = open_dialog(desk)
+    desk.screen.key(dialog, "alt+p")
+    painting = desk.screen.wait_for(PAINTING)
+    middle = (painting.x + painting.width // 2, painting.y + painting.height // 3)
+    first = desk.screen.pixel(*middle)
+    time.sleep(6)
+    second = desk.screen.pixel(*middle)
+    assert second[0] > first[0], (first, second)
+    assert abs(second[2] - 120) < 8, second
+    desk.screen.key(painting, "Escape")
+    dialog = desk.screen.wait_for(DIALOG)
+    desk.screen.key(dialog, "Escape")
+    gone(desk, DIALOG)
+    nothing_left(desk)
