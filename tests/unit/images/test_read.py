@@ -40,9 +40,7 @@ def same(pixels, samples):
     return np.array_equal(pixels, samples / full)
 
 
-@pytest.mark.parametrize(
-    "suffix", [".png", ".tif", ".bmp", ".tga", ".ppm", ".pcx", ".sgi", ".im", ".dib", ".qoi"]
-)
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".tga", ".ppm", ".pcx", ".sgi", ".dib"])
 def test_lossless_formats_are_read_exactly(read, suffix):
     picture = read(Image.fromarray(PHOTO), suffix)
     assert picture.pixels.dtype == np.float32
@@ -94,7 +92,7 @@ def test_colours_that_happen_to_be_grey_are_not_a_grey_file(read):
     assert not read(Image.fromarray(PHOTO[:, :, :1].repeat(3, axis=2))).grey
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".tga", ".webp", ".qoi"])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".tga", ".webp"])
 def test_alpha_is_kept_straight(read, suffix):
     samples = np.dstack([PHOTO, ALPHA])
     options = {"lossless": True, "exact": True} if suffix == ".webp" else {}
@@ -295,7 +293,7 @@ def test_sixteen_bit_cmyk(read):
 def test_ycbcr_and_hsv_like_modes(read):
     smooth = np.asarray(Image.linear_gradient("L").resize((32, 32)))
     colours = Image.fromarray(np.dstack([smooth, smooth[::-1], smooth.T]))
-    picture = read(colours.convert("YCbCr"), ".tif")
+    picture = read(colours.convert("YCbCr"), ".tif", compression="jpeg", quality=95)
     assert np.abs(picture.pixels - np.asarray(colours) / 255).max() < 0.02
 
 

@@ -194,7 +194,7 @@ WHOLE = {
     "tiff16": deep_tiff("deflate"),
     "lzw16": deep_tiff("lzw"),
     "float": build.tiff(PHOTO.astype(np.float32) / 255, 2),
-    "ico": encoded("ICO"),
+    "ico": encoded("ICO", sizes=[(17, 12)]),
     "tga": encoded("TGA"),
     "ppm": encoded("PPM"),
     "psd": b"8BPS\0\x01" + b"\0" * 6 + struct.pack(">HIIHH", 3, 4, 4, 8, 3) + b"\0" * 14 + bytes(48),
