@@ -201,7 +201,12 @@ def test_gimps_own_cancel_leaves_nothing(desk: Desk) -> None:
     until(lambda: "engine" in str(desk.gimp.leftovers()), 30, "the engine")
     time.sleep(1)
     keep_picture(desk, "progress")
-    desk.screen.key(desk.main, "Escape")
+    main = desk.screen.wait_for("– GIMP$")
+    for left in (284, 264, 304, 244, 324):  # where the status bar ends depends on the docks' width
+        desk.screen.click_from_corner(main, left, 19)
+        time.sleep(1)
+        if not desk.gimp.leftovers():
+            break
     nothing_left(desk)
     assert desk.layers() == before
 

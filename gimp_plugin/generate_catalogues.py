@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""Brings the plug-in's catalogues up to date: strings from the code into the .po files, .po into .mo.
+
+Needs Babel. Translations already in a .po file are kept; what is no longer said drops out. ``--check``
+writes nothing and exits with 1 where something is out of date.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import runpy
+import sys
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+PLUG_IN = Path(__file__).resolve().parent / "neural-style"
+LANGUAGES = ("de", "fr")
+DOMAIN = "neural-style"
+
+
+def said_in_code() -> dict[str, str]:
+    """Return every string given to ``_`` or ``mark``, with the file it is in."""
+    found = {}
+    for path in [PLUG_IN / "neural-style.py", *sorted((PLUG_IN / "nst_gimp").glob("*.py"))]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args):
+                continue
+            text = node.args[0]
+            if node.func.id in ("_", "mark") and isinstance(text, ast.Constant):
+                found.setdefault(str(text.value), str(path.relative_to(PLUG_IN)))
+    return found
+
+
+def said_in_settings() -> dict[str, str]:
+    """Return the labels and helps of the engine's settings."""
+    path = PLUG_IN / "nst_gimp" / "settings_table.py"
+    settings = runpy.run_path(str(path))["SETTINGS"]
+    texts = [setting.label for setting in settings] + [setting.help for setting in settings]
+    return dict.fromkeys(texts, "nst_gimp/settings_table.py")
+
+
+def folder(language: str) -> Path:
+    """Return where GIMP looks for a language's catalogue."""
+    return PLUG_IN / "locale" / language / "LC_MESSAGES"
+
+
+def catalogue(language: str) -> Catalog:
+    """Return what a language's catalogue should be: all that is said, translated as far as it was."""
+    path = folder(language) / f"{DOMAIN}.po"
+    old = Catalog(locale=language)
+    if path.exists():
+        with path.open("rb") as file:
+            old = read_po(file, locale=language)
+    new = Catalog(locale=language, project=DOMAIN, charset="utf-8", fuzzy=False)
+    new.creation_date = new.revision_date = old.creation_date if path.exists() else new.creation_date
+    for text, place in {**said_in_code(), **said_in_settings()}.items():
+        message = old.get(text)
+        new.add(text, message.string if message else "", locations=[(place, None)])
+    return new
+
+
+def written(language: str) -> dict[Path, bytes]:
+    """Return the bytes of a language's .po and .mo files."""
+    made = catalogue(language)
+    po, mo = io.BytesIO(), io.BytesIO()
+    write_po(po, made, width=110, omit_header=False)
+    write_mo(mo, made)
+    return {
+        folder(language) / f"{DOMAIN}.po": po.getvalue(),
+        folder(language) / f"{DOMAIN}.mo": mo.getvalue(),
+    }
+
+
+def main() -> int:
+    """Write the catalogues, or with ``--check`` compare them."""
+    stale = 0
+    for language in LANGUAGES:
+        for path, data in written(language).items():
+            if not path.exists() or path.read_bytes() != data:
+                stale = 1
+                if "--check" not in sys.argv[1:]:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(data)
+    return stale if "--check" in sys.argv[1:] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
