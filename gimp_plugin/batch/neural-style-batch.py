@@ -48,10 +48,16 @@ def command_line(arguments):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("pictures", nargs="+", type=Path, help="pictures, or folders of them")
     parser.add_argument("--style", required=True, type=Path, help="the painting whose style is taken")
-    parser.add_argument("--output", required=True, type=Path, help="the folder for the results; made if need be")
-    parser.add_argument("--format", default="xcf", help="xcf (with layers), png, jpg, tif, webp, ... (%(default)s)")
+    parser.add_argument(
+        "--output", required=True, type=Path, help="the folder for the results; made if need be"
+    )
+    parser.add_argument(
+        "--format", default="xcf", help="xcf (with layers), png, jpg, tif, webp, ... (%(default)s)"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace results that are already there")
-    parser.add_argument("--gimp", help="the gimp-console to start; else GIMP_CONSOLE, else the PATH is searched")
+    parser.add_argument(
+        "--gimp", help="the gimp-console to start; else GIMP_CONSOLE, else the PATH is searched"
+    )
     look = parser.add_argument_group("settings of the filter")
     for setting in settings():
         look.add_argument(
@@ -74,7 +80,9 @@ def pictures_in(paths, output: Path) -> list:
     found = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(item for item in path.iterdir() if item.is_file() and not item.name.startswith("."))
+            inside = sorted(
+                item for item in path.iterdir() if item.is_file() and not item.name.startswith(".")
+            )
             found += [item for item in inside if item.resolve().parent != output.resolve()]
         else:
             found.append(path)

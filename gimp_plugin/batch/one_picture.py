@@ -1,6 +1,7 @@
 # PHOTO=in.jpg STYLE=painting.jpg RESULT=out.xcf gimp-console-3.0 -idf --quit \
 #     --batch-interpreter=python-fu-eval -b 'exec(open("one_picture.py").read())'
 import os
+
 image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(os.environ["PHOTO"]))
 filter = Gimp.get_pdb().lookup_procedure("plug-in-neural-style")
 call = filter.create_config()
@@ -9,6 +10,7 @@ call.set_core_object_array("drawables", image.get_layers()[:1])
 call.set_property("style-file", Gio.File.new_for_path(os.environ["STYLE"]))
 call.set_property("quality", "draft")
 answer = filter.run(call)
-if answer.index(0) != Gimp.PDBStatusType.SUCCESS: raise SystemExit(answer.index(1))
+if answer.index(0) != Gimp.PDBStatusType.SUCCESS:
+    raise SystemExit(answer.index(1))
 Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(os.environ["RESULT"]), None)
 image.delete()

@@ -54,7 +54,9 @@ def test_a_folder_through_one_start(gimp: Gimp, wrapped: Path, tmp_path: Path) -
     again = batch(wrapped, photos / "a.ppm", "--style", style, "--output", out)
     assert again.returncode == 1
     assert "already there" in again.stderr
-    png = batch(wrapped, photos / "a.ppm", photos / "b é.ppm", "--style", style, "--output", out, "--format", "png")
+    png = batch(
+        wrapped, photos / "a.ppm", photos / "b é.ppm", "--style", style, "--output", out, "--format", "png"
+    )
     assert png.returncode == 0, png.stdout + png.stderr
     assert (out / "a.png").read_bytes()[:4] == b"\x89PNG"
     assert not gimp.leftovers()

@@ -88,11 +88,15 @@ def test_the_engine_is_found_by_record_and_in_the_standard_place_and_missed_in_w
     busy.variables["NST_START_SECONDS"] = "2"
     engine = Path(__file__).with_name("fake_engine.py")
     data = busy.home / ".local/share/nst"
-    call = SCRIPT.replace("image.delete()\n", "").replace("\nanswer = ", "\ndef run(): return ").replace("print(", "#")
+    call = (
+        SCRIPT.replace("image.delete()\n", "")
+        .replace("\nanswer = ", "\ndef run(): return ")
+        .replace("print(", "#")
+    )
     script = f"""{call}
 import json, os, shutil
 from pathlib import Path
-data, mode = Path({str(data)!r}), Path({str(busy.fakes / 'mode')!r})
+data, mode = Path({str(data)!r}), Path({str(busy.fakes / "mode")!r})
 environment = mode.with_name("environment.json")
 def say(*words):
     answer = run()

@@ -59,7 +59,9 @@ def desk() -> Iterator[Desk]:
 def browser(gimp: Gimp) -> None:
     """Install a "browser" for the user that writes down what it is asked to open."""
     program = gimp.folder / "browser"
-    program.write_text(f'#!/bin/sh\necho "$1" >{gimp.folder}/opened.part; mv {gimp.folder}/opened.part {gimp.folder}/opened\n')
+    program.write_text(
+        f'#!/bin/sh\necho "$1" >{gimp.folder}/opened.part; mv {gimp.folder}/opened.part {gimp.folder}/opened\n'
+    )
     program.chmod(0o755)
     applications = gimp.home / ".local/share/applications"
     applications.mkdir(parents=True)
@@ -93,9 +95,7 @@ def nothing_left(desk: Desk) -> None:
 
 
 def record(desk: Desk) -> str:
-    return desk.ask(
-        "answer = bytes(image.get_layers()[0].get_parasite('neural-style').get_data()).decode()"
-    )
+    return desk.ask("answer = bytes(image.get_layers()[0].get_parasite('neural-style').get_data()).decode()")
 
 
 def test_from_the_menu_to_a_new_layer(desk: Desk) -> None:

@@ -8,7 +8,7 @@ import sys
 
 from gi.repository import Gimp, GLib, GObject
 
-from nst_gimp import VERSION, places, stylize
+from nst_gimp import VERSION, help_pages, places, stylize
 from nst_gimp.engine import PROTOCOL, Engine
 from nst_gimp.messages import UserError
 from nst_gimp.words import _
@@ -21,6 +21,7 @@ def report() -> str:
         f"GIMP: {Gimp.version()}",
         f"Python of GIMP: {platform.python_version()}, {sys.executable}",
         f"System: {platform.platform()}",
+        f"Help: {help_pages.page()}",
     ]
     try:
         found = places.find_engine()

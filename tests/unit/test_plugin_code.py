@@ -1,0 +1,85 @@
+"""What GIMP's Python asks of the plug-in: its versions' syntax, no imports but its own, whole catalogues."""
+
+from __future__ import annotations
+
+import ast
+import gettext
+import os
+import re
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+PLUGIN = Path(__file__).resolve().parents[2] / "gimp_plugin"
+FOLDER = PLUGIN / "neural-style"
+FILES = [FOLDER / "neural-style.py", *sorted((FOLDER / "nst_gimp").glob("*.py"))]
+BATCH = sorted((PLUGIN / "batch").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES + BATCH, ids=lambda path: path.name)
+def test_syntax_of_python_3_9(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 9))
+    modern = [node for node in ast.walk(tree) if type(node).__name__ in ("Match", "TryStar", "TypeAlias")]
+    assert not modern
+    annotated = any(isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr) for node in ast.walk(tree))
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert not annotated or "from __future__ import annotations" in lines or "| None" not in "".join(lines)
+    zips = [node for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "strict"]
+    assert not zips, "zip(strict=) came with 3.10"
+
+
+@pytest.mark.parametrize("path", FILES + BATCH, ids=lambda path: path.name)
+def test_nothing_is_imported_but_the_standard_library_and_gi(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        for name in names:
+            top = name.partition(".")[0]
+            assert top in {"gi", "nst_gimp"} or top in sys.stdlib_module_names, f"{path.name} imports {name}"
+
+
+def test_the_main_file_is_short_and_can_be_started() -> None:
+    main = FOLDER / "neural-style.py"
+    assert len(main.read_text().splitlines()) < 150
+    assert main.stat().st_mode & stat.S_IXUSR
+    assert main.read_text().startswith("#!/usr/bin/env python3\n")
+    assert max(len(path.read_text().splitlines()) for path in FILES if path.name != "settings_table.py") < 300
+
+
+@pytest.fixture
+def catalogues(monkeypatch):
+    monkeypatch.syspath_prepend(str(PLUGIN))
+    import generate_catalogues
+
+    return generate_catalogues
+
+
+@pytest.mark.parametrize("language", ["de", "fr"])
+def test_the_catalogues_are_complete_and_compiled(catalogues, language: str) -> None:
+    with (catalogues.folder(language) / "neural-style.mo").open("rb") as file:
+        compiled = gettext.GNUTranslations(file)
+    said = {**catalogues.said_in_code(), **catalogues.said_in_settings()}
+    missing = [text for text in said if text not in compiled._catalog]
+    assert not missing, "translate in the .po files, then run gimp_plugin/generate_catalogues.py"
+    for text in said:
+        told = compiled.gettext(text)
+        assert sorted(re.findall(r"\{.*?\}", told)) == sorted(re.findall(r"\{.*?\}", text)), text
+        assert ("_" in told) == ("_" in text) or "_" not in text.strip("_"), text
+    for path, data in catalogues.written(language).items():
+        if path.suffix == ".mo":
+            assert path.read_bytes() == data, "run gimp_plugin/generate_catalogues.py"
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr"])
+def test_help_pages_are_whole(language: str) -> None:
+    page = (FOLDER / "help" / language / "index.html").read_text(encoding="utf-8")
+    assert f'<html lang="{language}">' in page
+    for target in re.findall(r'(?:href|src)="([^"#:]+)"', page):
+        assert os.path.exists(FOLDER / "help" / language / target), target
+    sections = re.findall(r"<h2>", page)
+    assert len(sections) == 5
