@@ -18,6 +18,7 @@ import psutil
 
 from nst_core import __version__
 from nst_core.errors import NstError
+from nst_core.events import Notice
 from nst_core.rates import rates_file
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def examine(store: ModelStore | None = None) -> Report:
         from nst_core.vgg.store import ModelStore
 
         opened = store or ModelStore()
-        root = opened.root
+        root = opened.root.absolute()
         models = find_models(opened, problems)
         choice = find_choice(opened, engines, problems)
     except ImportError as error:
@@ -221,7 +222,7 @@ def find_choice(store: ModelStore, engines: tuple[str, ...], problems: list[Prob
 
     model = ""
     try:
-        model = store.resolve("auto").name
+        model = store.resolve("auto", lambda notice: problems.append(_told(notice))).name
     except NstError as error:
         problems.append(Problem(error.message, error.hint))
     if not engines:
@@ -278,6 +279,12 @@ def _find_engines(problems: list[Problem]) -> tuple[str, ...]:
         else:
             found.append("torch")
     return tuple(found)
+
+
+def _told(notice: Notice) -> Problem:
+    """Make a problem of a notice, whose last clause is the cure."""
+    message, _, cure = notice.message.rstrip(".").rpartition("; ")
+    return Problem(f"{message or cure}.", f"{cure[:1].upper()}{cure[1:]}.", fatal=False)
 
 
 def _gpu_name(device: str) -> str:

@@ -23,8 +23,9 @@ from nst_core.experiments import RECONSTRUCTION, TEXTURE
 from nst_core.images.picture import Picture
 from nst_core.images.resize import fit, resize_picture
 from nst_core.images.sheet import contact_sheet
-from nst_core.job import Job, WeightedStyle, run_job
+from nst_core.job import Job, WeightedStyle, painted_size, run_job
 from nst_core.settings import Crop, LayerWeight, Settings, make_settings
+from nst_core.transfer.plan import SMALLEST_SIDE, check_size, make_levels
 from nst_core.transfer.run import Watch
 from nst_core.vgg.store import ModelStore
 
@@ -118,12 +119,11 @@ def design(content: Picture, style: Picture, settings: Settings, iterations: int
     from_noise = changed(init="noise", coarsest=0, iterations=whole_run)
     kept = tuple(sorted({max(1, round(share * whole_run)) for share in FRAMES}))
     course = Painting("run", Job(content, styles, from_noise), kept)
-    crop = Crop(style.width // 4, style.height // 4, max(16, style.width // 2), max(16, style.height // 2))
     default = transfer("result")
     others = [
         transfer("start-noise", init="noise"),
         transfer("start-style", init="style"),
-        transfer("style-crop", style_crop=crop),
+        transfer("style-crop", style_crop=middle(style)),
         transfer("style-shallow-2", style_layers=first_layers(settings.style_layers, 2)),
         transfer("style-shallow-3", style_layers=first_layers(settings.style_layers, 3)),
         transfer("content-shallow", content_layers="relu2_2"),
@@ -185,6 +185,27 @@ def design(content: Picture, style: Picture, settings: Settings, iterations: int
     )
     originals = {name: at_size(picture, size) for name, picture in (("content", content), ("style", style))}
     return Figures(figures, (default, *reconstructions, *textures, course, *others), originals)
+
+
+def check(figures: Figures) -> None:
+    """Refuse, before anything is painted, pictures that are too small.
+
+    Raises:
+        NstError: ``too-small``.
+    """
+    for painting in figures.paintings:
+        job = painting.job
+        for picture, what in ((job.content, "content"), *((style.picture, "style") for style in job.styles)):
+            if picture is not None:
+                check_size(picture.height, picture.width, f"The {what} picture")
+        make_levels(*painted_size(job), job.settings)
+
+
+def middle(picture: Picture) -> Crop:
+    """Return the middle half of a picture, at least as large as the network can see."""
+    width = min(picture.width, max(SMALLEST_SIDE, picture.width // 2))
+    height = min(picture.height, max(SMALLEST_SIDE, picture.height // 2))
+    return Crop((picture.width - width) // 2, (picture.height - height) // 2, width, height)
 
 
 def first_layers(layers: Sequence[LayerWeight], count: int) -> tuple[LayerWeight, ...]:

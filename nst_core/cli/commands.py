@@ -68,8 +68,7 @@ class Nst(NearestGroup):
         given = more.get("args", args[0] if args else None)
         try:
             code = super().main(*args, **{"prog_name": "nst", **more, "standalone_mode": False})
-            sys.stdout.flush()
-        except SystemExit:
+        except SystemExit:  # click ends so, silently and with 1, where the reader of stdout is gone
             raise
         except BaseException as error:
             code = report_failure(error, list(sys.argv[1:] if given is None else given))

@@ -1,7 +1,8 @@
 """What went wrong, as a sentence for people, a line of JSON for programs, and an exit code.
 
 The one place where the command line turns exceptions into words. 2 is what the user can mend, 1 is a defect
-of this program, 130 and 143 are runs that were broken off (Ctrl-C, SIGTERM), 141 a reader that has left.
+of this program (or, with nothing said, a reader of stdout that has left), 130 and 143 are runs that were
+broken off (Ctrl-C, SIGTERM).
 """
 
 from __future__ import annotations
@@ -16,12 +17,9 @@ from collections.abc import Sequence
 
 import click
 
-from nst_core.errors import ErrorCode, NstError
+from nst_core.errors import ErrorCode, NstError, nearest
 
 FINE, DEFECT, BAD_INPUT = 0, 1, 2
-READER_LEFT = 141
-"""128 and the number of SIGPIPE, as shells report programs that it ended."""
-
 DEFECTS = (ErrorCode.INTERNAL, ErrorCode.PROTOCOL)
 
 
@@ -40,9 +38,10 @@ def explain(error: BaseException) -> NstError:
     """Turn whatever was raised into the family of errors."""
     if isinstance(error, NstError):
         return error
+    if isinstance(error, click.NoSuchOption):
+        return NstError(ErrorCode.BAD_SETTING, _no_option(error), _see_help(error))
     if isinstance(error, click.UsageError):
-        command = f"{error.ctx.command_path} --help" if error.ctx else "nst --help"
-        return NstError(ErrorCode.BAD_SETTING, _sentence(error.format_message()), f"See `{command}`.")
+        return NstError(ErrorCode.BAD_SETTING, _sentence(error.format_message()), _see_help(error))
     if isinstance(error, click.ClickException):
         return NstError(ErrorCode.BAD_SETTING, _sentence(error.format_message()))
     if isinstance(error, BrokenOff):
@@ -75,10 +74,6 @@ def exit_code(error: BaseException, told: NstError) -> int:
 
 def report_failure(error: BaseException, arguments: Sequence[str]) -> int:
     """Tell the user, as JSON on stdout if the arguments ask for it, else on stderr; return the exit code."""
-    if isinstance(error, BrokenPipeError):
-        # What is still buffered must not be flushed into the closed pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return READER_LEFT
     told = explain(error)
     code = exit_code(error, told)
     if code == DEFECT and wants_traceback(arguments):
@@ -94,6 +89,17 @@ def report_failure(error: BaseException, arguments: Sequence[str]) -> int:
 def wants_traceback(arguments: Sequence[str]) -> bool:
     """Whether the user asked for the details of a defect."""
     return os.environ.get("NST_DEBUG", "") not in ("", "0") or bool({"-v", "--verbose"} & set(arguments))
+
+
+def _no_option(error: click.NoSuchOption) -> str:
+    """Name the option that is none, and the nearest one."""
+    parameters = error.ctx.command.get_params(error.ctx) if error.ctx else []
+    known = [word for parameter in parameters for word in (*parameter.opts, *parameter.secondary_opts)]
+    return f"There is no option {error.option_name!r}.{nearest(error.option_name, known)}"
+
+
+def _see_help(error: click.UsageError) -> str:
+    return f"See `{error.ctx.command_path if error.ctx else 'nst'} --help`."
 
 
 def _sentence(text: str) -> str:

@@ -46,7 +46,7 @@ def figures(folder: Path, content: str, style: str, **given: Any) -> None:
     """
     from nst_core.cli.interrupts import listening
     from nst_core.cli.telling import telling
-    from nst_core.figures import design
+    from nst_core.figures import check, design
     from nst_core.images.read import read_picture
     from nst_core.vgg.store import ModelStore
 
@@ -64,6 +64,7 @@ def figures(folder: Path, content: str, style: str, **given: Any) -> None:
             read_picture(style, on_notice=teller.event),
         )
         planned = design(*pictures, settings, iterations)
+        check(planned)
         todo = prepare_folder(folder, planned, network.sha256, given["force"])
         make(folder, planned, todo, network.sha256, teller, store)
         write_pages(folder, planned, settings.size)

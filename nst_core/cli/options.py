@@ -6,7 +6,6 @@ help text is written here, and no value is judged here: that is the table's.
 
 from __future__ import annotations
 
-import math
 import types
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -80,11 +79,10 @@ def notes(field: FieldInfo, default: str) -> str:
     return f"[{'; '.join(parts)}]" if parts else ""
 
 
-def default_text(name: str, value: object) -> str:
-    """Write a setting's default as one would give it on the command line."""
-    changed = Settings().model_copy(update={name: value})
-    text = changed.model_dump(mode="json", include={name})[name]
-    return f"{text:g}" if isinstance(text, float) and math.isfinite(text) else str(text)
+def value_text(name: str, settings: Settings) -> str:
+    """Write one of ``settings`` as one would give it on the command line."""
+    value = settings.model_dump(mode="json", include={name})[name]
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def setting_options(
@@ -99,7 +97,7 @@ def setting_options(
     def decorate(command: Command) -> Command:
         for name in reversed(list(names)):
             field = fields()[name]
-            default = default_text(name, getattr(changed, name))
+            default = value_text(name, changed)
             extra = field.json_schema_extra
             option = click.option(
                 f"--{name.replace('_', '-')}",

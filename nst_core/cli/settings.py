@@ -6,7 +6,7 @@ import json
 
 import click
 
-from nst_core.cli.options import default_text, json_option, notes
+from nst_core.cli.options import json_option, notes, value_text
 from nst_core.settings import Settings, fields
 
 
@@ -25,7 +25,7 @@ def settings(as_json: bool, schema: bool) -> None:
     rows: dict[str, list[tuple[str, str]]] = {}
     for name, field in fields().items():
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-        default = default_text(name, field.default)
+        default = value_text(name, Settings())
         source = f"({extra['source']})" if extra.get("source") else ""
         text = " ".join(part for part in (str(field.description), notes(field, default), source) if part)
         rows.setdefault(str(extra.get("group", "")), []).append((name.replace("_", "-"), text))

@@ -1,0 +1,115 @@
+"""Names on the command line: styles with weights, names of results, what may be written where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nst_core.cli import inputs
+from nst_core.cli.folders import check_folder, filling
+from nst_core.cli.inputs import StyleFile, default_output, parse_sides, parse_style
+from nst_core.errors import ErrorCode, NstError
+from tests.unit.cli.conftest import unprivileged
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "weight"),
+    [
+        ("waves.jpg", "waves.jpg", 1.0),
+        ("waves.jpg:2", "waves.jpg", 2.0),
+        ("waves.jpg:0.25", "waves.jpg", 0.25),
+        ("folder/waves.jpg:1e-3", "folder/waves.jpg", 0.001),
+        ("12:30.jpg", "12:30.jpg", 1.0),
+        ("a:b:3", "a:b", 3.0),
+        (r"C:\waves.jpg", r"C:\waves.jpg", 1.0),
+        (r"C:\waves.jpg:2", r"C:\waves.jpg", 2.0),
+        (":2", ":2", 1.0),
+        ("waves.jpg:", "waves.jpg:", 1.0),
+    ],
+)
+def test_weights_of_styles(text: str, path: str, weight: float) -> None:
+    assert parse_style(text) == StyleFile(path, weight)
+
+
+def test_a_drive_is_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parse_style("C:2") == StyleFile("C", 2.0)
+    monkeypatch.setattr(inputs.os, "name", "nt")
+    assert parse_style("C:2") == StyleFile("C:2")
+
+
+def test_a_file_whose_name_ends_like_a_weight_is_that_file(place: Path) -> None:
+    (place / "painting:2").write_bytes(b"")
+    assert parse_style("painting:2") == StyleFile("painting:2")
+    assert parse_style("painting:2:0.5") == StyleFile("painting:2", 0.5)
+    assert parse_style("painting:3") == StyleFile("painting", 3.0)
+
+
+@pytest.mark.parametrize("weight", ["nan", "inf", "-1"])
+def test_weights_that_will_not_do(weight: str) -> None:
+    with pytest.raises(NstError, match="must be a finite number, 0 or more") as caught:
+        parse_style(f"waves.jpg:{weight}")
+    assert caught.value.code is ErrorCode.BAD_SETTING
+
+
+@given(st.text(), st.floats(min_value=0, allow_nan=False, allow_infinity=False))
+def test_any_name_with_a_weight_is_taken_apart_again(name: str, weight: float) -> None:
+    if name:
+        assert parse_style(f"{name}:{weight!r}") == StyleFile(name, weight)
+
+
+def test_sides() -> None:
+    assert parse_sides("640x480") == (480, 640)
+    assert parse_sides(" 640X480 ") == (480, 640)
+    for wrong in ("640", "640x", "0x10", "-1x10", "1e3x5", "640x480x3", "999999x1"):
+        with pytest.raises(NstError, match="WIDTHxHEIGHT"):
+            parse_sides(wrong)
+
+
+def test_names_of_results() -> None:
+    assert default_output("a/photo.jpg", "b/sky.tif", "waves.png") == Path("a/photo-sky-waves.png")
+    assert default_output("photo.jpg", 'relu4_1:2,relu5_1:"?*') == Path("photo-relu4_1_2_relu5_1_.png")
+    assert len(default_output("photo.jpg", *["long" * 30] * 9).name) < 130
+
+
+def fail_while_filling(path: Path) -> None:
+    with filling(path) as folder:
+        folder.new("picture.png").write_bytes(b"half")
+        raise KeyError
+
+
+def test_a_folder_that_fails_leaves_nothing(place: Path) -> None:
+    wanted = place / "new" / "folder"
+    check_folder(wanted, force=False)
+    with pytest.raises(KeyError):
+        fail_while_filling(wanted)
+    assert not (place / "new").exists()
+
+
+def test_a_folder_keeps_what_was_in_it(place: Path) -> None:
+    old = place / "old.txt"
+    old.write_text("kept")
+    with pytest.raises(NstError, match="is not empty"):
+        check_folder(place, force=False)
+    check_folder(place, force=True)
+    with pytest.raises(KeyError):
+        fail_while_filling(place)
+    assert old.read_text() == "kept"
+    assert not (place / "picture.png").exists()
+
+
+def test_folders_that_cannot_be(place: Path) -> None:
+    with pytest.raises(NstError, match="is not a folder"):
+        check_folder(place / "photo.png", force=True)
+    with pytest.raises(NstError):
+        check_folder(place / "photo.png" / "inside", force=True)
+    locked = place / "locked"
+    locked.mkdir()
+    place.parent.chmod(0o755)
+    place.chmod(0o755)
+    locked.chmod(0o555)
+    with unprivileged(), pytest.raises(NstError) as caught:
+        check_folder(locked / "inside", force=False)
+    assert caught.value.code is ErrorCode.UNWRITABLE_OUTPUT

@@ -1,0 +1,252 @@
+"""``nst stylize``: pictures, what is written into them, frames, reports, events, repetition."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import nst_core
+from nst_core.images.metadata import read_metadata
+from nst_core.images.read import read_picture
+from nst_core.settings import Settings
+from nst_core.vgg.store import ModelStore
+from tests.unit.cli.conftest import QUICK, Nst
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+def pixels(path: str) -> np.ndarray:
+    return read_picture(path).pixels
+
+
+def test_paints_and_says_how_in_the_file(nst: Nst, place: Path, models: ModelStore) -> None:
+    assert nst("stylize", "photo.png", "painting.png", "-o", "out.png", *QUICK, "--seed", 7).code == 0
+    change = np.abs(pixels("out.png") - pixels("photo.png")).mean()
+    assert 0.005 < change < 0.5
+    assert pixels("out.png").shape == (48, 72, 3)
+    found = read_metadata("out.png")
+    network = models.resolve("vgg16")
+    assert (found["version"], found["seed"]) == (nst_core.__version__, "7")
+    assert (found["model"], found["model_sha256"]) == ("vgg16", network.sha256)
+    stored = json.loads(found["settings"])
+    assert set(stored) == set(Settings.model_fields)
+    assert (stored["seed"], stored["iterations"], stored["model"]) == (7, 3, "vgg16")
+    assert (found["content"], json.loads(found["styles"])) == ("photo.png", [["painting.png", 1.0]])
+    assert "VGG-16 is used" in found["notices"]
+    assert str(place) not in json.dumps(found)
+
+
+def test_the_same_command_gives_the_same_bytes_and_another_seed_does_not(nst: Nst, place: Path) -> None:
+    for seed, name in ((1, "a.png"), (1, "b.png"), (2, "c.png")):
+        arguments = ("--init", "noise", "--seed", seed, "-o", name)
+        assert nst("stylize", "photo.png", "painting.png", *QUICK, *arguments).code == 0
+    assert (place / "a.png").read_bytes() == (place / "b.png").read_bytes()
+    assert np.abs(pixels("a.png") - pixels("c.png")).max() > 0.05
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
+def test_a_result_repeats_itself(nst: Nst, place: Path, suffix: str) -> None:
+    first, again = f"first.{suffix}", f"again.{suffix}"
+    look = ("--strength", 80, "--init", "noise", "--seed", 5)
+    assert nst("stylize", "photo.png", "painting.png", "-o", first, *QUICK, *look).code == 0
+    assert nst("stylize", "photo.png", "painting.png", "-o", again, "--settings", first).code == 0
+    assert np.array_equal(pixels(first), pixels(again))
+
+
+def test_settings_from_json_and_from_a_report(nst: Nst, place: Path) -> None:
+    (place / "look.json").write_text('{"strength": 90, "coarsest": 0, "iterations": 2, "style-scale": 0.5}')
+    arguments = ("--settings", "look.json", "--report", "report")
+    assert nst("stylize", "photo.png", "painting.png", "-o", "a.png", *arguments).code == 0
+    stored = json.loads(read_metadata("a.png")["settings"])
+    assert (stored["strength"], stored["iterations"], stored["style_scale"]) == (90.0, 2, 0.5)
+    outcome = nst(
+        "stylize", "photo.png", "painting.png", "-o", "b.png", "--settings", "report/report.json", "--seed", 6
+    )
+    assert outcome.code == 0
+    assert np.array_equal(pixels("a.png"), pixels("b.png"))  # where nothing is random
+    assert json.loads(read_metadata("b.png")["settings"])["seed"] == 6
+
+
+def test_another_network_than_recorded_is_said(nst: Nst, place: Path) -> None:
+    (place / "old.json").write_text(
+        json.dumps({"settings": {"iterations": 1, "coarsest": 0}, "model_sha256": "0" * 64})
+    )
+    outcome = nst("stylize", "photo.png", "painting.png", "-o", "a.png", "--settings", "old.json")
+    assert outcome.code == 0
+    assert "recorded with another network" in outcome.err
+
+
+def test_a_style_of_weight_0_takes_no_part(nst: Nst, place: Path) -> None:
+    Image.new("RGB", (40, 40), "red").save("red.png")
+    assert nst("stylize", "photo.png", "painting.png", "-o", "one.png", *QUICK).code == 0
+    weighed = ("painting.png:3", "red.png:0")
+    assert nst("stylize", "photo.png", *weighed, "-o", "two.png", *QUICK).code == 0
+    assert nst("stylize", "photo.png", "painting.png:1", "red.png:1", "-o", "half.png", *QUICK).code == 0
+    assert np.abs(pixels("one.png") - pixels("two.png")).max() <= 2 / 255
+    assert np.abs(pixels("one.png") - pixels("half.png")).mean() > 0.003
+
+
+def test_a_crop_is_the_picture_cut_beforehand(nst: Nst, place: Path) -> None:
+    Image.open("painting.png").crop((8, 10, 40, 50)).save("cut.png")
+    assert nst("stylize", "photo.png", "cut.png", "-o", "a.png", *QUICK).code == 0
+    assert (
+        nst("stylize", "photo.png", "painting.png", "-o", "b.png", *QUICK, "--style-crop", "8,10,32,40").code
+        == 0
+    )
+    assert np.array_equal(pixels("a.png"), pixels("b.png"))
+
+
+def test_starts_from_a_picture_of_ones_own(nst: Nst, place: Path) -> None:
+    Image.new("RGB", (72, 48), (250, 250, 250)).save("white.png")
+    own = ("--iterations", 1, "--coarsest", 0, "--init", "white.png")
+    assert nst("stylize", "photo.png", "painting.png", "-o", "a.png", *own).code == 0
+    assert pixels("a.png").mean() > 0.85
+
+
+def test_size_and_grey_and_alpha_and_16_bits(nst: Nst, place: Path) -> None:
+    Image.open("photo.png").convert("LA").save("grey.png")
+    assert nst("stylize", "grey.png", "painting.png", "-o", "small.png", *QUICK, "--size", 36).code == 0
+    with Image.open("small.png") as image:
+        assert (image.size, image.mode) == ((36, 24), "LA")
+    deep = np.asarray(Image.open("photo.png").convert("L")).astype(np.uint16) * 257
+    Image.fromarray(deep).save("deep.tif")
+    assert nst("stylize", "deep.tif", "painting.png", "-o", "deep-out.tif", *QUICK).code == 0
+    assert read_picture("deep-out.tif").bits == 16
+
+
+def test_without_a_name_the_result_lies_beside_the_content(nst: Nst, place: Path) -> None:
+    (place / "in").mkdir()
+    Image.open("photo.png").save("in/shot.jpg")
+    assert nst("stylize", "in/shot.jpg", "painting.png", *QUICK).code == 0
+    assert (place / "in" / "shot-painting.png").exists()
+
+
+def test_force_overwrites(nst: Nst, place: Path) -> None:
+    (place / "out.png").write_bytes(b"old")
+    assert nst("stylize", "photo.png", "painting.png", "-o", "out.png", *QUICK, "--force").code == 0
+    assert pixels("out.png").shape == (48, 72, 3)
+
+
+def test_frames_and_their_sheet(nst: Nst, place: Path) -> None:
+    arguments = ("--iterations", 5, "--coarsest", 0, "--frames", "deep/frames", "--frames-every", 2)
+    assert nst("stylize", "photo.png", "painting.png", "-o", "out.png", *arguments).code == 0
+    frames = place / "deep" / "frames"
+    names = [f"frame-01-{number:05d}.png" for number in (2, 4, 5)]
+    assert sorted(path.name for path in frames.iterdir()) == ["contact-sheet.png", *names]
+    last = pixels(str(frames / "frame-01-00005.png"))
+    assert np.array_equal(last, pixels("out.png"))
+    assert not np.array_equal(last, pixels(str(frames / "frame-01-00002.png")))
+    with Image.open(frames / "contact-sheet.png") as sheet:
+        assert sheet.width >= 2 * 256
+    (frames / "holiday.png").write_bytes(b"mine")
+    again = (*arguments[:-1], 5, "--force")
+    assert nst("stylize", "photo.png", "painting.png", "-o", "out.png", *again).code == 0
+    names = ["contact-sheet.png", "frame-01-00005.png", "holiday.png"]
+    assert sorted(path.name for path in frames.iterdir()) == names
+
+
+def test_a_report_holds_curves_settings_and_timings(nst: Nst, place: Path) -> None:
+    arguments = ("--iterations", 3, "--coarsest", 36, "--report", "report", "--seed", 4)
+    assert nst("stylize", "photo.png", "painting.png:2", "-o", "out.png", *arguments).code == 0
+    found = json.loads((place / "report" / "report.json").read_text())
+    assert found["settings"]["seed"] == found["seed"] == 4
+    assert (found["content"], found["styles"]) == ("photo.png", [["painting.png", 2.0]])
+    assert len(found["levels"]) >= 1
+    assert abs(sum(level["seconds"] for level in found["levels"]) - found["seconds"]) < 0.5
+    assert found["curve"][-1]["loss"] <= found["curve"][0]["loss"]
+    assert [step["iteration"] for step in found["curve"]][-1] == 3
+    assert {"content relu4_2", "style relu1_1"} <= set(found["curve"][0]["terms"])
+    with Image.open(place / "report" / "loss.png") as curves:
+        colours = np.asarray(curves.convert("RGB")).reshape(-1, 3)
+    assert len(np.unique(colours, axis=0)) > 100  # lines of several colours, antialiased, on white
+    assert (colours == 255).all(axis=1).mean() > 0.5
+
+
+def test_events_are_lines_of_json(nst: Nst, place: Path) -> None:
+    outcome = nst(
+        "stylize", "photo.png", "painting.png", "-o", "out.png", "--json", "--frames", "frames",
+        "--frames-every", 3, *QUICK,
+    )  # fmt: skip
+    assert (outcome.code, outcome.err) == (0, "")
+    kinds = [event["event"] for event in outcome.events]
+    assert kinds == ["notice", "plan", "progress", "progress", "progress", "preview", "done"]
+    plan, done = outcome.events[1], outcome.events[-1]
+    assert plan["levels"] == [{"width": 72, "height": 48, "iterations": 3}]
+    assert plan["bytes"] > 0
+    assert [event["iteration"] for event in outcome.events[2:5]] == [1, 2, 3]
+    assert outcome.events[5]["path"] == str(Path("frames", "frame-01-00003.png"))
+    assert (done["path"], done["width"], done["height"], done["stopped"]) == ("out.png", 72, 48, False)
+    assert done["loss"] == pytest.approx(sum(done["terms"].values()), rel=1e-3)
+
+
+def test_errors_are_json_too(nst: Nst, place: Path) -> None:
+    for arguments in (["missing.png", "painting.png"], ["photo.png", "painting.png", "--nonsense"]):
+        outcome = nst("stylize", *arguments, "-o", "out.png", "--json")
+        assert (outcome.code, outcome.err) == (2, "")
+        error = outcome.events[-1]
+        assert (error["event"], bool(error["message"]), bool(error["hint"])) == ("error", True, True)
+
+
+def test_piped_it_is_silent_unless_asked(nst: Nst, place: Path) -> None:
+    arguments = (
+        "stylize",
+        "photo.png",
+        "painting.png",
+        "--force",
+        "--model",
+        "vgg16",
+        "-o",
+        "out.png",
+        *QUICK,
+    )
+    quiet, asked, verbose = nst(*arguments), nst(*arguments, "--progress"), nst(*arguments, "-v")
+    assert (quiet.out, quiet.err) == ("", "")
+    assert "Level 1 of 1, 3/3" in asked.err
+    assert "out.png: 72 x 48" in asked.err
+    assert re.search(r"vgg16 \(\w{12}\) with \w+ on", verbose.err)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
+def test_a_terminal_gets_a_bar(start: Start, place: Path) -> None:
+    import pty
+
+    main, terminal = pty.openpty()
+    process = start("stylize", "photo.png", "painting.png", "-o", "out.png", *QUICK, stderr=terminal)
+    os.close(terminal)
+    shown = b""
+    while True:
+        try:
+            chunk = os.read(main, 4096)
+        except OSError:  # the terminal's other end is closed
+            break
+        if not chunk:
+            break
+        shown += chunk
+    os.close(main)
+    out, _ = process.communicate(timeout=120)
+    assert (process.returncode, out) == (0, "")
+    assert b"Level 1 of 1" in shown
+    assert "━".encode() in shown
+    assert b"out.png: 72 x 48" in shown
+
+
+def test_plan_says_what_stylize_does(nst: Nst, place: Path) -> None:
+    arguments = ("photo.png", "painting.png", "--iterations", 2, "--size", 64, "--coarsest", 32)
+    planned = nst("plan", *arguments).json
+    assert (planned["seconds"], planned["seed"]) == (None, 0)
+    run = nst("stylize", *arguments, "-o", "out.png", "--json").events
+    told = next(event for event in run if event["event"] == "plan")
+    notices, event = planned.pop("notices"), told.pop("event")
+    assert (event, planned) == ("plan", told)
+    assert [notice["code"] for notice in notices] == ["fallback-model"]
+    assert nst("plan", *arguments).json["seconds"] > 0
+    assert nst("plan", "photo.png", "missing.png").code == 2
