@@ -11,7 +11,9 @@ pyramid goes on to its next level, what the last level held is gone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -21,10 +23,11 @@ import psutil
 from onnx import TensorProto, helper
 
 from nst_core.backends.interface import Evaluation, HostArray
-from nst_core.backends.onnx_gradient import Form, feature_sizes, gradient_graph, window_orders
+from nst_core.backends.onnx_gradient import Form, Shape, gradient_graph, make_feeds
+from nst_core.backends.onnx_rows import SMALLEST_PICTURE, TransformedKernels, repeats
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
-from nst_core.transfer.objective import ContentTerm, Objective
+from nst_core.transfer.objective import Objective
 from nst_core.vgg.features import failure
 from nst_core.vgg.graph import INPUT, IR_VERSION, OPSET
 from nst_core.vgg.layers import check_layers
@@ -62,7 +65,8 @@ class OnnxBackend:
         if self.wanted.kind != "cpu":
             # Whether a device can be used shows only when it is used; plans name it before a run begins.
             self.wanted = open_session(_smallest_model(), self.wanted, self.on_notice).device
-        self._kept: tuple[tuple[Form, int, int], Session] | None = None
+        self._kernels = TransformedKernels(network)
+        self._kept: tuple[Shape, Session] | None = None
 
     @property
     def device(self) -> str:
@@ -95,26 +99,32 @@ class OnnxBackend:
                 "There is nothing to paint for: every weight is 0.",
                 "Give the content or the style a weight.",
             )
-        form = Form.of(objective)
-        if not all(min(size) for size in feature_sizes(self.network, form, height, width)):
+        shape = Shape(
+            self.network,
+            Form.of(objective),
+            height,
+            width,
+            self.pooling,
+            self.padding,
+            on_rows=self.wanted.kind == "cpu" and height * width >= SMALLEST_PICTURE,
+        )
+        if not all(min(size) for size in shape.sizes.values()):
             raise NstError(
                 ErrorCode.TOO_SMALL,
                 f"A picture of {width} x {height} pixels is too small for the layers of this loss.",
                 "Use a larger picture, or layers that are less deep.",
             )
-        evaluator = OnnxEvaluator(self, objective, form, height, width)
-        self.session(form, height, width)
-        return evaluator
+        self.session(shape)
+        return OnnxEvaluator(self, objective, shape)
 
-    def session(self, form: Form, height: int, width: int) -> Session:
-        """Return the session for ``form`` and a size, opening it where it is not the one that is kept."""
-        key = (form, height, width)
-        if self._kept is None or self._kept[0] != key:
+    def session(self, shape: Shape) -> Session:
+        """Return the session for ``shape``, opening it where it is not the one that is kept."""
+        if self._kept is None or self._kept[0] != shape:
             self._kept = None  # first let go of the old one's memory
-            model = gradient_graph(self.network, form, height, width, self.pooling, self.padding)
-            session = open_session(model, self.wanted, self.on_notice, _configure)
+            model, constants = gradient_graph(shape, self._kernels)
+            session = open_session(model, self.wanted, self.on_notice, partial(_configure, constants))
             self.wanted = session.device
-            self._kept = key, session
+            self._kept = shape, session
         return self._kept[1]
 
     def close(self) -> None:
@@ -125,13 +135,10 @@ class OnnxBackend:
 class OnnxEvaluator:
     """An objective bound to a backend and a size; see :class:`nst_core.backends.interface.Evaluator`."""
 
-    def __init__(
-        self, backend: OnnxBackend, objective: Objective, form: Form, height: int, width: int
-    ) -> None:
+    def __init__(self, backend: OnnxBackend, objective: Objective, shape: Shape) -> None:
         self.backend = backend
-        self.form = form
-        self.shape = (3, height, width)
-        self.feeds = make_feeds(backend, objective, form, height, width)
+        self.objective = objective
+        self.shape = shape
         self._bound: tuple[Session, onnxruntime.IOBinding] | None = None
 
     def __call__(self, picture: HostArray) -> Evaluation:
@@ -140,11 +147,13 @@ class OnnxEvaluator:
         Raises:
             NstError: ``out-of-memory``, or ``no-engine`` when ONNX Runtime fails.
         """
-        if picture.shape != self.shape:
-            raise ValueError(f"this evaluator is for pictures of {self.shape}, not {picture.shape}")
-        session = self.backend.session(self.form, *self.shape[1:])
+        size = (3, self.shape.height, self.shape.width)
+        if picture.shape != size:
+            raise ValueError(f"this evaluator is for pictures of {size}, not {picture.shape}")
+        shape = self.shape_for(picture)
+        session = self.backend.session(shape)
         try:
-            binding = self._binding(session)
+            binding = self._binding(session, shape)
             binding.bind_cpu_input(INPUT, np.ascontiguousarray(picture[None], dtype=np.float32))
             session.runtime.run_with_iobinding(binding)
             loss, gradient, terms = binding.copy_outputs_to_cpu()
@@ -152,11 +161,20 @@ class OnnxEvaluator:
             raise failure(error, session, picture) from None
         return Evaluation(np.asarray(loss), gradient, terms)
 
-    def _binding(self, session: Session) -> onnxruntime.IOBinding:
+    def shape_for(self, picture: HostArray) -> Shape:
+        """Return the shape to evaluate ``picture`` by: not on rows where maxima may be equal.
+
+        Hardly ever but for the first picture of a run: the first step ends all repetition.
+        """
+        if self.shape.on_rows and self.shape.pooling == "max" and repeats(picture):
+            return replace(self.shape, on_rows=False)
+        return self.shape
+
+    def _binding(self, session: Session, shape: Shape) -> onnxruntime.IOBinding:
         """Bind what stays the same from run to run; on CUDA it is copied to the device once."""
         if self._bound is None or self._bound[0] is not session:
             binding = session.runtime.io_binding()
-            for name, array in self.feeds.items():
+            for name, array in make_feeds(shape, self.objective).items():
                 if session.device.kind == "cuda":
                     value = onnxruntime.OrtValue.ortvalue_from_numpy(array, "cuda", session.device.index)
                     binding.bind_ortvalue_input(name, value)
@@ -168,30 +186,10 @@ class OnnxEvaluator:
         return self._bound[1]
 
 
-def make_feeds(
-    backend: OnnxBackend, objective: Objective, form: Form, height: int, width: int
-) -> dict[str, HostArray]:
-    """Return every input of the graph but the picture, by name."""
-    feeds: dict[str, HostArray] = {}
-
-    def feed(name: str, values: object) -> None:
-        feeds[name] = np.array(values, dtype=np.float32, order="C", copy=None)
-
-    for index, term in enumerate(objective.terms):
-        feed(f"weight.{index}", term.weight)
-    for index, layer_term in enumerate(objective.layer_terms):
-        is_content = isinstance(layer_term, ContentTerm)
-        feed(f"target.{index}", layer_term.target[None] if is_content else layer_term.target)
-        mask = layer_term.mask if isinstance(layer_term, ContentTerm) else layer_term.guide
-        if mask is not None:
-            feed(f"mask.{index}", mask)
-    if backend.pooling == "max":
-        feeds.update(window_orders(backend.network, form, height, width))
-    return feeds
-
-
-def _configure(options: onnxruntime.SessionOptions) -> None:
-    """Keep memory between runs, which are many and all alike, and plan it ahead."""
+def _configure(constants: Mapping[str, HostArray], options: onnxruntime.SessionOptions) -> None:
+    """Keep memory between runs, which are many and all alike, and hand ``constants`` over without a copy."""
+    values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in constants.values()]
+    options.add_external_initializers(list(constants), values)
     options.enable_cpu_mem_arena = True
     options.enable_mem_pattern = True
 

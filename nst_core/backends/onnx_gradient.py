@@ -2,21 +2,12 @@
 
 Comes in: a network, the form of an objective, a picture's size. Goes out: an ``onnx.ModelProto`` with the
 input ``image`` (1, 3, height, width), inputs for targets, masks and weights
-(:mod:`nst_core.backends.onnx_losses`) and for the order of pooling windows (:func:`window_order`), and the
-outputs ``loss`` (), ``gradient`` (3, height, width) and ``terms`` (K,). Runs nothing.
+(:mod:`nst_core.backends.onnx_losses`) and for the order of pooling windows, and the outputs ``loss`` (),
+``gradient`` (3, height, width) and ``terms`` (K,). Runs nothing.
 
-The forward part is :func:`nst_core.vgg.graph.forward_graph`. The way back, layer by layer:
-
-convolution    a convolution with the kernels flipped and their channels exchanged; the first, which has
-               only 3 channels to give to, as ConvTranspose (3 times as fast on the CPU)
-ReLU           times HardSigmoid(huge * output), which is exactly 0 or 1
-max pooling    the output is spread over its window, and kept where it was found; of equal values the
-               first in reading order takes all, as torch has it
-average        the output is spread over its window
-edge padding   what reached the margin is added to the edge pixels it was copied from
-
-Multiplication by 0 or 1 instead of Where, and HardSigmoid instead of Greater: these are operators that ONNX
-Runtime's CPU provider keeps in the layout of its convolutions (NCHWc), and they take a fifth of the time.
+Features are planes (:mod:`nst_core.backends.onnx_planes`), going forward by
+:func:`nst_core.vgg.graph.forward_graph`; on the CPU those of the deeper blocks are rows instead
+(:mod:`nst_core.backends.onnx_rows`), on which convolutions take half the time.
 """
 
 from __future__ import annotations
@@ -27,19 +18,16 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from nst_core.backends.onnx_losses import LayerForm, PriorForm, Size, add_layer_term, add_prior
+from nst_core.backends import onnx_planes as planes
+from nst_core.backends import onnx_rows as rows
+from nst_core.backends.onnx_losses import LayerForm, PriorForm, Size, add_layer_term, add_prior, layer_feed
 from nst_core.backends.onnx_nodes import Nodes
 from nst_core.transfer.objective import Objective
 from nst_core.vgg.graph import INPUT, Padding, Pooling, forward_graph
-from nst_core.vgg.layers import AVERAGE_POOL_GAIN, LAYERS, Layer, up_to_deepest
+from nst_core.vgg.layers import LAYERS, Layer, up_to_deepest
 from nst_core.vgg.network import Network
 
-HUGE = 3e38
-"""HardSigmoid(HUGE * x) is 1 for every positive float32 that is no denormal number, and 0 for the others."""
-
-ORDER_STEP = 2.0**-22
-"""Equal values in a pooling window are told apart by factors of 1, 1 + this, 1 + twice this, 1 + three times:
-the smallest step that float32 multiplication keeps apart everywhere."""
+Array = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -57,54 +45,108 @@ class Form:
             tuple(PriorForm.of(prior) for prior in objective.priors),
         )
 
+
+@dataclass(frozen=True)
+class Shape:
+    """What a graph is made for: the form of an objective, a size, and how the network is computed there."""
+
+    network: Network
+    form: Form
+    height: int
+    width: int
+    pooling: Pooling
+    padding: Padding
+    on_rows: bool
+
     @property
-    def layer_names(self) -> frozenset[str]:
-        """Layers that terms look at."""
-        return frozenset(form.layer for form in self.layers)
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers that are computed: none below the deepest that a term looks at."""
+        wanted = {term.layer for term in self.form.layers}
+        return up_to_deepest(wanted, LAYERS[self.network.architecture]) if wanted else ()
+
+    @property
+    def sizes(self) -> dict[str, Size]:
+        """Channels, height and width of each layer's features."""
+        sizes: dict[str, Size] = {}
+        height, width = self.height, self.width
+        for layer in self.layers:
+            if layer.kind == "pool":
+                height, width = height // 2, width // 2
+            sizes[layer.name] = (layer.channels, height, width)
+        return sizes
+
+    def is_rows(self, layer: Layer) -> bool:
+        """Whether features of ``layer`` are rows."""
+        return self.on_rows and layer.block >= rows.FIRST_BLOCK
+
+    @property
+    def row_convolutions(self) -> list[str]:
+        """Convolutions that need transformed kernels."""
+        return [layer.name for layer in self.layers if layer.kind == "conv" and self.is_rows(layer)]
 
 
-def window_order(height: int, width: int) -> npt.NDArray[np.float32]:
-    """Return (1, 1, height, width) factors that fall in reading order within each 2 x 2 window."""
-    rank = np.array([[3.0, 2.0], [1.0, 0.0]])
-    tiled = np.tile(rank, ((height + 1) // 2, (width + 1) // 2))[:height, :width]
-    return (1.0 + ORDER_STEP * tiled)[None, None].astype(np.float32)
+def make_feeds(shape: Shape, objective: Objective) -> dict[str, Array]:
+    """Return every input of the graph but the picture, by name."""
+    by_name = {layer.name: layer for layer in shape.layers}
+    feeds = {
+        f"weight.{index}": np.array(term.weight, dtype=np.float32)
+        for index, term in enumerate(objective.terms)
+    }
+    for index, term in enumerate(objective.layer_terms):
+        target, mask = layer_feed(term, rows=shape.is_rows(by_name[term.layer]))
+        feeds[f"target.{index}"] = target
+        if mask is not None:
+            feeds[f"mask.{index}"] = mask
+    if shape.pooling == "max":
+        sizes = shape.sizes
+        for layer in shape.layers:
+            if layer.kind == "pool" and not shape.is_rows(layer):
+                _, height, width = sizes[layer.name]
+                feeds[f"order.{layer.name}"] = planes.window_order(2 * height, 2 * width)
+    return feeds
 
 
 def gradient_graph(
-    network: Network, form: Form, height: int, width: int, pooling: Pooling, padding: Padding
-) -> onnx.ModelProto:
-    """Build the graph of ``form`` for pictures of ``height`` x ``width``.
+    shape: Shape, kernels: rows.TransformedKernels
+) -> tuple[onnx.ModelProto, dict[str, Array]]:
+    """Build the graph of ``shape``; returns it and the constants to open its session with.
 
     Raises:
         NstError: ``unknown-layer``.
     """
-    writer = _GradientWriter(network, form, height, width, pooling, padding)
-    return writer.write()
+    writer = _GradientWriter(shape, kernels)
+    model = writer.write()
+    return model, {name: kernels.arrays[name] for name in writer.nodes.shared}
 
 
 class _GradientWriter:
     """Writes one graph; see :func:`gradient_graph`."""
 
-    def __init__(
-        self, network: Network, form: Form, height: int, width: int, pooling: Pooling, padding: Padding
-    ) -> None:
-        self.form, self.pooling, self.padding = form, pooling, padding
-        self.height, self.width = height, width
-        self.layers: tuple[Layer, ...] = ()
+    def __init__(self, shape: Shape, kernels: rows.TransformedKernels) -> None:
+        self.shape, self.layers, self.sizes = shape, shape.layers, shape.sizes
         self.nodes = Nodes()
-        if form.layers:
-            wanted = tuple(dict.fromkeys(term.layer for term in form.layers))
-            self.nodes = Nodes(forward_graph(network, wanted, pooling, padding).graph)
-            self.layers = up_to_deepest(wanted, LAYERS[network.architecture])
-        self.sizes = _sizes(self.layers, height, width)
         self.values: dict[int, str] = {}
+        self.features: dict[str, str] = {}
+        self.members: dict[str, list[str]] = {}
+        on_planes = [layer.name for layer in self.layers if not shape.is_rows(layer)]
+        if on_planes:
+            wanted = {term.layer for term in shape.form.layers} | {on_planes[-1]}
+            outputs = [name for name in on_planes if name in wanted]
+            begun = forward_graph(shape.network, outputs, shape.pooling, shape.padding)
+            self.nodes = Nodes(begun.graph)
+            self.features = {name: name for name in on_planes}
+        self.biases = kernels.prepare(shape.row_convolutions)
 
     def write(self) -> onnx.ModelProto:
-        nodes, size = self.nodes, (3, self.height, self.width)
+        nodes, shape = self.nodes, self.shape
+        size = (3, shape.height, shape.width)
         nodes.input(INPUT, (1, *size))
-        parts = [self._from_layers()] if self.layers else []
-        for index, prior in enumerate(self.form.priors, start=len(self.form.layers)):
-            self.values[index], part = add_prior(nodes, prior, index, INPUT, self.height, self.width)
+        parts = []
+        if self.layers:
+            self._forward_on_rows()
+            parts.append(self._back())
+        for index, prior in enumerate(shape.form.priors, start=len(shape.form.layers)):
+            self.values[index], part = add_prior(nodes, prior, index, INPUT, shape.height, shape.width)
             parts.append(part)
         count = len(self.values)
         values = [nodes.reshape(self.values[index], 1) for index in range(count)]
@@ -116,154 +158,101 @@ class _GradientWriter:
         nodes.output("terms", (count,))
         return nodes.model("gradient")
 
-    def _from_layers(self) -> str:
+    def _forward_on_rows(self) -> None:
+        nodes = self.nodes
+        for position, layer in enumerate(self.layers):
+            if not self.shape.is_rows(layer):
+                continue
+            below = self.layers[position - 1]
+            channels, height, width = self.sizes[below.name]
+            seen = self.features[below.name]
+            if not self.shape.is_rows(below):
+                seen = rows.from_planes(nodes, seen, channels)
+            if layer.kind == "relu":
+                seen = nodes.add("Relu", seen)
+            elif layer.kind == "conv":
+                kernel, both = rows.forward_name(layer.name), (channels, layer.channels)
+                bias = nodes.constant(self.biases[layer.name], f"{layer.name}.bias")
+                seen = nodes.add("Add", rows.convolve(nodes, seen, kernel, both, height, width), bias)
+            elif self.shape.pooling == "max":
+                seen, self.members[layer.name] = rows.max_pool(nodes, seen, height, width)
+            else:
+                seen = rows.average_pool(nodes, seen, height, width)
+            self.features[layer.name] = seen
+
+    def _back(self) -> str:
         """Write losses and the way back; returns the picture's gradient (1, 3, height, width)."""
         gradient: str | None = None
-        masked = False  # whether the ReLU above a pooling layer has been seen to already
+        masked = False  # whether the ReLU before a pooling layer has been seen to already
         for position in range(len(self.layers) - 1, -1, -1):
             layer = self.layers[position]
-            incoming = gradient
-            for index, term in enumerate(self.form.layers):
-                if term.layer == layer.name:
-                    self.values[index], gradient = add_layer_term(
-                        self.nodes, term, index, layer.name, self.sizes[layer.name], gradient
-                    )
+            seen, gradient = self._terms(layer, gradient)
             assert gradient is not None  # noqa: S101 -- the deepest layer has a term
-            if layer.kind == "relu":
-                if not masked or gradient is not incoming:
-                    gradient = self.nodes.add("Mul", gradient, self._positive(layer.name))
+            if layer.kind == "relu" and (seen or not masked):
+                gradient = self._through_relu(layer, gradient, seen=seen)
             elif layer.kind == "conv":
                 gradient = self._through_convolution(layer, position, gradient)
-            elif self.pooling == "max":
-                gradient = self._through_max(layer, position, gradient)
-            else:
-                gradient = self._through_average(position, gradient)
-            masked = layer.kind == "pool" and self.pooling == "max"
+            elif layer.kind == "pool":
+                gradient = self._through_pool(layer, position, gradient)
+            masked = layer.kind == "pool" and self.shape.pooling == "max"
         assert gradient is not None  # noqa: S101
         return gradient
 
-    def _positive(self, tensor: str) -> str:
-        """1 where ``tensor`` is positive, else 0."""
-        return self.nodes.add("HardSigmoid", tensor, alpha=HUGE, beta=0.0)
+    def _terms(self, layer: Layer, gradient: str | None) -> tuple[bool, str | None]:
+        """Add the terms that look at ``layer``; returns whether there are any, and the whole gradient."""
+        nodes, size = self.nodes, self.sizes[layer.name]
+        found = [pair for pair in enumerate(self.shape.form.layers) if pair[1].layer == layer.name]
+        if not found:
+            return False, gradient
+        on_rows = self.shape.is_rows(layer)
+        features = self.features[layer.name]
+        if not on_rows:
+            features = nodes.reshape(features, size[0], -1)
+            gradient = gradient and nodes.reshape(gradient, size[0], -1)
+        for index, term in found:
+            self.values[index], gradient = add_layer_term(
+                nodes, term, index, features, size, gradient, rows=on_rows
+            )
+        assert gradient is not None  # noqa: S101 -- a term has a gradient
+        return True, gradient if on_rows else nodes.reshape(gradient, 1, *size)
+
+    def _through_relu(self, layer: Layer, gradient: str, *, seen: bool) -> str:
+        """Go through a ReLU; ``seen`` says that terms look at it.
+
+        These have its output in rows of pixels already, and in two dimensions it stays so; in four the
+        convolutions' layout would make another, on the way forward, and keep it until it is needed here.
+        """
+        nodes, size, features = self.nodes, self.sizes[layer.name], self.features[layer.name]
+        if self.shape.is_rows(layer) or not seen:
+            return nodes.add("Mul", gradient, planes.positive(nodes, features))
+        flat = planes.positive(nodes, nodes.reshape(features, size[0], -1))
+        return nodes.reshape(nodes.add("Mul", nodes.reshape(gradient, size[0], -1), flat), 1, *size)
 
     def _through_convolution(self, layer: Layer, position: int, gradient: str) -> str:
-        nodes = self.nodes
-        kernel = nodes.array(f"{layer.name}.weight")
+        nodes, shape = self.nodes, self.shape
         if position == 0:
-            return self._to_picture(kernel, gradient)
-        back = nodes.constant(kernel[:, :, ::-1, ::-1].transpose(1, 0, 2, 3), f"{layer.name}.back")
-        return nodes.add("Conv", gradient, back, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
-
-    def _to_picture(self, kernel: npt.NDArray[np.float32], gradient: str) -> str:
-        """Go through the first convolution, its padding and the normalisation's gain."""
-        nodes = self.nodes
-        gain = nodes.array("normalisation.gain").reshape(1, 3, 1, 1)
-        weight = nodes.constant(kernel * gain, "conv1_1.back")
-        margin = 0 if self.padding == "edge" else 1
-        spread = nodes.add("ConvTranspose", gradient, weight, kernel_shape=[3, 3], pads=[margin] * 4)
-        if self.padding == "edge":
-            for axis, length in ((2, self.height), (3, self.width)):
-                spread = self._fold(spread, axis, length)
-        return spread
-
-    def _fold(self, tensor: str, axis: int, length: int) -> str:
-        """Add the first and the last of ``length`` + 2 rows or columns to their neighbours."""
-        nodes = self.nodes
-        first = nodes.pad(nodes.slice(tensor, axis, 0, 1), axis, 0, length - 1)
-        last = nodes.pad(nodes.slice(tensor, axis, length + 1, length + 2), axis, length - 1, 0)
-        return nodes.sum_of([nodes.slice(tensor, axis, 1, length + 1), first, last])
-
-    def _through_max(self, layer: Layer, position: int, gradient: str) -> str:
-        """Go through a max pooling, and through the ReLU before it where nothing else comes in there.
-
-        The forward pass must see the features as they are; only the search for their place goes by ordered
-        ones, so that a window has exactly one largest value.
-        """
-        nodes, below = self.nodes, self.layers[position - 1]
+            edge = shape.padding == "edge"
+            return planes.to_picture(nodes, gradient, shape.height, shape.width, edge=edge)
+        if not shape.is_rows(layer):
+            return planes.convolve_back(nodes, layer.name, gradient)
+        below = self.layers[position - 1]
         channels, height, width = self.sizes[below.name]
-        rows, columns = height // 2 * 2, width // 2 * 2
-        features = below.name
-        if rows < height:
-            features = nodes.slice(features, 2, 0, rows)
-        if columns < width:
-            features = nodes.slice(features, 3, 0, columns)
+        both = (layer.channels, channels)
+        back = rows.convolve(nodes, gradient, rows.backward_name(layer.name), both, height, width)
+        return back if shape.is_rows(below) else rows.to_planes(nodes, back, channels, height, width)
+
+    def _through_pool(self, layer: Layer, position: int, gradient: str) -> str:
+        """Go through pooling; through max pooling with the ReLU before it, where there is a quarter to do."""
+        nodes, below = self.nodes, self.layers[position - 1]
+        size, pooled = self.sizes[below.name], self.features[layer.name]
+        if self.shape.pooling == "average":
+            if self.shape.is_rows(layer):
+                return rows.average_pool_back(nodes, gradient, *size)
+            return planes.average_pool_back(nodes, gradient, size)
+        masked = nodes.add("Mul", gradient, planes.positive(nodes, pooled))
+        if self.shape.is_rows(layer):
+            return rows.max_pool_back(nodes, masked, pooled, self.members[layer.name], size)
         # An input, since a constant would be folded into one of the size of all features.
-        order = nodes.input(f"order.{layer.name}", (1, 1, rows, columns))
-        ones = nodes.constant(np.ones((channels, 1, 1, 1), dtype=np.float32), f"ones {channels}")
-        factors = nodes.add("Conv", order, ones, kernel_shape=[1, 1])
-        ordered = nodes.add("Mul", features, factors)
-        largest = nodes.add("MaxPool", ordered, kernel_shape=[2, 2], strides=[2, 2])
-        masked = nodes.add("Mul", gradient, self._positive(largest))
-        negative = self._scaled(largest, channels, -1.0)
-        below_largest = nodes.add("Add", ordered, self._spread(negative))  # 0 where found, else negative
-        found = nodes.add("HardSigmoid", below_largest, alpha=HUGE, beta=1.0)
-        return self._fill(nodes.add("Mul", self._spread(masked), found), height, width)
-
-    def _through_average(self, position: int, gradient: str) -> str:
-        channels, height, width = self.sizes[self.layers[position - 1].name]
-        share = self._scaled(gradient, channels, AVERAGE_POOL_GAIN / 4.0)
-        return self._fill(self._spread(share), height, width)
-
-    def _scaled(self, tensor: str, channels: int, factor: float) -> str:
-        """Multiply features by a number; one for each channel, which keeps the convolutions' layout."""
-        return self.nodes.add(
-            "Mul",
-            tensor,
-            self.nodes.constant(np.full((1, channels, 1, 1), factor, np.float32), f"{factor} x {channels}"),
-        )
-
-    def _spread(self, tensor: str) -> str:
-        """Repeat every value over a 2 x 2 window."""
-        scales = self.nodes.constant(np.array([1, 1, 2, 2], dtype=np.float32), "scales")
-        name = f"spread.{self.nodes.written + 1}"
-        return self.nodes.add(
-            "Resize",
-            tensor,
-            "",
-            scales,
-            output=name,
-            mode="nearest",
-            coordinate_transformation_mode="asymmetric",
-            nearest_mode="floor",
-        )
-
-    def _fill(self, tensor: str, height: int, width: int) -> str:
-        """Give the odd row and column that pooling dropped their zero gradient."""
-        if height % 2:
-            tensor = self.nodes.pad(tensor, 2, 0, 1)
-        if width % 2:
-            tensor = self.nodes.pad(tensor, 3, 0, 1)
-        return tensor
-
-
-def _sizes(layers: tuple[Layer, ...], height: int, width: int) -> dict[str, Size]:
-    """Channels, height and width of each layer's features for a picture."""
-    sizes: dict[str, Size] = {}
-    for layer in layers:
-        if layer.kind == "pool":
-            height, width = height // 2, width // 2
-        sizes[layer.name] = (layer.channels, height, width)
-    return sizes
-
-
-def feature_sizes(network: Network, form: Form, height: int, width: int) -> tuple[Size, ...]:
-    """Return the sizes of all features that ``form`` needs."""
-    if not form.layers:
-        return ()
-    layers = up_to_deepest(form.layer_names, LAYERS[network.architecture])
-    return tuple(_sizes(layers, height, width).values())
-
-
-def window_orders(
-    network: Network, form: Form, height: int, width: int
-) -> dict[str, npt.NDArray[np.float32]]:
-    """Return the ``order.<layer>`` inputs of the graph with max pooling."""
-    if not form.layers:
-        return {}
-    layers = up_to_deepest(form.layer_names, LAYERS[network.architecture])
-    sizes = _sizes(layers, height, width)
-    return {
-        f"order.{layer.name}": window_order(2 * sizes[layer.name][1], 2 * sizes[layer.name][2])
-        for layer in layers
-        if layer.kind == "pool"
-    }
+        _, height, width = self.sizes[layer.name]
+        order = nodes.input(f"order.{layer.name}", (1, 1, 2 * height, 2 * width))
+        return planes.max_pool_back(nodes, self.features[below.name], pooled, order, masked, size)

@@ -11,6 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from nst_core.backends.onnx_nodes import Nodes
 from nst_core.transfer.objective import AlphaNorm, ContentTerm, Prior, RangePenalty, StyleTerm, TotalVariation
 from nst_core.transfer.priors import TV_EPSILON
@@ -55,20 +58,50 @@ class PriorForm:
 
 
 def add_layer_term(
-    nodes: Nodes, form: LayerForm, index: int, features: str, size: Size, incoming: str | None
+    nodes: Nodes,
+    form: LayerForm,
+    index: int,
+    features: str,
+    size: Size,
+    incoming: str | None,
+    *,
+    rows: bool = False,
 ) -> tuple[str, str]:
-    """Write a content or style term; returns its value () and ``incoming`` plus its gradient (1, N, h, w).
+    """Write a content or style term; returns its value () and ``incoming`` plus its gradient.
 
-    Declares the inputs ``weight.<index>``, ``target.<index>`` and, where masked, ``mask.<index>``.
+    ``features``, ``incoming`` and the gradient are (N, h * w), or (h * w, N) where ``rows``. Declares the
+    inputs ``weight.<index>``, ``target.<index>`` and, where masked, ``mask.<index>``, shaped as
+    :func:`layer_feed` gives them.
     """
     channels, height, width = size
     weight = nodes.input(f"weight.{index}", ())
-    mask = nodes.input(f"mask.{index}", (height, width)) if form.masked else None
+    mask = None
+    if form.masked:
+        mask = nodes.input(f"mask.{index}", (height * width, 1) if rows else (1, height * width))
     if form.kind == "content":
-        target = nodes.input(f"target.{index}", (1, channels, height, width))
+        shape = (height * width, channels) if rows else (channels, height * width)
+        target = nodes.input(f"target.{index}", shape)
         return _content(nodes, features, target, weight, mask, incoming)
     target = nodes.input(f"target.{index}", (channels, channels))
-    return _style(nodes, features, size, target, weight, mask, incoming)
+    return _style(nodes, features, size, target, weight, mask, incoming, rows)
+
+
+def layer_feed(
+    term: ContentTerm | StyleTerm, *, rows: bool
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
+    """Return what to feed for a term's target and mask."""
+    if isinstance(term, ContentTerm):
+        target, mask = term.target.reshape(len(term.target), -1), term.mask
+        target = target.T if rows else target
+    else:
+        target, mask = term.target, term.guide
+    if mask is not None:
+        mask = _floats(mask.reshape((-1, 1) if rows else (1, -1)))
+    return _floats(target), mask
+
+
+def _floats(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    return np.array(values, dtype=np.float32, order="C", copy=None)
 
 
 def _content(
@@ -95,29 +128,26 @@ def _style(
     weight: str,
     guide: str | None,
     incoming: str | None,
+    rows: bool,
 ) -> tuple[str, str]:
     """Gatys et al. 2016, eq. 3 to 6, with Gram matrices per position.
 
     The second product, which carries the gradient back, adds ``incoming`` in the same pass over memory.
     """
     channels, height, width = size
-    flat = nodes.reshape(features, channels, -1)
-    if guide is None:
-        mass = nodes.number(height * width)
-        gram_sum = nodes.add("Gemm", flat, flat, transB=1)
-    else:
-        mass = nodes.add("ReduceSum", guide, keepdims=0)
-        guided = nodes.add("Mul", flat, nodes.reshape(guide, 1, -1))
-        gram_sum = nodes.add("Gemm", guided, flat, transB=1)
+    mass, guided = nodes.number(height * width), features
+    if guide is not None:
+        mass, guided = nodes.add("ReduceSum", guide, keepdims=0), nodes.add("Mul", features, guide)
+    gram_sum = nodes.add("Gemm", guided, features, transA=int(rows), transB=int(not rows))
     difference = nodes.add("Sub", nodes.add("Div", gram_sum, mass), target)
     total = nodes.add("ReduceSumSquare", difference, keepdims=0)
     value = nodes.add("Mul", nodes.add("Mul", total, weight), nodes.number(0.25 / channels**2))
     scale = nodes.add("Div", nodes.add("Mul", weight, nodes.number(1.0 / channels**2)), mass)
     d_gram = nodes.add("Mul", difference, scale)
+    factors = (features, d_gram) if rows else (d_gram, features)
     if guide is None and incoming is not None:
-        gradient = nodes.add("Gemm", d_gram, flat, nodes.reshape(incoming, channels, -1))
-        return value, nodes.reshape(gradient, 1, channels, height, width)
-    gradient = nodes.reshape(nodes.add("MatMul", d_gram, flat), 1, channels, height, width)
+        return value, nodes.add("Gemm", *factors, incoming)
+    gradient = nodes.add("MatMul", *factors)
     if guide is not None:
         gradient = nodes.add("Mul", gradient, guide)
     return value, gradient if incoming is None else nodes.add("Add", incoming, gradient)

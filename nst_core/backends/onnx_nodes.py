@@ -27,6 +27,7 @@ class Nodes:
         self.constants: dict[str, onnx.TensorProto] = (
             {tensor.name: tensor for tensor in begun.initializer} if begun else {}
         )
+        self.shared: list[str] = []
         self.written = 0
 
     def add(self, operator: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
@@ -40,6 +41,16 @@ class Nodes:
         """Add a constant under ``name``, which stands for the same array wherever it is used."""
         if name not in self.constants:
             self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
+        return name
+
+    def share(self, name: str, shape: Sequence[int]) -> str:
+        """Declare a float32 constant whose values are handed over when a session is opened."""
+        if name not in self.constants:
+            tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape)
+            tensor.data_location = TensorProto.EXTERNAL
+            tensor.external_data.add(key="location", value="shared")
+            self.constants[name] = tensor
+            self.shared.append(name)
         return name
 
     def number(self, value: float) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from nst_core.backends import onnx_backend
 from nst_core.backends.onnx_backend import OnnxBackend
 from nst_core.backends.torch_backend import TorchBackend
 from nst_core.transfer.objective import (
@@ -29,6 +30,7 @@ PRIORS = (
 
 LOSS_TOLERANCE = 1e-5
 GRADIENT_TOLERANCE = 1e-3
+KINK_TRIES = 16
 
 rng = np.random.default_rng(2016)
 RANDOM_SIZES = [tuple(int(side) for side in rng.integers(16, 112, size=2)) for _ in range(20)]
@@ -37,6 +39,14 @@ RANDOM_SIZES = [tuple(int(side) for side in rng.integers(16, 112, size=2)) for _
 @pytest.fixture(scope="module")
 def network(models):
     return models.resolve("vgg16")
+
+
+@pytest.fixture(params=["planes", "rows"])
+def deep_layers(request, monkeypatch):
+    """How the blocks from the third on are computed; left alone, the picture's size decides."""
+    smallest = 0 if request.param == "rows" else 10**9
+    monkeypatch.setattr(onnx_backend, "SMALLEST_PICTURE", smallest)
+    return request.param
 
 
 def picture(seed, height, width):
@@ -67,6 +77,10 @@ def make_objective(backend, height, width, *, style=STYLE, content=CONTENT, prio
     return Objective(tuple(contents), tuple(styles), tuple(priors))
 
 
+def relative_error(found, wanted):
+    return np.linalg.norm(found - wanted.numpy()) / max(float(np.linalg.norm(wanted.numpy())), 1e-30)
+
+
 def assert_parity(network, objective, at, *, pooling="max", padding="edge", reference=torch.float32):
     _, height, width = at.shape
     expected = TorchBackend(network, pooling=pooling, padding=padding, dtype=reference)
@@ -77,13 +91,22 @@ def assert_parity(network, objective, at, *, pooling="max", padding="edge", refe
     assert float(found.loss) == pytest.approx(float(wanted.loss), rel=LOSS_TOLERANCE)
     assert found.terms.shape == (len(objective.terms),)
     np.testing.assert_allclose(found.terms, wanted.terms, rtol=1e-4, atol=1e-7 * float(wanted.loss))
-    gradient = wanted.gradient.numpy()
-    assert found.gradient.shape == gradient.shape
-    assert np.linalg.norm(found.gradient - gradient) <= GRADIENT_TOLERANCE * np.linalg.norm(gradient)
+    assert found.gradient.shape == at.shape
+    evaluate = expected.evaluator(objective, height, width)
+    error = relative_error(found.gradient, wanted.gradient)
+    random = np.random.default_rng(1)
+    for _ in range(KINK_TRIES):
+        if error <= GRADIENT_TOLERANCE:
+            break
+        # A ReLU or a maximum may be so close to turning that rounding decides, here or there: then the
+        # gradient must be that of torch for a picture that float32 can hardly tell from this one.
+        near = at + random.normal(scale=2e-7, size=at.shape)
+        error = relative_error(found.gradient, evaluate(expected.upload(near)).gradient)
+    assert error <= GRADIENT_TOLERANCE
 
 
 @pytest.mark.parametrize("size", RANDOM_SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_parity_with_torch_at_random_sizes(network, size):
+def test_parity_with_torch_at_random_sizes(network, deep_layers, size):
     index = RANDOM_SIZES.index(size)
     pooling, padding = ("max", "average")[index % 2], ("edge", "zero")[index // 2 % 2]
     backend = TorchBackend(network, pooling=pooling, padding=padding)
@@ -108,7 +131,7 @@ def test_parity_with_torch_at_random_sizes(network, size):
     ids=lambda layers: "+".join(layers) or "none",
 )
 @pytest.mark.parametrize("pooling", ["max", "average"])
-def test_parity_for_all_kinds_of_layers(network, style, content, pooling):
+def test_parity_for_all_kinds_of_layers(network, deep_layers, style, content, pooling):
     height, width = 37, 46
     backend = TorchBackend(network, pooling=pooling)
     objective = make_objective(backend, height, width, style=style, content=content, masked=len(style) == 2)
@@ -117,7 +140,7 @@ def test_parity_for_all_kinds_of_layers(network, style, content, pooling):
 
 @pytest.mark.parametrize("value", [0.0, 0.4, 1.0])
 @pytest.mark.parametrize("padding", ["edge", "zero"])
-def test_of_equal_maxima_the_first_takes_all_as_in_torch(network, value, padding):
+def test_of_equal_maxima_the_first_takes_all_as_in_torch(network, deep_layers, value, padding):
     """In a flat picture nearly all pooling windows hold four equal values."""
     height, width = 49, 64
     backend = TorchBackend(network, padding=padding)
@@ -126,11 +149,37 @@ def test_of_equal_maxima_the_first_takes_all_as_in_torch(network, value, padding
     assert_parity(network, objective, flat, padding=padding)
 
 
-def test_half_of_the_picture_flat(network):
+def test_half_of_the_picture_flat(network, deep_layers):
     backend = TorchBackend(network)
     objective = make_objective(backend, 48, 80)
     at = picture(8, 48, 80)
     at[:, :, 30:] = np.array([0.9, 0.7, 0.1], dtype=np.float32)[:, None, None]
+    assert_parity(network, objective, at)
+
+
+def repeating_pictures():
+    height, width = 64, 72
+    plain = picture(9, height, width)
+    partly = plain.copy()
+    partly[:, 10:62, 15:70] = 0.25
+    return {
+        "light falling from above": np.repeat(plain[:, :, :1], width, axis=2),
+        "light from the side": np.repeat(plain[:, :1], height, axis=1),
+        "stripes": np.tile(plain[:, :, :8], (1, 1, 9)),
+        "tiles": np.tile(plain[:, :4, :4], (1, 16, 18)),
+        "partly flat": partly,
+    }
+
+
+@pytest.mark.parametrize("name", repeating_pictures())
+def test_pictures_that_repeat_themselves_are_not_computed_on_rows(network, monkeypatch, name):
+    """Rows round equal maxima apart."""
+    monkeypatch.setattr(onnx_backend, "SMALLEST_PICTURE", 0)
+    at = repeating_pictures()[name]
+    objective = make_objective(TorchBackend(network), *at.shape[1:])
+    evaluator = OnnxBackend(network, device="cpu").evaluator(objective, *at.shape[1:])
+    assert evaluator.shape_for(picture(9, *at.shape[1:])).on_rows
+    assert not evaluator.shape_for(at).on_rows
     assert_parity(network, objective, at)
 
 
@@ -152,7 +201,7 @@ def test_one_pixel_wide(network):
 
 
 @pytest.mark.parametrize("pooling", ["max", "average"])
-def test_gradient_equals_finite_differences(network, pooling):
+def test_gradient_equals_finite_differences(network, deep_layers, pooling):
     """The slope of the loss along smooth directions, by central differences of torch in float64."""
     height, width = 35, 50
     exact = TorchBackend(network, pooling=pooling, dtype=torch.float64)
@@ -165,7 +214,9 @@ def test_gradient_equals_finite_differences(network, pooling):
         direction = random.normal(size=at.shape)
         ahead, behind = (float(losses(torch.tensor(at + step * direction)).loss) for step in (1e-8, -1e-8))
         slope = float((evaluation.gradient * direction).sum())
-        scale = np.linalg.norm(evaluation.gradient)  # a direction's slope may be near 0; its error is not
+        scale = float(
+            np.linalg.norm(evaluation.gradient)
+        )  # a direction's slope may be near 0; its error is not
         assert slope == pytest.approx((ahead - behind) / 2e-8, abs=1e-4 * scale)
 
 
