@@ -231,7 +231,7 @@ class Settings(BaseModel):
         le=8192,
     )
     tv: float = knob(
-        0.0,
+        1.0,
         "method",
         "Smoothness",
         "Weight of the total variation, which takes away grain and, when high, detail.",

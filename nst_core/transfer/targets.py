@@ -118,14 +118,14 @@ def style_terms(
 
 
 def priors(settings: Settings) -> tuple[Prior, ...]:
-    """Make the image priors: the range penalty goes with the relative loss, the others where asked for."""
-    found: list[Prior] = []
+    """Make the image priors of the relative loss; the paper's loss has none."""
+    if settings.loss == "paper":
+        return ()
+    found: list[Prior] = [RangePenalty(RANGE_WEIGHT)]
     if settings.tv > 0:
         found.append(TotalVariation(settings.tv, settings.tv_beta))
     if settings.alpha_norm > 0:
         found.append(AlphaNorm(settings.alpha_norm, settings.alpha_norm_exponent))
-    if settings.loss == "relative":
-        found.append(RangePenalty(RANGE_WEIGHT))
     return tuple(found)
 
 

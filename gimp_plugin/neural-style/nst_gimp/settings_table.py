@@ -177,7 +177,7 @@ SETTINGS = (
     Setting(
         'tv',
         'double',
-        0.0,
+        1.0,
         0.0,
         1000000.0,
         (),
