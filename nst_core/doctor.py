@@ -18,10 +18,10 @@ import psutil
 
 from nst_core import __version__
 from nst_core.errors import NstError
-from nst_core.events import Notice
 from nst_core.rates import rates_file
 
 if TYPE_CHECKING:
+    from nst_core.events import Notice
     from nst_core.vgg.store import ModelStore
 
 NEEDED = (
@@ -117,8 +117,8 @@ class Report:
     works: bool = field(default=True)
 
 
-def examine(store: ModelStore | None = None) -> Report:
-    """Look at the machine, without changing anything on it."""
+def examine(folder: Path | None = None) -> Report:
+    """Look at the machine, without changing anything; ``folder`` is the model store's, if not the usual one."""
     problems: list[Problem] = []
     packages = find_packages(problems)
     providers = find_providers(problems)
@@ -128,10 +128,10 @@ def examine(store: ModelStore | None = None) -> Report:
     try:
         from nst_core.vgg.store import ModelStore
 
-        opened = store or ModelStore()
-        root = opened.root.absolute()
-        models = find_models(opened, problems)
-        choice = find_choice(opened, engines, problems)
+        store = ModelStore(folder)
+        root = store.root.absolute()
+        models = find_models(store, problems)
+        choice = find_choice(store, engines, problems)
     except ImportError as error:
         problems.append(_cannot_import("The model store", error))
     memory = psutil.virtual_memory()
@@ -238,9 +238,17 @@ def find_choice(store: ModelStore, engines: tuple[str, ...], problems: list[Prob
     from nst_core.vgg.sessions import find_device
 
     words = find_device("auto").words
-    why = "torch is installed but drives no GPU here" if "torch" in engines else "torch is not installed"
     if words != "CPU":
-        why = "ONNX Runtime has a provider for it"
+        return Choice("onnx", words, model, "ONNX Runtime has a provider for it")
+    if shutil.which("nvidia-smi"):
+        problems.append(
+            Problem(
+                "There seems to be an NVIDIA GPU, and neither torch nor ONNX Runtime drives it.",
+                "Install a build for CUDA, python -m pip install 'nst-core[cuda]', and a driver that fits.",
+                fatal=False,
+            )
+        )
+    why = "torch is installed but drives no GPU here" if "torch" in engines else "torch is not installed"
     return Choice("onnx", words, model, why)
 
 

@@ -25,9 +25,8 @@ def doctor(as_json: bool, store: Path | None) -> int:
     Exit code 0 where a run would work, 2 where not.
     """
     from nst_core.doctor import examine
-    from nst_core.vgg.store import ModelStore
 
-    report = examine(ModelStore(store))
+    report = examine(store)
     click.echo(json.dumps(asdict(report), indent=1) if as_json else in_words(report))
     return FINE if report.works else BAD_INPUT
 

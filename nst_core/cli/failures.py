@@ -48,6 +48,12 @@ def explain(error: BaseException) -> NstError:
         return NstError(ErrorCode.CANCELLED, str(error))
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return NstError(ErrorCode.CANCELLED, NOTHING_KEPT)
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("nst_core"):
+        return NstError(
+            ErrorCode.NO_ENGINE,
+            f"The Python package {error.name} is missing.",
+            "Install nst again, or the package.",
+        )
     if isinstance(error, MemoryError):
         return NstError(
             ErrorCode.OUT_OF_MEMORY,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+from array_api_compat import array_namespace
 
 from nst_core.backends.interface import Backend, DeviceArray, Evaluation, Evaluator, FeatureExtractor
 from nst_core.errors import ErrorCode, NstError
@@ -139,8 +140,8 @@ def paint(
             objective = make_objective(extractor, seen.content, seen.styles, settings)
             evaluator = backend.evaluator(objective, level.height, level.width)
             names = [term.name for term in objective.terms]
-            latest = _Latest(evaluator)
-            optimizer = _optimizer(settings, latest, backend.upload(start), level.iterations)
+            best = _Best(evaluator)
+            optimizer = _optimizer(settings, best, backend.upload(start), level.iterations)
             for iteration in range(1, level.iterations + 1):
                 held = optimizer.iterate()
                 clock.done += clock.work(level)
@@ -149,7 +150,7 @@ def paint(
                     loss = float(held.loss)
                     if not math.isfinite(loss):
                         raise _diverged()
-                    terms = dict(zip(names, map(float, backend.download(latest.terms)), strict=True))
+                    terms = dict(zip(names, map(float, backend.download(best.terms)), strict=True))
                     curve.append(Sample(index, iteration, loss, clock.seconds))
                     watch.on_event(_progress(index, iteration, level, clock, loss, terms))
                     if optimizer.stuck:
@@ -210,20 +211,31 @@ def as_rows(pixels: Array) -> Array:
     return np.ascontiguousarray(np.clip(pixels, 0.0, 1.0).transpose(1, 2, 0))
 
 
-class _Latest:
-    """The evaluate function of the optimizers; remembers the last terms for reports."""
+class _Best:
+    """The evaluate function of the optimizers; remembers the terms of the lowest loss for reports.
+
+    The optimizers hold the picture of the lowest loss: the terms of a step that was rejected would not add
+    up to what is reported beside them. Nothing here waits for the device.
+    """
 
     def __init__(self, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
+        self.loss: DeviceArray = None
         self.terms: DeviceArray = None
 
     def __call__(self, picture: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
         evaluation: Evaluation = self.evaluator(picture)
-        self.terms = evaluation.terms
+        if self.loss is None:
+            self.loss, self.terms = evaluation.loss + 0.0, evaluation.terms + 0.0
+        else:
+            xp = array_namespace(evaluation.terms)
+            better = evaluation.loss <= self.loss
+            self.loss = xp.where(better, evaluation.loss, self.loss)
+            self.terms = xp.where(better, evaluation.terms, self.terms)
         return evaluation.loss, evaluation.gradient
 
 
-def _optimizer(settings: Settings, evaluate: _Latest, start: DeviceArray, iterations: int) -> Lbfgs | Adam:
+def _optimizer(settings: Settings, evaluate: _Best, start: DeviceArray, iterations: int) -> Lbfgs | Adam:
     optimizer: Lbfgs | Adam
     if settings.optimizer == "adam":
         optimizer = Adam(evaluate, start, iterations=iterations)

@@ -12,7 +12,9 @@ import pytest
 
 import nst_core
 from nst_core import doctor
+from nst_core.backends import choose
 from nst_core.doctor import examine
+from nst_core.vgg import sessions
 from nst_core.vgg.store import ModelStore
 from tests.unit.cli.conftest import Nst
 
@@ -64,7 +66,7 @@ def test_missing_packages_and_two_runtimes(models: ModelStore, monkeypatch: pyte
     real = doctor._version
     changed = {"pillow": "", "onnxruntime-gpu": "1.0", "torch": ""}
     monkeypatch.setattr(doctor, "_version", lambda name: changed.get(name, real(name)))
-    report = examine(models)
+    report = examine(models.root)
     messages = [problem.message for problem in report.problems]
     assert not report.works
     assert "The package pillow is missing." in messages
@@ -82,5 +84,15 @@ def test_too_little_memory_and_disk(models: ModelStore) -> None:
     assert doctor.find_shortages(10**10, 10**10, models.root) == []
 
 
+def test_a_gpu_that_nothing_drives_is_a_problem(models: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choose, "torch_gpu", lambda: None)
+    monkeypatch.setattr(sessions, "AUTOMATIC", ())
+    for found in (None, "/usr/bin/nvidia-smi"):
+        monkeypatch.setattr(doctor.shutil, "which", lambda _name, found=found: found)
+        report = examine(models.root)
+        assert any("NVIDIA GPU" in problem.message for problem in report.problems) == bool(found)
+        assert report.works
+
+
 def test_the_report_is_plain_data(models: ModelStore) -> None:
-    assert json.loads(json.dumps(asdict(examine(models))))["works"] is True
+    assert json.loads(json.dumps(asdict(examine(models.root))))["works"] is True

@@ -49,6 +49,8 @@ def test_a_traceback_only_where_it_is_asked_for(
         (NstError(ErrorCode.BAD_IMAGE, "Bad."), ErrorCode.BAD_IMAGE, 2),
         (NstError(ErrorCode.DIVERGED, "Bad."), ErrorCode.DIVERGED, 2),
         (NstError(ErrorCode.INTERNAL, "Bad."), ErrorCode.INTERNAL, 1),
+        (ModuleNotFoundError("No module named 'onnx'", name="onnx"), ErrorCode.NO_ENGINE, 2),
+        (ModuleNotFoundError("bug", name="nst_core.nothing"), ErrorCode.INTERNAL, 1),
         (MemoryError(), ErrorCode.OUT_OF_MEMORY, 2),
         (OSError(28, "No space left on device"), ErrorCode.DISK_FULL, 2),
         (click.UsageError("wrong\n  use"), ErrorCode.BAD_SETTING, 2),

@@ -163,6 +163,8 @@ def test_a_report_holds_curves_settings_and_timings(nst: Nst, place: Path) -> No
     assert len(found["levels"]) >= 1
     assert abs(sum(level["seconds"] for level in found["levels"]) - found["seconds"]) < 0.5
     assert found["curve"][-1]["loss"] <= found["curve"][0]["loss"]
+    for step in found["curve"]:
+        assert step["loss"] == pytest.approx(sum(step["terms"].values()), rel=1e-3)
     assert [step["iteration"] for step in found["curve"]][-1] == 3
     assert {"content relu4_2", "style relu1_1"} <= set(found["curve"][0]["terms"])
     with Image.open(place / "report" / "loss.png") as curves:
