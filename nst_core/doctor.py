@@ -118,7 +118,7 @@ class Report:
 
 
 def examine(folder: Path | None = None) -> Report:
-    """Look at the machine, without changing anything; ``folder`` is the model store's, if not the usual one."""
+    """Look at the machine, without changing anything; ``folder`` is the model store, if not the usual."""
     problems: list[Problem] = []
     packages = find_packages(problems)
     providers = find_providers(problems)
