@@ -225,6 +225,11 @@ def test_the_layer_as_a_style_survives_repeat_filter(desk: Desk) -> None:
     desk.screen.key(dialog, "alt+p")
     assert desk.result(number) == "success"
     assert '"style": "layer of' in record(desk)
+    before = len(desk.layers())
+    desk.ask("image.set_selected_layers([image.get_layers()[-1]])")
+    desk.screen.key(desk.main, "ctrl+f")
+    until(lambda: len(desk.layers()) == before + 1, 30, "the repeated filter")
+    assert '"style": "layer of' in record(desk)
 
 
 def test_diagnostics_window(desk: Desk) -> None:

@@ -171,8 +171,12 @@ class StyleDialog:
         self.window.destroy()
 
 
-def style_from_environment(config) -> None:
-    """Keep a style file that is gone from standing in the way of a new choice."""
-    file = config.get_property("style-file")
-    if isinstance(file, Gio.File) and file.get_path() and not os.path.exists(file.get_path()):
+def settle_style(config) -> None:
+    """Keep what is left of the last run from standing in the way.
+
+    A style file that is gone is forgotten; a layer that the caller named goes before the last run's file.
+    """
+    file, layer = config.get_property("style-file"), config.get_property("style-layer")
+    path = file.get_path() if isinstance(file, Gio.File) else None
+    if layer is not None or (path and not os.path.exists(path)):
         config.set_property("style-file", None)

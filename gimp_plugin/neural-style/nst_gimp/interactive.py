@@ -34,11 +34,11 @@ def run(procedure, image, drawables, config):
         UserError: the layer cannot be painted, whatever is chosen.
     """
     start_gtk()
-    from nst_gimp.dialog import StyleDialog, style_from_environment
+    from nst_gimp.dialog import StyleDialog, settle_style
     from nst_gimp.painting import PaintingWindow
 
     subject = layers.choose(image, drawables)
-    style_from_environment(config)
+    settle_style(config)
     dialog = StyleDialog(procedure, config, subject)
     try:
         while dialog.ask():

@@ -168,7 +168,7 @@ def call(image, drawables, **arguments):
     return answer.index(0).value_nick, answer.index(1)
 
 
-QUICK = {"quality": "draft", "iterations": 2, "size": 64}
+QUICK = {"quality": "draft", "iterations": 10, "size": 64}
 """Settings that let the real engine do real work in little time."""
 
 

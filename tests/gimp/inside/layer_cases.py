@@ -398,7 +398,7 @@ def the_real_engine_paints(kind, precision, profile):
     layer = new_layer(image, alpha=alpha, size=(96, 80), offsets=(-5, 6))
     before = picture_of(image)
     mode("real")
-    painted = paint(image, layer, strength=80.0)
+    painted = paint(image, layer, strength=80.0, iterations=40)
     real_result(layer, painted)
     assert painted.get_offsets()[1:] == (-5, 6)
     assert picture_of(image, without=painted) == before
@@ -410,7 +410,7 @@ def real_result(layer, painted):
     channels = channels_of(painted)
     assert min(values) >= -1e-3 and max(values) <= 1 + 1e-3  # noqa: PT018 - one range
     difference = sum(abs(a - b) for a, b in zip(values, source)) / len(values)
-    assert difference > 0.005, f"nothing was painted: {difference}"
+    assert difference > 0.002, f"nothing was painted: {difference}"
     if channels % 2 == 0:
         assert values[channels - 1 :: channels] == source[channels - 1 :: channels]
     record = json.loads(bytes(painted.get_parasite("neural-style").get_data()).decode())

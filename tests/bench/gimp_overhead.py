@@ -1,0 +1,112 @@
+"""How long a 12-megapixel layer takes from GIMP to an engine and back, engine start included.
+
+    python tests/bench/gimp_overhead.py [megapixels]
+
+The engine is the tests' fake one, which copies what it gets, so that nothing but the way is measured; the
+real engine's own start (to the answer of its first request) is measured beside it and added. Prints the
+seconds of each and their sum; the second of two runs counts, when the disk is warm. Exits with 1 where the
+sum is over the 3 seconds that were promised for 12 megapixels.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tests.gimp.start import Gimp
+
+PROMISED = 3.0
+SCRIPT = """
+import time
+width, height = {width}, {height}
+Gegl.init(None)
+image = Gimp.Image.new(width, height, Gimp.ImageBaseType.RGB)
+layer = Gimp.Layer.new(image, "photo", width, height, Gimp.ImageType.RGB_IMAGE, 100, Gimp.LayerMode.NORMAL)
+image.insert_layer(layer, None, 0)
+row = bytes(range(256)) * (3 * width // 256 + 1)
+buffer = layer.get_buffer()
+buffer.set(buffer.get_extent(), "R'G'B' u8", row[: 3 * width] * height)
+buffer.flush()
+other = Gimp.Image.new(512, 512, Gimp.ImageBaseType.RGB)
+style = Gimp.Layer.new(other, "style", 512, 512, Gimp.ImageType.RGB_IMAGE, 100, Gimp.LayerMode.NORMAL)
+other.insert_layer(style, None, 0)
+procedure = Gimp.get_pdb().lookup_procedure("plug-in-neural-style")
+config = procedure.create_config()
+config.set_property("image", image)
+config.set_core_object_array("drawables", [layer])
+config.set_property("style-layer", style)
+for _ in range(2):
+    started = time.monotonic()
+    answer = procedure.run(config)
+    assert answer.index(0) == Gimp.PDBStatusType.SUCCESS, answer.index(1)
+    print("seconds", time.monotonic() - started, flush=True)
+image.delete()
+other.delete()
+"""
+
+
+def way(width: int, height: int) -> float:
+    """Return the seconds from the call of the filter to its layer, with an engine that copies."""
+    with tempfile.TemporaryDirectory(prefix="gimp-bench-") as folder:
+        done = Gimp(Path(folder)).batch(SCRIPT.format(width=width, height=height))
+    seconds = [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("seconds")]
+    if len(seconds) < 2:
+        raise SystemExit(done.stdout + done.stderr)
+    return seconds[-1]
+
+
+def engine_start(python: str) -> float:
+    """Return the seconds in which the real engine starts, loads its libraries and answers a request.
+
+    It refuses the request, which has no pictures, but only once everything that paints is imported.
+    """
+    times = []
+    for _ in range(2):
+        with tempfile.TemporaryDirectory(prefix="nst-job-") as folder:
+            request = {"protocol": 1, "command": "stylize", "job_directory": folder, "settings": {}}
+            pixels = {"path": f"{folder}/none.f32", "width": 1, "height": 1, "channels": 3}
+            request.update(content=pixels, styles=[pixels], result=f"{folder}/result.f32")
+            started = time.monotonic()
+            process = subprocess.Popen(
+                [python, "-I", "-m", "nst_core.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+            assert process.stdin is not None  # noqa: S101 - given as a pipe
+            assert process.stdout is not None  # noqa: S101
+            process.stdin.write((json.dumps(request) + "\n").encode())
+            process.stdin.flush()
+            lines = [json.loads(process.stdout.readline()) for _ in range(2)]
+            times.append(time.monotonic() - started)
+            process.stdin.close()
+            process.wait()
+            if [line["event"] for line in lines] != ["hello", "error"]:
+                raise SystemExit(f"The engine answered {lines}.")
+    return times[-1]
+
+
+def main() -> int:
+    """Measure, print, compare."""
+    megapixels = float(sys.argv[1]) if len(sys.argv) > 1 else 12.0
+    height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
+    width = round(height * 4 / 3)
+    to_and_fro = way(width, height)
+    start = engine_start(os.environ.get("NST_PYTHON") or sys.executable)
+    total = to_and_fro + start
+    print(f"layer: {width} x {height}, RGB, 8 bit, as float32 to the engine and back")
+    print(f"GIMP to a copying engine and back: {to_and_fro:.2f} s")
+    print(f"start of the real engine:          {start:.2f} s")
+    print(f"together, one after the other:     {total:.2f} s")
+    print(f"of the {PROMISED:.0f} s promised for 12 megapixels: {total / PROMISED:.2f}")
+    return int(megapixels <= 12.0 and total > PROMISED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
