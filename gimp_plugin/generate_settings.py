@@ -15,10 +15,10 @@ from nst_core.settings import Settings, fields
 
 TARGET = Path(__file__).resolve().parent / "neural-style" / "nst_gimp" / "settings_table.py"
 
-HEADER = '''"""The engine's settings, for a Python without the engine. Made by gimp_plugin/generate_settings.py.
+HEADER = '''"""The engine's settings for a Python without it, made by gimp_plugin/generate_settings.py.
 
-``kind`` is double, int, boolean, choice or string; ``minimum`` and ``maximum`` are None where they mean
-nothing; ``choices`` is empty for everything but a choice.
+``kind`` is double, int, boolean, choice or string; ``minimum`` and ``maximum`` are None where there is
+no limit; ``choices`` is empty for everything but a choice.
 """
 
 from collections import namedtuple

@@ -1,4 +1,4 @@
-"""The part of neural-style-batch.py that GIMP runs, in its own Python: opens, paints and saves each picture."""
+"""The part of neural-style-batch.py that GIMP runs in its own Python: opens, paints, saves each picture."""
 
 import json
 import os

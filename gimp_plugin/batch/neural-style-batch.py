@@ -49,7 +49,7 @@ def command_line(arguments):
     parser.add_argument("pictures", nargs="+", type=Path, help="pictures, or folders of them")
     parser.add_argument("--style", required=True, type=Path, help="the painting whose style is taken")
     parser.add_argument(
-        "--output", required=True, type=Path, help="the folder for the results; made if need be"
+        "--output", required=True, type=Path, help="the folder for the results, made if need be"
     )
     parser.add_argument(
         "--format", default="xcf", help="xcf (with layers), png, jpg, tif, webp, ... (%(default)s)"
@@ -116,7 +116,7 @@ def find_gimp(named) -> str:
 
 
 def paint(gimp: str, job: dict, folder: Path) -> dict:
-    """Start GIMP once, print progress, and return what became of each picture: path -> "" or why it failed."""
+    """Start GIMP once, print progress, and return for each picture why it failed, or ""."""
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     script = f"exec(open({str(HERE / 'inside_gimp.py')!r}, encoding='utf-8').read())"
     line = [gimp, "-idf", "--quit", "--batch-interpreter=python-fu-eval", "-b", script]
@@ -161,7 +161,7 @@ def main(arguments=None) -> int:
     given.output.mkdir(parents=True, exist_ok=True)
     results = targets(pictures, given.output, given.format.lower().lstrip("."))
     problems, todo = {}, []
-    for picture, result in zip(pictures, results):
+    for picture, result in zip(pictures, results):  # noqa: B905 - strict came with 3.10
         if result.exists() and not given.overwrite:
             problems[str(picture)] = f"{result} is already there (--overwrite replaces it)."
         else:

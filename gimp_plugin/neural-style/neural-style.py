@@ -7,7 +7,6 @@ import gi
 
 gi.require_version("Gimp", "3.0")
 from gi.repository import Gimp, GObject  # noqa: E402
-
 from nst_gimp import arguments  # noqa: E402
 from nst_gimp.words import _  # noqa: E402
 

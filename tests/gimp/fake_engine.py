@@ -94,8 +94,9 @@ def paint(request, how):
 
 def stylize(request, mode, argument):
     shutil.copyfile(request["styles"][0]["path"], HOME / "style.f32")
-    say(event="plan", levels=[{"width": 32, "height": 32, "iterations": 2}], engine="fake", device="Fake device",
-        model="fake", model_sha256="f" * 64, seed=7, seconds=12.0, bytes=1)  # fmt: skip
+    say(event="plan", levels=[{"width": 32, "height": 32, "iterations": 2}], engine="fake",
+        device="Fake device", model="fake", model_sha256="f" * 64, seed=7,
+        seconds=12.0, bytes=1)  # fmt: skip
     if mode == "error":
         say(event="error", code=argument, message="The fake engine was told to fail.", hint="Tell it not to.")
         sys.exit(1)
@@ -126,7 +127,7 @@ def main():
     mode, _, argument = (HOME / "mode").read_text().strip().partition(" ")
     if mode == "real":
         command = json.loads((HOME / "real").read_text())
-        os.execvp(command[0], [*command, *sys.argv[1:]])
+        os.execvp(command[0], [*command, *sys.argv[1:]])  # noqa: S606
     if mode == "missing-core":
         sys.stderr.write("/usr/bin/python3: Error while finding module: No module named 'nst_core'\n")
         sys.exit(1)
@@ -134,17 +135,20 @@ def main():
     (HOME / "environment.json").write_text(json.dumps(dict(os.environ)))
     if mode == "hang":
         commands("")
+    hello_seconds, request_seconds = map(float, argument.split()) if mode == "late" else (0.0, 0.0)
+    time.sleep(hello_seconds)
     say(event="hello", protocol=99 if mode == "wrong-protocol" else 1, version="0.0.1", engine="fake",
         device="Fake device")  # fmt: skip
     request = read_request()
     (HOME / "request.json").write_text(json.dumps(request))
     threading.Thread(target=commands, args=(request.get("job_directory"),), daemon=True).start()
+    time.sleep(request_seconds)
     if mode == "crash-on-request":
         os._exit(7)
     if request["command"] == "doctor":
         say(event="doctor", report={"engine": "fake", "models": [{"name": "vgg16", "state": "ok"}]})
     elif request["command"] == "plan":
-        say(event="plan", levels=[], engine="fake", device="Fake device", model="fake", model_sha256="", seed=7,
+        say(event="plan", levels=[], engine="fake", device="Fake device", model="fake", model_sha256="",
             seconds=95.0, bytes=1)  # fmt: skip
     else:
         stylize(request, mode, argument)

@@ -59,14 +59,13 @@ def desk() -> Iterator[Desk]:
 def browser(gimp: Gimp) -> None:
     """Install a "browser" for the user that writes down what it is asked to open."""
     program = gimp.folder / "browser"
-    program.write_text(
-        f'#!/bin/sh\necho "$1" >{gimp.folder}/opened.part; mv {gimp.folder}/opened.part {gimp.folder}/opened\n'
-    )
+    opened = gimp.folder / "opened"
+    program.write_text(f'#!/bin/sh\necho "$1" >{opened}.part\nmv {opened}.part {opened}\n')
     program.chmod(0o755)
     applications = gimp.home / ".local/share/applications"
     applications.mkdir(parents=True)
     (applications / "browser.desktop").write_text(
-        f"[Desktop Entry]\nType=Application\nName=Browser\nExec={program} %u\nMimeType=text/html;x-scheme-handler/file;\n"
+        f"[Desktop Entry]\nType=Application\nName=Browser\nExec={program} %u\nMimeType=text/html;\n"
     )
     (applications / "mimeapps.list").write_text("[Default Applications]\ntext/html=browser.desktop\n")
     (gimp.home / ".config").mkdir(exist_ok=True)
@@ -95,7 +94,8 @@ def nothing_left(desk: Desk) -> None:
 
 
 def record(desk: Desk) -> str:
-    return desk.ask("answer = bytes(image.get_layers()[0].get_parasite('neural-style').get_data()).decode()")
+    """Return what the painting above the photo tells of itself."""
+    return desk.ask("answer = bytes(image.get_layers()[-2].get_parasite('neural-style').get_data()).decode()")
 
 
 def test_from_the_menu_to_a_new_layer(desk: Desk) -> None:

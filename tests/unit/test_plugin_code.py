@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import gettext
-import os
 import re
 import stat
 import sys
@@ -80,6 +79,6 @@ def test_help_pages_are_whole(language: str) -> None:
     page = (FOLDER / "help" / language / "index.html").read_text(encoding="utf-8")
     assert f'<html lang="{language}">' in page
     for target in re.findall(r'(?:href|src)="([^"#:]+)"', page):
-        assert os.path.exists(FOLDER / "help" / language / target), target
+        assert (FOLDER / "help" / language / target).exists(), target
     sections = re.findall(r"<h2>", page)
     assert len(sections) == 5

@@ -99,7 +99,8 @@ def test_leaving_ends_a_process_that_does_not_listen(plugin, tmp_path: Path) -> 
 
 def test_the_environment_is_scrubbed(plugin) -> None:
     given = {
-        "PATH": "/bin", "PYTHONPATH": "/x", "PYTHONHOME": "/x", "LD_LIBRARY_PATH": "/x", "GI_TYPELIB_PATH": "/x",
+        "PATH": "/bin",
+        "PYTHONPATH": "/x", "PYTHONHOME": "/x", "LD_LIBRARY_PATH": "/x", "GI_TYPELIB_PATH": "/x",
         "DYLD_LIBRARY_PATH": "/x", "XDG_CACHE_HOME": "/x", "HTTPS_PROXY": "p",
     }  # fmt: skip
     found = plugin.places.Found("/python", "/models", "")

@@ -22,16 +22,16 @@ from nst_gimp.words import _  # noqa: E402
 
 UP_FRONT = ("strength", "style-scale", "keep-colors", "quality", "size")
 PAIRS = (
-    ("seed", "init")
-    + ("loss", "pooling")
-    + ("alpha", "beta")
-    + ("content-layers", "style-layers")
-    + ("tv", "tv-beta")
-    + ("alpha-norm", "alpha-norm-exponent")
-    + ("optimizer", "iterations")
-    + ("coarsest", "border")
-    + ("engine", "device")
-    + ("model", "style-crop")
+    *("seed", "init"),
+    *("loss", "pooling"),
+    *("alpha", "beta"),
+    *("content-layers", "style-layers"),
+    *("tv", "tv-beta"),
+    *("alpha-norm", "alpha-norm-exponent"),
+    *("optimizer", "iterations"),
+    *("coarsest", "border"),
+    *("engine", "device"),
+    *("model", "style-crop"),
 )
 """What stands side by side behind "Advanced"; settings that are not named here follow."""
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 from nst_gimp import places
 from nst_gimp.messages import UserError, from_engine
@@ -108,10 +109,8 @@ class Engine:
 
     def send(self, message: dict) -> None:
         """Send a request or a command. A process that is gone is reported by the next event."""
-        try:
+        with suppress(OSError, ValueError):
             self.process.stdin.write((json.dumps(message) + "\n").encode())
-        except (OSError, ValueError):
-            pass
 
     def next_event(self, seconds=None):
         """Return the next event, or None if none comes within ``seconds`` (None: wait; 0: only look).
@@ -207,10 +206,8 @@ class Engine:
 
     def close(self, patience: float = 3.0) -> None:
         """End the process: first by closing its stdin, then, out of ``patience``, by force."""
-        try:
+        with suppress(OSError):
             self.process.stdin.close()
-        except OSError:
-            pass
         for end in (None, self.process.terminate, self.process.kill):
             if end is not None:
                 end()

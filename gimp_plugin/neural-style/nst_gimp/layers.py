@@ -126,7 +126,7 @@ def as_seen(layer):
 
 
 def read(subject: Subject, path: str, alpha_path: str) -> pixels.Pixels:
-    """Write what is to be painted to ``path``; its alpha, without the mask, to ``alpha_path`` if it has one."""
+    """Write what is to be painted to ``path``, and its alpha, without the mask, to ``alpha_path``."""
     layer, (x, y, width, height) = subject.layer, subject.box
     with as_seen(layer) as (drawable, shift_x, shift_y):
         return pixels.read(

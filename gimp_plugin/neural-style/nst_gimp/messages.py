@@ -26,7 +26,7 @@ class CallError(UserError):
     """The call itself is wrong: its arguments, the chosen layer, the kind of image."""
 
 
-class Cancelled(UserError):
+class Cancelled(UserError):  # noqa: N818 - no error
     """The user changed their mind; nobody needs to be told."""
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
-"""The engine's settings, for a Python without the engine. Made by gimp_plugin/generate_settings.py.
+"""The engine's settings for a Python without it, made by gimp_plugin/generate_settings.py.
 
-``kind`` is double, int, boolean, choice or string; ``minimum`` and ``maximum`` are None where they mean
-nothing; ``choices`` is empty for everything but a choice.
+``kind`` is double, int, boolean, choice or string; ``minimum`` and ``maximum`` are None where there is
+no limit; ``choices`` is empty for everything but a choice.
 """
 
 from collections import namedtuple

@@ -42,7 +42,7 @@ def case(*parameters, allowed=()):
 def run_all(names, results_path) -> None:
     """Run cases by name; write a line of JSON for each, and marks on stderr that part its lines."""
     Gegl.init(None)
-    with open(results_path, "w") as results:
+    with Path(results_path).open("w") as results:
         for name in names:
             function, arguments, _allowed = CASES[name]
             os.write(2, f"\n=== begin {name}\n".encode())
@@ -70,7 +70,7 @@ def stray() -> list:
 
 
 def leftovers() -> list:
-    return [name for name in os.listdir(os.environ["TMPDIR"]) if name.startswith("nst-")]
+    return [path.name for path in Path(os.environ["TMPDIR"]).glob("nst-*")]
 
 
 def mode(text: str) -> None:
@@ -215,5 +215,5 @@ def picture_of(image, without=None) -> list:
 
 def near(first, second, tolerance) -> None:
     assert len(first) == len(second), (len(first), len(second))
-    worst = max((abs(a - b) for a, b in zip(first, second)), default=0.0)
+    worst = max((abs(a - b) for a, b in zip(first, second, strict=True)), default=0.0)
     assert worst <= tolerance, f"differs by {worst}"

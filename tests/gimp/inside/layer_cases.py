@@ -52,8 +52,10 @@ def wide_icc() -> bytes:
 
     curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(1.8 * 256)) + b"\0\0"
     tags = {
-        b"desc": described("Wide gamut for tests"), b"cprt": b"text\0\0\0\0CC0\0", b"wtpt": xyz(0.9642, 1, 0.8249),
-        b"rXYZ": xyz(0.7977, 0.2880, 0.0), b"gXYZ": xyz(0.1352, 0.7119, 0.0), b"bXYZ": xyz(0.0313, 0.0001, 0.8249),
+        b"desc": described("Wide gamut for tests"), b"cprt": b"text\0\0\0\0CC0\0",
+        b"wtpt": xyz(0.9642, 1, 0.8249),
+        b"rXYZ": xyz(0.7977, 0.2880, 0.0), b"gXYZ": xyz(0.1352, 0.7119, 0.0),
+        b"bXYZ": xyz(0.0313, 0.0001, 0.8249),
         b"rTRC": curve, b"gTRC": curve, b"bTRC": curve,
     }  # fmt: skip
     table, body = struct.pack(">I", len(tags)), b""
@@ -409,7 +411,7 @@ def real_result(layer, painted):
     values, source = floats(painted), floats(layer)
     channels = channels_of(painted)
     assert min(values) >= -1e-3 and max(values) <= 1 + 1e-3  # noqa: PT018 - one range
-    difference = sum(abs(a - b) for a, b in zip(values, source)) / len(values)
+    difference = sum(abs(a - b) for a, b in zip(values, source, strict=True)) / len(values)
     assert difference > 0.002, f"nothing was painted: {difference}"
     if channels % 2 == 0:
         assert values[channels - 1 :: channels] == source[channels - 1 :: channels]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def serve(folder: str, names: dict) -> None:
-    """Execute ``N.py`` for N = 0, 1, ... as they appear; what they leave in ``answer`` goes into ``N.json``."""
+    """Execute 0.py, 1.py, ... as they appear; what they leave in ``answer`` goes into 0.json, ..."""
     number = 0
     while True:
         command = Path(folder) / f"{number}.py"

@@ -205,5 +205,6 @@ def the_real_engine_takes_a_file_and_a_style_with_transparency():
     mode("real")
     real_result(layer, paint(image, layer, style_file=saved("real style.webp", 120, 90), iterations=40))
     other = new_image(80, 80)
-    real_result(layer, paint(image, layer, style_layer=new_layer(other), keep_colors="luminance", iterations=40))
+    painted = paint(image, layer, style_layer=new_layer(other), keep_colors="luminance", iterations=40)
+    real_result(layer, painted)
     assert len(floats(layer)) == 96 * 80 * 4
