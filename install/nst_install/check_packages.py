@@ -1,0 +1,39 @@
+"""Run by the environment's own Python: compares every installed file with its package's RECORD.
+
+Prints a clause for each file that is missing or altered; exit code 1 if there is one.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.metadata
+import sys
+from pathlib import Path
+
+
+def main() -> int:
+    """Check every distribution."""
+    wrong = 0
+    for distribution in importlib.metadata.distributions():
+        for file in distribution.files or ():
+            if file.hash is None or file.suffix == ".pyc":
+                continue
+            path = Path(file.locate())
+            try:
+                with path.open("rb") as stream:
+                    digest = hashlib.new(file.hash.mode)
+                    for block in iter(lambda: stream.read(1 << 20), b""):
+                        digest.update(block)
+            except OSError:
+                print(f"{path} is missing")
+                wrong = 1
+                continue
+            if base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode() != file.hash.value:
+                print(f"{path} is altered")
+                wrong = 1
+    return wrong
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""The engines that can be installed, and which one suits a machine.
+
+ONNX Runtime is the engine of a machine without an NVIDIA card: a tenth of PyTorch's size, and faster on a
+processor. What the machine has is asked of ``nvidia-smi``, which comes with NVIDIA's driver.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from nst_install.errors import InstallError
+from nst_install.places import REQUIREMENTS
+
+TORCH = "2.13.0"
+TORCHVISION = "0.28.0"
+CUDA_TAG = "cu130"
+
+DRIVER_NEEDED = 580
+"""NVIDIA's oldest driver for CUDA 13, which PyTorch 2.13 is built with (CUDA 13.0 release notes, table 3)."""
+
+COMPUTE_NEEDED = 7.5
+"""The oldest compute capability that CUDA 13 still serves: Turing (the same notes)."""
+
+
+@dataclass(frozen=True)
+class TorchBuild:
+    """Wheels of PyTorch that the Python package index does not have: exact versions, and where they are.
+
+    They are pinned by version and not by hash: PyTorch's index states the SHA-256 of each file, which pip
+    checks. The part after the plus sign keeps pip from taking the package index's much larger build.
+    """
+
+    requirements: tuple[str, ...]
+    index: str
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One way to compute. ``megabytes`` is the room it takes on disk while it is being installed."""
+
+    name: str
+    words: str
+    megabytes: int
+    torch_builds: dict[str, TorchBuild]
+    platforms: tuple[str, ...] = ("linux", "darwin", "win32")
+
+    @property
+    def requirements(self) -> Path:
+        """The pins, with hashes."""
+        return REQUIREMENTS / f"{self.name}.txt"
+
+    def torch_build(self, system: str = sys.platform) -> TorchBuild | None:
+        """Return what is to be had from PyTorch's own index on ``system``, or None."""
+        return self.torch_builds.get(system)
+
+
+ENGINES = {
+    engine.name: engine
+    for engine in (
+        Engine("cpu", "ONNX Runtime on the processor", 900, {}),
+        Engine(
+            "torch-cpu",
+            "PyTorch on the processor (on a Mac: on its GPU)",
+            2000,
+            {"linux": TorchBuild((f"torch=={TORCH}+cpu",), "https://download.pytorch.org/whl/cpu")},
+        ),
+        Engine(
+            "cuda",
+            "PyTorch on an NVIDIA card",
+            12000,
+            {
+                "win32": TorchBuild(
+                    (f"torch=={TORCH}+{CUDA_TAG}", f"torchvision=={TORCHVISION}+{CUDA_TAG}"),
+                    f"https://download.pytorch.org/whl/{CUDA_TAG}",
+                )
+            },
+            ("linux", "win32"),
+        ),
+        Engine("directml", "ONNX Runtime on any DirectX 12 card", 900, {}, ("win32",)),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """An NVIDIA card as its driver describes it."""
+
+    name: str
+    driver: str
+    compute: float
+
+    @property
+    def problem(self) -> str:
+        """Why PyTorch's build cannot use it, as a sentence; empty where it can."""
+        if int(self.driver.split(".")[0]) < DRIVER_NEEDED:
+            return (
+                f"the driver of the {self.name} is version {self.driver}, and {DRIVER_NEEDED} or newer is "
+                "needed; update it, then run `install.py update --engine cuda`"
+            )
+        if self.compute < COMPUTE_NEEDED:
+            return (
+                f"the {self.name} is too old (compute capability {self.compute}; {COMPUTE_NEEDED} is needed)"
+            )
+        return ""
+
+
+def find_card() -> Card | None:
+    """Return the first NVIDIA card, or None."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return None
+    query = [program, "--query-gpu=name,driver_version,compute_cap", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=30, check=True)
+        name, driver, compute = (part.strip() for part in answer.stdout.splitlines()[0].rsplit(",", 2))
+        return Card(name, driver, float(compute)) if driver.split(".")[0].isdigit() else None
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return None
+
+
+def choose(named: str, card: Card | None, system: str = sys.platform) -> tuple[Engine, str]:
+    """Return the engine to install and why, in words.
+
+    Raises:
+        InstallError: the engine that was named cannot work here.
+    """
+    if named != "auto":
+        engine = ENGINES[named]
+        if system not in engine.platforms:
+            raise InstallError(
+                f"The engine {named} is not for this system.", "Leave --engine out, or take cpu."
+            )
+        return engine, "as asked"
+    if card and system in ENGINES["cuda"].platforms and platform.machine().lower() in ("x86_64", "amd64"):
+        if not card.problem:
+            return ENGINES["cuda"], f"there is an {card.name}"
+        return ENGINES["cpu"], card.problem
+    return ENGINES[
+        "cpu"
+    ], "no NVIDIA card was found" if card is None else "there is no build for this machine"

@@ -1,0 +1,123 @@
+"""Other programs, run to their end: their output read by line and logged, their lives tied to this one's."""
+
+from __future__ import annotations
+
+import collections
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from nst_install.console import Console
+
+MISLEADING = (
+    "PIP_PREFIX",
+    "PIP_REQUIRE_VIRTUALENV",
+    "PIP_TARGET",
+    "PYTHONEXECUTABLE",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "VIRTUAL_ENV",
+    "__PYVENV_LAUNCHER__",
+)
+"""Variables that would make another Python, or pip, look or write elsewhere."""
+
+CREATION_FLAGS = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+"""On Windows, no console window flashes up for each program."""
+
+TAIL = 60
+"""Lines of output that are kept to find out what went wrong."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a program ended: its exit code and the end of what it printed."""
+
+    code: int
+    tail: str
+
+
+def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return this process's environment without what would lead another Python astray."""
+    environment = {name: value for name, value in os.environ.items() if name not in MISLEADING}
+    environment.update(
+        {
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_NO_INPUT": "1",
+            "PIP_USER": "0",
+            "PYTHONNOUSERSITE": "1",
+            "PYTHONUTF8": "1",
+        }
+    )
+    environment.update(extra or {})
+    return environment
+
+
+def run(
+    command: Sequence[str],
+    console: Console,
+    on_line: Callable[[str], None] = lambda _line: None,
+    extra: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+) -> Finished:
+    """Run ``command``; every line it prints goes to the log and to ``on_line``.
+
+    If this process is interrupted, the command is ended first. A command that cannot be started counts as
+    one that ended with 127. ``timeout`` is for programs that print nothing until their end.
+    """
+    console.note("$ " + " ".join(command))
+    tail: collections.deque[str] = collections.deque(maxlen=TAIL)
+    try:
+        process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=clean_environment(extra),
+            creationflags=CREATION_FLAGS,
+            preexec_fn=_die_with_parent if sys.platform.startswith("linux") else None,
+        )
+    except OSError as error:
+        console.note(f"cannot be started: {error}")
+        return Finished(127, str(error))
+    assert process.stdout is not None  # noqa: S101 -- PIPE was asked for
+    try:
+        lines: Iterable[bytes] = process.stdout
+        if timeout is not None:
+            lines = process.communicate(timeout=timeout)[0].splitlines()
+        for raw in lines:
+            line = raw.decode("utf-8", "replace").rstrip("\r\n")
+            if not line.startswith("Progress "):
+                console.note("  " + line)
+                tail.append(line)
+            on_line(line)
+        code = process.wait()
+    except subprocess.TimeoutExpired:
+        _end(process)
+        return Finished(124, "it did not answer in time")
+    except BaseException:
+        _end(process)
+        raise
+    return Finished(code, "\n".join(tail))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _die_with_parent() -> None:
+    """Ask the system to end this child when the installer is killed: it must not go on writing."""
+    import ctypes
+
+    pr_set_pdeathsig = 1
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)

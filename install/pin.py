@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""Writes the pins anew: requirements/*.txt and tools.json, from pyproject.toml and the package index.
+
+    python install/pin.py            # needs uv on the PATH and Python 3.11 or newer
+    python install/pin.py --sizes    # prints what each engine downloads (Linux, x86-64, Python 3.12)
+
+Every engine's pins hold for Python 3.10 to 3.13 and for every system (markers), each file with its SHA-256.
+PyTorch is pinned here where the package index has the right build: nowhere for `torch-cpu` on Linux and for
+`cuda` on Windows, whose wheels are pinned by exact version in nst_install/engines.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+
+INSTALL = Path(__file__).resolve().parent
+sys.path.insert(0, str(INSTALL))
+
+from nst_install.engines import ENGINES, TORCH, TORCHVISION  # noqa: E402
+from nst_install.places import CHECKOUT, REQUIREMENTS  # noqa: E402
+
+INDEX = "https://pypi.org/simple"
+
+COMPILE = ("uv", "pip", "compile", "--quiet", "--no-annotate", "--no-header", "--no-config",
+           "--default-index", INDEX)  # fmt: skip
+SOURCE_ONLY = ("pyvips",)
+"""Packages of pure Python that publish no wheel; build.txt has what builds them."""
+
+TORCH_NEEDS = ("filelock", "typing-extensions", "sympy", "networkx", "jinja2", "fsspec", "setuptools")
+"""What every build of PyTorch needs, for where PyTorch itself is not among the pins."""
+
+WANTED = {
+    # Engine -> extra of pyproject.toml to begin with, and what comes on top.
+    "cpu": ("cpu", ()),
+    "torch-cpu": ("cpu", (f"torch=={TORCH} ; sys_platform != 'linux'", *TORCH_NEEDS)),
+    "cuda": (
+        "",
+        (
+            "onnxruntime-gpu>=1.19",
+            f"torch=={TORCH} ; sys_platform == 'linux'",
+            f"torchvision=={TORCHVISION} ; sys_platform == 'linux'",
+            *TORCH_NEEDS,
+        ),
+    ),
+    "directml": ("directml", ()),
+}
+
+UV_KINDS = {
+    # Kind of machine, as nst_install.tools names it -> the end of the wheel's name.
+    "linux-x86_64": "manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
+    "linux-aarch64": "aarch64.whl",
+    "musl-x86_64": "musllinux_1_1_x86_64.whl",
+    "darwin-arm64": "macosx_11_0_arm64.whl",
+    "darwin-x86_64": "macosx_10_12_x86_64.whl",
+    "win32-amd64": "win_amd64.whl",
+    "win32-arm64": "win_arm64.whl",
+}
+
+
+def compile_pins(name: str, sources: list[str], lines: tuple[str, ...]) -> None:
+    """Resolve for all systems and Pythons and write one file of pins."""
+    head = (
+        "# Written by install/pin.py; change pyproject.toml or pin.py and run it again.\n"
+        "--only-binary :all:\n" + "".join(f"--no-binary {each}\n" for each in SOURCE_ONLY)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        extra = Path(folder) / "extra.in"
+        extra.write_text("\n".join(lines) + "\n", "utf-8")
+        command = [
+            *COMPILE,
+            "--universal",
+            "--python-version",
+            "3.10",
+            "--generate-hashes",
+            *sources,
+            str(extra),
+        ]
+        done = subprocess.run(
+            command, cwd=CHECKOUT, stdout=subprocess.PIPE, check=True, text=True, env=plain()
+        )
+    (REQUIREMENTS / f"{name}.txt").write_text(head + done.stdout, "utf-8", newline="\n")
+    print(f"{name}: {len(re.findall('^[a-z]', done.stdout, re.MULTILINE))} pins")
+
+
+def plain() -> dict[str, str]:
+    """Return the environment without indexes of this machine's own: the pins are for everybody."""
+    return {key: value for key, value in os.environ.items() if not re.match(r"(PIP|UV)_.*(INDEX|LINKS)", key)}
+
+
+def listing(package: str) -> list[dict]:
+    """Return the index's files of a package."""
+    headers = {"Accept": "application/vnd.pypi.simple.v1+json"}
+    request = urllib.request.Request(f"{INDEX}/{package}/", headers=headers)  # noqa: S310 -- https
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+        return json.load(answer)["files"]
+
+
+def newest(package: str) -> tuple[str, list[dict]]:
+    """Return the newest version that is no preview, and its wheels."""
+    by_version: dict[tuple[int, ...], list[dict]] = {}
+    for file in listing(package):
+        found = re.match(rf"{package}-(\d+(?:\.\d+)*)-.*\.whl$", file["filename"])
+        if found and not file.get("yanked"):
+            by_version.setdefault(tuple(map(int, found[1].split("."))), []).append(file)
+    version = max(by_version)
+    return ".".join(map(str, version)), by_version[version]
+
+
+def pin_tools() -> None:
+    """Pin pip and uv by file."""
+    table: dict[str, dict] = {}
+    version, wheels = newest("pip")
+    table["pip"] = {"version": version, "any": entry(wheels[0])}
+    version, wheels = newest("uv")
+    table["uv"] = {"version": version}
+    for kind, end in UV_KINDS.items():
+        fitting = [wheel for wheel in wheels if wheel["filename"].endswith(end)]
+        if kind == "linux-aarch64":
+            fitting = [wheel for wheel in fitting if "manylinux" in wheel["filename"]]
+        if fitting:
+            table["uv"][kind] = entry(fitting[0])
+    (REQUIREMENTS / "tools.json").write_text(json.dumps(table, indent=1) + "\n", "utf-8", newline="\n")
+    print(f"pip {table['pip']['version']}, uv {version}")
+
+
+def entry(wheel: dict) -> dict[str, str]:
+    """Return what is kept of a wheel."""
+    return {"file": wheel["filename"], "sha256": wheel["hashes"]["sha256"], "url": wheel["url"]}
+
+
+def print_sizes() -> None:
+    """Print the download of each engine's pins."""
+    for name in ENGINES:
+        with tempfile.TemporaryDirectory() as folder:
+            report = subprocess.run(
+                [*COMPILE, "--python-platform", "windows" if name == "directml" else "linux",
+                 "--python-version", "3.12", "--no-deps", str(REQUIREMENTS / f"{name}.txt")],
+                cwd=folder, stdout=subprocess.PIPE, check=True, text=True, env=plain(),
+            )  # fmt: skip
+        total = 0
+        for pin in re.findall(r"^([\w-]+)==([\w.]+)", report.stdout, re.MULTILINE):
+            total += size_of_wheel(*pin, windows=name == "directml")
+        print(f"{name}: {total / 1e6:.0f} MB")
+
+
+def size_of_wheel(package: str, version: str, *, windows: bool) -> int:
+    """Return the size of the file that such a machine would take."""
+    platform = r"win_amd64" if windows else r"(many)?linux\w*x86_64"
+    tags = rf"-(py3|py2\.py3|cp312|cp3\d+-abi3)-?\w*-(any|[\w.]*{platform}[\w.]*)\.whl$"
+    stem = package.replace("-", "_").lower() + f"-{version}-"
+    fitting = [file for file in listing(package) if file["filename"].lower().startswith(stem)]
+    sizes = [file["size"] for file in fitting if re.search(tags, file["filename"])]
+    return min(sizes) if sizes else 0
+
+
+if __name__ == "__main__":
+    if "--sizes" in sys.argv:
+        print_sizes()
+    else:
+        REQUIREMENTS.mkdir(exist_ok=True)
+        for engine, (extra, lines) in WANTED.items():
+            extras = ["--extra", extra] if extra else []
+            compile_pins(engine, ["pyproject.toml", *extras], lines)
+        compile_pins("build", [], ("setuptools", "cffi"))
+        pin_tools()
