@@ -29,7 +29,7 @@ from nst_install import (
 from nst_install.console import Console
 from nst_install.errors import InstallError
 from nst_install.lock import locked
-from nst_install.places import ENGINE_CODE, Places, python_in
+from nst_install.places import Places, python_in
 from nst_install.record import Record
 
 
@@ -129,7 +129,7 @@ def install_engine(places: Places, before: Record | None, wishes: Wishes, consol
         models=str(models),
         environment=str(folder),
         pins=pins,
-        code=copies.hash_of(copies.listed((engine_code.pointed(folder) or folder) / ENGINE_CODE.name)),
+        code=engine_code.pointed_hash(folder),
         plug_ins=before.plug_ins if before else (),
         links=before.links if before else (),
     )

@@ -50,6 +50,12 @@ def pointed(environment: Path) -> Path | None:
         return None
 
 
+def pointed_hash(environment: Path) -> str:
+    """Return the hash of the code that an environment uses, as it was when it was copied."""
+    folder = pointed(environment)
+    return copies.hash_of(copies.listed(folder / ENGINE_CODE.name)) if folder else ""
+
+
 def compile_code(places: Places, environment: Path, folder: Path, console: Console) -> None:
     """Compile the code now, so that the first start is not slower than the second."""
     python = str(python_in(environment, places.platform))

@@ -121,7 +121,7 @@ def tls(environment: Mapping[str, str] = os.environ) -> ssl.SSLContext:
 
 
 def _open(url: str, context: ssl.SSLContext, start: int = 0) -> Any:
-    """Return urllib's response, to be used as a context manager that gives None where there is no such page."""
+    """Return urllib's response, or what stands for a page that is not there: entered, it gives None."""
     headers = {"Accept": ACCEPT, "User-Agent": "nst-install"}
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in ("https", "http", "file"):
