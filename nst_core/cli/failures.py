@@ -65,7 +65,7 @@ def explain(error: BaseException) -> NstError:
     return NstError(
         ErrorCode.INTERNAL,
         f"nst failed: {type(error).__name__}: {_first_line(error)}.",
-        "This is a defect of nst; with -v or NST_DEBUG=1 it prints a traceback to report.",
+        "This is a defect of nst; set NST_DEBUG=1 and run it again for a traceback to report.",
     )
 
 

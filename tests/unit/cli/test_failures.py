@@ -29,7 +29,7 @@ def test_a_defect_is_one_sentence_and_code_1(nst: Nst, place: Path, monkeypatch:
     assert outcome.code == 1
     assert outcome.err.count("\n") == 1
     assert outcome.err.startswith("nst: nst failed: ZeroDivisionError: one line. ")
-    assert "-v or NST_DEBUG=1" in outcome.err
+    assert "NST_DEBUG=1" in outcome.err
     assert nst(*PAINT, "--json").events[-1]["code"] == "internal"
 
 

@@ -53,7 +53,7 @@ def test_the_same_command_gives_the_same_bytes_and_another_seed_does_not(nst: Ns
     assert np.abs(pixels("a.png") - pixels("c.png")).max() > 0.05
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
 def test_a_result_repeats_itself(nst: Nst, place: Path, suffix: str) -> None:
     first, again = f"first.{suffix}", f"again.{suffix}"
     look = ("--strength", 80, "--init", "noise", "--seed", 5)
