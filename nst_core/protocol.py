@@ -23,6 +23,9 @@ While it runs, the caller may write ``{"command": "stop"}``: finish now, with th
 The end of stdin means that the caller is gone, or has taken the result: the engine stops at once,
 deletes the job directory and exits.
 
+The environment variable NST_JOB_DIRECTORY may name the job directory before the request does, so that the
+engine deletes it even if the caller dies while it is still writing pixels.
+
 Events out, in order: ``hello`` (always first), ``plan``, then ``progress``, ``preview`` and ``notice``
 in any order, and one ``done`` or ``error`` last. A reader ignores events it does not know.
 """

@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -86,11 +87,11 @@ class Channel:
 class Caller:
     """stdin: the request, a wish to stop, and the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Path | None = None) -> None:
         self.request: bytes | None = None
         self.arrived = threading.Event()
         self.stop = threading.Event()
-        self.directory: Path | None = None
+        self.directory = directory
         self.status = 0
         self.thread = threading.Thread(target=self._listen, name="stdin", daemon=True)
         self.thread.start()
@@ -206,7 +207,11 @@ def serve(channel: Channel, caller: Caller) -> None:
 def main() -> None:
     """Say hello, answer one request, wait for the caller to have taken the result, and be gone."""
     channel = Channel()
-    caller = Caller()
+    directory = None
+    # Known before the request, so that a caller killed while it writes pixels leaves no folder behind.
+    with suppress(NstError):
+        directory = checked_directory(Path(os.environ.get("NST_JOB_DIRECTORY", "")))
+    caller = Caller(directory)
     signal.signal(signal.SIGTERM, lambda *_: caller.leave())
     # GIMP's console passes Ctrl-C to the whole group; the caller decides, and says so on stdin.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

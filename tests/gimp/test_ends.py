@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,3 +128,19 @@ image.delete()
     assert not busy.leftovers()
     if not os.environ.get("NST_MODELS"):
         assert f"models {data}/models" in done.stdout
+
+
+def test_the_real_engine_deletes_the_folder_of_a_caller_that_died_before_its_request(tmp_path: Path) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="nst-job-", dir=tmp_path))
+    (folder / "content.f32").write_bytes(b"half")
+    python = os.environ.get("NST_PYTHON") or sys.executable
+    env = dict(os.environ, NST_JOB_DIRECTORY=str(folder))
+    done = subprocess.run(
+        [python, "-I", "-m", "nst_core.worker"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=env,
+        timeout=120,
+    )
+    assert b'"hello"' in done.stdout or not done.stdout
+    assert not folder.exists()
