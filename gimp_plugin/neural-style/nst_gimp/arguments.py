@@ -18,6 +18,7 @@ INT_LIMIT = 2**31 - 1
 DOUBLE_LIMIT = 1e300
 """Not infinity: GIMP writes it into its pluginrc and cannot read that again."""
 
+LAST_LAYER = "last-style-layer"
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
@@ -43,6 +44,8 @@ def declare(procedure) -> None:
         True,
         flags,
     )
+    # GIMP stores no layers among the last values; this, which it does store, finds the layer again.
+    procedure.add_string_aux_argument(LAST_LAYER, LAST_LAYER, None, "", flags)
     for setting in SETTINGS:
         label, text = _(setting.label), help_text(setting)
         if setting.kind == "double":

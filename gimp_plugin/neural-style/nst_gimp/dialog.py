@@ -13,7 +13,7 @@ gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GimpUi, Gio, GLib, Gtk  # noqa: E402
 
-from nst_gimp import help_pages, widgets  # noqa: E402
+from nst_gimp import help_pages, style, widgets  # noqa: E402
 from nst_gimp.expectation import Expectation  # noqa: E402
 from nst_gimp.messages import UserError  # noqa: E402
 from nst_gimp.settings_table import SETTINGS  # noqa: E402
@@ -174,9 +174,13 @@ class StyleDialog:
 def settle_style(config) -> None:
     """Keep what is left of the last run from standing in the way.
 
-    A style file that is gone is forgotten; a layer that the caller named goes before the last run's file.
+    A style file that is gone is forgotten; a layer, named by the caller or of the last run in this session,
+    goes before the last run's file.
     """
     file, layer = config.get_property("style-file"), config.get_property("style-layer")
+    if file is None and layer is None:
+        layer = style.last_layer(config)
+        config.set_property("style-layer", layer)
     path = file.get_path() if isinstance(file, Gio.File) else None
     if layer is not None or (path and not os.path.exists(path)):
         config.set_property("style-file", None)

@@ -8,7 +8,7 @@ gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import GimpUi, Gtk  # noqa: E402
 
-from nst_gimp import layers, stylize  # noqa: E402
+from nst_gimp import layers, style, stylize  # noqa: E402
 from nst_gimp.messages import CallError, Cancelled, UserError  # noqa: E402
 from nst_gimp.words import _  # noqa: E402
 
@@ -42,6 +42,7 @@ def run(procedure, image, drawables, config):
     dialog = StyleDialog(procedure, config, subject)
     try:
         while dialog.ask():
+            style.remember_layer(config)
             try:
                 return stylize.paint(image, drawables, config, PaintingWindow())
             except Cancelled:

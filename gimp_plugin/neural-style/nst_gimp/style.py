@@ -32,6 +32,8 @@ def opened(config):
         UserError: GIMP cannot open the file.
     """
     file, layer = config.get_property("style-file"), config.get_property("style-layer")
+    if file is None and layer is None:
+        layer = last_layer(config)
     if file is not None and layer is not None:
         raise CallError(
             _("A style file and a style layer are given."), _("Give one of style-file and style-layer.")
@@ -53,6 +55,22 @@ def opened(config):
         yield Style(flat(image, file), name, file.get_uri())
     finally:
         image.delete()
+
+
+def remember_layer(config) -> None:
+    """Note the style layer among the stored values, so that Repeat Filter finds it in this session."""
+    layer = config.get_property("style-layer")
+    note = "" if layer is None else f"{layer.get_id()} {layer.get_name()}"
+    config.set_property(arguments.LAST_LAYER, note)
+
+
+def last_layer(config):
+    """Return the layer that :func:`remember_layer` noted, if it is still there under its name, or None."""
+    number, _space, name = (config.get_property(arguments.LAST_LAYER) or "").partition(" ")
+    if not number.isdigit() or not Gimp.Item.id_is_layer(int(number)):
+        return None
+    layer = Gimp.Layer.get_by_id(int(number))
+    return layer if layer is not None and layer.get_name() == name else None
 
 
 def flat(image, file):
