@@ -4,8 +4,8 @@ Comes in: a network, an objective, numpy pictures. Goes out: numpy losses and gr
 computes them is made by :mod:`nst_core.backends.onnx_gradient`; which device runs it is settled by
 :mod:`nst_core.vgg.sessions`, the same way as for target features.
 
-A session is made for one form of objective and one size of picture, and the backend keeps the last one. With
-sizes known ONNX Runtime plans the memory ahead and keeps features in its convolutions' layout; when the
+A session is made for one form of objective and one size of picture, and the backend keeps the last one. Only
+with sizes known does ONNX Runtime keep features in its convolutions' layout all the way back; and when the
 pyramid goes on to its next level, what the last level held is gone.
 """
 
@@ -46,7 +46,7 @@ class OnnxBackend:
 
     engine = "onnx"
     asynchronous = False
-    bytes_per_pixel = 2600
+    bytes_per_pixel = 2500
 
     def __init__(
         self,
@@ -187,11 +187,17 @@ class OnnxEvaluator:
 
 
 def _configure(constants: Mapping[str, HostArray], options: onnxruntime.SessionOptions) -> None:
-    """Keep memory between runs, which are many and all alike, and hand ``constants`` over without a copy."""
+    """Keep memory between runs, which are many and all alike, and hand ``constants`` over without a copy.
+
+    Reuse planned ahead keeps a buffer from its first use, going forward, to its last, on the way back; memory
+    patterns keep what the first run took beside what they plan. Measured at 1024 x 1024, peak of the process:
+    2.6 GB as it is, 5.2 GB with reuse; without an arena 2.6 GB and a third slower.
+    """
     values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in constants.values()]
     options.add_external_initializers(list(constants), values)
     options.enable_cpu_mem_arena = True
-    options.enable_mem_pattern = True
+    options.enable_mem_pattern = False
+    options.enable_mem_reuse = False
 
 
 def _smallest_model() -> onnx.ModelProto:

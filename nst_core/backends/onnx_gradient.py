@@ -128,6 +128,7 @@ class _GradientWriter:
         self.values: dict[int, str] = {}
         self.features: dict[str, str] = {}
         self.members: dict[str, list[str]] = {}
+        self.positive: dict[str, str] = {}
         on_planes = [layer.name for layer in self.layers if not shape.is_rows(layer)]
         if on_planes:
             wanted = {term.layer for term in shape.form.layers} | {on_planes[-1]}
@@ -144,6 +145,7 @@ class _GradientWriter:
         parts = []
         if self.layers:
             self._forward_on_rows()
+            self._find_positive()
             parts.append(self._back())
         for index, prior in enumerate(shape.form.priors, start=len(shape.form.layers)):
             self.values[index], part = add_prior(nodes, prior, index, INPUT, shape.height, shape.width)
@@ -179,6 +181,23 @@ class _GradientWriter:
             else:
                 seen = rows.average_pool(nodes, seen, height, width)
             self.features[layer.name] = seen
+
+    def _find_positive(self) -> None:
+        """Write every ReLU's mask, before anything of the way back.
+
+        ONNX Runtime computes the later written of a node's inputs first: a mask written when it is needed
+        would be made on the way forward and kept.
+        """
+        seen = {term.layer for term in self.shape.form.layers}
+        for layer, above in zip(self.layers, (*self.layers[1:], None), strict=True):
+            features = self.features[layer.name]
+            pooled = above is not None and above.kind == "pool" and self.shape.pooling == "max"
+            if layer.kind == "relu" and layer.name in seen and not self.shape.is_rows(layer):
+                # Terms have it in rows of pixels already, and in two dimensions it stays so; in four the
+                # convolutions' layout would make another copy of it.
+                features = self.nodes.reshape(features, layer.channels, -1)
+            if layer.kind == "pool" or (layer.kind == "relu" and (layer.name in seen or not pooled)):
+                self.positive[layer.name] = planes.positive(self.nodes, features)
 
     def _back(self) -> str:
         """Write losses and the way back; returns the picture's gradient (1, 3, height, width)."""
@@ -217,16 +236,11 @@ class _GradientWriter:
         return True, gradient if on_rows else nodes.reshape(gradient, 1, *size)
 
     def _through_relu(self, layer: Layer, gradient: str, *, seen: bool) -> str:
-        """Go through a ReLU; ``seen`` says that terms look at it.
-
-        These have its output in rows of pixels already, and in two dimensions it stays so; in four the
-        convolutions' layout would make another, on the way forward, and keep it until it is needed here.
-        """
-        nodes, size, features = self.nodes, self.sizes[layer.name], self.features[layer.name]
+        """Go through a ReLU; ``seen`` says that terms look at it."""
+        nodes, size, positive = self.nodes, self.sizes[layer.name], self.positive[layer.name]
         if self.shape.is_rows(layer) or not seen:
-            return nodes.add("Mul", gradient, planes.positive(nodes, features))
-        flat = planes.positive(nodes, nodes.reshape(features, size[0], -1))
-        return nodes.reshape(nodes.add("Mul", nodes.reshape(gradient, size[0], -1), flat), 1, *size)
+            return nodes.add("Mul", gradient, positive)
+        return nodes.reshape(nodes.add("Mul", nodes.reshape(gradient, size[0], -1), positive), 1, *size)
 
     def _through_convolution(self, layer: Layer, position: int, gradient: str) -> str:
         nodes, shape = self.nodes, self.shape
@@ -249,7 +263,7 @@ class _GradientWriter:
             if self.shape.is_rows(layer):
                 return rows.average_pool_back(nodes, gradient, *size)
             return planes.average_pool_back(nodes, gradient, size)
-        masked = nodes.add("Mul", gradient, planes.positive(nodes, pooled))
+        masked = nodes.add("Mul", gradient, self.positive[layer.name])
         if self.shape.is_rows(layer):
             return rows.max_pool_back(nodes, masked, pooled, self.members[layer.name], size)
         # An input, since a constant would be folded into one of the size of all features.

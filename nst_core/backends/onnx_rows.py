@@ -76,8 +76,8 @@ def repeats(picture: Array) -> bool:
     """
     for stride in STRIDES:
         for turned in (picture, picture.transpose(0, 2, 1)):
-            equal: npt.NDArray[np.bool_] = np.equal(turned[:, stride:], turned[:, :-stride])
-            if _has_block(equal.all(axis=0)):
+            equal = np.equal(turned[:, stride:], turned[:, :-stride])
+            if _has_block(np.logical_and.reduce(equal, axis=0)):
                 return True
     return False
 
@@ -87,7 +87,7 @@ def _has_block(equal: npt.NDArray[np.bool_]) -> bool:
     height, width = (-(-side // REPEAT_BLOCK) * REPEAT_BLOCK for side in equal.shape)
     padded = np.pad(equal, ((0, height - equal.shape[0]), (0, width - equal.shape[1])), mode="edge")
     shape = (height // REPEAT_BLOCK, REPEAT_BLOCK, width // REPEAT_BLOCK, REPEAT_BLOCK)
-    blocks = padded.reshape(shape).all(axis=(1, 3))
+    blocks = np.logical_and.reduce(padded.reshape(shape), axis=(1, 3))
     return bool((blocks[1:, 1:] & blocks[:-1, 1:] & blocks[1:, :-1] & blocks[:-1, :-1]).any())
 
 
