@@ -149,8 +149,8 @@ class Pip:
             self.install(["--require-hashes", "-r", str(pin)], raw=False)
             pin.unlink()
             return
-        command = [self.python, f"{wheel}/pip", "install", "--no-index", "--no-deps", str(wheel)]
-        self._expect(run(command, self.console), "pip could not be installed")
+        command = [self.python, f"{wheel}/pip", "install", "--no-index", "--no-deps", "--no-compile"]
+        self._expect(run([*command, str(wheel)], self.console), "pip could not be installed")
         wheel.unlink()
 
     def install(self, arguments: list[str], *, raw: bool = True) -> None:
@@ -233,6 +233,11 @@ def explain(tail: str, what: str, places: Places) -> InstallError:
             f"What the package index gave as {name[1] if name else 'a package'} is something else: its "
             "SHA-256 is not the pinned one.",
             "Nothing was changed. Something on the way changes downloads; try another network.",
+        )
+    if "CERTIFICATE_VERIFY_FAILED" in tail:
+        return InstallError(
+            "The package index shows a certificate that this system does not trust.",
+            "If your network puts itself between, name its certificate: PIP_CERT=FILE and SSL_CERT_FILE=FILE.",
         )
     if re.search(
         r"ConnectionError|NewConnection|Read ?[Tt]imed? ?out|ReadTimeout|Max retries|IncompleteRead|"

@@ -80,7 +80,7 @@ def offline(folder: Path) -> Source:
         {
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_NO_INDEX": "1",
-            "PIP_FIND_LINKS": wheels,
+            "PIP_FIND_LINKS": "",
             "PIP_EXTRA_INDEX_URL": "",
         },
     )

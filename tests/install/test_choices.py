@@ -1,0 +1,249 @@
+"""What the installer finds out about a machine: Python, cards, GIMPs, indexes; the plug-in agrees."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from nst_install import commands, engines, gimps, index, plug_in, pythons, sources, tools
+from nst_install.console import Console
+from nst_install.errors import InstallError
+from nst_install.places import find_places, python_in
+from nst_install.record import Record, write_record
+
+from tests.install.checkout import REPOSITORY
+
+sys.path.insert(0, str(REPOSITORY / "gimp_plugin" / "neural-style"))
+from nst_gimp import places as plug_in_places
+
+QUIET = Console(quiet=True)
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+@pytest.mark.parametrize("moved", [False, True])
+def test_the_plug_in_looks_where_the_installer_writes(platform: str, moved: bool, tmp_path: Path) -> None:
+    env = {"HOME": str(tmp_path)}
+    if moved:
+        env.update(XDG_DATA_HOME=str(tmp_path / "moved"), LOCALAPPDATA=str(tmp_path / "local"))
+    places = find_places(env, platform)
+    assert plug_in_places.data_folders(platform, env)[0] == places.data
+    environment = places.data / "venv-0"
+    python = python_in(environment, platform)
+    assert python == plug_in_places.python_in(environment, platform)
+    python.parent.mkdir(parents=True)
+    python.write_text("")
+    python.chmod(0o755)
+    write_record(places, Record(str(python), "1", "cpu", "/some/models", str(environment), "", ""))
+    found = plug_in_places.find_engine(platform, env)
+    assert (found.python, found.models) == (str(python), "/some/models")
+
+
+def profiles_of(platform: str, home: Path, folders: dict[str, str]) -> dict[str, str]:
+    env = {"HOME": str(home), "APPDATA": str(home / "Roaming"), "LOCALAPPDATA": str(home / "Local")}
+    for folder in folders:
+        (home / folder).mkdir(parents=True)
+    found = gimps.find_profiles(environment=env, platform=platform)
+    return {str(each.folder.relative_to(home)): each.kind for each in found}
+
+
+@pytest.mark.parametrize(
+    ("platform", "folders"),
+    [
+        ("linux", {
+            ".config/GIMP/3.0": "native",
+            ".config/GIMP/3.2": "native",
+            ".var/app/org.gimp.GIMP/config/GIMP/3.2": "flatpak",
+            "snap/gimp/current/GIMP/3.0": "snap",
+        }),
+        ("darwin", {"Library/Application Support/GIMP/3.0": "native"}),
+        ("win32", {
+            "Roaming/GIMP/3.0": "native",
+            "Local/Packages/GIMP.GIMP_abc/LocalCache/Roaming/GIMP/3.0": "store",
+        }),
+    ],
+)  # fmt: skip
+def test_every_kind_of_profile_is_found(platform: str, folders: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / ".config" / "GIMP" / "2.10").mkdir(parents=True)
+    (tmp_path / ".config" / "GIMP" / "notes").mkdir()
+    assert profiles_of(platform, tmp_path, folders) == folders
+
+
+def test_a_profile_that_gimp_was_told_of_counts_too(tmp_path: Path) -> None:
+    env = {"HOME": str(tmp_path), "GIMP3_DIRECTORY": str(tmp_path / "elsewhere")}
+    assert [each.folder for each in gimps.find_profiles(environment=env, platform="linux")] == [
+        tmp_path / "elsewhere"
+    ]
+
+
+def test_a_flatpak_is_told_how_to_be_opened_until_it_is(tmp_path: Path) -> None:
+    env = {"HOME": str(tmp_path)}
+    words, command = gimps.obstacle("flatpak", env) or ("", "")
+    assert "Flatpak" in words
+    assert command == "flatpak override --user --talk-name=org.freedesktop.Flatpak org.gimp.GIMP"
+    rules = tmp_path / ".local" / "share" / "flatpak" / "overrides" / "org.gimp.GIMP"
+    rules.parent.mkdir(parents=True)
+    rules.write_text("[Context]\nshared=network\n\n[Session Bus Policy]\norg.freedesktop.Flatpak=talk\n")
+    assert gimps.obstacle("flatpak", env) is None
+    assert gimps.obstacle("native", env) is None
+    assert "snap" in (gimps.obstacle("snap", env) or ("",))[0]
+
+
+def test_the_bridge_out_of_a_flatpak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside it is the engine's Python itself; inside it hands command and variables to flatpak-spawn."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    places = find_places({"HOME": str(tmp_path)}, "linux")
+    python = tmp_path / "it's a python"
+    python.symlink_to(sys.executable)
+    plug_in.build_bridge(places, str(python), "/models", "1")
+    inside = {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / ".var/app/org.gimp.GIMP/data")}
+    found = plug_in_places.find_engine("linux", inside)
+    bridge = Path(found.python)
+    assert subprocess.run([bridge, "-c", "print(6 * 7)"], capture_output=True, text=True).stdout == "42\n"
+
+    spawn = tmp_path / "bin" / "flatpak-spawn"
+    spawn.parent.mkdir()
+    spawn.write_text('#!/bin/sh\nfor each in "$@"; do printf "%s\\n" "$each"; done\n')
+    spawn.chmod(0o755)
+    pretended = tmp_path / "flatpak-info"
+    pretended.write_text("")
+    bridge.write_text(bridge.read_text().replace("/.flatpak-info", str(pretended)))
+    env = {"PATH": f"{spawn.parent}:/usr/bin:/bin", "NST_MODELS": "/a b", "NST_JOB_DIRECTORY": "/tmp/it's"}
+    said = subprocess.run([bridge, "-I", "-m", "nst_core.worker"], capture_output=True, text=True, env=env)
+    assert said.stdout.splitlines() == [
+        "--host", "--watch-bus", "--env=NST_MODELS=/a b", "--env=NST_JOB_DIRECTORY=/tmp/it's",
+        str(python), "-I", "-m", "nst_core.worker",
+    ]  # fmt: skip
+    plug_in.remove_bridge(places, QUIET)
+    assert not bridge.exists()
+    assert not (tmp_path / ".var/app/org.gimp.GIMP/data/nst").exists()
+
+
+@pytest.mark.parametrize(
+    ("card", "system", "engine", "word"),
+    [
+        (None, "linux", "cpu", "no NVIDIA card"),
+        (engines.Card("NVIDIA H200", "580.65.06", 9.0), "linux", "cuda", "H200"),
+        (engines.Card("NVIDIA RTX 3060", "581.15", 8.6), "win32", "cuda", "3060"),
+        (engines.Card("NVIDIA RTX 3060", "535.183.01", 8.6), "linux", "cpu", "580 or newer"),
+        (engines.Card("NVIDIA GTX 1080", "580.65.06", 6.1), "linux", "cpu", "too old"),
+    ],
+)
+def test_the_engine_suits_the_card(
+    card: engines.Card, system: str, engine: str, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines.platform, "machine", lambda: "x86_64")
+    chosen, why = engines.choose("auto", card, system)
+    assert chosen.name == engine
+    assert word in why
+
+
+def test_a_card_is_read_from_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'NVIDIA GeForce RTX 4070, Laptop GPU, 580.95.05, 8.9'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert engines.find_card() == engines.Card("NVIDIA GeForce RTX 4070, Laptop GPU", "580.95.05", 8.9)
+    program.write_text("#!/bin/sh\necho 'NVIDIA-SMI has failed'; exit 9\n")
+    assert engines.find_card() is None
+
+
+def test_an_engine_that_is_not_for_the_system_is_refused() -> None:
+    with pytest.raises(InstallError, match="not for this system"):
+        engines.choose("directml", None, "linux")
+
+
+def fake_python(folder: Path, **differences: object) -> str:
+    said = {"version": [3, 12], "base": sys.executable, "venv": True, "bits": 64, "kind": "cpython",
+            "platform": "linux-x86_64", "free_threaded": False, **differences}  # fmt: skip
+    path = folder / "python-of-another-kind"
+    path.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(said)}\nEND\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("difference", "words"),
+    [
+        ({"version": [3, 9]}, "is version 3.9"),
+        ({"version": [3, 14]}, "is version 3.14"),
+        ({"kind": "pypy"}, "ordinary CPython"),
+        ({"free_threaded": True}, "ordinary CPython"),
+        ({"bits": 32}, "32-bit"),
+        ({"platform": "mingw_x86_64_ucrt_gnu"}, "GIMP's or MSYS2's"),
+        ({"base": r"C:\Users\z\AppData\Local\Microsoft\WindowsApps\python.exe"}, "Microsoft Store"),
+        ({"venv": False}, "venv"),
+    ],
+)
+def test_a_python_that_does_not_fit_is_refused(
+    difference: dict[str, object], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InstallError, match=words):
+        pythons.probe(fake_python(tmp_path, **difference))
+    assert pythons.probe(fake_python(tmp_path)).version == "3.12"
+
+
+UV = """#!/bin/sh
+if [ "$1 $2" = "python install" ]; then
+  [ {works} = yes ] || exit 2
+  mkdir -p "$UV_PYTHON_INSTALL_DIR"
+  exit 0
+fi
+[ -d "$UV_PYTHON_INSTALL_DIR" ] || exit 2
+echo {python}
+"""
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_uv_brings_a_python_where_none_fits(
+    works: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uv comes as a wheel from the package index, checked by its hash."""
+    fake = UV.format(works="yes" if works else "no", python=sys.executable)
+    wheels = tmp_path / "index" / "uv"
+    wheels.mkdir(parents=True)
+    with zipfile.ZipFile(wheels / "uv-1-py3-none-any.whl", "w") as archive:
+        archive.writestr("uv-1.data/scripts/uv", fake)
+    (wheels / "index.html").write_text('<a href="uv-1-py3-none-any.whl#sha256=1">uv</a>')
+    sha256 = hashlib.sha256((wheels / "uv-1-py3-none-any.whl").read_bytes()).hexdigest()
+    monkeypatch.setenv("PATH", "/nothing")
+    monkeypatch.setenv("PIP_INDEX_URL", (tmp_path / "index").as_uri())
+    monkeypatch.setattr(tools, "pinned", lambda _tool, _kind: ("uv-1-py3-none-any.whl", sha256))
+    monkeypatch.setattr(pythons, "candidates", lambda: iter(["/no/python"]))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setattr(tools.shutil, "which", lambda _name: None)
+    places = find_places({"HOME": str(tmp_path)}, "linux")
+    if works:
+        found = pythons.find_python("auto", places, sources.online(), QUIET)
+        assert found.version == f"{sys.version_info[0]}.{sys.version_info[1]}"
+        assert list(places.cache.iterdir()) == []
+    else:
+        with pytest.raises(InstallError, match=r"No Python from 3\.10 to 3\.13 was found") as caught:
+            pythons.find_python("auto", places, sources.online(), QUIET)
+        assert "Install Python 3.12" in caught.value.hint
+    monkeypatch.setattr(tools, "pinned", lambda _tool, _kind: ("uv-1-py3-none-any.whl", "0" * 64))
+    with pytest.raises(InstallError, match="SHA-256"):
+        pythons.bring_own(places, sources.online(), QUIET)
+
+
+def test_the_index_is_pips(tmp_path: Path) -> None:
+    home = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": str(tmp_path / "one.conf")}
+    (tmp_path / "one.conf").write_text("[global]\nindex-url = https://mirror.example/simple\n")
+    assert index.index_url(home) == "https://mirror.example/simple"
+    assert index.index_url({**home, "PIP_INDEX_URL": "https://other.example/"}) == "https://other.example/"
+    assert index.index_url({"HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}) == index.DEFAULT
+
+
+def test_models_elsewhere_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NST_MODELS", raising=False)
+    places = find_places({"HOME": str(tmp_path)}, "linux")
+    before = Record("p", "1", "cpu", str(tmp_path / "mine"), "e", "", "")
+    assert commands.find_models(places, before, commands.Wishes()) == tmp_path / "mine"
+    assert commands.find_models(places, None, commands.Wishes()) == places.models
+    monkeypatch.setenv("NST_MODELS", str(tmp_path / "env"))
+    assert commands.find_models(places, before, commands.Wishes()) == tmp_path / "env"

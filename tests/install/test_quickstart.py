@@ -1,0 +1,144 @@
+"""``install/quickstart``: from whatever is there to a picture."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.install.checkout import REPOSITORY, Checkout
+
+TOOLS = [
+    "cat",
+    "chmod",
+    "curl",
+    "cut",
+    "dirname",
+    "env",
+    "mkdir",
+    "mktemp",
+    "rm",
+    "sed",
+    "sh",
+    "sha256sum",
+    "uname",
+    "unzip",
+]
+
+
+def quickstart(checkout: Checkout, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run the script as a user would."""
+    return subprocess.run(
+        [checkout.folder / "install" / "quickstart", *arguments],
+        env={**checkout.environment(), **more},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        stdin=subprocess.DEVNULL,
+        cwd=checkout.home,
+    )
+
+
+def times(folder: Path) -> dict[Path, int]:
+    """Return when each file was changed last, logs left out."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if "logs" not in path.parts}
+
+
+@pytest.fixture
+def with_samples(checkout: Checkout) -> Checkout:
+    """Return a miniature checkout that has the sample pictures, and a python3 that fits on its PATH."""
+    shutil.copytree(REPOSITORY / "install" / "samples", checkout.folder / "install" / "samples")
+    programs = checkout.folder / "programs"
+    programs.mkdir()
+    (programs / "python3").symlink_to(sys.executable)
+    checkout.variables["PATH"] = f"{programs}:/usr/bin:/bin"
+    return checkout
+
+
+def test_one_command_paints_the_samples_and_the_second_is_quick(with_samples: Checkout) -> None:
+    done = quickstart(with_samples)
+    assert done.returncode == 0, done.stdout + done.stderr
+    picture = Path(done.stdout.strip().splitlines()[-1].strip())
+    assert picture.parent == with_samples.home / "nst-quickstart"
+    assert picture.read_text() == "painted"
+    before = {
+        path: path.stat().st_mtime_ns for path in with_samples.home.rglob("*") if "logs" not in path.parts
+    }
+    again = quickstart(with_samples)
+    assert again.returncode == 0
+    assert "painted in" not in again.stdout
+    assert again.stdout.strip().splitlines()[-1].strip() == str(picture)
+    after = {
+        path: path.stat().st_mtime_ns for path in with_samples.home.rglob("*") if "logs" not in path.parts
+    }
+    # The data folder itself held the lock for a while.
+    changed = {path for path in {*before, *after} if before.get(path) != after.get(path)}
+    assert changed <= {with_samples.data}
+
+
+def test_pictures_that_are_not_there_are_named_before_anything_is_installed(with_samples: Checkout) -> None:
+    done = quickstart(with_samples, "no such picture.jpg", "style.jpg")
+    assert done.returncode == 2
+    assert "There is no picture" in done.stderr
+    assert not with_samples.data.exists()
+    assert quickstart(with_samples, "alone.jpg").returncode == 2
+
+
+@pytest.fixture
+def without_python(with_samples: Checkout) -> Checkout:
+    """Take every Python off the PATH, and pin a uv that "installs" the Python of these tests."""
+    programs = with_samples.folder / "programs"
+    (programs / "python3").unlink()
+    for tool in TOOLS:
+        (programs / tool).symlink_to(shutil.which(tool) or pytest.fail(f"{tool} is needed for this test"))
+    with_samples.variables["PATH"] = str(programs)
+    wheel = with_samples.wheels / "uv-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(
+            "uv-1.data/scripts/uv", f'#!/bin/sh\n[ "$2" = find ] && echo "{sys.executable}"\nexit 0\n'
+        )
+    table = with_samples.folder / "install" / "requirements" / "tools.json"
+    tools = json.loads(table.read_text())
+    said = {
+        "file": wheel.name,
+        "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
+        "url": "https://nowhere",
+    }
+    tools["uv"][f"linux-{os.uname().machine}"] = said
+    table.write_text(json.dumps(tools, indent=1))
+    with_samples.variables["NST_WHEELS"] = with_samples.wheels.as_uri()
+    return with_samples
+
+
+def test_a_machine_without_python_gets_one(without_python: Checkout) -> None:
+    done = quickstart(without_python)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "fetching one" in done.stdout
+    assert without_python.works()
+
+
+def test_a_uv_with_the_wrong_hash_is_not_run(without_python: Checkout) -> None:
+    wheel = without_python.wheels / "uv-1-py3-none-any.whl"
+    wheel.write_bytes(wheel.read_bytes() + b"x")
+    done = quickstart(without_python)
+    assert done.returncode == 2
+    assert "SHA-256" in done.stderr
+    assert "Install Python 3.12" in done.stderr
+    assert not without_python.data.exists()
+
+
+def test_no_python_and_no_way_to_one(without_python: Checkout) -> None:
+    (without_python.folder / "programs" / "curl").unlink()
+    done = quickstart(without_python)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "No Python from 3.9 on was found, and curl, which could bring one, is missing too.",
+        "Install Python 3.12 from your system's packages or from python.org, then run this again.",
+    ]
