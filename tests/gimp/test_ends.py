@@ -144,3 +144,33 @@ def test_the_real_engine_deletes_the_folder_of_a_caller_that_died_before_its_req
     )
     assert b'"hello"' in done.stdout or not done.stdout
     assert not folder.exists()
+
+
+TOLD = {
+    "de": ("_Neuronaler Stil …", "Stärke", "Wählen Sie genau eine Ebene."),
+    "fr": ("Style _neuronal…", "Force", "Sélectionnez exactement un calque."),
+}
+
+
+@pytest.mark.parametrize("language", TOLD)
+def test_gimp_speaks_the_users_language(busy: Gimp, language: str) -> None:
+    """Menu, arguments and errors; GIMP keeps the menu's words for each language by itself."""
+    country = f"{language}_{language.upper()}.UTF-8"
+    if busy.kind == "native":
+        known = subprocess.run(["locale", "-a"], capture_output=True, text=True).stdout.lower()
+        if country.replace("-", "").lower() not in known.replace("-", ""):
+            pytest.skip(f"this machine has no locale {country}")
+    busy.fake = True
+    busy.variables.update(LC_ALL=country, LANGUAGE=language)
+    try:
+        done = busy.batch(
+            "procedure = Gimp.get_pdb().lookup_procedure('plug-in-neural-style')\n"
+            "print(procedure.get_menu_label()); print(procedure.find_argument('strength').nick)\n"
+            "config = procedure.create_config(); image = Gimp.Image.new(8, 8, Gimp.ImageBaseType.RGB)\n"
+            "config.set_property('image', image); config.set_core_object_array('drawables', [])\n"
+            "print(procedure.run(config).index(1)); image.delete()"
+        )
+    finally:
+        del busy.variables["LC_ALL"], busy.variables["LANGUAGE"]
+    for words in TOLD[language]:
+        assert words in done.stdout, done.stdout + done.stderr
