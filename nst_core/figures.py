@@ -156,7 +156,7 @@ def design(content: Picture, style: Picture, settings: Settings, iterations: int
         Figure(
             "The run, from noise",
             "The same loss brought down from white noise, after so many evaluations.",
-            tuple((name, f"{iteration}") for name, iteration in zip(course.names, kept, strict=True)),
+            tuple((name, f"after {iteration}") for name, iteration in zip(course.names, kept, strict=True)),
         ),
         Figure(
             "Where it starts",
