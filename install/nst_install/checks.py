@@ -67,7 +67,9 @@ def repair(places: Places, wishes: Wishes, console: Console) -> int:
             record.write_record(places, replace(require(places), code=""))
         if now.models == str(places.models):
             for name in weights.installed(places.models):
-                answer = weights.ask(places, folder, ["models", "verify", name], console)
+                answer = weights.ask(
+                    places, folder, ["models", "verify", name, "--store", now.models], console
+                )
                 if answer.error in ("bad-model", "wrong-hash"):
                     (places.models / f"{name}.onnx").unlink()
     return commands.install(places, wishes, console)

@@ -228,7 +228,7 @@ def explain(tail: str, what: str, places: Places) -> InstallError:
     if re.search(r"No space left|Errno 28|Disk quota|not enough space", tail):
         return disk_full(places.data)
     if "DO NOT MATCH THE HASHES" in tail or "Hashes are required" in tail:
-        name = re.search(r"^\s+(\S+?)(?: from \S+)?:?\s*$\n\s+Expected sha256", tail, re.MULTILINE)
+        name = re.search(r"^\s+(\S+)\b.*:\s*$\n\s+Expected sha256", tail, re.MULTILINE)
         return InstallError(
             f"What the package index gave as {name[1] if name else 'a package'} is something else: its "
             "SHA-256 is not the pinned one.",
@@ -237,7 +237,7 @@ def explain(tail: str, what: str, places: Places) -> InstallError:
     if "CERTIFICATE_VERIFY_FAILED" in tail:
         return InstallError(
             "The package index shows a certificate that this system does not trust.",
-            "If your network puts itself between, name its certificate: PIP_CERT=FILE and SSL_CERT_FILE=FILE.",
+            "If your network puts itself between, name its certificate in PIP_CERT and SSL_CERT_FILE.",
         )
     if re.search(
         r"ConnectionError|NewConnection|Read ?[Tt]imed? ?out|ReadTimeout|Max retries|IncompleteRead|"

@@ -181,6 +181,7 @@ def make_checkout(folder: Path, home: Path, pip_wheel: Path) -> Checkout:
     text = engines.read_text("utf-8")
     assert 'on the processor", 900' in text
     engines.write_text(text.replace('on the processor", 900', 'on the processor", 1'), "utf-8")
+    (folder / "LICENSE").write_text("")
     wheels = folder / "wheels"
     wheels.mkdir()
     (wheels / "pip").mkdir()

@@ -6,6 +6,7 @@ import hashlib
 import os
 import random
 import re
+import shlex
 import signal
 import subprocess
 import threading
@@ -163,26 +164,26 @@ def in_namespace(script: str) -> list[str]:
 
 @pytest.mark.parametrize("installed", [False, True])
 def test_a_full_disk(checkout: Checkout, installed: bool, tmp_path: Path) -> None:
-    """The home is a disk of 40 MB; what is to be installed has 60."""
-    installer = " ".join(f"'{part}'" for part in checkout.command("install", "--no-gimp"))
+    """The home is a disk of 60 MB; what is to be installed has 90."""
+    installer = shlex.join(checkout.command("install", "--no-gimp"))
     checkout.home = tmp_path / "disk" / "home"
     checkout.home.mkdir(parents=True)
     checkout.variables["PIP_CACHE_DIR"] = str(tmp_path / "pip-cache")
-    first = "true"
-    if installed:
-        pins = checkout.folder / "install" / "requirements" / "cpu.txt"
-        small = pins.read_text()
-        first = f"{installer}; cat '{tmp_path}/large' >'{pins}'".replace("Jürgen's", "Jürgen'\"'\"'s")
-    checkout.pin("2.0", megabytes=60)
-    if installed:
-        (tmp_path / "large").write_text(pins.read_text())
-        pins.write_text(small)
-    second = installer.replace("Jürgen's", "Jürgen'\"'\"'s")
+    pins = checkout.folder / "install" / "requirements" / "cpu.txt"
+    small = pins.read_text()
+    checkout.pin("2.0", megabytes=90)
+    (tmp_path / "large").write_text(pins.read_text())
+    (checkout.wheels / "ballast" / "index.html").write_text(
+        "".join(f'<a href="../{each.name}">{each.name}</a>' for each in checkout.wheels.glob("ballast-*"))
+    )
+    pins.write_text(small)
+    first = f"{installer} >&2" if installed else "true"
     script = f"""
-        mount -t tmpfs -o size=40m none '{tmp_path}/disk'
+        mount -t tmpfs -o size=60m none '{tmp_path}/disk'
         mkdir -p '{checkout.home}'
         {first}
-        code=0; {second} 2>'{tmp_path}/said' || code=$?
+        cat '{tmp_path}/large' >{shlex.quote(str(pins))}
+        code=0; {installer} 2>'{tmp_path}/said' || code=$?
         cp -a '{tmp_path}/disk/.' '{tmp_path}/after'
         exit $code
     """
@@ -241,7 +242,7 @@ def test_killed_at_any_moment(checkout: Checkout, profile: Path, installed: bool
         what = f"seed {seed}, kill {kill}"
         if installed or checkout.record:
             assert checkout.works(), what
-            assert checkout.ballast() in (f"{version - 1}.0", f"{version}.0", "1.0"), what
+            assert checkout.ballast() in [f"{each}.0" for each in range(1, version + 1)], what
     done = checkout.run("install")
     assert done.returncode == 0, f"seed {seed}: {done.stdout}{done.stderr}"
     assert checkout.works()

@@ -15,22 +15,8 @@ import pytest
 
 from tests.install.checkout import REPOSITORY, Checkout
 
-TOOLS = [
-    "cat",
-    "chmod",
-    "curl",
-    "cut",
-    "dirname",
-    "env",
-    "mkdir",
-    "mktemp",
-    "rm",
-    "sed",
-    "sh",
-    "sha256sum",
-    "uname",
-    "unzip",
-]
+TOOLS = ["cat", "chmod", "curl", "cut", "dirname", "env", "mkdir", "mktemp"]
+TOOLS += ["rm", "sed", "sh", "sha256sum", "uname", "unzip"]
 
 
 def quickstart(checkout: Checkout, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -68,16 +54,12 @@ def test_one_command_paints_the_samples_and_the_second_is_quick(with_samples: Ch
     picture = Path(done.stdout.strip().splitlines()[-1].strip())
     assert picture.parent == with_samples.home / "nst-quickstart"
     assert picture.read_text() == "painted"
-    before = {
-        path: path.stat().st_mtime_ns for path in with_samples.home.rglob("*") if "logs" not in path.parts
-    }
+    before = times(with_samples.home)
     again = quickstart(with_samples)
     assert again.returncode == 0
     assert "painted in" not in again.stdout
     assert again.stdout.strip().splitlines()[-1].strip() == str(picture)
-    after = {
-        path: path.stat().st_mtime_ns for path in with_samples.home.rglob("*") if "logs" not in path.parts
-    }
+    after = times(with_samples.home)
     # The data folder itself held the lock for a while.
     changed = {path for path in {*before, *after} if before.get(path) != after.get(path)}
     assert changed <= {with_samples.data}
