@@ -33,6 +33,19 @@ TAIL = 60
 """Lines of output that are kept to find out what went wrong."""
 
 
+def _die_with_parent() -> None:
+    """Ask the system to end this child when the installer is killed: it must not go on writing."""
+    import ctypes
+
+    pr_set_pdeathsig = 1
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+TIE_TO_PARENT = _die_with_parent if sys.platform.startswith("linux") else None
+"""For ``Popen(preexec_fn=...)``: whoever kills the installer ends what it started."""
+
+
 @dataclass(frozen=True)
 class Finished:
     """How a program ended: its exit code and the end of what it printed."""
@@ -79,7 +92,7 @@ def run(
             stderr=subprocess.STDOUT,
             env=clean_environment(extra),
             creationflags=CREATION_FLAGS,
-            preexec_fn=_die_with_parent if sys.platform.startswith("linux") else None,
+            preexec_fn=TIE_TO_PARENT,
         )
     except OSError as error:
         console.note(f"cannot be started: {error}")
@@ -112,12 +125,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _die_with_parent() -> None:
-    """Ask the system to end this child when the installer is killed: it must not go on writing."""
-    import ctypes
-
-    pr_set_pdeathsig = 1
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)

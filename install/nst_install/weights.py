@@ -13,7 +13,7 @@ from pathlib import Path
 from nst_install.console import Console
 from nst_install.errors import InstallError, from_os
 from nst_install.places import Places, python_in
-from nst_install.processes import clean_environment
+from nst_install.processes import TIE_TO_PARENT, clean_environment
 from nst_install.sources import Source, sha256_of
 
 USUAL, SMALL = "vgg19", "vgg16"
@@ -98,6 +98,7 @@ def ask(places: Places, environment: Path, arguments: list[str], console: Consol
         text=True,
         encoding="utf-8",
         errors="replace",
+        preexec_fn=TIE_TO_PARENT,
     )
     try:
         output, words = process.communicate()
