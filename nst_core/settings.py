@@ -210,7 +210,7 @@ class Settings(BaseModel):
         source="Gatys et al. 2016, section 3: conv1_1 to conv5_1, w_l = 1/5 each",
     )
     pooling: Literal["max", "average"] = knob(
-        "max",
+        "average",
         "method",
         "Pooling",
         "How the network shrinks its features: max, as it was trained, or average, rescaled, for smoothness.",
@@ -231,7 +231,7 @@ class Settings(BaseModel):
         le=8192,
     )
     tv: float = knob(
-        1.0,
+        2.0,
         "method",
         "Smoothness",
         "Weight of the total variation, which takes away grain and, when high, detail.",

@@ -56,4 +56,5 @@ def relative_content_weight(target: Array, mask: Array | None) -> float:
 def relative_style_weight(target: Array) -> float:
     """Return the StyleTerm weight that makes the term a relative squared error of the Gram matrix."""
     energy = float(np.square(target, dtype=np.float64).sum())
-    return 4.0 * target.shape[0] ** 2 / max(energy, TINY)
+    channels = len(target)
+    return 4.0 * channels * channels / max(energy, TINY)

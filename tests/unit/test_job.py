@@ -248,7 +248,10 @@ def test_evaluate_prefers_the_picture_to_noise():
     noise = evaluate_job(as_picture(RNG.uniform(size=(48, 64, 3)), "picture"), job)
     assert own["content relu4_2"] < 1e-6 < noise["content relu4_2"]
     paper = Job(job.content, job.styles, Settings(device="cpu", loss="paper"))
-    assert evaluate_job(as_picture(photo(), "picture"), paper).keys() == own.keys() - {"range", "total variation"}
+    assert evaluate_job(as_picture(photo(), "picture"), paper).keys() == own.keys() - {
+        "range",
+        "total variation",
+    }
 
 
 def test_a_job_that_cannot_fit_is_refused_before_it_starts(monkeypatch):

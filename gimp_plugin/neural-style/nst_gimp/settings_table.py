@@ -144,7 +144,7 @@ SETTINGS = (
     Setting(
         'pooling',
         'choice',
-        'max',
+        'average',
         None,
         None,
         ('max', 'average'),
@@ -177,7 +177,7 @@ SETTINGS = (
     Setting(
         'tv',
         'double',
-        1.0,
+        2.0,
         0.0,
         1000000.0,
         (),
