@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
+import sys
 import traceback
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from nst_install.engines import ENGINES
 from nst_install.errors import InstallError, from_os
 from nst_install.places import find_places
 
-FINE, DEFECT, MENDABLE, BROKEN_OFF = 0, 1, 2, 130
+DEFECT, MENDABLE, BROKEN_OFF, READER_LEFT = 1, 2, 130, 141
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -84,6 +86,10 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.complain("Broken off; what was installed before is as it was.")
         return BROKEN_OFF
+    except BrokenPipeError:
+        # What is still buffered must not be flushed into the closed pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_LEFT
     except OSError as error:
         console.complain(str(from_os(error.filename or "A file", error)))
         return MENDABLE

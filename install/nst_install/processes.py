@@ -63,6 +63,7 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
             "PIP_NO_INPUT": "1",
             "PIP_USER": "0",
             "PYTHONNOUSERSITE": "1",
+            "PYTHONUNBUFFERED": "1",
             "PYTHONUTF8": "1",
         }
     )

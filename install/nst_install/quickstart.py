@@ -91,7 +91,7 @@ def side(engine: str) -> int:
 
 def fingerprint(content: Path, style: Path, size: int, now: Record) -> str:
     """Return a short hash of all that decides what is painted."""
-    parts = [sha256_of(content), sha256_of(style), str(size), now.code, now.engine]
+    parts = [sha256_of(content), sha256_of(style), str(size), now.version, now.engine]
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:8]
 
 
