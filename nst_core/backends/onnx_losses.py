@@ -81,7 +81,8 @@ def add_layer_term(
     if form.kind == "content":
         shape = (height * width, channels) if rows else (channels, height * width)
         target = nodes.input(f"target.{index}", shape)
-        return _content(nodes, features, target, weight, mask, incoming)
+        axes = (height, width, channels) if rows else size
+        return _content(nodes, features, axes, target, weight, mask, incoming)
     target = nodes.input(f"target.{index}", (channels, channels))
     return _style(nodes, features, size, target, weight, mask, incoming, rows)
 
@@ -105,16 +106,22 @@ def _floats(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
 
 
 def _content(
-    nodes: Nodes, features: str, target: str, weight: str, mask: str | None, incoming: str | None
+    nodes: Nodes,
+    features: str,
+    axes: Size,
+    target: str,
+    weight: str,
+    mask: str | None,
+    incoming: str | None,
 ) -> tuple[str, str]:
     """Gatys et al. 2016, eq. 1 and 2."""
     difference = nodes.add("Sub", features, target)
     if mask is None:
-        total = nodes.add("ReduceSumSquare", difference, keepdims=0)
+        total = nodes.total(difference, *axes, squared=True)
         gradient = nodes.add("Mul", difference, weight)
     else:
         masked = nodes.add("Mul", difference, mask)
-        total = nodes.add("ReduceSum", nodes.add("Mul", masked, difference), keepdims=0)
+        total = nodes.total(nodes.add("Mul", masked, difference), *axes)
         gradient = nodes.add("Mul", masked, weight)
     value = nodes.add("Mul", nodes.add("Mul", total, weight), nodes.number(0.5))
     return value, gradient if incoming is None else nodes.add("Add", incoming, gradient)
@@ -137,10 +144,10 @@ def _style(
     channels, height, width = size
     mass, guided = nodes.number(height * width), features
     if guide is not None:
-        mass, guided = nodes.add("ReduceSum", guide, keepdims=0), nodes.add("Mul", features, guide)
+        mass, guided = nodes.total(guide, height, width), nodes.add("Mul", features, guide)
     gram_sum = nodes.add("Gemm", guided, features, transA=int(rows), transB=int(not rows))
     difference = nodes.add("Sub", nodes.add("Div", gram_sum, mass), target)
-    total = nodes.add("ReduceSumSquare", difference, keepdims=0)
+    total = nodes.total(difference, channels, channels, squared=True)
     value = nodes.add("Mul", nodes.add("Mul", total, weight), nodes.number(0.25 / channels**2))
     scale = nodes.add("Div", nodes.add("Mul", weight, nodes.number(1.0 / channels**2)), mass)
     d_gram = nodes.add("Mul", difference, scale)
@@ -165,11 +172,11 @@ def add_prior(
     if form.kind == "total variation":
         total, gradient = _total_variation(nodes, image, form.exponent, height, width)
     elif form.kind == "alpha norm":
-        total, gradient = _alpha_norm(nodes, image, form.exponent)
+        total, gradient = _alpha_norm(nodes, image, form.exponent, height, width)
     else:
         low, high = nodes.number(0.0), nodes.number(1.0)
         outside = nodes.add("Sub", image, nodes.add("Clip", image, low, high))
-        total = nodes.add("ReduceSumSquare", outside, keepdims=0)
+        total = nodes.total(outside, 3, height, width, squared=True)
         gradient = nodes.add("Mul", outside, nodes.number(2.0))
     scale = nodes.add("Mul", weight, nodes.number(1.0 / count))
     return nodes.add("Mul", total, scale), nodes.add("Mul", gradient, scale)
@@ -183,7 +190,7 @@ def _total_variation(nodes: Nodes, image: str, beta: float, height: int, width: 
         steps[axis] = nodes.pad(nodes.add("Sub", after, before), axis, 0, 1)
     squares = [nodes.add("Mul", step, step) for step in steps.values()]
     squared = nodes.sum_of([*squares, nodes.number(TV_EPSILON)])
-    total = nodes.add("ReduceSum", power(nodes, squared, beta / 2.0), keepdims=0)
+    total = nodes.total(power(nodes, squared, beta / 2.0), 3, height, width)
     slope = nodes.add("Mul", power(nodes, squared, beta / 2.0 - 1.0), nodes.number(beta))
     parts = []
     for axis, length in ((3, width), (2, height)):
@@ -193,11 +200,11 @@ def _total_variation(nodes: Nodes, image: str, beta: float, height: int, width: 
     return total, nodes.sum_of(parts)
 
 
-def _alpha_norm(nodes: Nodes, image: str, alpha: float) -> tuple[str, str]:
+def _alpha_norm(nodes: Nodes, image: str, alpha: float, height: int, width: int) -> tuple[str, str]:
     """Mahendran and Vedaldi 2015, eq. 2, of pixels in -1..1, as a sum, and its gradient."""
     centred = nodes.add("Sub", nodes.add("Mul", image, nodes.number(2.0)), nodes.number(1.0))
     size = nodes.add("Abs", centred)
-    total = nodes.add("ReduceSum", power(nodes, size, alpha), keepdims=0)
+    total = nodes.total(power(nodes, size, alpha), 3, height, width)
     slope = nodes.add("Mul", nodes.add("Sign", centred), power(nodes, size, alpha - 1.0))
     return total, nodes.add("Mul", slope, nodes.number(2.0 * alpha))
 

@@ -96,6 +96,20 @@ class Nodes:
             total = self.add("Add", total, tensor)
         return total
 
+    def total(self, tensor: str, *shape: int, squared: bool = False) -> str:
+        """Sum all values, or their squares, of ``tensor``, looked at in ``shape``, to a scalar; axis by axis.
+
+        In one go ONNX Runtime adds one number after the other: of 16 million it lost 3e-4, relative, and of
+        the 262,144 squares of a Gram matrix's differences 5e-5. Axis by axis it is 1e-7.
+        """
+        rest = self.reshape(tensor, *shape)
+        for axis in range(len(shape) - 1, -1, -1):
+            if squared and axis == len(shape) - 1:
+                rest = self.add("ReduceSumSquare", rest, axes=[-1], keepdims=0)
+            else:
+                rest = self.add("ReduceSum", rest, self.integers(-1), keepdims=0)
+        return rest
+
     def model(self, name: str) -> onnx.ModelProto:
         """Close the graph; constants that no node reads are left out."""
         read = {tensor for node in self.nodes for tensor in node.input}

@@ -18,7 +18,7 @@ from nst_core.vgg.layers import AVERAGE_POOL_GAIN
 Array = npt.NDArray[np.float32]
 
 HUGE = 3e38
-"""HardSigmoid(HUGE * x) is 1 for every positive float32 that is no denormal number, and 0 for the others."""
+"""HardSigmoid(HUGE * x - 1) is 1 for every positive float32 that is no denormal number, 0 for the others."""
 
 
 def window_order(height: int, width: int) -> Array:
@@ -28,8 +28,11 @@ def window_order(height: int, width: int) -> Array:
 
 
 def positive(nodes: Nodes, tensor: str) -> str:
-    """1 where ``tensor`` is positive, else 0."""
-    return nodes.add("HardSigmoid", tensor, alpha=HUGE, beta=0.0)
+    """1 where ``tensor`` is positive, else 0.
+
+    With a beta of 0 it would be the same, but that OpenVINO (1.24) takes for its default of 0.5.
+    """
+    return nodes.add("HardSigmoid", tensor, alpha=HUGE, beta=-1.0)
 
 
 def convolve_back(nodes: Nodes, layer: str, gradient: str) -> str:
