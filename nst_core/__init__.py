@@ -8,6 +8,7 @@ alpha; 8 or 16 bits, or floats in 0..1. See nst_core/README.md.
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from nst_core.settings import make_settings as make_settings
 
 __version__ = "0.1.0"
+
+# ONNX Runtime's official builds report to their maker unless this is set before they are loaded.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOMES = {
     "Painting": "arrays",
