@@ -11,6 +11,7 @@ from PIL import Image
 
 from nst_core.images.metadata import read_metadata
 from nst_core.images.read import read_picture
+from nst_core.settings import Settings
 from nst_core.vgg.features import OnnxFeatures
 from nst_core.vgg.store import ModelStore
 from tests.unit.cli.conftest import QUICK, Nst
@@ -99,7 +100,8 @@ def test_alpha_and_beta_weigh_the_papers_loss(nst: Nst, place: Path) -> None:
 def test_the_papers_content_loss_is_equation_1(nst: Nst, place: Path, models: ModelStore) -> None:
     Image.open("painting.png").resize((72, 48)).save("wide.png")
     found = nst("evaluate", "wide.png", "photo.png", "painting.png").json["paper"]
-    extractor = OnnxFeatures(models.resolve("vgg16"), padding="edge")
+    usual = Settings()
+    extractor = OnnxFeatures(models.resolve("vgg16"), pooling=usual.pooling, padding=usual.padding)
     features = [
         extractor.features(np.ascontiguousarray(pixels(name).transpose(2, 0, 1)), ["relu4_2"])["relu4_2"]
         for name in ("wide.png", "photo.png")
