@@ -20,7 +20,7 @@ SMALLEST_SIDE = 16
 STEPS_BETWEEN_LEVELS = 2.0
 """Largest ratio of sizes of neighbouring levels."""
 
-ITERATIONS = {"draft": (80, 15), "normal": (150, 50), "fine": (300, 120)}
+ITERATIONS = {"draft": (80, 30), "normal": (150, 50), "fine": (300, 120)}
 """Loss evaluations at the coarsest and the finest level, by quality."""
 
 
