@@ -19,8 +19,9 @@ import torch.nn.functional as F
 from nst_core.backends.cuda_graph import CudaGraphEvaluator
 from nst_core.backends.interface import Evaluation, Evaluator, HostArray
 from nst_core.transfer.layer_losses import content_loss, style_loss
-from nst_core.transfer.objective import ContentTerm, Objective, StyleTerm
+from nst_core.transfer.objective import Objective
 from nst_core.transfer.priors import prior_loss
+from nst_core.transfer.style_statistics import StyleTarget, target_of
 from nst_core.vgg.layers import AVERAGE_POOL_GAIN
 from nst_core.vgg.network import Network
 
@@ -98,10 +99,13 @@ class TorchEvaluator:
     def __init__(self, network: TorchNetwork, objective: Objective, device: torch.device, dtype: torch.dtype):
         self.network = network
         self.objective = objective
-        self.targets = [torch.tensor(t.target, dtype=dtype, device=device) for t in objective.layer_terms]
-        self.masks = [
-            None if (mask := _mask_of(term)) is None else torch.tensor(mask, dtype=dtype, device=device)
-            for term in objective.layer_terms
+
+        def bring(array: HostArray | None) -> torch.Tensor | None:
+            return None if array is None else torch.tensor(array, dtype=dtype, device=device)
+
+        self.contents = [(term, bring(term.target), bring(term.mask)) for term in objective.content]
+        self.styles = [
+            (term, StyleTarget(*map(bring, target_of(term))), bring(term.guide)) for term in objective.style
         ]
 
     def __call__(self, picture: torch.Tensor) -> Evaluation:
@@ -124,18 +128,19 @@ class TorchEvaluator:
 
     def _terms(self, features: dict[str, torch.Tensor]) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
         values, gradients = [], dict[str, torch.Tensor]()
-        for term, target, mask in zip(self.objective.layer_terms, self.targets, self.masks, strict=True):
-            layer_features = features[term.layer].detach()[0]
-            loss = content_loss if isinstance(term, ContentTerm) else style_loss
-            value, gradient = loss(layer_features, target, term.weight, mask)
+
+        def add(layer: str, value: torch.Tensor, gradient: torch.Tensor) -> None:
             values.append(value)
-            known = gradients.get(term.layer)
-            gradients[term.layer] = gradient.unsqueeze(0) if known is None else known + gradient
+            known = gradients.get(layer)
+            gradients[layer] = gradient.unsqueeze(0) if known is None else known + gradient
+
+        for content, target, mask in self.contents:
+            seen = features[content.layer].detach()[0]
+            add(content.layer, *content_loss(seen, target, content.weight, mask))
+        for style, wanted, guide in self.styles:
+            seen = features[style.layer].detach()[0]
+            add(style.layer, *style_loss(seen, wanted, style.weight, guide, style.statistic))
         return values, gradients
-
-
-def _mask_of(term: ContentTerm | StyleTerm) -> HostArray | None:
-    return term.mask if isinstance(term, ContentTerm) else term.guide
 
 
 class TorchBackend:
@@ -203,7 +208,9 @@ class TorchBackend:
         """Bind ``objective``; the size is read off each picture, all of which must have the same."""
         network = self._network(objective.layers)
         evaluator = TorchEvaluator(network, objective, self.torch_device, self.dtype)
-        if self.torch_device.type == "cuda":
+        # Eigenvalues are found by routines that look at numbers on the host, which no recording can hold.
+        recordable = all(term.statistic != "wasserstein" for term in objective.style)
+        if self.torch_device.type == "cuda" and recordable:
             return CudaGraphEvaluator(evaluator)
         return evaluator
 

@@ -1,17 +1,42 @@
 """Content and style loss of one layer, with their gradients with respect to the features.
 
-Written once for numpy and torch arrays (array API). The gradients are the paper's closed forms, so that
-a backend need only carry them back through the network: no framework's differentiation sees the loss.
-Tiling uses the same functions on parts of a layer: :func:`gram_sum` adds up over tiles.
+Written once for numpy and torch arrays (array API). The gradients are closed forms, so that a backend need
+only carry them back through the network: no framework's differentiation sees the loss.
+
+Every style loss is a function of three sums over positions, with F the features (N, M) and g the guide:
+S2 = F diag(g) F^T, S1 = F g and the mass sum(g). So it is had in two steps: :func:`style_sums`, which add up
+over the tiles of a layer, then :func:`style_loss_of_sums` once, then :func:`style_gradient` on each
+tile. What the statistics compare is said in :mod:`nst_core.transfer.style_statistics`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from array_api_compat import array_namespace
 
+from nst_core.transfer.objective import Statistic
+from nst_core.transfer.style_statistics import StyleTarget, distance, needs_mean
+
 DeviceArray: TypeAlias = Any
+
+
+@dataclass(frozen=True)
+class StyleSums:
+    """Sums over positions: ``s2`` (N, N), ``s1`` (N,) or None where no statistic asks, ``mass`` ().
+
+    Those of two tiles add up to those of both.
+    """
+
+    s2: DeviceArray
+    s1: DeviceArray | None
+    mass: DeviceArray | float
+
+    def __add__(self, other: StyleSums) -> StyleSums:
+        """Add the sums of another part of the same layer."""
+        s1 = None if self.s1 is None or other.s1 is None else self.s1 + other.s1
+        return StyleSums(self.s2 + other.s2, s1, self.mass + other.mass)
 
 
 def content_loss(
@@ -43,33 +68,53 @@ def guide_mass(features: DeviceArray, guide: DeviceArray | None = None) -> Devic
     return array_namespace(features).sum(guide)
 
 
-def style_loss_of_gram(
-    gram: DeviceArray, target: DeviceArray, weight: float
-) -> tuple[DeviceArray, DeviceArray]:
-    """Return (weight / (4 N^2) sum (G - A)^2, its gradient by G), both Grams per position; eq. 4."""
-    xp = array_namespace(gram)
-    scale = weight / (2.0 * gram.shape[0] ** 2)
-    difference = gram - target
-    return xp.sum(difference * difference) * (0.5 * scale), difference * scale
+def style_sums(
+    features: DeviceArray, guide: DeviceArray | None = None, statistic: Statistic = "gram"
+) -> StyleSums:
+    """Sum ``features`` (N, h, w) over positions, weighed by ``guide`` (h, w): what ``statistic`` needs."""
+    xp = array_namespace(features)
+    s1 = None
+    if needs_mean(statistic):
+        s1 = xp.sum(features if guide is None else features * guide, axis=(1, 2))
+    return StyleSums(gram_sum(features, guide), s1, guide_mass(features, guide))
 
 
-def gram_gradient(
+def style_loss_of_sums(
+    statistic: Statistic, sums: StyleSums, target: StyleTarget, weight: float
+) -> tuple[DeviceArray, DeviceArray, DeviceArray | None]:
+    """Return (loss (), its gradients by S2, symmetric (N, N), and by S1, (N,) or None where it is none)."""
+    mean = None if sums.s1 is None else sums.s1 / sums.mass
+    value, d_second, d_mean = distance(statistic, sums.s2 / sums.mass, mean, target)
+    channels = sums.s2.shape[0]
+    scale = weight / (4.0 * channels**2)
+    d_s1 = None if d_mean is None else d_mean * (scale / sums.mass)
+    return value * scale, d_second * (scale / sums.mass), d_s1
+
+
+def style_gradient(
     features: DeviceArray,
-    d_gram: DeviceArray,
-    mass: DeviceArray | float,
+    d_s2: DeviceArray,
+    d_s1: DeviceArray | None,
     guide: DeviceArray | None = None,
 ) -> DeviceArray:
-    """Carry a symmetric gradient with respect to G back to the features, (N, h, w); eq. 6."""
+    """Carry gradients by the sums back to the features: dF = (2 dS2 F + dS1) diag(g), (N, h, w); eq. 6."""
     xp = array_namespace(features)
     flat = xp.reshape(features, (features.shape[0], -1))
-    gradient = xp.reshape((d_gram * 2.0 / mass) @ flat, features.shape)
+    product = (d_s2 * 2.0) @ flat
+    if d_s1 is not None:
+        product = product + xp.reshape(d_s1, (-1, 1))
+    gradient = xp.reshape(product, features.shape)
     return gradient if guide is None else gradient * guide
 
 
 def style_loss(
-    features: DeviceArray, target: DeviceArray, weight: float, guide: DeviceArray | None = None
+    features: DeviceArray,
+    target: StyleTarget,
+    weight: float,
+    guide: DeviceArray | None = None,
+    statistic: Statistic = "gram",
 ) -> tuple[DeviceArray, DeviceArray]:
     """Return the style loss of a whole layer and its gradient, (N, h, w)."""
-    mass = guide_mass(features, guide)
-    loss, d_gram = style_loss_of_gram(gram_sum(features, guide) / mass, target, weight)
-    return loss, gram_gradient(features, d_gram, mass, guide)
+    sums = style_sums(features, guide, statistic)
+    loss, d_s2, d_s1 = style_loss_of_sums(statistic, sums, target, weight)
+    return loss, style_gradient(features, d_s2, d_s1, guide)

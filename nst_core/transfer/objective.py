@@ -5,7 +5,8 @@ A backend turns it into a loss and a gradient. With F the features (N channels, 
 the picture being painted at a term's layer:
 
 content (eq. 1)    E = weight / 2 * sum_ij mask_j (F_ij - P_ij)^2
-style (eq. 3, 4)   E = weight / (4 N^2) * sum_ij (G_ij - A_ij)^2,  G = F diag(g) F^T / sum(g)
+style (eq. 3, 4)   E = weight / (4 N^2) * sum_ij (G_ij - A_ij)^2,  G = F diag(g) F^T / sum(g),
+                   or another distance of statistics, see :mod:`nst_core.transfer.style_statistics`
 
 G and A are Gram matrices per position, so that the paper's 1 / (4 N^2 M^2) on plain sums is
 1 / (4 N^2) here; for pictures of one size the two are the same number, and for different sizes this is
@@ -19,12 +20,15 @@ paper's by :func:`paper_weights`; both give the same kind of Objective.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[np.float32]
+
+Statistic: TypeAlias = Literal["gram", "moments", "wasserstein"]
+"""What of the features at a layer a style is held to be."""
 
 
 @dataclass(frozen=True)
@@ -47,20 +51,25 @@ class ContentTerm:
 
 @dataclass(frozen=True)
 class StyleTerm:
-    """Squared error of Gram matrices at a layer.
+    """Distance of the statistics of features at a layer from those of a style.
 
-    ``target`` is A, ``(N, N)``, per position; ``guide`` is ``(h, w)`` in 0..1, or None for ones.
+    ``target`` is A, the style's Gram matrix ``(N, N)``, per position; ``mean`` its mean features ``(N,)``,
+    None where ``statistic`` is ``gram``. ``guide`` is ``(h, w)`` in 0..1, or None for ones. ``region`` tells
+    the terms of several regions apart in reports.
     """
 
     layer: str
     weight: float
     target: Array
     guide: Array | None = None
+    statistic: Statistic = "gram"
+    mean: Array | None = None
+    region: str = ""
 
     @property
     def name(self) -> str:
         """What reports call this term."""
-        return f"style {self.layer}"
+        return f"style {self.layer}" + (f" ({self.region})" if self.region else "")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import pytest
 from nst_core.transfer.layer_losses import content_loss, gram_sum, guide_mass, style_loss
 from nst_core.transfer.objective import AlphaNorm, RangePenalty, TotalVariation
 from nst_core.transfer.priors import prior_loss
+from nst_core.transfer.style_statistics import StyleTarget
 
 RNG = np.random.default_rng(7)
 
@@ -59,7 +60,7 @@ def test_content_loss_is_the_papers(masked):
 
 def test_style_loss_is_the_papers_for_pictures_of_one_size():
     features, other = RNG.normal(size=(4, 3, 5)), RNG.normal(size=(4, 3, 5))
-    target = gram_sum(other) / guide_mass(other)
+    target = StyleTarget(gram_sum(other) / guide_mass(other))
     value, gradient = style_loss(features, target, 1.0)
     assert value == pytest.approx(style_by_loops(features, other), rel=1e-12)
     reference = central_difference(lambda f: style_by_loops(f, other), features)
@@ -68,7 +69,7 @@ def test_style_loss_is_the_papers_for_pictures_of_one_size():
 
 def test_style_loss_does_not_depend_on_how_often_a_pattern_is_repeated():
     pattern, other = RNG.normal(size=(4, 3, 5)), RNG.normal(size=(4, 6, 7))
-    target = gram_sum(other) / guide_mass(other)
+    target = StyleTarget(gram_sum(other) / guide_mass(other))
     once, _ = style_loss(pattern, target, 1.0)
     tiled, _ = style_loss(np.tile(pattern, (1, 2, 3)), target, 1.0)
     assert tiled == pytest.approx(once, rel=1e-12)
@@ -79,12 +80,12 @@ def test_guide_leaves_out_what_it_is_zero_at_and_its_gradient_is_exact():
     target = target + target.T
     guide = RNG.uniform(size=(4, 6))
     guide[:, 3:] = 0.0
-    value, gradient = style_loss(features, target, 2.0, guide)
+    value, gradient = style_loss(features, StyleTarget(target), 2.0, guide)
     kept, kept_guide = features[:, :, :3], guide[:, :3]
     gram = np.einsum("ihw,jhw,hw->ij", kept, kept, kept_guide) / kept_guide.sum()
     assert value == pytest.approx(2.0 / (4 * 9) * ((gram - target) ** 2).sum(), rel=1e-12)
     assert not gradient[:, :, 3:].any()
-    reference = central_difference(lambda f: style_loss(f, target, 2.0, guide)[0], features)
+    reference = central_difference(lambda f: style_loss(f, StyleTarget(target), 2.0, guide)[0], features)
     np.testing.assert_allclose(gradient, reference, rtol=1e-6, atol=1e-8)
 
 
