@@ -11,7 +11,8 @@ applies the network's own normalisation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -35,6 +36,18 @@ class Evaluation(NamedTuple):
     terms: DeviceArray
 
 
+@dataclass(frozen=True)
+class Tiling:
+    """How an evaluation is cut up, see :mod:`nst_core.backends.tiled`; the answer is the same.
+
+    ``window`` is the largest side, in pixels, of what is computed at a time. ``between`` is called before
+    each tile with the share of the evaluation's work that is done, 0..1; what it raises ends the evaluation.
+    """
+
+    window: int
+    between: Callable[[float], None] = lambda _done: None
+
+
 class Evaluator(Protocol):
     """An objective bound to a backend and a picture size."""
 
@@ -45,6 +58,11 @@ class Evaluator(Protocol):
 
 class FeatureExtractor(Protocol):
     """Computes target features."""
+
+    @property
+    def layers(self) -> Sequence[str]:
+        """Names of all layers of the network, in order."""
+        ...
 
     def features(self, picture: HostArray, layers: Sequence[str]) -> Mapping[str, HostArray]:
         """Return the ``(channels, height, width)`` features of ``picture`` at each of ``layers``."""
@@ -86,8 +104,10 @@ class Backend(Protocol):
         """Copy a device array to the host, waiting for it."""
         ...
 
-    def evaluator(self, objective: Objective, height: int, width: int) -> Evaluator:
-        """Bind ``objective`` (targets included) for pictures of ``height`` x ``width``."""
+    def evaluator(
+        self, objective: Objective, height: int, width: int, tiling: Tiling | None = None
+    ) -> Evaluator:
+        """Bind ``objective`` (targets included) for pictures of ``height`` x ``width``; None is no tiling."""
         ...
 
     def close(self) -> None:

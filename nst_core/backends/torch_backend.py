@@ -2,8 +2,8 @@
 
 The network runs under autograd; the losses do not. Each term's gradient with respect to its features is
 the paper's closed form (:mod:`nst_core.transfer.layer_losses`), and one ``torch.autograd.grad`` carries all
-of them back to the picture. Weights come from the model store's ONNX file through
-:class:`nst_core.vgg.network.Network`; nothing here imports torchvision.
+of them back to the picture. Pictures that are too large for that are evaluated in tiles
+(:mod:`nst_core.backends.tiled_torch`).
 """
 
 from __future__ import annotations
@@ -14,83 +14,17 @@ from typing import Literal
 import numpy as np
 import psutil
 import torch
-import torch.nn.functional as F
 
 from nst_core.backends.cuda_graph import CudaGraphEvaluator
-from nst_core.backends.interface import Evaluation, Evaluator, HostArray
+from nst_core.backends.interface import Evaluation, Evaluator, HostArray, Tiling
+from nst_core.backends.tiled import TiledEvaluator, tiles_for
+from nst_core.backends.tiled_torch import TorchTileWorker
+from nst_core.backends.torch_network import TorchNetwork
 from nst_core.transfer.layer_losses import content_loss, style_loss
-from nst_core.transfer.objective import Objective
+from nst_core.transfer.objective import Objective, StyleTerm
 from nst_core.transfer.priors import prior_loss
 from nst_core.transfer.style_statistics import StyleTarget, target_of
-from nst_core.vgg.layers import AVERAGE_POOL_GAIN
 from nst_core.vgg.network import Network
-
-
-class TorchNetwork(torch.nn.Module):
-    """The convolutional part of a VGG, as far as the deepest layer asked for."""
-
-    mean: torch.Tensor
-    std: torch.Tensor
-
-    def __init__(
-        self,
-        network: Network,
-        layers: Sequence[str],
-        *,
-        pooling: Literal["max", "average"],
-        padding: Literal["zero", "edge"],
-        device: torch.device,
-        dtype: torch.dtype,
-    ) -> None:
-        super().__init__()
-        self.wanted = frozenset(layers)
-        deepest = max(network.layers.index(layer) for layer in layers) if layers else -1
-        self.sequence = network.layers[: deepest + 1]
-        self.pooling = pooling
-        self.padding = padding
-        norm = network.normalisation
-        self.flip = norm.order == "BGR"
-        self.scale = norm.scale
-        self.register_buffer("mean", torch.tensor(norm.mean, dtype=dtype, device=device).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(norm.std, dtype=dtype, device=device).view(1, 3, 1, 1))
-        weights = network.weights(self.sequence[-1] if self.sequence else None)
-        self.kernels = {
-            layer: (
-                torch.tensor(kernel, dtype=dtype, device=device).to(memory_format=torch.channels_last),
-                torch.tensor(bias, dtype=dtype, device=device),
-            )
-            for layer, (kernel, bias) in weights.items()
-        }
-
-    def forward(self, picture: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return the wanted features, each (1, N, h, w), of ``picture`` (3, height, width)."""
-        x = picture.unsqueeze(0)
-        x = ((x.flip(1) if self.flip else x) * self.scale - self.mean) / self.std
-        x = x.contiguous(memory_format=torch.channels_last)
-        found = {}
-        for layer in self.sequence:
-            if layer.startswith("conv"):
-                x = self.convolve(x, layer)
-            elif layer.startswith("relu"):
-                # In place only where nobody reads the features before the ReLU.
-                x = F.relu(x, inplace=f"conv{layer[4:]}" not in self.wanted)
-            elif self.pooling == "max":
-                x = F.max_pool2d(x, 2)
-            else:
-                x = F.avg_pool2d(x, 2) * AVERAGE_POOL_GAIN
-            if layer in self.wanted:
-                found[layer] = x
-        return found
-
-    def convolve(self, x: torch.Tensor, layer: str) -> torch.Tensor:
-        """Apply one convolution; the first sees the picture's edge continued where ``padding`` is edge."""
-        kernel, bias = self.kernels[layer]
-        if layer == "conv1_1" and self.padding == "edge":
-            # Concatenation, because the backward of replicate padding adds in random order on a GPU.
-            x = torch.cat([x[:, :, :1], x, x[:, :, -1:]], dim=2)
-            x = torch.cat([x[:, :, :, :1], x, x[:, :, :, -1:]], dim=3)
-            return F.conv2d(x, kernel, bias)
-        return F.conv2d(x, kernel, bias, padding=1)
 
 
 class TorchEvaluator:
@@ -204,15 +138,26 @@ class TorchBackend:
             found = self._network(layers)(self.upload(picture))
             return {layer: self.download(found[layer][0]) for layer in layers}
 
-    def evaluator(self, objective: Objective, height: int, width: int) -> Evaluator:  # noqa: ARG002
-        """Bind ``objective``; the size is read off each picture, all of which must have the same."""
+    def evaluator(
+        self, objective: Objective, height: int, width: int, tiling: Tiling | None = None
+    ) -> Evaluator:
+        """Bind ``objective`` for pictures of one size, whole or in tiles."""
         network = self._network(objective.layers)
+        if tiling is not None:
+            architecture = self.network.architecture
+            tiles = tiles_for(objective, height, width, tiling.window, architecture)
+            worker = TorchTileWorker(network, objective, architecture, self.torch_device, self.dtype)
+            targets = [self._target(term) for term in objective.style]
+            return TiledEvaluator(worker, objective, targets, tiles, tiling)
         evaluator = TorchEvaluator(network, objective, self.torch_device, self.dtype)
         # Eigenvalues are found by routines that look at numbers on the host, which no recording can hold.
         recordable = all(term.statistic != "wasserstein" for term in objective.style)
         if self.torch_device.type == "cuda" and recordable:
             return CudaGraphEvaluator(evaluator)
         return evaluator
+
+    def _target(self, term: StyleTerm) -> StyleTarget:
+        return StyleTarget(*(None if part is None else self.upload(part) for part in target_of(term)))
 
     def close(self) -> None:
         """Give cached device memory back."""
