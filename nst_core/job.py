@@ -23,6 +23,7 @@ from nst_core.images.resize import crop, fit, resize_picture
 from nst_core.rates import expected_seconds, remember
 from nst_core.settings import Settings
 from nst_core.transfer.plan import Level, check_size, make_levels
+from nst_core.transfer.regions import Seen
 from nst_core.transfer.run import (
     Painted,
     Sample,
@@ -34,7 +35,6 @@ from nst_core.transfer.run import (
     paint,
 )
 from nst_core.transfer.start import resized
-from nst_core.transfer.targets import Seen
 from nst_core.vgg.layers import check_layers
 from nst_core.vgg.store import ModelStore
 

@@ -209,6 +209,39 @@ class Settings(BaseModel):
         "Layers whose Gram matrices hold the style, with weights; fewer deep layers give smaller strokes.",
         source="Gatys et al. 2016, section 3: conv1_1 to conv5_1, w_l = 1/5 each",
     )
+    style_loss: Literal["gram", "moments", "wasserstein"] = knob(
+        "gram",
+        "method",
+        "Style statistics",
+        "What a style is held to be at each layer. gram: Gram matrices. moments: beside them the features' "
+        "means and standard deviations. wasserstein: Gaussians with the features' means and covariances.",
+        source="Gatys et al. 2016, eq. 3 to 5; Li et al. 2017, Demystifying Neural Style Transfer; "
+        "Dowson and Landau 1982",
+    )
+    guides: Literal["simple", "inside", "all"] = knob(
+        "simple",
+        "method",
+        "Region guides",
+        "How regions reach the layers. simple: shrunk like pictures. inside: only features that see nothing "
+        "outside of the region. all: every feature that sees something of it.",
+        source="Gatys et al. 2017, section 4.1",
+    )
+    color_match: Literal["pca", "cholesky"] = knob(
+        "pca",
+        "method",
+        "Colour matching",
+        "The linear map that moves the style's colours where colours are matched: pca moves them least, "
+        "cholesky takes red, green and blue in turn.",
+        source="Gatys et al. 2017, section 5.1",
+    )
+    fine_layers: Layers = knob(
+        "relu1_1,relu2_1",
+        "method",
+        "Fine style layers",
+        "Layers that a fine style's strokes are taken from, with weights, before the rest is taken from the "
+        "coarse style.",
+        source="Gatys et al. 2017, section 6",
+    )
     pooling: Literal["max", "average"] = knob(
         "average",
         "method",

@@ -21,11 +21,14 @@ from nst_core.errors import ErrorCode, NstError
 from nst_core.events import OnEvent, Preview, Progress
 from nst_core.settings import Settings
 from nst_core.transfer.adam import Adam
+from nst_core.transfer.kept import Keeping
 from nst_core.transfer.lbfgs import Lbfgs
+from nst_core.transfer.objective import Objective
 from nst_core.transfer.plan import Level
 from nst_core.transfer.precondition import inverse_frequency
+from nst_core.transfer.regions import Seen, StyleRegion
 from nst_core.transfer.start import first_picture, resized, resized_change, resized_mask
-from nst_core.transfer.targets import Seen, make_objective
+from nst_core.transfer.targets import make_objective
 
 Array = npt.NDArray[np.float32]
 
@@ -38,12 +41,17 @@ class Subject:
     """What is painted: the pictures of a run at their own sizes, ``(3, h, w)`` in 0..1.
 
     Without ``content`` a texture of the styles is painted, without ``styles`` the content is reconstructed.
-    ``own`` is the starting picture where the settings' ``init`` names one.
+    ``own`` is the starting picture where the settings' ``init`` names one. ``regions``, where there are any,
+    say which style goes where; ``strength`` (h, w) scales the style by place, and ``changes`` (h, w) in 0..1
+    says which pixels may change at all. All masks are of the content's size.
     """
 
     content: Seen | None
     styles: tuple[Seen, ...]
     own: Array | None = None
+    regions: tuple[StyleRegion, ...] = ()
+    strength: Array | None = None
+    changes: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -137,10 +145,11 @@ def paint(
         else:
             start = resized(picture, level.height, level.width)
         with _memory(level):
-            objective = make_objective(extractor, seen.content, seen.styles, settings)
+            objective = _objective(extractor, seen, settings, watch.on_event)
             evaluator = backend.evaluator(objective, level.height, level.width)
+            keeping = _keeping(evaluator, backend, seen)
             names = [term.name for term in objective.terms]
-            best = _Best(evaluator)
+            best = _Best(keeping or evaluator)
             optimizer = _optimizer(settings, best, backend.upload(start), level.iterations)
             for iteration in range(1, level.iterations + 1):
                 held = optimizer.iterate()
@@ -157,10 +166,11 @@ def paint(
                         optimizer.restart()
                     stopped = watch.should_stop()
                 if _frame_due(clock, watch, iteration, last=last or stopped):
-                    watch.on_event(Preview(index, iteration, as_rows(backend.download(held.picture))))
+                    shown = keeping.composed(held.picture) if keeping else held.picture
+                    watch.on_event(Preview(index, iteration, as_rows(backend.download(shown))))
                 if stopped:
                     break
-            picture = backend.download(held.picture)
+            picture = backend.download(keeping.composed(held.picture) if keeping else held.picture)
         if stopped:
             picture = carried(picture, seen.content, subject.content, levels[-1])
             break
@@ -176,12 +186,29 @@ def at_level(subject: Subject, level: Level, settings: Settings) -> Subject:
             resized(content.pixels, level.height, level.width),
             resized_mask(content.alpha, level.height, level.width),
         )
-    styles = []
-    for style in subject.styles:
-        height, width = style_size(style.pixels.shape[1:], level, settings.style_scale)
-        pixels, alpha = resized(style.pixels, height, width), resized_mask(style.alpha, height, width)
-        styles.append(Seen(pixels, alpha, style.weight))
-    return Subject(content, tuple(styles), subject.own)
+    styles = tuple(_style_at(style, level, settings) for style in subject.styles)
+    regions = tuple(
+        StyleRegion(
+            tuple(_style_at(style, level, settings) for style in region.styles),
+            resized_mask(region.mask, level.height, level.width),
+            region.name,
+        )
+        for region in subject.regions
+    )
+    strength, changes = (
+        resized_mask(mask, level.height, level.width) for mask in (subject.strength, subject.changes)
+    )
+    return Subject(content, styles, subject.own, regions, strength, changes)
+
+
+def _style_at(style: Seen, level: Level, settings: Settings) -> Seen:
+    height, width = style_size(style.pixels.shape[1:], level, settings.style_scale)
+    return Seen(
+        resized(style.pixels, height, width),
+        resized_mask(style.alpha, height, width),
+        style.weight,
+        resized_mask(style.part, height, width),
+    )
 
 
 def style_size(style: tuple[int, ...], level: Level, scale: float) -> tuple[int, int]:
@@ -209,6 +236,26 @@ def carried(picture: Array, content: Seen | None, full: Seen | None, level: Leve
 def as_rows(pixels: Array) -> Array:
     """Turn (3, h, w) into (h, w, 3), clipped to 0..1, as events and files have it."""
     return np.ascontiguousarray(np.clip(pixels, 0.0, 1.0).transpose(1, 2, 0))
+
+
+def _objective(
+    extractor: FeatureExtractor, seen: Subject, settings: Settings, on_event: OnEvent
+) -> Objective:
+    return make_objective(
+        extractor,
+        seen.content,
+        seen.styles,
+        settings,
+        regions=seen.regions,
+        strength=seen.strength,
+        on_notice=on_event,
+    )
+
+
+def _keeping(evaluator: Evaluator, backend: Backend, seen: Subject) -> Keeping | None:
+    if seen.content is None or seen.changes is None:
+        return None
+    return Keeping(evaluator, backend, seen.content.pixels, seen.changes)
 
 
 class _Best:
@@ -308,7 +355,7 @@ def evaluate_picture(
     level = Level(picture.shape[1], picture.shape[2], 0)
     seen = at_level(subject, level, settings)
     with _memory(level):
-        objective = make_objective(extractor, seen.content, seen.styles, settings)
+        objective = _objective(extractor, seen, settings, lambda _notice: None)
         evaluation = backend.evaluator(objective, level.height, level.width)(backend.upload(picture))
         values: Sequence[float] = [float(value) for value in backend.download(evaluation.terms)]
     return dict(zip((term.name for term in objective.terms), values, strict=True))

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nst_core.images.resize import resize
-from nst_core.transfer.targets import Seen
+from nst_core.transfer.regions import Seen
 
 Array = npt.NDArray[np.float32]
 

@@ -1,31 +1,42 @@
 """From pictures to an objective: what the network sees in the content and the styles, as targets.
 
-Pictures come in as ``(3, height, width)`` arrays in 0..1 at the size of a pyramid level; an
-:class:`~nst_core.transfer.objective.Objective` goes out. Features are computed by whatever
-:class:`~nst_core.backends.interface.FeatureExtractor` is given; nothing here knows a framework.
+Pictures come in as ``(3, height, width)`` arrays in 0..1 at the size of a pyramid level, with the regions of
+the content that have styles of their own; an :class:`~nst_core.transfer.objective.Objective` goes out.
+Features are computed by whatever :class:`~nst_core.backends.interface.FeatureExtractor` is given; nothing
+here knows a framework.
+
+A region's style terms compare guided statistics (Gatys et al. 2017, "Controlling Perceptual Factors in
+Neural Style Transfer", section 4): with the paper's guidance channel T, normalised to sum T^2 = 1,
+G = sum T^2 f f^T; here T^2 = g / sum g for a guide g in 0..1. A region weighs by its share of the area, so
+that each of its pixels is drawn to its style as strongly as without regions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from nst_core.backends.interface import FeatureExtractor
+from nst_core.events import Notice
 from nst_core.settings import LayerWeight, Settings
-from nst_core.transfer.layer_losses import gram_sum, guide_mass
+from nst_core.transfer.guides import guides_at
+from nst_core.transfer.layer_losses import style_sums
 from nst_core.transfer.objective import (
     AlphaNorm,
     ContentTerm,
     Objective,
     Prior,
     RangePenalty,
+    Statistic,
     StyleTerm,
     TotalVariation,
 )
+from nst_core.transfer.regions import Seen, StyleRegion, coverage, product, region_weights
 from nst_core.transfer.weights import (
+    STATISTIC_GAIN,
     normalise,
     relative_content_weight,
     relative_style_weight,
@@ -38,51 +49,74 @@ RANGE_WEIGHT = 30.0
 """Weight of the range penalty beside a relative loss of about 1: 0.2 % of pixels end outside 0..1."""
 
 
+FEWEST_POSITIONS = 1.0
+"""Sum of a guide at a layer below which there is too little of a region to have a style there."""
+
+TINY_MASS = 1e-3
+"""Sum of a guide times strength below which nothing can be divided by it."""
+
+OnNotice = Callable[[Notice], None]
+
+
 @dataclass(frozen=True)
-class Seen:
-    """A picture as the network gets it: ``pixels`` (3, h, w) in 0..1, ``alpha`` (h, w) or None."""
+class Moments:
+    """A blend's moments per position at a layer: ``second`` (N, N), and ``mean`` (N,) where asked for."""
 
-    pixels: Array
-    alpha: Array | None = None
-    weight: float = 1.0
+    second: Array
+    mean: Array | None
 
 
-def mask_at_layer(mask: Array | None, height: int, width: int) -> Array | None:
-    """Bring a (H, W) mask to a layer of ``height`` x ``width`` the way the pooling layers shrink pictures.
+@dataclass(frozen=True)
+class Guide:
+    """A region's guide at a layer, and what it adds up to; None is everywhere."""
 
-    Each halving averages 2 x 2 blocks and drops an odd last row or column.
+    values: Array | None
+    mass: float
+
+
+def style_moments(
+    extractor: FeatureExtractor, styles: Sequence[Seen], layers: Sequence[str], settings: Settings
+) -> dict[str, Moments]:
+    """Return the moments of a blend of styles at each layer where there is enough of them to have any.
+
+    A blend's moments are the styles' own, averaged by their weights: those of the features of all pictures
+    thrown together, each picture with its share. So a blend costs no more than one style, and one of two
+    equal styles is that style.
     """
-    if mask is None:
-        return None
-    while mask.shape[0] > height:
-        rows, columns = mask.shape[0] // 2, mask.shape[1] // 2
-        blocks = mask[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2)
-        mask = blocks.mean(axis=(1, 3), dtype=np.float32)
-    if mask.shape != (height, width):
-        raise ValueError(f"a mask cannot be brought to {height} x {width} by halving")
-    return np.ascontiguousarray(mask, dtype=np.float32)
-
-
-def style_grams(
-    extractor: FeatureExtractor, styles: Sequence[Seen], layers: Sequence[str]
-) -> dict[str, Array]:
-    """Return the Gram matrix per position (N, N) at each layer, averaged over the styles by their weights."""
     total = sum(style.weight for style in styles)
-    grams: dict[str, Array] = {}
+    found: dict[str, Moments] = {}
+    missing: set[str] = set()
     for style in styles:
         features = extractor.features(style.pixels, layers)
+        visible = guides_at(style.alpha, layers, (), "simple")
+        parts = guides_at(
+            style.part, layers, _network_layers(extractor, style.part, settings), settings.guides
+        )
         for layer in layers:
-            found = features[layer]
-            guide = mask_at_layer(style.alpha, *found.shape[1:])
-            mass = guide_mass(found, guide)
-            gram = gram_sum(found, guide) * np.float32(style.weight / total / max(float(mass), 1e-12))
-            grams[layer] = grams[layer] + gram if layer in grams else gram
-    return grams
+            guide = product(visible[layer], parts[layer])
+            if style.weight > 0 and guide is not None and float(guide.sum()) < FEWEST_POSITIONS:
+                missing.add(layer)
+                continue
+            sums = style_sums(features[layer], guide, settings.style_loss)
+            share = np.float32(style.weight / total / max(float(sums.mass), 1e-12))
+            own = Moments(sums.s2 * share, None if sums.s1 is None else sums.s1 * share)
+            found[layer] = _added(found[layer], own) if layer in found else own
+    return {layer: moments for layer, moments in found.items() if layer not in missing}
+
+
+def _added(one: Moments, other: Moments) -> Moments:
+    mean = None if one.mean is None or other.mean is None else one.mean + other.mean
+    return Moments(one.second + other.second, mean)
+
+
+def _network_layers(extractor: FeatureExtractor, mask: Array | None, settings: Settings) -> Sequence[str]:
+    """Name the network's layers where guides go through them."""
+    return () if mask is None or settings.guides == "simple" else extractor.layers
 
 
 def content_terms(
-    features: dict[str, Array],
-    alpha: Array | None,
+    features: Mapping[str, Array],
+    masks: Mapping[str, Array | None],
     layers: Sequence[LayerWeight],
     scale: float,
     *,
@@ -91,82 +125,134 @@ def content_terms(
     """Make the content terms; ``scale`` is alpha, or the content's share of a relative loss."""
     terms = []
     for (layer, _), weight in zip(layers, normalise(layers), strict=True):
-        target = features[layer]
-        mask = mask_at_layer(alpha, *target.shape[1:])
+        target, mask = features[layer], masks[layer]
         unit = relative_content_weight(target, mask) if relative else 1.0
-        if weight * scale > 0:
+        if weight * scale > 0 and (mask is None or mask.any()):
             terms.append(ContentTerm(layer, scale * weight * unit, target, mask))
     return tuple(terms)
 
 
 def style_terms(
-    grams: dict[str, Array],
-    guides: dict[str, Array | None],
+    moments: Mapping[str, Moments],
+    guides: Mapping[str, Guide],
     layers: Sequence[LayerWeight],
     scale: float,
     *,
     relative: bool,
+    statistic: Statistic = "gram",
+    region: str = "",
 ) -> tuple[StyleTerm, ...]:
-    """Make the style terms; ``scale`` is beta, or the style's share of a relative loss."""
+    """Make a region's style terms; ``scale`` is beta, or the style's share of a relative loss.
+
+    Layers without moments, or with hardly any guide, are left out, and the others have their weight.
+    """
+    known = [pair for pair in layers if pair.layer in moments and guides[pair.layer].mass >= FEWEST_POSITIONS]
+    gain = STATISTIC_GAIN[statistic]
     terms = []
-    for (layer, _), weight in zip(layers, normalise(layers), strict=True):
-        target = grams[layer]
-        unit = relative_style_weight(target) if relative else 1.0
+    for (layer, _), weight in zip(known, normalise(known), strict=True):
+        target = moments[layer]
+        unit = gain * relative_style_weight(target.second) if relative else gain
         if weight * scale > 0:
-            terms.append(StyleTerm(layer, scale * weight * unit, target, guides[layer]))
+            guide = guides[layer].values
+            terms.append(
+                StyleTerm(layer, scale * weight * unit, target.second, guide, statistic, target.mean, region)
+            )
     return tuple(terms)
 
 
-def priors(settings: Settings) -> tuple[Prior, ...]:
-    """Make the image priors of the relative loss; the paper's loss has none."""
+def priors(settings: Settings, covered: Array | None = None) -> tuple[Prior, ...]:
+    """Make the image priors of the relative loss; the paper's loss has none.
+
+    They are means over the picture: where only part of it, ``covered`` (h, w), is painted, they weigh more,
+    so that each painted pixel is held as strongly as without regions.
+    """
     if settings.loss == "paper":
         return ()
-    found: list[Prior] = [RangePenalty(RANGE_WEIGHT)]
+    gain = 1.0 if covered is None else 1.0 / max(float((covered > 0).mean()), 1e-6)
+    found: list[Prior] = [RangePenalty(gain * RANGE_WEIGHT)]
     if settings.tv > 0:
-        found.append(TotalVariation(settings.tv, settings.tv_beta))
+        found.append(TotalVariation(gain * settings.tv, settings.tv_beta))
     if settings.alpha_norm > 0:
-        found.append(AlphaNorm(settings.alpha_norm, settings.alpha_norm_exponent))
+        found.append(AlphaNorm(gain * settings.alpha_norm, settings.alpha_norm_exponent))
     return tuple(found)
 
 
 def make_objective(
-    extractor: FeatureExtractor, content: Seen | None, styles: Sequence[Seen], settings: Settings
+    extractor: FeatureExtractor,
+    content: Seen | None,
+    styles: Sequence[Seen],
+    settings: Settings,
+    *,
+    regions: Sequence[StyleRegion] = (),
+    strength: Array | None = None,
+    on_notice: OnNotice = lambda _notice: None,
 ) -> Objective:
     """Compute all targets and weigh them as ``settings`` say.
 
-    Without ``content`` there are no content terms (a texture), without ``styles`` no style terms
-    (a reconstruction); the relative loss then consists of the one that is left.
+    Without ``content`` there are no content terms (a texture), without styles no style terms (a
+    reconstruction); the relative loss then consists of the one that is left. ``regions``, where there are
+    any, take the place of ``styles``; what no region covers has no part in any loss of features.
+    ``strength`` (h, w) scales the style by place. ``on_notice`` hears of regions left out at a layer.
     """
     relative = settings.loss == "relative"
     share = style_share(settings.strength)
+    painted = tuple(regions) or ((StyleRegion(tuple(styles)),) if styles else ())
     if not relative:
         content_scale, style_scale = settings.alpha, settings.beta
-    elif content is None or not styles:
+    elif content is None or not painted:
         content_scale = style_scale = 1.0
     else:
         content_scale, style_scale = 1.0 / (1.0 + share), share / (1.0 + share)
-    content_layers = [pair.layer for pair in settings.content_layers] if content else []
-    style_layers = [pair.layer for pair in settings.style_layers] if styles else []
+    covered = coverage(painted)
 
     contents: tuple[ContentTerm, ...] = ()
     if content is not None:
-        features = dict(extractor.features(content.pixels, content_layers))
-        contents = content_terms(
-            features, content.alpha, settings.content_layers, content_scale, relative=relative
+        names = [pair.layer for pair in settings.content_layers]
+        masks = guides_at(product(content.alpha, covered), names, (), "simple")
+        features = extractor.features(content.pixels, names)
+        contents = content_terms(features, masks, settings.content_layers, content_scale, relative=relative)
+    terms: list[StyleTerm] = []
+    for region, weight in zip(painted, region_weights(painted, content, strength), strict=True):
+        terms += _region_terms(
+            extractor, region, content, strength, settings, style_scale * weight, on_notice
         )
-    painted: tuple[StyleTerm, ...] = ()
-    if styles:
-        grams = style_grams(extractor, styles, style_layers)
-        alpha = content.alpha if content else None
-        guides = {layer: _guide_at(alpha, layer) for layer in style_layers}
-        painted = style_terms(grams, guides, settings.style_layers, style_scale, relative=relative)
-    return Objective(contents, painted, priors(settings))
+    return Objective(contents, tuple(terms), priors(settings, covered))
 
 
-def _guide_at(alpha: Array | None, layer: str) -> Array | None:
-    """Bring the content's alpha to a style layer: one halving for each pool up to it."""
-    if alpha is None:
-        return None
-    block = int(layer[4])
-    halvings = block if layer.startswith("pool") else block - 1
-    return mask_at_layer(alpha, alpha.shape[0] >> halvings, alpha.shape[1] >> halvings)
+def _region_terms(
+    extractor: FeatureExtractor,
+    region: StyleRegion,
+    content: Seen | None,
+    strength: Array | None,
+    settings: Settings,
+    scale: float,
+    on_notice: OnNotice,
+) -> tuple[StyleTerm, ...]:
+    layers = [pair.layer for pair in settings.style_layers]
+    moments = style_moments(extractor, region.styles, layers, settings)
+    visible = guides_at(content.alpha if content else None, layers, (), "simple")
+    scaled = guides_at(strength, layers, (), "simple")
+    own = guides_at(region.mask, layers, _network_layers(extractor, region.mask, settings), settings.guides)
+    guides = {}
+    for layer in layers:
+        values = product(visible[layer], own[layer], scaled[layer])
+        touched = product(visible[layer], own[layer])
+        mass = np.inf if touched is None else float(touched.sum(dtype=np.float64))
+        weighed = values is None or float(values.sum(dtype=np.float64)) > TINY_MASS
+        guides[layer] = Guide(values, mass if weighed else 0.0)
+    empty = [layer for layer in layers if layer not in moments or guides[layer].mass < FEWEST_POSITIONS]
+    if empty:
+        place = f"The region {region.name}" if region.name else "The selected part"
+        size = "" if content is None else f" at {content.pixels.shape[2]} x {content.pixels.shape[1]} pixels"
+        on_notice(
+            Notice("empty-region", f"{place} is too small for {', '.join(empty)}{size}; left out there.")
+        )
+    return style_terms(
+        moments,
+        guides,
+        settings.style_layers,
+        scale,
+        relative=settings.loss == "relative",
+        statistic=settings.style_loss,
+        region=region.name,
+    )

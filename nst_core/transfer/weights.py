@@ -30,6 +30,9 @@ Chosen by looking at Tuebingen as the Starry Night and as The Scream at 256 pixe
 tint comes over, between 1 and 10 most of the change happens, above 250 no more does.
 """
 
+STATISTIC_GAIN = {"gram": 1.0, "moments": 1.0, "wasserstein": 1.0}
+"""Weight of a style term by its statistic, so that a strength means about the same with each."""
+
 TINY = 1e-12
 """Energies below this (a black picture, a dead layer) count as this."""
 

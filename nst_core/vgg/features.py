@@ -49,6 +49,11 @@ class OnnxFeatures:
         self.sessions: OrderedDict[tuple[str, ...], Session] = OrderedDict()
 
     @property
+    def layers(self) -> Sequence[str]:
+        """Names of all layers of the network, in order."""
+        return self.network.layers
+
+    @property
     def device_words(self) -> str:
         """The device, for people and reports."""
         return self.device.words

@@ -19,7 +19,8 @@ import psutil
 
 from nst_core.backends.choose import open_engine
 from nst_core.settings import make_settings
-from nst_core.transfer.targets import Seen, make_objective
+from nst_core.transfer.regions import Seen
+from nst_core.transfer.targets import make_objective
 from nst_core.vgg.layers import layer_table
 from nst_core.vgg.store import ModelStore
 

@@ -18,7 +18,8 @@ from nst_core.backends.cuda_graph import CudaGraphEvaluator
 from nst_core.settings import make_settings
 from nst_core.transfer.lbfgs import Lbfgs
 from nst_core.transfer.precondition import inverse_frequency
-from nst_core.transfer.targets import Seen, make_objective
+from nst_core.transfer.regions import Seen
+from nst_core.transfer.targets import make_objective
 from nst_core.vgg.store import ModelStore
 
 

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from nst_core.settings import Settings, make_settings
+from nst_core.transfer.guides import halved
 from nst_core.transfer.objective import ContentTerm, RangePenalty, StyleTerm
-from nst_core.transfer.targets import Seen, make_objective, mask_at_layer
+from nst_core.transfer.regions import Seen
+from nst_core.transfer.targets import make_objective
 
 RNG = np.random.default_rng(11)
 STRIDES = {"relu1_1": 1, "relu2_1": 2, "relu3_1": 4, "relu4_1": 8, "relu4_2": 8, "relu5_1": 16}
@@ -108,10 +110,10 @@ def test_the_contents_alpha_becomes_mask_and_guide_at_each_layer():
 
 def test_masks_shrink_like_pooling_odd_sizes_included():
     mask = RNG.uniform(size=(13, 22)).astype(np.float32)
-    half = mask_at_layer(mask, 6, 11)
+    half = halved(mask, 1)
     assert half is not None
     assert half[5, 10] == pytest.approx(mask[10:12, 20:22].mean())
-    quarter = mask_at_layer(mask, 3, 5)
+    quarter = halved(mask, 2)
     assert quarter is not None
     assert quarter[2, 4] == pytest.approx(mask[8:12, 16:20].mean(), rel=1e-6)
 
