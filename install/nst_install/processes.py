@@ -7,8 +7,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from nst_install.console import Console
@@ -85,21 +86,19 @@ def run(
     """
     console.note("$ " + " ".join(command))
     tail: collections.deque[str] = collections.deque(maxlen=TAIL)
+    process: subprocess.Popen[bytes] | None = None
     try:
-        process = subprocess.Popen(
-            list(command),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=clean_environment(extra),
-            creationflags=CREATION_FLAGS,
-            preexec_fn=TIE_TO_PARENT,
-        )
-    except OSError as error:
-        console.note(f"cannot be started: {error}")
-        return Finished(127, str(error))
-    assert process.stdout is not None  # noqa: S101 -- PIPE was asked for
-    try:
+        with _interrupts_held():
+            process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=clean_environment(extra),
+                creationflags=CREATION_FLAGS,
+                preexec_fn=TIE_TO_PARENT,
+            )
+        assert process.stdout is not None  # noqa: S101 -- PIPE was asked for
         lines: Iterable[bytes] = process.stdout
         if timeout is not None:
             lines = process.communicate(timeout=timeout)[0].splitlines()
@@ -113,13 +112,42 @@ def run(
     except subprocess.TimeoutExpired:
         _end(process)
         return Finished(124, "it did not answer in time")
+    except OSError as error:
+        if process is not None:
+            _end(process)
+            raise
+        console.note(f"cannot be started: {error}")
+        return Finished(127, str(error))
     except BaseException:
         _end(process)
         raise
     return Finished(code, "\n".join(tail))
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let no interrupt fall between the birth of a child and its being known; it comes at the end instead."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {}
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and callable(signal.getsignal(number)):
+            before[number] = signal.signal(number, lambda number, _frame: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt
+
+
+def _end(process: subprocess.Popen[bytes] | None) -> None:
+    if process is None:
+        return
     process.terminate()
     try:
         process.wait(5)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -256,8 +257,11 @@ def test_killed_at_any_moment(checkout: Checkout, profile: Path, installed: bool
 
 def test_interrupted_by_hand(checkout: Checkout) -> None:
     with serving(checkout, pause=5.0):
+        # A shell's background job ignores SIGINT, and its children with it: not so the one under test.
+        heed_interrupts = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
         process = subprocess.Popen(checkout.command("install", "--no-gimp"), env=checkout.environment(),
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   preexec_fn=heed_interrupts)  # fmt: skip
         deadline = time.monotonic() + 30
         while not list(checkout.data.glob("venv-*")) and time.monotonic() < deadline:
             time.sleep(0.05)

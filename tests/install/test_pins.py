@@ -52,9 +52,10 @@ def test_every_pin_can_be_had(engine: str, system: str, uv: str, tmp_path: Path)
     env = {name: value for name, value in os.environ.items() if not name.startswith(("UV_", "PIP_"))}
     env.update(UV_CACHE_DIR=str(cache() / "uv-cache"), MACOSX_DEPLOYMENT_TARGET="14.0")
     for version in PYTHONS:
-        command = [uv, "pip", "install", "--dry-run", "--no-config", "--require-hashes", "--quiet",
-                   "--target", str(tmp_path / version), "--python-platform", system,
-                   "--python-version", version, "-r", str(REQUIREMENTS / f"{engine}.txt"),
+        command = [uv, "pip", "install", "--dry-run", "--no-config", "--system-certs",
+                   "--require-hashes", "--quiet", "--target", str(tmp_path / version),
+                   "--python-platform", system, "--python-version", version,
+                   "-r", str(REQUIREMENTS / f"{engine}.txt"),
                    "-r", str(REQUIREMENTS / "build.txt")]  # fmt: skip
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=200)
         assert done.returncode == 0, f"Python {version}: {done.stderr}"
