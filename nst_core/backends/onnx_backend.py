@@ -22,12 +22,16 @@ import onnxruntime
 import psutil
 from onnx import TensorProto, helper
 
-from nst_core.backends.interface import Evaluation, HostArray
+from nst_core.backends.interface import Evaluation, Evaluator, HostArray, Tiling
 from nst_core.backends.onnx_gradient import Form, Shape, gradient_graph, make_feeds
 from nst_core.backends.onnx_rows import SMALLEST_PICTURE, TransformedKernels, repeats
+from nst_core.backends.tiled import TiledEvaluator, tiles_for
+from nst_core.backends.tiled_onnx import OnnxTileWorker, WindowSessions
+from nst_core.backends.tiled_onnx_graphs import window_form, window_graph
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
 from nst_core.transfer.objective import Objective
+from nst_core.transfer.style_statistics import target_of
 from nst_core.vgg.features import failure
 from nst_core.vgg.graph import INPUT, IR_VERSION, OPSET
 from nst_core.vgg.layers import check_layers
@@ -35,6 +39,9 @@ from nst_core.vgg.network import Network
 from nst_core.vgg.sessions import Session, find_device, open_session
 
 OUTPUTS = ("loss", "gradient", "terms")
+
+GRAPH_STATISTICS = ("gram", "moments")
+"""Statistics whose distance a graph computes; the Wasserstein distance needs the roots of matrices."""
 
 
 class OnnxBackend:
@@ -67,6 +74,7 @@ class OnnxBackend:
             self.wanted = open_session(_smallest_model(), self.wanted, self.on_notice).device
         self._kernels = TransformedKernels(network)
         self._kept: tuple[Shape, Session] | None = None
+        self._windows = WindowSessions(lambda wanted: self.open(*window_graph(wanted, self._kernels)))
 
     @property
     def device(self) -> str:
@@ -85,8 +93,12 @@ class OnnxBackend:
         """Give ``array`` back: it is on the host already."""
         return np.asarray(array, dtype=np.float32)
 
-    def evaluator(self, objective: Objective, height: int, width: int) -> OnnxEvaluator:
+    def evaluator(
+        self, objective: Objective, height: int, width: int, tiling: Tiling | None = None
+    ) -> Evaluator:
         """Bind ``objective`` for pictures of ``height`` x ``width``, and open the session for it.
+
+        Statistics that no graph can compute take the tiles' two passes, if need be over one tile.
 
         Raises:
             NstError: ``unknown-layer``; ``too-small`` for a picture that a layer would shrink to nothing;
@@ -99,37 +111,56 @@ class OnnxBackend:
                 "There is nothing to paint for: every weight is 0.",
                 "Give the content or the style a weight.",
             )
-        shape = Shape(
-            self.network,
-            Form.of(objective),
-            height,
-            width,
-            self.pooling,
-            self.padding,
-            on_rows=self.wanted.kind == "cpu" and height * width >= SMALLEST_PICTURE,
+        two_passes = tiling is not None or any(
+            term.statistic not in GRAPH_STATISTICS for term in objective.style
         )
+        form = window_form(objective, style_only=False) if two_passes else Form.of(objective)
+        shape = self.shape(form, height, width)
         if not all(min(size) for size in shape.sizes.values()):
             raise NstError(
                 ErrorCode.TOO_SMALL,
                 f"A picture of {width} x {height} pixels is too small for the layers of this loss.",
                 "Use a larger picture, or layers that are less deep.",
             )
+        if two_passes:
+            self._kept = None
+            tiling = tiling or Tiling(max(height, width))
+            tiles = tiles_for(objective, height, width, tiling.window, self.network.architecture)
+            targets = [target_of(term) for term in objective.style]
+            worker = OnnxTileWorker(
+                self._windows, objective, self.network.architecture, self.shape_for_window, failure
+            )
+            return TiledEvaluator(worker, objective, targets, tiles, tiling)
+        self._windows.close()
         self.session(shape)
         return OnnxEvaluator(self, objective, shape)
+
+    def shape(self, form: Form, height: int, width: int) -> Shape:
+        """Say how pictures of a size are computed here."""
+        on_rows = self.wanted.kind == "cpu" and height * width >= SMALLEST_PICTURE
+        return Shape(self.network, form, height, width, self.pooling, self.padding, on_rows)
+
+    def shape_for_window(self, form: Form, picture: HostArray) -> Shape:
+        """Say how one window, (3, h, w), is computed; see :meth:`OnnxEvaluator.shape_for`."""
+        return _without_rows_where_it_repeats(self.shape(form, *picture.shape[1:]), picture)
+
+    def open(self, model: onnx.ModelProto, constants: Mapping[str, HostArray]) -> Session:
+        """Open a model on the backend's device, or where that fails on the one that steps in, for good."""
+        session = open_session(model, self.wanted, self.on_notice, partial(_configure, constants))
+        self.wanted = session.device
+        return session
 
     def session(self, shape: Shape) -> Session:
         """Return the session for ``shape``, opening it where it is not the one that is kept."""
         if self._kept is None or self._kept[0] != shape:
             self._kept = None  # first let go of the old one's memory
-            model, constants = gradient_graph(shape, self._kernels)
-            session = open_session(model, self.wanted, self.on_notice, partial(_configure, constants))
-            self.wanted = session.device
-            self._kept = shape, session
+            self._kept = shape, self.open(*gradient_graph(shape, self._kernels))
         return self._kept[1]
 
     def close(self) -> None:
-        """Let go of the session and its memory."""
+        """Let go of sessions and their memory."""
         self._kept = None
+        self._windows.close()
 
 
 class OnnxEvaluator:
@@ -166,9 +197,7 @@ class OnnxEvaluator:
 
         Hardly ever but for the first picture of a run: the first step ends all repetition.
         """
-        if self.shape.on_rows and self.shape.pooling == "max" and repeats(picture):
-            return replace(self.shape, on_rows=False)
-        return self.shape
+        return _without_rows_where_it_repeats(self.shape, picture)
 
     def _binding(self, session: Session, shape: Shape) -> onnxruntime.IOBinding:
         """Bind what stays the same from run to run; on CUDA it is copied to the device once."""
@@ -184,6 +213,12 @@ class OnnxEvaluator:
                 binding.bind_output(name, "cpu")
             self._bound = session, binding
         return self._bound[1]
+
+
+def _without_rows_where_it_repeats(shape: Shape, picture: HostArray) -> Shape:
+    if shape.on_rows and shape.pooling == "max" and repeats(picture):
+        return replace(shape, on_rows=False)
+    return shape
 
 
 def _configure(constants: Mapping[str, HostArray], options: onnxruntime.SessionOptions) -> None:

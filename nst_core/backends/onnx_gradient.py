@@ -97,6 +97,12 @@ def make_feeds(shape: Shape, objective: Objective) -> dict[str, Array]:
         feeds[f"target.{index}"] = target
         if mask is not None:
             feeds[f"mask.{index}"] = mask
+    return {**feeds, **pooling_feeds(shape)}
+
+
+def pooling_feeds(shape: Shape) -> dict[str, Array]:
+    """Return the inputs that say in which order the values of a pooling window come, by name."""
+    feeds = {}
     if shape.pooling == "max":
         sizes = shape.sizes
         for layer in shape.layers:
@@ -114,13 +120,13 @@ def gradient_graph(
     Raises:
         NstError: ``unknown-layer``.
     """
-    writer = _GradientWriter(shape, kernels)
+    writer = GradientWriter(shape, kernels)
     model = writer.write()
     return model, {name: kernels.arrays[name] for name in writer.nodes.shared}
 
 
-class _GradientWriter:
-    """Writes one graph; see :func:`gradient_graph`."""
+class GradientWriter:
+    """Writes one graph; see :func:`gradient_graph`. Another kind of terms is another :meth:`add_term`."""
 
     def __init__(self, shape: Shape, kernels: rows.TransformedKernels) -> None:
         self.shape, self.layers, self.sizes = shape, shape.layers, shape.sizes
@@ -139,14 +145,14 @@ class _GradientWriter:
         self.biases = kernels.prepare(shape.row_convolutions)
 
     def write(self) -> onnx.ModelProto:
+        """Write all of it and close the graph."""
         nodes, shape = self.nodes, self.shape
         size = (3, shape.height, shape.width)
         nodes.input(INPUT, (1, *size))
         parts = []
         if self.layers:
-            self._forward_on_rows()
-            self._find_positive()
-            parts.append(self._back())
+            self.forward_on_rows()
+            parts.append(self.back())
         for index, prior in enumerate(shape.form.priors, start=len(shape.form.layers)):
             self.values[index], part = add_prior(nodes, prior, index, INPUT, shape.height, shape.width)
             parts.append(part)
@@ -160,7 +166,8 @@ class _GradientWriter:
         nodes.output("terms", (count,))
         return nodes.model("gradient")
 
-    def _forward_on_rows(self) -> None:
+    def forward_on_rows(self) -> None:
+        """Write the layers whose features are rows, as far as the deepest."""
         nodes = self.nodes
         for position, layer in enumerate(self.layers):
             if not self.shape.is_rows(layer):
@@ -199,8 +206,9 @@ class _GradientWriter:
             if layer.kind == "pool" or (layer.kind == "relu" and (layer.name in seen or not pooled)):
                 self.positive[layer.name] = planes.positive(self.nodes, features)
 
-    def _back(self) -> str:
+    def back(self) -> str:
         """Write losses and the way back; returns the picture's gradient (1, 3, height, width)."""
+        self._find_positive()
         gradient: str | None = None
         masked = False  # whether the ReLU before a pooling layer has been seen to already
         for position in range(len(self.layers) - 1, -1, -1):
@@ -229,11 +237,18 @@ class _GradientWriter:
             features = nodes.reshape(features, size[0], -1)
             gradient = gradient and nodes.reshape(gradient, size[0], -1)
         for index, term in found:
-            self.values[index], gradient = add_layer_term(
-                nodes, term, index, features, size, gradient, rows=on_rows
-            )
+            gradient = self.add_term(term, index, features, size, gradient, rows=on_rows)
         assert gradient is not None  # noqa: S101 -- a term has a gradient
         return True, gradient if on_rows else nodes.reshape(gradient, 1, *size)
+
+    def add_term(
+        self, term: LayerForm, index: int, features: str, size: Size, incoming: str | None, *, rows: bool
+    ) -> str:
+        """Write one term and keep its value; returns ``incoming`` plus its gradient."""
+        self.values[index], gradient = add_layer_term(
+            self.nodes, term, index, features, size, incoming, rows=rows
+        )
+        return gradient
 
     def _through_relu(self, layer: Layer, gradient: str, *, seen: bool) -> str:
         """Go through a ReLU; ``seen`` says that terms look at it."""

@@ -38,8 +38,8 @@ class Pull(NamedTuple):
 class TileWorker(Protocol):
     """What a backend does with one window, bound to an objective.
 
-    ``picture`` is a window's pixels, (3, h, w) on the device; terms are in the objective's order. ``last`` says
-    that no window of this size follows in the same pass: memory kept for it may go.
+    ``picture`` is a window's pixels, (3, h, w) on the device; terms are in the objective's order. ``last``
+    says that no window of this size follows in the same pass: memory kept for it may go.
     """
 
     def sums(self, picture: DeviceArray, tile: Tile, *, last: bool) -> list[StyleSums]:

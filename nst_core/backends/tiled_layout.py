@@ -133,7 +133,7 @@ def make_spans(length: int, window: int, reach: Reach) -> tuple[Span, ...]:
 
 
 def make_tiles(height: int, width: int, window: int, reach: Reach) -> tuple[Tile, ...]:
-    """Cut a picture into tiles whose windows are at most ``window`` x ``window``, windows of a size together."""
+    """Cut a picture into tiles with windows of at most ``window`` x ``window``, those of a size together."""
     rows, columns = make_spans(height, window, reach), make_spans(width, window, reach)
     tiles = [Tile(row, column) for row in rows for column in columns]
     return tuple(sorted(tiles, key=lambda tile: tile.size, reverse=True))
