@@ -27,7 +27,7 @@ from nst_core.transfer.objective import Objective
 from nst_core.transfer.plan import Level
 from nst_core.transfer.precondition import inverse_frequency
 from nst_core.transfer.regions import Seen, StyleRegion
-from nst_core.transfer.start import first_picture, resized, resized_change, resized_mask
+from nst_core.transfer.start import first_picture, nudge, resized, resized_change, resized_mask
 from nst_core.transfer.targets import make_objective
 
 Array = npt.NDArray[np.float32]
@@ -141,6 +141,7 @@ def paint(
                 level.height,
                 level.width,
                 settings.seed,
+                nudge(settings, styled=bool(seen.styles or seen.regions)),
             )
         else:
             start = resized(picture, level.height, level.width)
