@@ -12,7 +12,8 @@ import numpy.typing as npt
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event
 from nst_core.images.picture import Picture
-from nst_core.job import Job, Result, WeightedStyle, run_job
+from nst_core.job import Result, run_job
+from nst_core.preparing import Job, WeightedStyle
 from nst_core.settings import Settings, make_settings
 from nst_core.transfer.run import Watch
 

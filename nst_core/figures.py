@@ -23,7 +23,8 @@ from nst_core.experiments import RECONSTRUCTION, TEXTURE
 from nst_core.images.picture import Picture
 from nst_core.images.resize import fit, resize_picture
 from nst_core.images.sheet import contact_sheet
-from nst_core.job import Job, WeightedStyle, painted_size, run_job
+from nst_core.job import run_job
+from nst_core.preparing import Job, WeightedStyle, painted_size
 from nst_core.settings import Crop, LayerWeight, Settings, make_settings
 from nst_core.transfer.plan import SMALLEST_SIDE, check_size, make_levels
 from nst_core.transfer.run import Watch

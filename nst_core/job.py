@@ -7,7 +7,7 @@ RGB arrays; files and wording are the callers'.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,13 +15,23 @@ import numpy.typing as npt
 
 from nst_core.backends.choose import Engine, open_engine
 from nst_core.errors import ErrorCode, NstError
-from nst_core.events import Event, Notice, Plan, PlannedLevel, Preview
-from nst_core.images.alpha import fill_transparent
-from nst_core.images.colour import keep_luminance, luminance, match_colors, match_luminance
+from nst_core.events import Event, Notice, OnEvent, Plan, PlannedLevel, Preview
+from nst_core.fine_style import with_fine_styles
+from nst_core.images.colour import keep_luminance
 from nst_core.images.picture import Picture
-from nst_core.images.resize import crop, fit, resize_picture
+from nst_core.images.resize import resize_picture
+from nst_core.preparing import (
+    BUILT_IN_STARTS,
+    Job,
+    channels_first,
+    grey,
+    painted_size,
+    prepare,
+    visible,
+)
 from nst_core.rates import expected_seconds, remember
 from nst_core.settings import Settings
+from nst_core.transfer.kept import within
 from nst_core.transfer.plan import Level, check_size, make_levels
 from nst_core.transfer.regions import Seen
 from nst_core.transfer.run import (
@@ -34,38 +44,11 @@ from nst_core.transfer.run import (
     evaluate_picture,
     paint,
 )
-from nst_core.transfer.start import resized
+from nst_core.transfer.start import resized, resized_mask
 from nst_core.vgg.layers import check_layers
 from nst_core.vgg.store import ModelStore
 
 Array = npt.NDArray[np.float32]
-
-BUILT_IN_STARTS = ("content", "style", "noise")
-
-
-@dataclass(frozen=True)
-class WeightedStyle:
-    """A style picture and its share in a blend of several."""
-
-    picture: Picture
-    weight: float = 1.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """What to paint.
-
-    Without ``content`` a texture of the styles, ``texture_size`` (height, width); without ``styles`` a
-    reconstruction of the content. ``own`` is the starting picture where ``settings.init`` is a path, read by
-    the caller. ``keep_size``: the result has the content's size whatever size it was painted at.
-    """
-
-    content: Picture | None
-    styles: tuple[WeightedStyle, ...]
-    settings: Settings
-    own: Picture | None = None
-    texture_size: tuple[int, int] = (512, 512)
-    keep_size: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,51 +69,6 @@ class Result:
     seconds: float
     stopped: bool
     notices: tuple[Notice, ...] = ()
-
-
-def prepare(job: Job) -> Subject:
-    """Bring a job's pictures into the form that the network sees, ``(3, h, w)``.
-
-    Transparent pixels are filled from what is visible around them and given no weight; colours are matched
-    as ``keep_colors`` asks; on a grey content everything is grey.
-
-    Raises:
-        NstError: ``bad-image`` (nothing visible, crop outside), ``too-small``.
-    """
-    settings, content = job.settings, job.content
-    if content is None and not job.styles:
-        raise NstError(ErrorCode.BAD_SETTING, "There is neither a content picture nor a style.", "Give one.")
-    seen_content = None
-    filled = None
-    if content is not None:
-        check_size(content.height, content.width, "The content picture")
-        filled = _visible(content, "content picture")
-        if content.grey or settings.keep_colors == "luminance":
-            filled = _grey(filled)
-        seen_content = Seen(_channels_first(filled), content.alpha)
-    styles = []
-    for style in job.styles:
-        picture = crop(style.picture, settings.style_crop) if settings.style_crop else style.picture
-        check_size(picture.height, picture.width, "The style picture")
-        pixels = _visible(picture, "style picture")
-        if filled is not None and content is not None:
-            if content.grey or settings.keep_colors == "luminance":
-                pixels = match_luminance(pixels, filled) if settings.keep_colors != "none" else _grey(pixels)
-            elif settings.keep_colors == "match":
-                pixels = match_colors(pixels, filled, style_alpha=picture.alpha, content_alpha=content.alpha)
-        styles.append(Seen(_channels_first(pixels), picture.alpha, style.weight))
-    own = _channels_first(_visible(job.own, "starting picture")) if job.own is not None else None
-    return Subject(seen_content, tuple(styles), own)
-
-
-def painted_size(job: Job) -> tuple[int, int]:
-    """Return (height, width) of the painting: the content's, or what ``settings.size`` asks for."""
-    height, width = (job.content.height, job.content.width) if job.content else job.texture_size
-    if job.settings.size:
-        if job.keep_size and job.settings.size >= max(height, width):
-            return height, width
-        return fit(height, width, job.settings.size)
-    return height, width
 
 
 def plan_job(job: Job, engine: Engine) -> Plan:
@@ -163,15 +101,17 @@ def check_job(job: Job, network_layers: tuple[str, ...]) -> None:
     settings = job.settings
     check_layers([layer for layer, _ in settings.content_layers], network_layers)
     check_layers([layer for layer, _ in settings.style_layers], network_layers)
+    check_layers([layer for layer, _ in settings.fine_layers], network_layers)
     if settings.init not in BUILT_IN_STARTS and job.own is None:
         raise NstError(
             ErrorCode.BAD_SETTING,
             f"init must be content, style, noise or the path of a picture, not {settings.init!r}.",
         )
-    if job.styles and sum(style.weight for style in job.styles) <= 0:
-        raise NstError(
-            ErrorCode.BAD_SETTING, "All styles have weight 0.", "Give at least one a positive weight."
-        )
+    for styles in (job.styles, *(region.styles for region in job.regions)):
+        if styles and sum(style.weight for style in styles) <= 0:
+            raise NstError(
+                ErrorCode.BAD_SETTING, "All styles have weight 0.", "Give at least one a positive weight."
+            )
 
 
 def run_job(job: Job, watch: Watch | None = None, store: ModelStore | None = None) -> Result:
@@ -184,19 +124,21 @@ def run_job(job: Job, watch: Watch | None = None, store: ModelStore | None = Non
     notices: list[Notice] = []
 
     def notify(notice: Notice) -> None:
-        notices.append(notice)
-        watch.on_event(notice)
+        if notice not in notices:
+            notices.append(notice)
+            watch.on_event(notice)
 
     engine = open_engine(job.settings, store or ModelStore(), notify)
     try:
         check_job(job, engine.network.layers)
-        subject = prepare(job)
         levels = make_levels(*painted_size(job), job.settings)
         engine.check_memory(levels[-1].height, levels[-1].width)
         watch.on_event(plan_job(job, engine))
-        painted = paint(
-            subject, job.settings, levels, engine.backend, engine.extractor, _finishing(watch, job)
-        )
+        job = with_fine_styles(job, levels[-1], engine, watch)
+        subject = prepare(job)
+        told = replace(watch, on_event=_noticing(watch.on_event, notify))
+        told = _finishing(told, job, subject.changes)
+        painted = paint(subject, job.settings, levels, engine.backend, engine.extractor, told)
     finally:
         engine.close()
     if not painted.stopped:
@@ -226,7 +168,8 @@ def evaluate_job(picture: Picture, job: Job, store: ModelStore | None = None) ->
         check_job(job, engine.network.layers)
         check_size(picture.height, picture.width, "The picture")
         engine.check_memory(picture.height, picture.width)
-        pixels = _channels_first(_visible(picture, "picture"))
+        pixels = channels_first(visible(picture, "picture"))
+        job = with_fine_styles(job, Level(picture.height, picture.width, 0), engine, Watch())
         return evaluate_picture(pixels, prepare(job), job.settings, engine.backend, engine.extractor)
     finally:
         engine.close()
@@ -251,47 +194,51 @@ def finish(job: Job, subject: Subject, painted: Painted) -> Picture:
         else resize_picture(content, height, width)
     )
     rows = _recoloured(as_rows(pixels), base, job.settings)
-    return replace(base, pixels=rows)
+    return replace(base, pixels=_kept(rows, base, subject.changes))
+
+
+def _kept(rows: Array, base: Picture, changes: Array | None) -> Array:
+    """Put the content back where it is to stay as it was."""
+    if changes is None:
+        return rows
+    shown = resized_mask(changes, base.height, base.width)
+    assert shown is not None  # noqa: S101 -- made from changes
+    return within(rows, base.pixels, shown)
 
 
 def _recoloured(rows: Array, base: Picture, settings: Settings) -> Array:
     if base.grey:
-        return _grey(rows)
+        return grey(rows)
     if settings.keep_colors == "luminance":
         return keep_luminance(rows, np.clip(base.pixels, 0.0, 1.0))
     return rows
 
 
-def _finishing(watch: Watch, job: Job) -> Watch:
-    """Previews in the result's colours, where they are not the painting's own."""
+def _noticing(on_event: OnEvent, notify: Callable[[Notice], None]) -> OnEvent:
+    """Have what a run notices told once, and recorded."""
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Notice):
+            notify(event)
+        else:
+            on_event(event)
+
+    return tell
+
+
+def _finishing(watch: Watch, job: Job, changes: Array | None) -> Watch:
+    """Previews in the result's colours and with what is kept, where they are not the painting's own."""
     content, inner = job.content, watch.on_event
-    if content is None or not (content.grey or job.settings.keep_colors == "luminance"):
+    recolouring = content is not None and (content.grey or job.settings.keep_colors == "luminance")
+    if content is None or not (recolouring or changes is not None):
         return watch
 
     def on_event(event: Event) -> None:
         if isinstance(event, Preview):
             height, width = event.picture.shape[:2]
             base = resize_picture(content, height, width)
-            event = replace(event, picture=_recoloured(event.picture, base, job.settings))
+            rows = _recoloured(event.picture, base, job.settings) if recolouring else event.picture
+            event = replace(event, picture=_kept(rows, base, changes))
         inner(event)
 
     return replace(watch, on_event=on_event)
-
-
-def _visible(picture: Picture, what: str) -> Array:
-    """Return the picture's pixels with what is transparent filled in from around it."""
-    if picture.alpha is None:
-        return picture.pixels
-    if float(picture.alpha.max()) <= 0.0:
-        raise NstError(
-            ErrorCode.BAD_IMAGE, f"The {what} is wholly transparent.", "Use one with something to see on it."
-        )
-    return fill_transparent(picture.pixels, picture.alpha)
-
-
-def _grey(pixels: Array) -> Array:
-    return np.repeat(luminance(pixels)[:, :, None], 3, axis=2)
-
-
-def _channels_first(rows: Array) -> Array:
-    return np.ascontiguousarray(rows.transpose(2, 0, 1), dtype=np.float32)

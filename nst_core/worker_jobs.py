@@ -15,7 +15,8 @@ from nst_core.backends.choose import open_engine
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice, Plan, Preview, Progress
 from nst_core.images.resize import fit, resize
-from nst_core.job import Job, WeightedStyle, check_job, plan_job, run_job
+from nst_core.job import check_job, plan_job, run_job
+from nst_core.preparing import Job, WeightedStyle
 from nst_core.settings import make_settings
 from nst_core.transfer.run import Watch
 from nst_core.vgg.store import ModelStore

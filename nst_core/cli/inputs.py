@@ -18,7 +18,7 @@ from nst_core.images.names import shown
 from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
 from nst_core.images.write import check_writable
-from nst_core.job import BUILT_IN_STARTS, WeightedStyle
+from nst_core.preparing import BUILT_IN_STARTS, WeightedStyle
 from nst_core.settings import Settings
 
 RESERVED = re.compile(r'[<>:"/\\|?*,\x00-\x1f]+')

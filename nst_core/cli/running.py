@@ -32,7 +32,8 @@ from nst_core.images.files import replace_file
 from nst_core.images.names import shown
 from nst_core.images.read import read_picture
 from nst_core.images.write import check_writable, write_picture
-from nst_core.job import Job, Result, painted_size, run_job
+from nst_core.job import Result, run_job
+from nst_core.preparing import Job, painted_size
 from nst_core.record import Record, record, recorded_in, settings_to_repeat
 from nst_core.settings import Settings
 from nst_core.transfer.run import Watch

@@ -10,6 +10,7 @@ which a change of lightness at constant a, b shifts hue least; in CIE Lab a ligh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
@@ -155,19 +156,32 @@ def _reduce_chroma(light: Array, lab: Array) -> Array:
     return _from_lab(light, lab[:, 1:] * inside)
 
 
-def match_luminance(style: Array, content: Array) -> Array:
+def match_luminance(
+    style: Array, content: Array, style_alpha: Array | None = None, content_alpha: Array | None = None
+) -> Array:
     """Return ``style`` in grey, its luminance moved to content's mean and standard deviation.
 
     Gatys et al. 2017, section 5.2: L' = sigma_C / sigma_S (L - mu_S) + mu_C, on :func:`luminance`. The
-    result is ``(height, width, 3)`` with three equal channels and not clipped, so that the statistics
-    hold. The deviation of a flat style is left as it is.
+    alphas, ``(height, width)``, weigh pixels in the statistics. The result is ``(height, width, 3)`` with
+    three equal channels and not clipped, so that the statistics hold. The deviation of a flat style is left
+    as it is.
     """
     source, target = luminance(style), luminance(content)
-    spread = float(source.std(dtype=np.float64))
-    gain = float(target.std(dtype=np.float64)) / spread if spread**2 > SMALLEST_VARIANCE else 1.0
-    mean_source, mean_target = source.mean(dtype=np.float64), target.mean(dtype=np.float64)
+    mean_source, spread = _mean_and_deviation(source, style_alpha)
+    mean_target, wanted = _mean_and_deviation(target, content_alpha)
+    gain = wanted / spread if spread**2 > SMALLEST_VARIANCE else 1.0
     moved = (source - np.float32(mean_source)) * np.float32(gain) + np.float32(mean_target)
     return np.repeat(moved[:, :, None], 3, axis=2)
+
+
+def _mean_and_deviation(values: Array, weights: Array | None) -> tuple[float, float]:
+    """Return mean and standard deviation of ``(height, width)`` values, in double precision."""
+    if weights is None or float(weights.sum(dtype=np.float64)) <= 0:
+        return float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
+    mass = float(weights.sum(dtype=np.float64))
+    mean = float((values * weights).sum(dtype=np.float64)) / mass
+    squares: Array = np.square(values - np.float32(mean)) * weights
+    return mean, math.sqrt(float(squares.sum(dtype=np.float64)) / mass)
 
 
 def match_colors(

@@ -107,7 +107,16 @@ def crop(picture: Picture, area: Crop) -> Picture:
             f"which is {picture.width} x {picture.height}.",
             "A crop is x,y,width,height in the picture's pixels.",
         )
-    part = (slice(area.y, bottom), slice(area.x, right))
+    part = _part(area)
     alpha = None if picture.alpha is None else picture.alpha[part].copy()
     # Copies, so that the whole picture can be let go.
     return replace(picture, pixels=picture.pixels[part].copy(), alpha=alpha)
+
+
+def crop_mask(mask: Array, area: Crop) -> Array:
+    """Cut ``area``, which :func:`crop` has found to lie within the picture, out of its mask."""
+    return mask[_part(area)].copy()
+
+
+def _part(area: Crop) -> tuple[slice, slice]:
+    return slice(area.y, area.y + area.height), slice(area.x, area.x + area.width)

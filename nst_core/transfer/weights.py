@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from nst_core.settings import LayerWeight
+from nst_core.settings import LayerWeight, Settings
 
 Array = npt.NDArray[np.float32]
 
@@ -31,8 +31,16 @@ tint comes over, between 1 and 20 most of the change happens (at 6 skies were le
 no more does.
 """
 
-STATISTIC_GAIN = {"gram": 1.0, "moments": 1.0, "wasserstein": 1.0}
-"""Weight of a style term by its statistic, so that a strength means about the same with each."""
+STATISTIC_GAIN = {"gram": 1.0, "moments": 1.5, "wasserstein": 1.0}
+"""Weight of a style term by its statistic, so that a strength means about the same with each.
+
+Tuebingen as the Starry Night at 192 pixels, style to content 6 to 1, relative content error after 60
+evaluations: Gram matrices 0.56; moments 0.46 with a gain of 1, 0.69 with 2; Wasserstein 0.58 with 1, 1.18
+with 4. The pictures agree with the numbers.
+"""
+
+FADE = 0.25
+"""Value of a strength mask below which the painting fades into the photograph."""
 
 TINY = 1e-12
 """Energies below this (a black picture, a dead layer) count as this."""
@@ -42,6 +50,23 @@ def style_share(strength: float) -> float:
     """Return the weight of the relative style loss, the content's being 1, for ``strength`` 0..100."""
     logarithms = [math.log(share) for share in STYLE_SHARE.values()]
     return math.exp(float(np.interp(strength, list(STYLE_SHARE), logarithms)))
+
+
+def strength_by_place(mask: Array, settings: Settings) -> tuple[Array, Array]:
+    """Turn a strength mask (h, w) in 0..1 into (the style's scale, the share of change kept), both (h, w).
+
+    Half of the mask is half of the strength: the style is scaled by the ratio of the shares that these stand
+    for. As even a strength of 0 tints, the change fades to nothing over the lowest ``FADE`` of the mask. With
+    the paper's loss, which has no strength, the style is scaled by the mask itself.
+    """
+    if settings.loss == "paper":
+        scale = mask
+    else:
+        steps = np.linspace(0.0, 1.0, 257)
+        shares = [style_share(settings.strength * step) / style_share(settings.strength) for step in steps]
+        scale = np.interp(mask, steps, shares).astype(np.float32)
+    change = np.minimum(mask / np.float32(FADE), np.float32(1.0))
+    return np.asarray(scale, dtype=np.float32), np.asarray(change, dtype=np.float32)
 
 
 def normalise(layers: Sequence[LayerWeight]) -> list[float]:

@@ -10,7 +10,8 @@ from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Plan, Preview, Progress
 from nst_core.images.colour import LMS_TO_LAB, RGB_TO_LMS, linear
 from nst_core.images.picture import Picture
-from nst_core.job import Job, WeightedStyle, evaluate_job, run_job
+from nst_core.job import evaluate_job, run_job
+from nst_core.preparing import Job, WeightedStyle
 from nst_core.settings import Settings, make_settings
 from nst_core.transfer.run import Watch
 

@@ -1,0 +1,91 @@
+"""The strokes of one picture with the composition of another, as one style (Gatys et al. 2017, section 6).
+
+A job whose styles name a fine picture comes in; the same job with pictures that combine both goes out. The
+fine picture's statistics at shallow layers are painted onto the coarse picture, without any content loss,
+starting from the coarse picture: its structure stays, its surface is replaced. Colours are the coarse one's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from nst_core.backends.choose import Engine
+from nst_core.events import Event, Notice, OnEvent
+from nst_core.images.colour import match_colors
+from nst_core.images.picture import Picture
+from nst_core.images.resize import fit
+from nst_core.preparing import Job, WeightedStyle, channels_first, visible
+from nst_core.settings import Settings, make_settings
+from nst_core.transfer.plan import Level, check_size, make_levels
+from nst_core.transfer.regions import Seen
+from nst_core.transfer.run import Subject, Watch, as_rows, paint, style_size
+
+LONGEST_SIDE = 2048
+"""Long side, in pixels, that styles are combined at; larger ones are enlarged from there."""
+
+
+def with_fine_styles(job: Job, level: Level, engine: Engine, watch: Watch) -> Job:
+    """Combine every style of ``job`` that has a fine picture, at the size it has at the last ``level``.
+
+    Raises:
+        NstError: ``too-small``, ``bad-image``, ``out-of-memory``.
+    """
+    if all(style.fine is None for style in job.all_styles):
+        return job
+    told = replace(watch, on_event=_only_notices(watch), preview_seconds=None, frames_every=0)
+    watch.on_event(Notice("fine-style", "First the coarse style is painted with the fine style's strokes."))
+
+    def combined(styles: tuple[WeightedStyle, ...]) -> tuple[WeightedStyle, ...]:
+        return tuple(_combine(style, job.settings, level, engine, told) for style in styles)
+
+    regions = tuple(replace(region, styles=combined(region.styles)) for region in job.regions)
+    return replace(job, styles=combined(job.styles), regions=regions)
+
+
+def fine_settings(settings: Settings) -> Settings:
+    """Return the settings that styles are combined with: ``settings``, but for strokes alone."""
+    changed = {
+        "init": "content",
+        "content_layers": [(layer, 0.0) for layer, _ in settings.content_layers],
+        "style_layers": settings.fine_layers,
+        "style_scale": 1.0,
+        "style_crop": None,
+        "quality": "draft",
+        "iterations": settings.iterations,
+    }
+    return make_settings({**settings.model_dump(), **changed})
+
+
+def _combine(
+    style: WeightedStyle, settings: Settings, level: Level, engine: Engine, watch: Watch
+) -> WeightedStyle:
+    """Return ``style`` with both its pictures in one, of the coarse one's shape."""
+    coarse, fine = style.picture, style.fine
+    if fine is None:
+        return style
+    check_size(coarse.height, coarse.width, "The coarse style picture")
+    check_size(fine.height, fine.width, "The fine style picture")
+    composition = visible(coarse, "coarse style picture")
+    strokes = visible(fine, "fine style picture")
+    strokes = match_colors(strokes, composition, settings.color_match, fine.alpha, coarse.alpha)
+    height, width = style_size((coarse.height, coarse.width), level, settings.style_scale)
+    if max(height, width) > LONGEST_SIDE:
+        height, width = fit(height, width, LONGEST_SIDE)
+    chosen = fine_settings(settings)
+    subject = Subject(
+        Seen(channels_first(composition)), (Seen(channels_first(np.clip(strokes, 0.0, 1.0)), fine.alpha),)
+    )
+    levels = make_levels(height, width, chosen)
+    painted = paint(subject, chosen, levels, engine.backend, engine.extractor, watch)
+    picture = Picture(as_rows(painted.pixels), bits=coarse.bits, grey=coarse.grey)
+    return WeightedStyle(picture, style.weight, style.part, None)
+
+
+def _only_notices(watch: Watch) -> OnEvent:
+    def tell(event: Event) -> None:
+        if isinstance(event, Notice):
+            watch.on_event(event)
+
+    return tell

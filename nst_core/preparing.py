@@ -1,0 +1,211 @@
+"""What a job is, and how its pictures become what the network sees.
+
+A :class:`Job` holds pictures, masks and settings as callers read them; :func:`prepare` turns it into a
+:class:`~nst_core.transfer.run.Subject` of plain RGB arrays. Colour, transparency, grey and masks are dealt
+with here, so that the method knows nothing of them. Files and wording for people are the callers'.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from nst_core.errors import ErrorCode, NstError
+from nst_core.images.alpha import fill_transparent
+from nst_core.images.colour import luminance, match_colors, match_luminance
+from nst_core.images.masks import fitted_mask
+from nst_core.images.picture import Picture
+from nst_core.images.resize import crop, crop_mask, fit
+from nst_core.settings import Settings
+from nst_core.transfer.plan import check_size
+from nst_core.transfer.regions import Seen, StyleRegion, product
+from nst_core.transfer.run import Subject
+from nst_core.transfer.weights import strength_by_place
+
+Array = npt.NDArray[np.float32]
+
+BUILT_IN_STARTS = ("content", "style", "noise")
+
+
+@dataclass(frozen=True)
+class WeightedStyle:
+    """A style picture and its share in a blend of several.
+
+    ``part``, ``(height, width)`` in 0..1, says which part of the picture the style is taken from; None is all
+    of it. With ``fine`` the picture gives the composition and ``fine`` the strokes.
+    """
+
+    picture: Picture
+    weight: float = 1.0
+    part: Array | None = None
+    fine: Picture | None = None
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of the content, ``mask`` ``(height, width)`` in 0..1, and the styles blended there."""
+
+    mask: Array
+    styles: tuple[WeightedStyle, ...]
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to paint.
+
+    Without ``content`` a texture of the styles, ``texture_size`` (height, width); without ``styles`` a
+    reconstruction of the content. ``own`` is the starting picture where ``settings.init`` is a path, read by
+    the caller. ``keep_size``: the result has the content's size whatever size it was painted at.
+
+    With ``regions``, ``styles`` are for what lies outside of all of them; where there are none, that stays as
+    it was. ``selection`` ``(height, width)`` in 0..1 says which part of the content is painted at all, and
+    ``strength_mask`` how strongly, from 0, the content as it was, to 1. Masks have the content's shape; those
+    of another size are resized.
+    """
+
+    content: Picture | None
+    styles: tuple[WeightedStyle, ...]
+    settings: Settings
+    own: Picture | None = None
+    texture_size: tuple[int, int] = (512, 512)
+    keep_size: bool = False
+    regions: tuple[Region, ...] = ()
+    selection: Array | None = None
+    strength_mask: Array | None = None
+
+    @property
+    def all_styles(self) -> tuple[WeightedStyle, ...]:
+        """Every style that is painted anywhere."""
+        return (*self.styles, *(style for region in self.regions for style in region.styles))
+
+
+def painted_size(job: Job) -> tuple[int, int]:
+    """Return (height, width) of the painting: the content's, or what ``settings.size`` asks for."""
+    height, width = (job.content.height, job.content.width) if job.content else job.texture_size
+    if job.settings.size:
+        if job.keep_size and job.settings.size >= max(height, width):
+            return height, width
+        return fit(height, width, job.settings.size)
+    return height, width
+
+
+def prepare(job: Job) -> Subject:
+    """Bring a job's pictures into the form that the network sees, ``(3, h, w)``.
+
+    Transparent pixels are filled from what is visible around them and given no weight; colours are matched
+    as ``keep_colors`` asks, a region's to the content there; on a grey content everything is grey.
+
+    Raises:
+        NstError: ``bad-image`` (nothing visible, crop outside, an empty mask or one of another shape),
+            ``too-small``, ``bad-setting`` for masks without a content.
+    """
+    content = job.content
+    if content is None and not job.all_styles:
+        raise NstError(ErrorCode.BAD_SETTING, "There is neither a content picture nor a style.", "Give one.")
+    own = channels_first(visible(job.own, "starting picture")) if job.own is not None else None
+    if content is None:
+        if job.regions or job.selection is not None or job.strength_mask is not None:
+            raise NstError(
+                ErrorCode.BAD_SETTING, "Masks and regions need a content picture.", "Leave them out."
+            )
+        return Subject(None, tuple(_seen_style(style, job, None, None) for style in job.styles), own)
+    check_size(content.height, content.width, "The content picture")
+    filled = visible(content, "content picture")
+    if content.grey or job.settings.keep_colors == "luminance":
+        filled = grey(filled)
+    seen = Seen(channels_first(filled), content.alpha)
+    regions, covered = _regions(job, content, filled)
+    strength, changed = None, None
+    if job.strength_mask is not None:
+        mask = fitted_mask(job.strength_mask, content.height, content.width, "strength mask")
+        strength, changed = strength_by_place(mask, job.settings)
+    changes = product(covered, changed)
+    if regions:
+        return Subject(seen, regions[0].styles, own, regions, strength, changes)
+    styles = tuple(_seen_style(style, job, filled, content.alpha) for style in job.styles)
+    return Subject(seen, styles, own, (), strength, changes)
+
+
+def _regions(job: Job, content: Picture, filled: Array) -> tuple[tuple[StyleRegion, ...], Array | None]:
+    """Return a job's regions, the selection and what is outside of them included, and what they cover."""
+    size = content.height, content.width
+    selection = None
+    if job.selection is not None:
+        selection = fitted_mask(job.selection, *size, "selection")
+    found: list[tuple[str, tuple[WeightedStyle, ...], Array | None]] = []
+    covered = np.zeros(size, np.float32)
+    for number, region in enumerate(job.regions, start=1):
+        name = region.name or str(number)
+        mask = fitted_mask(region.mask, *size, f"mask of region {name}")
+        covered = np.asarray(np.minimum(covered + mask, 1.0), dtype=np.float32)
+        found.append((name, region.styles, product(mask, selection)))
+    if job.styles and job.regions and float(covered.min()) < 1.0:
+        found.append(("background", job.styles, product(1.0 - covered, selection)))
+    elif job.styles and not job.regions and selection is not None:
+        found.append(("", job.styles, selection))
+    if not found:
+        return (), selection  # without styles, or all over
+    regions = []
+    for name, styles, place in found:
+        if place is None or not place.any():
+            continue  # wholly outside of the selection
+        weight = product(content.alpha, place)
+        seen = tuple(_seen_style(style, job, filled, weight) for style in styles)
+        regions.append(StyleRegion(seen, place, name))
+    if not regions:
+        raise NstError(
+            ErrorCode.BAD_IMAGE, "No region lies within the selection.", "Give a larger selection."
+        )
+    everywhere = covered if not job.styles else None
+    return tuple(regions), product(everywhere, selection)
+
+
+def _seen_style(style: WeightedStyle, job: Job, content: Array | None, weight: Array | None) -> Seen:
+    """Bring one style into the form that the network sees, its colours matched to ``content``'s.
+
+    ``weight`` (h, w) says which of the content's pixels count.
+    """
+    settings, picture, part = job.settings, style.picture, style.part
+    if part is not None:
+        part = fitted_mask(part, picture.height, picture.width, "style mask")
+    if settings.style_crop:
+        picture = crop(picture, settings.style_crop)
+        part = None if part is None else crop_mask(part, settings.style_crop)
+    check_size(picture.height, picture.width, "The style picture")
+    pixels = visible(picture, "style picture")
+    if content is not None and job.content is not None:
+        counts = product(picture.alpha, part)
+        if job.content.grey or settings.keep_colors == "luminance":
+            matched = settings.keep_colors != "none"
+            pixels = match_luminance(pixels, content, counts, weight) if matched else grey(pixels)
+        elif settings.keep_colors == "match":
+            pixels = match_colors(pixels, content, settings.color_match, counts, weight)
+    return Seen(channels_first(pixels), picture.alpha, style.weight, part)
+
+
+def visible(picture: Picture, what: str) -> Array:
+    """Return the picture's pixels with what is transparent filled in from around it.
+
+    Raises:
+        NstError: ``bad-image`` where nothing is visible.
+    """
+    if picture.alpha is None:
+        return picture.pixels
+    if float(picture.alpha.max()) <= 0.0:
+        raise NstError(
+            ErrorCode.BAD_IMAGE, f"The {what} is wholly transparent.", "Use one with something to see on it."
+        )
+    return fill_transparent(picture.pixels, picture.alpha)
+
+
+def grey(pixels: Array) -> Array:
+    """Return (h, w, 3) grey of the same lightness."""
+    return np.repeat(luminance(pixels)[:, :, None], 3, axis=2)
+
+
+def channels_first(rows: Array) -> Array:
+    """Turn (h, w, 3) into (3, h, w)."""
+    return np.ascontiguousarray(rows.transpose(2, 0, 1), dtype=np.float32)
