@@ -19,6 +19,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from array_api_compat import array_namespace
 
+from nst_core.transfer.vectors import Keep, Kept, KeptAsIs, add_scaled, dot, planes, strips, total
+
 DeviceArray: TypeAlias = Any
 Evaluate: TypeAlias = Callable[[DeviceArray], tuple[DeviceArray, DeviceArray]]
 Precondition: TypeAlias = Callable[[DeviceArray], DeviceArray]
@@ -41,10 +43,20 @@ class Held(NamedTuple):
     accepted: DeviceArray
 
 
+class Pair(NamedTuple):
+    """A step ``s``, the change of the gradient ``y`` along it, and ``rho`` = 1 / s.y, 0 to ignore it."""
+
+    s: Kept
+    y: Kept
+    rho: DeviceArray
+
+
 class Lbfgs:
     """L-BFGS with a bounded history, on whatever arrays ``picture`` is made of.
 
-    ``history`` pairs of float arrays of the picture's size are kept, in a ring.
+    ``history`` pairs of vectors of the picture's size are kept, in a ring, by ``keep``. Beside them it
+    holds two such vectors, and two more, its candidate and that one's gradient, while it evaluates.
+    ``precondition`` must treat channels alike and apart: large pictures go through it one by one.
     """
 
     def __init__(
@@ -54,6 +66,7 @@ class Lbfgs:
         *,
         history: int = 10,
         precondition: Precondition | None = None,
+        keep: Keep = KeptAsIs,
     ) -> None:
         self.evaluate = evaluate
         self.xp = array_namespace(picture)
@@ -61,7 +74,8 @@ class Lbfgs:
         self.picture = picture
         self.loss, self.gradient = evaluate(picture)
         self.capacity = history
-        self.pairs: list[tuple[DeviceArray, DeviceArray, DeviceArray]] = []  # newest last: s, y, 1 / s.y
+        self.keep = keep
+        self.pairs: list[Pair] = []  # newest last
         one = self.xp.ones_like(self.loss)
         self.step = one  # factor on the quasi-Newton step
         self.gamma = one * 0.0  # scale of H0; 0 until a pair is known
@@ -79,60 +93,82 @@ class Lbfgs:
         return float(self.step) < 1e-4
 
     def iterate(self) -> Held:
-        """Try one step; one evaluation."""
+        """Try one step; one evaluation. Where that raises, the optimizer is as it was."""
         xp = self.xp
-        direction, known = self._direction()
-        rms = xp.sqrt(xp.mean(direction * direction))
-        tiny = 1e-30
-        limit = xp.where(
-            known, xp.asarray(LARGEST_STEP, dtype=rms.dtype), xp.asarray(FIRST_STEP, dtype=rms.dtype)
-        )
-        length = xp.where(known, xp.minimum(xp.ones_like(rms), limit / (rms + tiny)), limit / (rms + tiny))
-        change = direction * (length * self.step)
-        candidate = self.picture + change
+        candidate = self._candidate()
         loss, gradient = self.evaluate(candidate)
-
-        accepted = xp.isfinite(loss) & (loss <= self.loss)
         usable = xp.isfinite(loss) & xp.isfinite(xp.sum(gradient))
-        y = xp.where(usable, gradient - self.gradient, xp.zeros_like(gradient))
-        self._remember(change, y, usable)
-
-        accepted = accepted & usable
-        self.picture = xp.where(accepted, candidate, self.picture)
-        self.gradient = xp.where(accepted, gradient, self.gradient)
+        accepted = usable & (loss <= self.loss)
+        self._remember(candidate, gradient, usable)
+        # Candidate and gradient are nobody else's; where the step was rejected they become the old ones.
+        for rows in strips(candidate):
+            candidate[:, rows] = xp.where(accepted, candidate[:, rows], self.picture[:, rows])
+            gradient[:, rows] = xp.where(accepted, gradient[:, rows], self.gradient[:, rows])
+        self.picture, self.gradient = candidate, gradient
         self.loss = xp.where(accepted, loss, self.loss)
         longer = xp.minimum(self.step * LENGTHEN, xp.ones_like(self.step))
         self.step = xp.where(accepted, longer, self.step * SHORTEN)
         return Held(self.picture, self.loss, accepted)
 
-    def _remember(self, s: DeviceArray, y: DeviceArray, usable: DeviceArray) -> None:
+    def _candidate(self) -> DeviceArray:
+        """Return the picture after the next step, a new array."""
+        xp = self.xp
+        direction, known = self._direction()
+        squares = total(xp.sum(direction[:, rows] ** 2) for rows in strips(direction))
+        _, height, width = direction.shape
+        rms = xp.sqrt(squares / (direction.shape[0] * height * width))
+        tiny = 1e-30
+        limit = xp.where(
+            known, xp.asarray(LARGEST_STEP, dtype=rms.dtype), xp.asarray(FIRST_STEP, dtype=rms.dtype)
+        )
+        length = xp.where(known, xp.minimum(xp.ones_like(rms), limit / (rms + tiny)), limit / (rms + tiny))
+        factor = length * self.step
+        for rows in strips(direction):
+            direction[:, rows] = self.picture[:, rows] + direction[:, rows] * factor
+        return direction
+
+    def _remember(self, candidate: DeviceArray, gradient: DeviceArray, usable: DeviceArray) -> None:
         """Keep a curvature pair; one without positive curvature is kept with weight 0, that is, ignored.
 
         A rejected step's pair is as true as an accepted one's: it says how the gradient bends there.
         """
         xp = self.xp
-        sy = xp.sum(s * y)
-        hy = self.precondition(y)
-        yhy = xp.sum(y * hy)
-        positive = usable & (sy > 1e-10 * xp.sqrt(xp.sum(s * s) * xp.sum(y * y))) & (yhy > 0)
+        if len(self.pairs) >= self.capacity:
+            self.pairs.pop(0)
+        kept_s, kept_y = self.keep(), self.keep()
+        products = []
+        for rows in strips(candidate):
+            s = kept_s.put(candidate[:, rows] - self.picture[:, rows])
+            bend = gradient[:, rows] - self.gradient[:, rows]
+            y = kept_y.put(xp.where(usable, bend, xp.zeros_like(bend)))
+            products.append(xp.stack([xp.sum(s * y), xp.sum(s * s), xp.sum(y * y)]))
+        sy, ss, yy = total(products)
+        parts = []
+        for plane in planes(candidate):
+            bend = gradient[plane] - self.gradient[plane]
+            parts.append(xp.sum(bend * self.precondition(bend)))
+        yhy = total(parts)
+        positive = usable & (sy > 1e-10 * xp.sqrt(ss * yy)) & (yhy > 0)
         one = xp.ones_like(sy)
         rho = xp.where(positive, one / xp.where(positive, sy, one), xp.zeros_like(sy))
         self.gamma = xp.where(positive, sy / xp.where(positive, yhy, one), self.gamma)
-        self.pairs.append((s, y, rho))
-        if len(self.pairs) > self.capacity:
-            self.pairs.pop(0)
+        self.pairs.append(Pair(kept_s, kept_y, rho))
 
     def _direction(self) -> tuple[DeviceArray, DeviceArray]:
         """Two-loop recursion (Nocedal and Wright, algorithm 7.4); also whether its scale is known."""
         xp = self.xp
-        q = self.gradient
+        r = self.gradient + 0.0
         factors = []
-        for s, y, rho in reversed(self.pairs):
-            factor = rho * xp.sum(s * q)
-            q = q - y * factor
+        for pair in reversed(self.pairs):
+            factor = pair.rho * dot(pair.s, r)
+            add_scaled(r, pair.y, -factor)
             factors.append(factor)
         known = self.gamma > 0
-        r = self.precondition(q) * xp.where(known, self.gamma, xp.ones_like(self.gamma))
-        for (s, y, rho), factor in zip(self.pairs, reversed(factors), strict=True):
-            r = r + s * (factor - rho * xp.sum(y * r))
-        return -r, known
+        scale = xp.where(known, self.gamma, xp.ones_like(self.gamma))
+        for plane in planes(r):
+            r[plane] = self.precondition(r[plane]) * scale
+        for pair, factor in zip(self.pairs, reversed(factors), strict=True):
+            add_scaled(r, pair.s, factor - pair.rho * dot(pair.y, r))
+        for rows in strips(r):
+            r[:, rows] *= -1.0
+        return r, known

@@ -25,17 +25,22 @@ def inverse_frequency(like: DeviceArray) -> Callable[[DeviceArray], DeviceArray]
     """Return the operator that scales each frequency of a picture by 1/f, mean 1.
 
     ``like`` is any ``(3, height, width)`` array of the kind, type and device to work on. f is in periods
-    a picture; the mean counts as one period. The operator is linear, symmetric and positive.
+    a picture; the mean counts as one period. The operator is linear, symmetric and positive, and takes any
+    number of channels, each for itself.
     """
     xp = array_namespace(like)
     _, height, width = like.shape
     fy = np.fft.fftfreq(height)[:, None] * height
     fx = np.fft.rfftfreq(width)[None, :] * width
-    gain = 1.0 / np.maximum(np.hypot(fy, fx), 1.0)
-    gain = xp.asarray(gain / gain.mean(), dtype=like.dtype, device=device(like))
+    gain = np.empty((height, fx.shape[1]), dtype=np.float32 if like.dtype == xp.float32 else np.float64)
+    for row in range(height):  # one by one: in double precision all at once would be two more pictures
+        gain[row] = 1.0 / np.maximum(np.hypot(fy[row], fx[0]), 1.0)
+    gain /= gain.mean(dtype=np.float64)
+    gain = xp.asarray(gain, dtype=like.dtype, device=device(like))
 
     def apply(picture: DeviceArray) -> DeviceArray:
-        spectrum = xp.fft.rfftn(picture, axes=(1, 2)) * gain
+        spectrum = xp.fft.rfftn(picture, axes=(1, 2))
+        spectrum *= gain
         filtered = xp.fft.irfftn(spectrum, s=(height, width), axes=(1, 2))
         return xp.astype(filtered, picture.dtype, copy=False)
 

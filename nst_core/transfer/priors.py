@@ -89,7 +89,7 @@ def prior_loss(
 def add_prior(
     prior: Prior, picture: DeviceArray, gradient: DeviceArray, strip_pixels: int = STRIP_PIXELS
 ) -> DeviceArray:
-    """Add the gradient of a prior to ``gradient``, in place and strip by strip; returns its weighted value."""
+    """Add a prior's gradient to ``gradient``, in place and strip by strip; returns its weighted value."""
     _, height, width = picture.shape
     rows = max(1, strip_pixels // width)
     total = None
