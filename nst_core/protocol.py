@@ -1,6 +1,6 @@
 """The messages between the engine's process and whoever started it (GIMP's plug-in).
 
-One request goes in, as one line of JSON on stdin, which stays open; events come out, one JSON object a
+A request goes in, as one line of JSON on stdin, which stays open; events come out, one JSON object a
 line, on stdout. Pixels travel as raw files in the job directory, named in the request, little-endian,
 row by row, without a header. stderr is the log and never part of the contract.
 
@@ -20,6 +20,8 @@ Other commands: ``plan`` (the same fields less result and preview; answers with 
 ``done``), ``doctor`` (answers ``{"event": "doctor", "report": {...}}``, then ``done``).
 
 While it runs, the caller may write ``{"command": "stop"}``: finish now, with the best picture so far.
+After ``done`` or ``error`` it may write another request, with the same job directory: a process that stays is
+warm. Each request is answered before the next is looked at.
 The end of stdin means that the caller is gone, or has taken the result: the engine stops at once,
 deletes the job directory and exits.
 
@@ -27,7 +29,7 @@ The environment variable NST_JOB_DIRECTORY may name the job directory before the
 engine deletes it even if the caller dies while it is still writing pixels.
 
 Events out, in order: ``hello`` (always first), ``plan``, then ``progress``, ``preview`` and ``notice``
-in any order, and one ``done`` or ``error`` last. A reader ignores events it does not know.
+in any order, and one ``done`` or ``error`` last; with further requests the same again, without ``hello``. A reader ignores events it does not know.
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
 """The engine's process, as GIMP's plug-in starts it: ``python -I -m nst_core.worker``.
 
-One request comes in on stdin, events go out on stdout, pixels lie in the job directory; the messages are
-described in :mod:`nst_core.protocol`. The process owns the job directory: whatever happens, once stdin
-ends it deletes the directory and is gone, also from the middle of a computation.
+Requests come in on stdin, one after the other, events go out on stdout, pixels lie in the job directory; the
+messages are described in :mod:`nst_core.protocol`. The process owns the job directory: whatever happens, once
+stdin ends it deletes the directory and is gone, also from the middle of a computation.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import queue
 import shutil
 import signal
 import sys
@@ -85,11 +86,10 @@ class Channel:
 
 
 class Caller:
-    """stdin: the request, a wish to stop, and the end."""
+    """stdin: requests, wishes to stop, and the end."""
 
     def __init__(self, directory: Path | None = None) -> None:
-        self.request: bytes | None = None
-        self.arrived = threading.Event()
+        self.requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self.stop = threading.Event()
         self.directory = directory
         self.status = 0
@@ -109,14 +109,13 @@ class Caller:
             held += chunk
             *lines, held = held.split(b"\n")
             for line in lines:
-                if not self.arrived.is_set():
-                    self.request = line
-                    self.arrived.set()
-                elif _is_stop(line):
+                if _is_stop(line):
                     self.stop.set()
+                else:
+                    self.stop.clear()
+                    self.requests.put(line)
             if len(held) > LARGEST_REQUEST:
-                self.request = b""
-                self.arrived.set()
+                self.requests.put(b"")
                 held = b""
 
     def leave(self) -> NoReturn:
@@ -177,15 +176,18 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
-def serve(channel: Channel, caller: Caller) -> None:
-    """Answer the one request.
+def serve(channel: Channel, caller: Caller, line: bytes) -> None:
+    """Answer one request.
 
     Raises:
         NstError: whatever is wrong with it or goes wrong.
     """
-    request = parse_request(caller.request)
+    request = parse_request(line)
     if request.job_directory is not None or request.command in ("stylize", "plan"):
-        caller.directory = checked_directory(request.job_directory)
+        directory = checked_directory(request.job_directory)
+        if caller.directory not in (None, directory):
+            raise NstError(ErrorCode.PROTOCOL, "All requests to a process share one job directory.")
+        caller.directory = directory
     if request.command == "stylize":
         from nst_core.worker_jobs import stylize
 
@@ -205,7 +207,7 @@ def serve(channel: Channel, caller: Caller) -> None:
 
 
 def main() -> None:
-    """Say hello, answer one request, wait for the caller to have taken the result, and be gone."""
+    """Say hello and answer requests, until the caller has taken the last result and stdin ends."""
     channel = Channel()
     directory = None
     # Known before the request, so that a caller killed while it writes pixels leaves no folder behind.
@@ -216,9 +218,16 @@ def main() -> None:
     # GIMP's console passes Ctrl-C to the whole group; the caller decides, and says so on stdin.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     channel.send("hello", protocol=PROTOCOL, version=__version__)
-    caller.arrived.wait()
+    while True:
+        answer(channel, caller, caller.requests.get())
+
+
+def answer(channel: Channel, caller: Caller, line: bytes) -> None:
+    """Answer one request, whatever becomes of it; the last one decides the process's exit status."""
+    # Known before the answer is: the caller may be gone the moment it has read that.
+    caller.status = 0
     try:
-        serve(channel, caller)
+        serve(channel, caller, line)
     except NstError as error:
         caller.status = 1
         channel.send("error", code=error.code.value, message=error.message, hint=error.hint)
@@ -231,7 +240,6 @@ def main() -> None:
             message=f"The engine failed: {type(error).__name__}: {_first_line(error)}.",
             hint="The log has the details.",
         )
-    caller.thread.join()
 
 
 if __name__ == "__main__":

@@ -164,6 +164,32 @@ def test_a_plan_is_told_without_painting(engine, folder):
     assert not (folder / "result").exists()
 
 
+def test_a_process_answers_one_request_after_another(engine, folder):
+    """A trial, a mistake, a plan, a trial: what was said to one of them means nothing to the next."""
+    engine.send(request(folder, iterations=10_000))
+    for event in engine.events():
+        if event["event"] == "progress":
+            engine.send({"command": "stop"})
+    assert event["event"] == "done"
+    assert event["stopped"]
+    engine.send({"command": "stop"})  # late: the run was over
+    engine.send(change(request(folder), styles=[]))
+    assert list(engine.events())[-1]["code"] == "protocol"
+    engine.send(request(folder, command="plan"))
+    assert [event["event"] for event in engine.events()] == ["plan", "done"]
+    engine.send(request(folder))
+    done = list(engine.events())[-1]
+    assert not done["stopped"]
+    assert folder.exists()
+    other = folder.with_name(f"{JOB_PREFIX}other")
+    other.mkdir(mode=0o700)
+    engine.send(change(request(folder), job_directory=str(other)))
+    assert "share one job directory" in list(engine.events())[-1]["message"]
+    assert engine.close() == 1
+    assert not folder.exists()
+    assert other.exists()
+
+
 def change(message, **fields):
     return {**message, **fields}
 
