@@ -20,9 +20,16 @@ import onnx
 
 from nst_core.backends import onnx_planes as planes
 from nst_core.backends import onnx_rows as rows
-from nst_core.backends.onnx_losses import LayerForm, PriorForm, Size, add_layer_term, add_prior, layer_feed
-from nst_core.backends.onnx_nodes import Nodes
-from nst_core.transfer.objective import Objective
+from nst_core.backends.onnx_losses import (
+    LayerForm,
+    PriorForm,
+    add_layer_term,
+    add_prior,
+    layer_feed,
+)
+from nst_core.backends.onnx_moments import moments_feeds
+from nst_core.backends.onnx_nodes import Nodes, Size
+from nst_core.transfer.objective import Objective, StyleTerm
 from nst_core.vgg.graph import INPUT, Padding, Pooling, forward_graph
 from nst_core.vgg.layers import LAYERS, Layer, up_to_deepest
 from nst_core.vgg.network import Network
@@ -97,6 +104,8 @@ def make_feeds(shape: Shape, objective: Objective) -> dict[str, Array]:
         feeds[f"target.{index}"] = target
         if mask is not None:
             feeds[f"mask.{index}"] = mask
+        if isinstance(term, StyleTerm) and term.statistic == "moments":
+            feeds |= {f"{name}.{index}": values for name, values in moments_feeds(term).items()}
     return {**feeds, **pooling_feeds(shape)}
 
 

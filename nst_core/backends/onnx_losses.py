@@ -14,12 +14,18 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from nst_core.backends.onnx_nodes import Nodes
-from nst_core.transfer.objective import AlphaNorm, ContentTerm, Prior, RangePenalty, StyleTerm, TotalVariation
+from nst_core.backends.onnx_moments import Wanted, moments_inputs, moments_term
+from nst_core.backends.onnx_nodes import Nodes, Size
+from nst_core.transfer.objective import (
+    AlphaNorm,
+    ContentTerm,
+    Prior,
+    RangePenalty,
+    Statistic,
+    StyleTerm,
+    TotalVariation,
+)
 from nst_core.transfer.priors import TV_EPSILON
-
-Size = tuple[int, int, int]
-"""Channels, height and width of a layer's features."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +35,14 @@ class LayerForm:
     kind: Literal["content", "style"]
     layer: str
     masked: bool
+    statistic: Statistic = "gram"
 
     @classmethod
     def of(cls, term: ContentTerm | StyleTerm) -> LayerForm:
         """Take the form of a term."""
         if isinstance(term, ContentTerm):
             return cls("content", term.layer, term.mask is not None)
-        return cls("style", term.layer, term.guide is not None)
+        return cls("style", term.layer, term.guide is not None, term.statistic)
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,12 @@ def add_layer_term(
         axes = (height, width, channels) if rows else size
         return _content(nodes, features, axes, target, weight, mask, incoming)
     target = nodes.input(f"target.{index}", (channels, channels))
-    return _style(nodes, features, size, target, weight, mask, incoming, rows)
+    if form.statistic == "gram":
+        return _style(nodes, features, size, target, weight, mask, incoming, rows)
+    if form.statistic == "moments":
+        wanted = Wanted(*(nodes.input(f"{name}.{index}", shape) for name, shape in moments_inputs(channels)))
+        return moments_term(nodes, features, size, target, wanted, weight, mask, incoming, rows)
+    raise ValueError(f"a graph cannot compute the statistic {form.statistic!r}")
 
 
 def layer_feed(

@@ -16,6 +16,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from nst_core.vgg.graph import IR_VERSION, OPSET
 
+Size = tuple[int, int, int]
+"""Channels, height and width of a layer's features."""
+
 
 class Nodes:
     """A graph being written; tensors are their names. It may begin with the nodes of another graph."""

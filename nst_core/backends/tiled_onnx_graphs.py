@@ -19,7 +19,8 @@ import onnx
 
 from nst_core.backends import onnx_rows as rows_of
 from nst_core.backends.onnx_gradient import Form, GradientWriter, Shape
-from nst_core.backends.onnx_losses import LayerForm, Size
+from nst_core.backends.onnx_losses import LayerForm
+from nst_core.backends.onnx_nodes import Size
 from nst_core.backends.onnx_planes import Array
 from nst_core.transfer.objective import Objective
 from nst_core.transfer.style_statistics import needs_mean

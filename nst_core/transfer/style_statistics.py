@@ -64,7 +64,7 @@ def target_of(term: StyleTerm) -> StyleTarget:
     if term.statistic != "wasserstein":
         return StyleTarget(term.target, term.mean)
     second, mean = term.target.astype(np.float64), term.mean.astype(np.float64)
-    covariance = second - np.outer(mean, mean) + _blur(second) * np.eye(len(second))
+    covariance = second - np.outer(mean, mean) + style_blur(second) * np.eye(len(second))
     values, vectors = np.linalg.eigh(covariance)
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     return StyleTarget(term.target, term.mean, root.astype(term.target.dtype))
@@ -98,10 +98,10 @@ def _moments(
     second: DeviceArray, mean: DeviceArray, target: StyleTarget
 ) -> tuple[DeviceArray, DeviceArray, DeviceArray]:
     xp = array_namespace(second)
-    scale = _energy_per_square(target.second)
-    blur = _blur(target.second)
-    deviation = _deviation(second, mean, blur)
-    wanted = _deviation(target.second, target.mean, blur)
+    scale = energy_per_square(target.second)
+    blur = style_blur(target.second)
+    deviation = deviation_of(second, mean, blur)
+    wanted = deviation_of(target.second, target.mean, blur)
     shift, spread = mean - target.mean, deviation - wanted
     apart = xp.sum(shift * shift) + xp.sum(spread * spread)
     grams, d_second, _ = _gram(second, target)
@@ -112,8 +112,8 @@ def _moments(
     return (grams + apart * scale) * 0.5, d_second * 0.5, d_mean
 
 
-def _deviation(second: DeviceArray, mean: DeviceArray, blur: DeviceArray) -> DeviceArray:
-    """Return the standard deviation of each channel, (N,), blurred."""
+def deviation_of(second: DeviceArray, mean: DeviceArray, blur: DeviceArray) -> DeviceArray:
+    """Return the blurred standard deviation of each channel, (N,), of moments G (N, N) and mu (N,)."""
     xp = array_namespace(second)
     variance = xp.linalg.diagonal(second) - mean * mean
     return xp.sqrt(xp.where(variance > 0, variance, xp.zeros_like(variance)) + blur)
@@ -130,7 +130,7 @@ def _wasserstein(
     xp = array_namespace(second)
     moments = (second, mean, *target)
     exact_second, exact_mean, wanted, wanted_mean, root = (_exact(array) for array in moments)
-    scale, blur = _energy_per_square(wanted), _blur(wanted)
+    scale, blur = energy_per_square(wanted), style_blur(wanted)
     one = xp.eye(len(mean), dtype=exact_second.dtype, device=device(exact_second))
     covariance = exact_second - _outer(exact_mean) + one * blur
     wanted_covariance = wanted - _outer(wanted_mean) + one * blur
@@ -153,14 +153,14 @@ def _outer(vector: DeviceArray) -> DeviceArray:
     return vector[:, None] * vector[None, :]
 
 
-def _energy_per_square(second: DeviceArray) -> DeviceArray:
-    """Return c = |A|^2 / tr A."""
+def energy_per_square(second: DeviceArray) -> DeviceArray:
+    """Return c = |A|^2 / tr A, (), of a style's A (N, N)."""
     xp = array_namespace(second)
     return xp.sum(second * second) / (xp.linalg.trace(second) + TINY)
 
 
-def _blur(second: DeviceArray) -> DeviceArray:
-    """Return the variance of the blurring noise."""
+def style_blur(second: DeviceArray) -> DeviceArray:
+    """Return the variance (), of the noise that Gaussians are blurred by, of a style's A (N, N)."""
     return array_namespace(second).linalg.trace(second) * (BLUR / len(second)) + TINY
 
 
