@@ -14,10 +14,11 @@ import numpy as np
 from nst_core.backends.choose import Engine
 from nst_core.events import Event, Notice, OnEvent
 from nst_core.images.colour import match_colors
+from nst_core.images.masks import fitted_mask
 from nst_core.images.picture import Picture
-from nst_core.images.resize import fit
+from nst_core.images.resize import crop, crop_mask, fit
 from nst_core.preparing import Job, WeightedStyle, channels_first, visible
-from nst_core.settings import Settings, make_settings
+from nst_core.settings import Crop, Settings, make_settings
 from nst_core.transfer.plan import Level, check_size, make_levels
 from nst_core.transfer.regions import Seen
 from nst_core.transfer.run import Subject, Watch, as_rows, paint, style_size
@@ -38,10 +39,22 @@ def with_fine_styles(job: Job, level: Level, engine: Engine, watch: Watch) -> Jo
     watch.on_event(Notice("fine-style", "First the coarse style is painted with the fine style's strokes."))
 
     def combined(styles: tuple[WeightedStyle, ...]) -> tuple[WeightedStyle, ...]:
-        return tuple(_combine(style, job.settings, level, engine, told) for style in styles)
+        cut = (_cut(style, job.settings.style_crop) for style in styles)
+        return tuple(_combine(style, job.settings, level, engine, told) for style in cut)
 
     regions = tuple(replace(region, styles=combined(region.styles)) for region in job.regions)
-    return replace(job, styles=combined(job.styles), regions=regions)
+    settings = make_settings({**job.settings.model_dump(), "style_crop": None})
+    return replace(job, styles=combined(job.styles), regions=regions, settings=settings)
+
+
+def _cut(style: WeightedStyle, area: Crop | None) -> WeightedStyle:
+    """Cut a style as ``style_crop`` asks, before its size changes."""
+    if area is None:
+        return style
+    part = style.part
+    if part is not None:
+        part = crop_mask(fitted_mask(part, style.picture.height, style.picture.width, "style mask"), area)
+    return replace(style, picture=crop(style.picture, area), part=part)
 
 
 def fine_settings(settings: Settings) -> Settings:

@@ -31,6 +31,7 @@ from nst_core.preparing import (
 )
 from nst_core.rates import expected_seconds, remember
 from nst_core.settings import Settings
+from nst_core.transfer.carry import carried
 from nst_core.transfer.kept import within
 from nst_core.transfer.plan import Level, check_size, make_levels
 from nst_core.transfer.regions import Seen
@@ -40,7 +41,6 @@ from nst_core.transfer.run import (
     Subject,
     Watch,
     as_rows,
-    carried,
     evaluate_picture,
     paint,
 )
@@ -131,14 +131,16 @@ def run_job(job: Job, watch: Watch | None = None, store: ModelStore | None = Non
     engine = open_engine(job.settings, store or ModelStore(), notify)
     try:
         check_job(job, engine.network.layers)
+        subject = prepare(job)
         levels = make_levels(*painted_size(job), job.settings)
         engine.check_memory(levels[-1].height, levels[-1].width)
         watch.on_event(plan_job(job, engine))
-        job = with_fine_styles(job, levels[-1], engine, watch)
-        subject = prepare(job)
         told = replace(watch, on_event=_noticing(watch.on_event, notify))
+        ready = with_fine_styles(job, levels[-1], engine, told)
+        if ready is not job:
+            subject = prepare(ready)
         told = _finishing(told, job, subject.changes)
-        painted = paint(subject, job.settings, levels, engine.backend, engine.extractor, told)
+        painted = paint(subject, ready.settings, levels, engine.backend, engine.extractor, told)
     finally:
         engine.close()
     if not painted.stopped:
@@ -169,8 +171,8 @@ def evaluate_job(picture: Picture, job: Job, store: ModelStore | None = None) ->
         check_size(picture.height, picture.width, "The picture")
         engine.check_memory(picture.height, picture.width)
         pixels = channels_first(visible(picture, "picture"))
-        job = with_fine_styles(job, Level(picture.height, picture.width, 0), engine, Watch())
-        return evaluate_picture(pixels, prepare(job), job.settings, engine.backend, engine.extractor)
+        ready = with_fine_styles(job, Level(picture.height, picture.width, 0), engine, Watch())
+        return evaluate_picture(pixels, prepare(ready), ready.settings, engine.backend, engine.extractor)
     finally:
         engine.close()
 

@@ -42,6 +42,22 @@ class Pixels(BaseModel):
     name: str = ""
 
 
+class StylePixels(Pixels):
+    """A style picture; ``part`` masks what of it is taken, ``fine`` is the picture with the strokes."""
+
+    part: Pixels | None = None
+    fine: Pixels | None = None
+
+
+class RegionRequest(BaseModel):
+    """A part of the content with styles of its own."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    mask: Pixels
+    styles: list[StylePixels] = Field(min_length=1)
+    name: str = ""
+
+
 class PreviewRequest(BaseModel):
     """Where previews go and how large and how often they may be."""
 
@@ -59,7 +75,10 @@ class Request(BaseModel):
     command: str
     job_directory: Path | None = None
     content: Pixels | None = None
-    styles: list[Pixels] = []
+    styles: list[StylePixels] = []
+    regions: list[RegionRequest] = []
+    selection: Pixels | None = None
+    strength_mask: Pixels | None = None
     settings: dict[str, Any] = {}
     result: Path | None = None
     preview: PreviewRequest | None = None

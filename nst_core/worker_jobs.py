@@ -16,11 +16,11 @@ from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice, Plan, Preview, Progress
 from nst_core.images.resize import fit, resize
 from nst_core.job import check_job, plan_job, run_job
-from nst_core.preparing import Job, WeightedStyle
+from nst_core.preparing import Job, Region, WeightedStyle
 from nst_core.settings import make_settings
 from nst_core.transfer.run import Watch
 from nst_core.vgg.store import ModelStore
-from nst_core.worker import Pixels, PreviewRequest, Request, checked_directory
+from nst_core.worker import Pixels, PreviewRequest, Request, StylePixels, checked_directory
 
 Array = npt.NDArray[np.float32]
 
@@ -62,6 +62,17 @@ def read_pixels(pixels: Pixels, directory: Path) -> Array:
     return np.nan_to_num(values.astype(np.float32, copy=False), posinf=1.0, neginf=0.0).reshape(shape)
 
 
+def read_mask(pixels: Pixels, directory: Path) -> Array:
+    """Read a raw file of one channel into (height, width) in 0..1.
+
+    Raises:
+        NstError: ``protocol`` as for :func:`read_pixels`, or for several channels.
+    """
+    if pixels.channels != 1:
+        raise NstError(ErrorCode.PROTOCOL, f"The mask {pixels.path.name} has {pixels.channels} channels.")
+    return np.clip(read_pixels(pixels, directory)[:, :, 0], 0.0, 1.0)
+
+
 def write_pixels(values: npt.NDArray[Any], path: Path) -> None:
     """Write a raw file under a temporary name and rename it.
 
@@ -88,14 +99,29 @@ def read_job(request: Request) -> Job:
         NstError: ``protocol``, ``bad-image`` or ``bad-setting``.
     """
     directory = checked_directory(request.job_directory)
-    if request.content is None or not request.styles:
+    if request.content is None or not (request.styles or request.regions):
         raise NstError(ErrorCode.PROTOCOL, "The request has no content or no style.")
-    content = as_picture(read_pixels(request.content, directory), "layer")
-    styles = tuple(
-        WeightedStyle(as_picture(read_pixels(style, directory), "style"), style.weight)
-        for style in request.styles
+
+    def style(pixels: StylePixels) -> WeightedStyle:
+        picture = as_picture(read_pixels(pixels, directory), "style")
+        fine = as_picture(read_pixels(pixels.fine, directory), "fine style") if pixels.fine else None
+        return WeightedStyle(picture, pixels.weight, mask(pixels.part), fine)
+
+    def mask(pixels: Pixels | None) -> Array | None:
+        return None if pixels is None else read_mask(pixels, directory)
+
+    return Job(
+        as_picture(read_pixels(request.content, directory), "layer"),
+        tuple(map(style, request.styles)),
+        make_settings(request.settings),
+        keep_size=True,
+        regions=tuple(
+            Region(read_mask(region.mask, directory), tuple(map(style, region.styles)), region.name)
+            for region in request.regions
+        ),
+        selection=mask(request.selection),
+        strength_mask=mask(request.strength_mask),
     )
-    return Job(content, styles, make_settings(request.settings), keep_size=True)
 
 
 def plan(request: Request) -> dict[str, object]:

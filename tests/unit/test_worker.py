@@ -272,3 +272,36 @@ def test_what_libraries_print_does_not_reach_the_events(models):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == '{"event": "hello"}\n'
     assert "more chatter" in done.stderr
+
+
+def test_regions_a_selection_and_strength_by_place_leave_the_rest_to_the_bit(engine, folder):
+    left, top, faint = (np.zeros((40, 56, 1), np.float32) for _ in range(3))
+    left[:, :24], top[:30], faint[:, 8:] = 1.0, 1.0, 1.0
+    message = request(folder)
+    style = {**message["styles"][0], "part": pixels(folder, "part", 48, 48, 1, np.ones((48, 48, 1)))}
+    style["fine"] = pixels(folder, "fine", 32, 32, 3)
+    region = {"mask": pixels(folder, "left", 40, 56, 1, left), "styles": [style], "name": "coat"}
+    masks = {
+        "selection": pixels(folder, "top", 40, 56, 1, top),
+        "strength_mask": pixels(folder, "faint", 40, 56, 1, faint),
+    }
+    engine.send(change(message, styles=[], regions=[region], **masks))
+    events = list(engine.events())
+    assert events[-1]["event"] == "done", events[-1]
+    assert "fine-style" in [event.get("code") for event in events]
+    (last,) = [event for event in events if event["event"] == "progress"][-1:]
+    assert "style relu1_1 (coat)" in last["terms"]
+    result = np.fromfile(folder / "result", "<f4").reshape(40, 56, 3)
+    content = np.fromfile(folder / "content", "<f4").reshape(40, 56, 3)
+    changed = np.abs(result - content).max(axis=2) > 0
+    assert changed[:30, 8:24].mean() > 0.9
+    assert not changed[30:].any()
+    assert not changed[:, 24:].any()
+    assert not changed[:, :8].any()
+
+
+def test_a_mask_of_another_shape_is_refused(engine, folder):
+    mask = pixels(folder, "mask", 56, 40, 1, np.ones((56, 40, 1)))
+    engine.send(change(request(folder), selection=mask))
+    *_, last = engine.events()
+    assert (last["event"], last["code"]) == ("error", "bad-image")
