@@ -46,11 +46,12 @@ def record(
     content: str | None = None,
     styles: Sequence[tuple[str, float]] = (),
     texture_size: str = "",
+    control: Mapping[str, object] | None = None,
 ) -> dict[str, str]:
     """Describe a run for its result's file.
 
     ``content`` and ``styles`` are paths, of which only the names are kept; ``texture_size`` is
-    ``WIDTHxHEIGHT`` where there was no content.
+    ``WIDTHxHEIGHT`` where there was no content; ``control`` names regions, masks and the like.
     """
     texts = {
         "version": __version__,
@@ -63,6 +64,7 @@ def record(
         "content": Path(content).name if content else "",
         "styles": json.dumps([[Path(name).name, weight] for name, weight in styles]) if styles else "",
         "texture_size": texture_size,
+        "control": json.dumps(control, sort_keys=True) if control else "",
         "stopped": "yes" if result.stopped else "",
         "notices": " ".join(notice.message for notice in result.notices),
     }

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nst_core import report
+from nst_core.cli.control_files import Control, controlled
 from nst_core.cli.folders import Folder, check_folder, filling
 from nst_core.cli.frames import Frames
 from nst_core.cli.inputs import (
@@ -52,11 +53,13 @@ class Task:
     instead: Mapping[str, object] = field(default_factory=dict)
     words: tuple[str, ...] = ()
     texture_size: str | None = None
+    control: Control = field(default_factory=Control)
 
     @property
     def files(self) -> list[str]:
         """The pictures to read."""
-        return [*([self.content] if self.content else []), *(style.path for style in self.styles)]
+        first = [self.content] if self.content else []
+        return [*first, *(style.path for style in self.styles), *self.control.files]
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ def read_job(task: Task, settings: Settings, texture_size: str, on_event: OnEven
     content = read_picture(task.content, on_notice=on_event) if task.content else None
     styles = read_styles(task.styles, on_event)
     start = read_start(settings, on_event)
-    job = Job(content, styles, settings, start)
+    job = controlled(Job(content, styles, settings, start), task.control, on_event)
     return replace(job, texture_size=parse_sides(texture_size)) if texture_size else job
 
 
@@ -173,7 +176,13 @@ def run(task: Task, given: Mapping[str, Any]) -> None:
             result.picture,
             want.output,
             force=want.force,
-            metadata=record(result, content=task.content, styles=styles, texture_size=texture_size),
+            metadata=record(
+                result,
+                content=task.content,
+                styles=styles,
+                texture_size=texture_size,
+                control=task.control.recorded(),
+            ),
             on_notice=teller.event,
         )
         tell_end(teller, result, want)
@@ -196,6 +205,7 @@ def write_report(
         "content": task.content,
         "styles": [[style.path, style.weight] for style in task.styles],
         "texture_size": texture_size,
+        **task.control.recorded(),
     }
     replace_file(folder.new(report.NUMBERS), report.numbers(course, result, files).encode(), force=True)
     replace_file(folder.new(report.CURVES), report.curves(course.steps), force=True)

@@ -1,0 +1,131 @@
+"""Regions, masks, strength by place and fine styles on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nst_core.images.metadata import read_metadata
+from tests.unit.cli.conftest import QUICK, Nst, assert_refused, waves
+
+
+def mask(path: str, box: tuple[int, int, int, int], size: tuple[int, int] = (72, 48)) -> None:
+    """A black picture with a white box: left, top, right, bottom."""
+    picture = Image.new("L", size, 0)
+    picture.paste(255, box)
+    picture.save(path)
+
+
+def bytes_of(path: str) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def test_regions_take_their_styles_and_the_rest_stays_to_the_bit(nst: Nst, place: Path) -> None:
+    mask("left.png", (0, 0, 24, 48))
+    mask("right.png", (48, 0, 72, 48))
+    mask("half.png", (0, 0, 48, 32), (48, 64))
+    waves(64, 64, 9).save("other.png")
+    outcome = nst(
+        "stylize", "photo.png", "--region", "left.png", "painting.png", "--region-from", "right.png",
+        "other.png", "half.png", "-o", "out.png", *QUICK,
+    )  # fmt: skip
+    # The style's mask is of another shape than the style: said before anything is painted.
+    assert_refused(outcome, "style mask", "shape")
+    mask("half.png", (0, 0, 64, 32), (64, 64))
+    outcome = nst(
+        "stylize", "photo.png", "--region", "left.png", "painting.png", "--region-from", "right.png",
+        "other.png", "half.png", "-o", "out.png", *QUICK,
+    )  # fmt: skip
+    assert outcome.code == 0, outcome
+    before, after = bytes_of("photo.png"), bytes_of("out.png")
+    assert np.array_equal(before[:, 24:48], after[:, 24:48])
+    assert (before[:, :24] != after[:, :24]).any(axis=2).mean() > 0.5
+    assert (before[:, 48:] != after[:, 48:]).any(axis=2).mean() > 0.5
+    told = json.loads(read_metadata("out.png")["control"])
+    assert told["regions"] == [
+        ["left.png", "painting.png", 1.0, ""],
+        ["right.png", "other.png", 1.0, "half.png"],
+    ]
+
+
+def test_a_mask_selects_and_a_background_style_fills(nst: Nst, place: Path) -> None:
+    mask("left.png", (0, 0, 24, 48))
+    mask("top.png", (0, 0, 72, 32))
+    arguments = ("--mask", "top.png", "--region", "left.png", "photo.png", "-o", "out.png")
+    assert nst("stylize", "photo.png", "painting.png", *arguments, *QUICK).code == 0
+    changed = (bytes_of("photo.png") != bytes_of("out.png")).any(axis=2)
+    assert not changed[32:].any()
+    assert changed[:32, 30:].mean() > 0.5
+
+
+def test_strength_by_place_goes_from_the_photograph_to_the_painting(nst: Nst, place: Path) -> None:
+    ramp = np.tile(np.repeat([0, 96, 255], 24), (48, 1)).astype(np.uint8)
+    Image.fromarray(ramp).save("ramp.png")
+    look = ("--iterations", "12", "--coarsest", "0", "--strength", "80")
+    assert (
+        nst(
+            "stylize", "photo.png", "painting.png", "-o", "out.png", "--strength-mask", "ramp.png", *look
+        ).code
+        == 0
+    )
+    change = np.abs(bytes_of("photo.png").astype(int) - bytes_of("out.png")).mean(axis=(0, 2))
+    assert change[:24].max() == 0
+    assert 0 < change[26:46].mean() < change[50:].mean()
+
+
+def test_a_fine_style_gives_the_strokes(nst: Nst, place: Path) -> None:
+    waves(64, 64, 12).save("strokes.png")
+    one = nst("stylize", "photo.png", "painting.png", "-o", "one.png", *QUICK)
+    two = nst("stylize", "photo.png", "painting.png", "-o", "two.png", "--fine-style", "strokes.png", *QUICK)
+    three = nst(
+        "stylize", "photo.png", "--coarse-style", "painting.png", "--fine-style", "strokes.png",
+        "-o", "three.png", *QUICK,
+    )  # fmt: skip
+    assert (one.code, two.code, three.code) == (0, 0, 0)
+    assert "strokes" in two.err
+    assert not np.array_equal(bytes_of("one.png"), bytes_of("two.png"))
+    assert np.array_equal(bytes_of("two.png"), bytes_of("three.png"))
+
+
+def test_styles_may_be_options(nst: Nst, place: Path) -> None:
+    assert nst("stylize", "photo.png", "painting.png", "-o", "one.png", *QUICK).code == 0
+    assert nst("stylize", "photo.png", "--style", "painting.png", "-o", "two.png", *QUICK).code == 0
+    assert np.array_equal(bytes_of("one.png"), bytes_of("two.png"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--mask", "tall.png"), ("selection", "shape")),
+        (("--mask", "black.png"), ("selection", "black")),
+        (("--mask", "nowhere.png"), ("nowhere.png",)),
+        (("--strength-mask", "tall.png"), ("strength mask", "shape")),
+        (("--region", "black.png", "painting.png"), ("mask of region black", "black")),
+        (("--region", "white.png", "nowhere.png"), ("nowhere.png",)),
+        (("--coarse-style", "painting.png"), ("--fine-style",)),
+        (("--style-loss", "grams"), ("gram",)),
+        (("--guides", "outside"), ("inside",)),
+    ],
+)
+def test_bad_masks_and_regions_are_one_sentence(nst: Nst, place: Path, arguments, words) -> None:
+    mask("tall.png", (0, 0, 48, 72), (48, 72))
+    mask("black.png", (0, 0, 0, 0))
+    mask("white.png", (0, 0, 72, 48))
+    assert_refused(nst("stylize", "photo.png", "painting.png", "-o", "out.png", *arguments, *QUICK), *words)
+    assert not Path("out.png").exists()
+
+
+def test_no_style_at_all_is_refused(nst: Nst, place: Path) -> None:
+    assert_refused(nst("stylize", "photo.png", "-o", "out.png", *QUICK), "STYLE")
+
+
+def test_a_result_is_never_written_over_a_mask(nst: Nst, place: Path) -> None:
+    mask("white.png", (0, 0, 72, 48))
+    outcome = nst(
+        "stylize", "photo.png", "painting.png", "--mask", "white.png", "-o", "white.png", "--force", *QUICK
+    )
+    assert_refused(outcome, "white.png")
