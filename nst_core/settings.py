@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from nst_core.errors import ErrorCode, NstError, nearest
 
 LAYER_NAME = re.compile(r"(conv|relu)([1-5])_([1-4])|pool([1-5])")
+MEMORY = re.compile(r"(\d{1,15}(?:\.\d*)?)?\s*((?:[kmgt]i?)?)b?", re.IGNORECASE)
 LAYER_EXAMPLES = [
     f"{kind}{block}_{index}" for kind in ("conv", "relu") for block in range(1, 6) for index in (1, 2)
 ]
@@ -93,6 +94,30 @@ def format_crop(value: Crop | None) -> str:
     return "" if value is None else ",".join(str(part) for part in value)
 
 
+def parse_bytes(text: str) -> int:
+    """Return the bytes that ``"4GB"``, ``"800 MB"`` or ``"1.5 GiB"`` stand for; an empty string or 0 is 0.
+
+    Raises:
+        ValueError: it is no amount of memory.
+    """
+    match = MEMORY.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not an amount of memory; give one like 4GB or 800MB")
+    units = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+    binary = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+    return round(float(match[1] or 0) * {**units, **binary}[match[2].lower()])
+
+
+def check_bytes(value: object) -> object:
+    """Let an amount of memory pass as it was given, a bare number as one of bytes."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = f"{value:.0f}"
+    if isinstance(value, str):
+        parse_bytes(value)
+    return value
+
+
+Memory: TypeAlias = Annotated[str, BeforeValidator(check_bytes)]
 Layers: TypeAlias = Annotated[
     tuple[LayerWeight, ...], BeforeValidator(parse_layers), PlainSerializer(format_layers)
 ]
@@ -338,6 +363,37 @@ class Settings(BaseModel):
         "machine",
         "Device",
         "auto, cpu, cuda, cuda:1, mps, ...: where it computes.",
+    )
+    finish: Literal["optimise", "upsample"] = knob(
+        "optimise",
+        "machine",
+        "Finish",
+        "How large pictures are finished. optimise: painted at their full size, as far as the time limit "
+        "allows. upsample: painted at up to 1536 pixels, and the change carried up to the full size along "
+        "the picture's own edges.",
+        source="He and Sun 2015, Fast Guided Filter",
+    )
+    time_limit: float = knob(
+        0.0,
+        "machine",
+        "Time limit",
+        "Seconds that a picture may take, about; what does not fit is carried up from a smaller size. "
+        "0 is no limit.",
+        ge=0.0,
+        le=1e7,
+    )
+    max_memory: Memory = knob(
+        "",
+        "machine",
+        "Memory",
+        "Most memory of the machine to use, like 4GB; empty leaves a fifth of what is free to others. "
+        "Large pictures are painted in tiles so that they fit.",
+    )
+    max_device_memory: Memory = knob(
+        "",
+        "machine",
+        "Device memory",
+        "Most memory of the graphics card to use, like 8GB; empty uses what is free.",
     )
 
 

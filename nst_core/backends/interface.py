@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nst_core.transfer.objective import Objective
+from nst_core.vgg.network import Network
 
 HostArray: TypeAlias = npt.NDArray[np.float32]
 DeviceArray: TypeAlias = Any
@@ -88,8 +89,23 @@ class Backend(Protocol):
         ...
 
     @property
+    def network(self) -> Network:
+        """The network it computes with."""
+        ...
+
+    @property
+    def own_memory(self) -> bool:
+        """Whether the device has memory of its own; else it shares the machine's."""
+        ...
+
+    @property
     def bytes_per_pixel(self) -> int:
-        """Peak memory of a run, divided by the picture's pixels; measured."""
+        """Peak memory of an evaluation for each pixel that it sees at a time, on the device; measured."""
+        ...
+
+    @property
+    def fixed_bytes(self) -> int:
+        """What an evaluation takes at any size, on the device: weights, sessions, libraries; measured."""
         ...
 
     def free_bytes(self) -> int:

@@ -53,7 +53,8 @@ class OnnxBackend:
 
     engine = "onnx"
     asynchronous = False
-    bytes_per_pixel = 2500
+    bytes_per_pixel = 2700
+    fixed_bytes = 900_000_000
 
     def __init__(
         self,
@@ -75,6 +76,11 @@ class OnnxBackend:
         self._kernels = TransformedKernels(network)
         self._kept: tuple[Shape, Session] | None = None
         self._windows = WindowSessions(lambda wanted: self.open(*window_graph(wanted, self._kernels)))
+
+    @property
+    def own_memory(self) -> bool:
+        """Whether the device has memory of its own."""
+        return self.wanted.kind != "cpu"
 
     @property
     def device(self) -> str:

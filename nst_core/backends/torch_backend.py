@@ -82,6 +82,7 @@ class TorchBackend:
 
     engine = "torch"
     bytes_per_pixel = 3000
+    fixed_bytes = 500_000_000
 
     def __init__(
         self,
@@ -95,6 +96,7 @@ class TorchBackend:
         self.network = network
         self.torch_device = torch.device(device)
         self.device = device
+        self.own_memory = self.torch_device.type in ("cuda", "xpu")
         self.asynchronous = self.torch_device.type != "cpu"
         self.pooling: Literal["max", "average"] = pooling
         self.padding: Literal["zero", "edge"] = padding

@@ -7,33 +7,42 @@ them together and tells whoever watches; it knows neither files nor frameworks n
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from array_api_compat import array_namespace
 
 from nst_core.backends.interface import Backend, DeviceArray, Evaluation, Evaluator, FeatureExtractor
+from nst_core.backends.tiled_features import TiledFeatures
 from nst_core.errors import ErrorCode, NstError
-from nst_core.events import OnEvent, Preview, Progress
+from nst_core.events import Notice, OnEvent
 from nst_core.settings import Settings
 from nst_core.transfer.adam import Adam
+from nst_core.transfer.bounded import BoundedEvaluator, ran_out
+from nst_core.transfer.carry import carried
+from nst_core.transfer.clock import TARGETS_WORK, Clock, LevelWork
 from nst_core.transfer.kept import Keeping
 from nst_core.transfer.lbfgs import Lbfgs
+from nst_core.transfer.memory import MemoryPlan, plan_memory, room_for
 from nst_core.transfer.objective import Objective
 from nst_core.transfer.plan import Level
 from nst_core.transfer.precondition import inverse_frequency
 from nst_core.transfer.regions import Seen, StyleRegion
-from nst_core.transfer.start import first_picture, nudge, resized, resized_change, resized_mask
+from nst_core.transfer.start import first_picture, nudge, resized, resized_mask
+from nst_core.transfer.story import Ended, Sample, Story, Watch, as_rows
 from nst_core.transfer.targets import make_objective
+from nst_core.transfer.vectors import keep_as
 
 Array = npt.NDArray[np.float32]
 
-HISTORY = 10
-"""Curvature pairs of L-BFGS; 100 were no better (design notes), and each costs two pictures of memory."""
+__all__ = ["Painted", "Sample", "Subject", "Watch", "as_rows", "at_level", "evaluate_picture", "paint"]
+
+LEAST_EVALUATIONS = 4.0
+"""Work, in evaluations, that there must be time for to begin a level: targets, the first, and two more."""
 
 
 @dataclass(frozen=True)
@@ -55,29 +64,11 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Watch:
-    """Who is told what, and how often; times in seconds."""
-
-    on_event: OnEvent = lambda _event: None
-    should_stop: Callable[[], bool] = lambda: False
-    progress_seconds: float = 0.25
-    preview_seconds: float | None = None
-    frames_every: int = 0
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One point of the loss curve: level (from 0), evaluation within it, loss, seconds since the start."""
-
-    level: int
-    iteration: int
-    loss: float
-    seconds: float
-
-
-@dataclass(frozen=True)
 class Painted:
-    """What came out: ``pixels`` (3, height, width) at the last level's size, as the optimizer left them."""
+    """What came out: ``pixels`` (3, height, width), as the optimizer left them.
+
+    ``stopped`` says that somebody ended the run, ``late`` that the time limit did.
+    """
 
     pixels: Array
     loss: float
@@ -85,28 +76,7 @@ class Painted:
     curve: tuple[Sample, ...]
     seconds: float
     stopped: bool
-
-
-@dataclass
-class _Clock:
-    """Work done and left, in pixels evaluated; one rate for all levels, from what the last one took."""
-
-    levels: tuple[Level, ...]
-    began: float = field(default_factory=time.perf_counter)
-    done: float = 0.0
-    told: float = -math.inf
-    shown: float = -math.inf
-
-    def work(self, level: Level) -> float:
-        return float(level.height * level.width)
-
-    @property
-    def total(self) -> float:
-        return sum(self.work(level) * level.iterations for level in self.levels)
-
-    @property
-    def seconds(self) -> float:
-        return time.perf_counter() - self.began
+    late: bool = False
 
 
 def paint(
@@ -116,21 +86,32 @@ def paint(
     backend: Backend,
     extractor: FeatureExtractor,
     watch: Watch,
+    *,
+    full: tuple[int, int] | None = None,
+    folder: Path | None = None,
 ) -> Painted:
     """Paint ``subject`` through all ``levels`` and return the best picture of the last.
 
-    Where ``watch.should_stop`` says so the run ends at once with the best picture so far, brought to
-    full size by adding its change of the content, so that the content's edges stay sharp.
+    Where ``watch.should_stop`` says so, or ``settings.time_limit`` is over, the run ends with the best
+    picture so far. What ends smaller than ``full`` (height, width; None is the last level's size) is brought
+    there by its change of the content. ``folder`` is for what memory does not hold.
 
     Raises:
         NstError: ``diverged`` where the first loss is not a number, ``out-of-memory``.
     """
-    clock = _Clock(levels)
-    curve: list[Sample] = []
+    room = room_for(backend, settings)
+    plans = [plan_memory(backend, settings, level.height, level.width, room) for level in levels]
+    works = [
+        LevelWork(level, plan.work * level.height * level.width / 1e6)
+        for level, plan in zip(levels, plans, strict=True)
+    ]
+    clock = Clock(works, settings.time_limit or None)
+    story = Story(watch, clock)
     picture: Array | None = None
-    stopped = False
-    loss, terms = math.nan, dict[str, float]()
-    for index, level in enumerate(levels):
+    for index, (level, plan) in enumerate(zip(levels, plans, strict=True)):
+        if picture is not None and not clock.fits(clock.levels[index].evaluation * LEAST_EVALUATIONS):
+            story.late = True
+            break
         seen = at_level(subject, level, settings)
         if picture is None:
             start = first_picture(
@@ -146,47 +127,90 @@ def paint(
         else:
             start = resized(picture, level.height, level.width)
         with _memory(level):
-            objective = _objective(extractor, seen, settings, watch.on_event)
-            evaluator = backend.evaluator(objective, level.height, level.width)
-            keeping = _keeping(evaluator, backend, seen)
-            names = [term.name for term in objective.terms]
-            best = _Best(keeping or evaluator)
-            optimizer = _optimizer(settings, best, backend.upload(start), level.iterations)
-            for iteration in range(1, level.iterations + 1):
-                held = optimizer.iterate()
-                clock.done += clock.work(level)
-                last = iteration == level.iterations
-                if last or _due(clock, watch, backend):
-                    loss = float(held.loss)
-                    if not math.isfinite(loss):
-                        raise _diverged()
-                    terms = dict(zip(names, map(float, backend.download(best.terms)), strict=True))
-                    curve.append(Sample(index, iteration, loss, clock.seconds))
-                    watch.on_event(_progress(index, iteration, level, clock, loss, terms))
-                    if optimizer.stuck:
-                        optimizer.restart()
-                    stopped = watch.should_stop()
-                if _frame_due(clock, watch, iteration, last=last or stopped):
-                    shown = keeping.composed(held.picture) if keeping else held.picture
-                    watch.on_event(Preview(index, iteration, as_rows(backend.download(shown))))
-                if stopped:
-                    break
-            picture = backend.download(keeping.composed(held.picture) if keeping else held.picture)
-        if stopped:
-            picture = carried(picture, seen.content, subject.content, levels[-1])
+            story.enter(index, level)
+            painted = _paint_level(start, seen, settings, level, plan, backend, extractor, story, folder)
+        # Of a level that ended before its first step, the picture of the level before says more.
+        picture = painted if painted is not None else start if picture is None else picture
+        if story.ended:
             break
     assert picture is not None  # noqa: S101 -- there is always a level
-    return Painted(picture, loss, terms, tuple(curve), clock.seconds, stopped)
+    if story.late:
+        watch.on_event(Notice("time-limit", "The time limit is reached; what is there is carried up."))
+    size = Level(*(full or (levels[-1].height, levels[-1].width)), 0)
+    if picture.shape[1:] != (size.height, size.width):
+        picture = carried(picture, _content_at(subject, *picture.shape[1:]), subject.content, size)
+    return Painted(
+        picture, story.loss, story.terms, tuple(story.curve), clock.seconds, story.stopped, story.late
+    )
+
+
+def _paint_level(
+    start: Array,
+    seen: Subject,
+    settings: Settings,
+    level: Level,
+    plan: MemoryPlan,
+    backend: Backend,
+    extractor: FeatureExtractor,
+    story: Story,
+    folder: Path | None,
+) -> Array | None:
+    """Paint one level from ``start`` and return its best picture, or None where it ended before one step."""
+    held: DeviceArray = None
+    keeping: Keeping | None = None
+    try:
+        features = TiledFeatures(
+            extractor,
+            backend.network.architecture,
+            plan.window or max(level.height, level.width),
+            plan.targets,
+            folder,
+            lambda done: story.between(done * TARGETS_WORK),
+        )
+        objective = _objective(features, seen, settings, story.watch.on_event)
+        story.advance(TARGETS_WORK)
+        evaluator: Evaluator = BoundedEvaluator(
+            backend,
+            objective,
+            (level.height, level.width),
+            plan.window,
+            story.between,
+            story.watch.on_event,
+        )
+        keeping = _keeping(evaluator, backend, seen)
+        names = [term.name for term in objective.terms]
+        best = _Best(keeping or evaluator)
+        optimizer = _optimizer(settings, best, backend.upload(start), level.iterations, plan, folder)
+        story.advance(1.0)
+        for iteration in range(1, level.iterations + 1):
+            found = optimizer.iterate()
+            held = found.picture
+            story.advance(1.0)
+            story.iteration = iteration
+            last = iteration == level.iterations
+            if last or story.due(backend):
+                loss = float(found.loss)
+                if not math.isfinite(loss):
+                    raise _diverged()
+                terms = dict(zip(names, map(float, backend.download(best.terms)), strict=True))
+                story.progress(loss, terms)
+                if optimizer.stuck:
+                    optimizer.restart()
+                story.look()
+            if story.frame_due(last=last):
+                shown = keeping.composed(held) if keeping else held
+                story.preview(shown, backend)
+            if story.ended:
+                break
+    except Ended:
+        if not story.iteration:
+            return None
+    return backend.download(keeping.composed(held) if keeping else held)
 
 
 def at_level(subject: Subject, level: Level, settings: Settings) -> Subject:
     """Resize the original pictures of ``subject`` to ``level``; strokes keep their share of it."""
-    content = subject.content
-    if content is not None:
-        content = Seen(
-            resized(content.pixels, level.height, level.width),
-            resized_mask(content.alpha, level.height, level.width),
-        )
+    content = _content_at(subject, level.height, level.width)
     styles = tuple(_style_at(style, level, settings) for style in subject.styles)
     regions = tuple(
         StyleRegion(
@@ -200,6 +224,13 @@ def at_level(subject: Subject, level: Level, settings: Settings) -> Subject:
         resized_mask(mask, level.height, level.width) for mask in (subject.strength, subject.changes)
     )
     return Subject(content, styles, subject.own, regions, strength, changes)
+
+
+def _content_at(subject: Subject, height: int, width: int) -> Seen | None:
+    content = subject.content
+    if content is None:
+        return None
+    return Seen(resized(content.pixels, height, width), resized_mask(content.alpha, height, width))
 
 
 def _style_at(style: Seen, level: Level, settings: Settings) -> Seen:
@@ -221,22 +252,6 @@ def style_size(style: tuple[int, ...], level: Level, scale: float) -> tuple[int,
     factor = scale * math.sqrt(level.height * level.width / (style[0] * style[1]))
     factor = max(factor, 16.0 / min(style))
     return max(16, round(style[0] * factor)), max(16, round(style[1] * factor))
-
-
-def carried(picture: Array, content: Seen | None, full: Seen | None, level: Level) -> Array:
-    """Bring ``picture`` to ``level`` by its change of the content, or by itself where there is no content."""
-    height, width = level.height, level.width
-    if picture.shape[1:] == (height, width):
-        return picture
-    if content is None or full is None:
-        return resized(picture, height, width)
-    change = resized_change(picture - content.pixels, height, width)
-    return np.asarray(np.clip(resized(full.pixels, height, width) + change, 0.0, 1.0), dtype=np.float32)
-
-
-def as_rows(pixels: Array) -> Array:
-    """Turn (3, h, w) into (h, w, 3), clipped to 0..1, as events and files have it."""
-    return np.ascontiguousarray(np.clip(pixels, 0.0, 1.0).transpose(1, 2, 0))
 
 
 def _objective(
@@ -283,12 +298,22 @@ class _Best:
         return evaluation.loss, evaluation.gradient
 
 
-def _optimizer(settings: Settings, evaluate: _Best, start: DeviceArray, iterations: int) -> Lbfgs | Adam:
+def _optimizer(
+    settings: Settings,
+    evaluate: _Best,
+    start: DeviceArray,
+    iterations: int,
+    plan: MemoryPlan,
+    folder: Path | None,
+) -> Lbfgs | Adam:
     optimizer: Lbfgs | Adam
     if settings.optimizer == "adam":
         optimizer = Adam(evaluate, start, iterations=iterations)
     else:
-        optimizer = Lbfgs(evaluate, start, history=HISTORY, precondition=inverse_frequency(start))
+        keep = keep_as(plan.storage, folder)
+        precondition = inverse_frequency(start)
+        history = min(plan.history, iterations)
+        optimizer = Lbfgs(evaluate, start, history=history, precondition=precondition, keep=keep)
     if not math.isfinite(float(optimizer.loss)):
         raise _diverged()
     return optimizer
@@ -302,45 +327,13 @@ def _diverged() -> NstError:
     )
 
 
-def _due(clock: _Clock, watch: Watch, backend: Backend) -> bool:
-    """Whether to look at the loss: each time where that costs nothing, else at intervals."""
-    now = clock.seconds
-    if backend.asynchronous and now - clock.told < watch.progress_seconds:
-        return False
-    clock.told = now
-    return True
-
-
-def _frame_due(clock: _Clock, watch: Watch, iteration: int, *, last: bool) -> bool:
-    if watch.frames_every:
-        return last or iteration % watch.frames_every == 0
-    if watch.preview_seconds is None:
-        return False
-    if last or clock.seconds - clock.shown >= watch.preview_seconds:
-        clock.shown = clock.seconds
-        return True
-    return False
-
-
-def _progress(
-    index: int, iteration: int, level: Level, clock: _Clock, loss: float, terms: dict[str, float]
-) -> Progress:
-    fraction = min(1.0, clock.done / clock.total)
-    seconds = clock.seconds
-    left = seconds * (1.0 - fraction) / fraction if fraction > 0.005 else None
-    return Progress(
-        index + 1, len(clock.levels), iteration, level.iterations, fraction, loss, seconds, left, terms
-    )
-
-
 @contextmanager
 def _memory(level: Level) -> Iterator[None]:
     """Turn whatever a framework says when memory ends into one sentence."""
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
-        text = str(error).lower()
-        if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
+    except Exception as error:
+        if ran_out(error):
             raise NstError(
                 ErrorCode.OUT_OF_MEMORY,
                 f"There is not enough memory to paint at {level.width} x {level.height} pixels.",
@@ -355,8 +348,13 @@ def evaluate_picture(
     """Return the value of each term, by name, at ``picture`` (3, h, w), targets made at its size."""
     level = Level(picture.shape[1], picture.shape[2], 0)
     seen = at_level(subject, level, settings)
+    plan = plan_memory(backend, settings, level.height, level.width, room_for(backend, settings))
     with _memory(level):
-        objective = _objective(extractor, seen, settings, lambda _notice: None)
-        evaluation = backend.evaluator(objective, level.height, level.width)(backend.upload(picture))
+        features = TiledFeatures(
+            extractor, backend.network.architecture, plan.window or max(picture.shape), plan.targets
+        )
+        objective = _objective(features, seen, settings, lambda _notice: None)
+        evaluator = BoundedEvaluator(backend, objective, (level.height, level.width), plan.window)
+        evaluation = evaluator(backend.upload(picture))
         values: Sequence[float] = [float(value) for value in backend.download(evaluation.terms)]
     return dict(zip((term.name for term in objective.terms), values, strict=True))

@@ -20,10 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from nst_core.backends.interface import FeatureExtractor
+from nst_core.backends.tiled_features import feature_sums
 from nst_core.events import Notice
 from nst_core.settings import LayerWeight, Settings
 from nst_core.transfer.guides import guides_at
-from nst_core.transfer.layer_losses import style_sums
 from nst_core.transfer.objective import (
     AlphaNorm,
     ContentTerm,
@@ -87,17 +87,19 @@ def style_moments(
     found: dict[str, Moments] = {}
     missing: set[str] = set()
     for style in styles:
-        features = extractor.features(style.pixels, layers)
         visible = guides_at(style.alpha, layers, (), "simple")
         parts = guides_at(
             style.part, layers, _network_layers(extractor, style.part, settings), settings.guides
         )
-        for layer in layers:
-            guide = product(visible[layer], parts[layer])
-            if style.weight > 0 and guide is not None and float(guide.sum()) < FEWEST_POSITIONS:
-                missing.add(layer)
-                continue
-            sums = style_sums(features[layer], guide, settings.style_loss)
+        covered = {layer: product(visible[layer], parts[layer]) for layer in layers}
+        seen = {
+            layer: guide
+            for layer, guide in covered.items()
+            if style.weight <= 0 or guide is None or float(guide.sum()) >= FEWEST_POSITIONS
+        }
+        missing |= set(layers) - set(seen)
+        summed = feature_sums(extractor, style.pixels, seen, settings.style_loss) if seen else {}
+        for layer, sums in summed.items():
             share = np.float32(style.weight / total / max(float(sums.mass), 1e-12))
             own = Moments(sums.s2 * share, None if sums.s1 is None else sums.s1 * share)
             found[layer] = _added(found[layer], own) if layer in found else own

@@ -77,8 +77,8 @@ def normalise(layers: Sequence[LayerWeight]) -> list[float]:
 
 def relative_content_weight(target: Array, mask: Array | None) -> float:
     """Return the ContentTerm weight that makes the term a relative squared error."""
-    squares = np.square(target, dtype=np.float64).sum(axis=0)
-    energy = float((squares if mask is None else squares * mask).sum())
+    ones = np.float64(1.0) if mask is None else mask
+    energy = sum(float((np.square(plane, dtype=np.float64) * ones).sum()) for plane in target)
     return 2.0 / max(energy, TINY)
 
 

@@ -1,0 +1,119 @@
+"""Features and sums of features of pictures of any size, tile by tile.
+
+Wraps a :class:`~nst_core.backends.interface.FeatureExtractor`. Style targets need only sums over positions,
+which add up over tiles; content targets are features at every position, and past some size they are kept in
+half precision, or in half precision in a file without a name, from which evaluations read the part that a
+tile needs. Computing them anew for each tile instead would cost a pass through the network at every
+evaluation; half precision moves a feature by 2^-12 of itself, less than TF32 convolutions do.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from nst_core.backends.interface import FeatureExtractor, HostArray
+from nst_core.backends.tiled_layout import Tile, make_tiles, pixels_seen, reach_of, strides_of
+from nst_core.transfer.layer_losses import StyleSums, style_sums
+from nst_core.transfer.objective import Statistic
+from nst_core.transfer.vectors import Storage
+from nst_core.vgg.layers import LAYERS, Architecture
+
+LARGEST_HALF = 65504.0
+"""Largest number of float16; features beyond it, which no photograph was seen to have, count as this."""
+
+
+class TiledFeatures:
+    """A feature extractor of bounded memory; see :class:`nst_core.backends.interface.FeatureExtractor`.
+
+    ``window`` is the largest side computed at a time; ``storage`` says how whole layers are kept, and
+    ``folder`` where files go. ``between`` is called before each of several tiles with the share that is done.
+    """
+
+    def __init__(
+        self,
+        extractor: FeatureExtractor,
+        architecture: Architecture,
+        window: int,
+        storage: Storage = "full",
+        folder: Path | None = None,
+        between: Callable[[float], None] = lambda _done: None,
+    ) -> None:
+        self.extractor, self.architecture, self.window = extractor, architecture, window
+        self.storage, self.folder, self.between = storage, folder, between
+
+    @property
+    def layers(self) -> Sequence[str]:
+        """Names of all layers of the network, in order."""
+        return self.extractor.layers
+
+    def features(self, picture: HostArray, layers: Sequence[str]) -> Mapping[str, HostArray]:
+        """Return the ``(channels, height, width)`` features of ``picture``; float16 where so stored."""
+        if not layers:
+            return {}
+        table = {layer.name: layer for layer in LAYERS[self.architecture]}
+        found: dict[str, HostArray] = {}
+        for tile, features in self._parts(picture, layers):
+            for name, part in features.items():
+                stride = table[name].stride
+                if name not in found:
+                    _, height, width = picture.shape
+                    found[name] = self._place((len(part), height // stride, width // stride))
+                owned = part[(slice(None), *tile.owned_in_window(stride))]
+                if found[name].dtype == np.float16:
+                    owned = np.clip(owned, -LARGEST_HALF, LARGEST_HALF)
+                found[name][(slice(None), *tile.owned(stride))] = owned
+        return found
+
+    def sums(
+        self, picture: HostArray, guides: Mapping[str, HostArray | None], statistic: Statistic
+    ) -> dict[str, StyleSums]:
+        """Return the sums that ``statistic`` needs at each layer of ``guides``, guided."""
+        strides = strides_of(guides, self.architecture)
+        found: dict[str, StyleSums] = {}
+        for tile, features in self._parts(picture, list(guides)):
+            for name, part in features.items():
+                guide, stride = guides[name], strides[name]
+                owned = part[(slice(None), *tile.owned_in_window(stride))]
+                sums = style_sums(owned, None if guide is None else guide[tile.owned(stride)], statistic)
+                found[name] = found[name] + sums if name in found else sums
+        return found
+
+    def _parts(
+        self, picture: HostArray, layers: Sequence[str]
+    ) -> Iterator[tuple[Tile, Mapping[str, HostArray]]]:
+        reach = reach_of(layers, self.architecture)
+        _, height, width = picture.shape
+        tiles = make_tiles(height, width, max(self.window, reach.smallest_window), reach)
+        total, done = pixels_seen(tiles), 0
+        for tile in tiles:
+            if len(tiles) > 1:
+                self.between(done / total)
+            yield tile, self.extractor.features(picture[(slice(None), *tile.window)], layers)
+            done += pixels_seen([tile])
+
+    def _place(self, shape: tuple[int, int, int]) -> HostArray:
+        """Return an array to be filled; whoever reads it brings it to float32."""
+        if self.storage == "full":
+            return np.empty(shape, dtype=np.float32)
+        if self.storage == "half":
+            return cast(HostArray, np.empty(shape, dtype=np.float16))
+        with tempfile.TemporaryFile(dir=self.folder, prefix="nst-") as file:
+            return cast(HostArray, np.memmap(file, dtype=np.float16, mode="w+", shape=shape))
+
+
+def feature_sums(
+    extractor: FeatureExtractor,
+    picture: HostArray,
+    guides: Mapping[str, HostArray | None],
+    statistic: Statistic,
+) -> dict[str, StyleSums]:
+    """Return guided sums of features, in tiles where ``extractor`` makes them."""
+    if isinstance(extractor, TiledFeatures):
+        return extractor.sums(picture, guides, statistic)
+    features = extractor.features(picture, list(guides))
+    return {name: style_sums(features[name], guide, statistic) for name, guide in guides.items()}

@@ -1,0 +1,178 @@
+"""How much of a level is computed and kept at a time, from the memory that there is.
+
+A backend, settings and a size come in; a :class:`MemoryPlan` goes out: the window that evaluations are cut
+into, how the optimizer keeps its history, how content targets are kept, and what all this takes. What
+counts is what grows with the picture: vectors of its size, targets, and what the network needs for the
+pixels that it sees at a time. The answer to "how does the picture come out" does not depend on the plan, but
+for the rounding of half precision.
+
+Half precision and files before a smaller window: kept so, a history costs nothing but its reading. With
+VGG-16 at 128 pixels, Tuebingen in the style of the Starry Night (``python -m tests.bench.histories``), the
+losses after 60 evaluations are, as shares of that with a history of 10 in full precision: HISTORIES.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import psutil
+
+from nst_core.backends.interface import Backend
+from nst_core.backends.tiled import work_of
+from nst_core.backends.tiled_layout import make_tiles, reach_of
+from nst_core.errors import ErrorCode, NstError
+from nst_core.settings import Settings, parse_bytes
+from nst_core.transfer.vectors import Storage
+from nst_core.vgg.layers import LAYERS, Architecture
+
+HISTORY = 10
+"""Curvature pairs of L-BFGS; 100 were no better (design notes), and each costs two pictures of memory."""
+
+VECTOR_BYTES = 12
+"""A pixel of a vector of a picture's size: three channels in float32."""
+
+LBFGS_VECTORS = 4.5
+"""Vectors while L-BFGS evaluates: picture, candidate, their gradients, and the preconditioner's gains."""
+
+ADAM_VECTORS = 8.0
+"""Vectors while Adam evaluates: current, best, candidate, two gradients, two moments, and the step."""
+
+PICTURES = 3.0
+"""Pictures of the level's size on the host beside the optimizer: content, style, and what is shown of it."""
+
+WINDOWS = (2048, 1536, 1024, 768, 512, 384, 256)
+"""Sides of windows, in pixels, from the one that wastes least on margins."""
+
+MACHINE_SHARE, DEVICE_SHARE = 0.8, 0.9
+"""Of what is free, where nobody says how much may be used: other programs live in the rest."""
+
+FULL_TARGETS, HALF_TARGETS = 1 / 8, 1 / 4
+"""Share of the room that content targets may take in full and in half precision, else they go to a file."""
+
+KEEPS: dict[Storage, float] = {"full": 1.0, "half": 0.5, "file": 0.0}
+"""Share of a vector's memory that a kept one takes."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """Bytes that may be taken. ``device`` is None where the device computes in the machine's memory."""
+
+    machine: float
+    device: float | None
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """How a level is held.
+
+    ``window`` is None where evaluations see the picture as a whole; ``work`` is the arithmetic of one as a
+    multiple of that. ``machine`` and ``device`` are the bytes that it will take beside what is taken.
+    """
+
+    window: int | None
+    tiles: int
+    work: float
+    history: int
+    storage: Storage
+    targets: Storage
+    machine: int
+    device: int
+
+
+def room_for(backend: Backend, settings: Settings) -> Room:
+    """Measure what is free, and keep within what ``settings`` allow.
+
+    ``max_memory`` is for the whole process, with what it holds already.
+    """
+    allowed = parse_bytes(settings.max_memory)
+    machine = MACHINE_SHARE * psutil.virtual_memory().available
+    if allowed:
+        machine = min(machine, allowed - psutil.Process().memory_info().rss)
+    if not backend.own_memory:
+        return Room(min(machine, MACHINE_SHARE * backend.free_bytes()), None)
+    device = DEVICE_SHARE * backend.free_bytes()
+    allowed = parse_bytes(settings.max_device_memory)
+    return Room(machine, min(device, allowed) if allowed else device)
+
+
+def plan_memory(backend: Backend, settings: Settings, height: int, width: int, room: Room) -> MemoryPlan:
+    """Choose the largest window and the plainest way to keep things that fit into ``room``.
+
+    Raises:
+        NstError: ``out-of-memory`` where nothing fits, with the size that would.
+    """
+    plans = list(_plans(backend, settings, height, width, room))
+    for plan in plans:
+        if plan.machine <= room.machine and (room.device is None or plan.device <= room.device):
+            return plan
+    raise _too_large(backend, height, width, room, plans[-1])
+
+
+def _plans(backend: Backend, settings: Settings, height: int, width: int, room: Room) -> Iterable[MemoryPlan]:
+    """All ways to hold a level, the best first."""
+    architecture = backend.network.architecture
+    layers = [pair.layer for pair in (*settings.content_layers, *settings.style_layers)]
+    reach = reach_of(layers, architecture)
+    whole = max(height, width)
+    windows = [whole, *(window for window in WINDOWS if reach.smallest_window <= window < whole)]
+    on_host = room.device is None
+    plain: list[tuple[Storage, int]] = [("full", HISTORY), ("half", HISTORY)]
+    if on_host:
+        plain.append(("file", HISTORY))
+    adam = settings.optimizer == "adam"
+    ways: list[tuple[Storage, int]] = [("full", 0)] if adam else plain
+    scarce: list[tuple[Storage, int]] = [] if adam or on_host else [("half", 5), ("half", 2)]
+    targets, target_bytes = _targets(settings, architecture, height * width, room.machine)
+    for window, (storage, history) in [
+        *((window, way) for window in windows for way in ways),
+        *((windows[-1], way) for way in scarce),
+    ]:
+        tiles = make_tiles(height, width, window, reach)
+        vectors = ADAM_VECTORS if adam else LBFGS_VECTORS + 2 * history * KEEPS[storage]
+        seen = max(tile.rows.length * tile.columns.length for tile in tiles)
+        computed = backend.fixed_bytes + backend.bytes_per_pixel * seen
+        held = vectors * VECTOR_BYTES * height * width
+        host = PICTURES * VECTOR_BYTES * height * width + target_bytes
+        if on_host:
+            host, computed, held = host + computed + held, 0, 0
+        yield MemoryPlan(
+            None if window == whole else window,
+            len(tiles),
+            work_of(tiles, height, width),
+            history,
+            storage,
+            targets,
+            round(host),
+            round(computed + held),
+        )
+
+
+def _targets(
+    settings: Settings, architecture: Architecture, pixels: int, room: float
+) -> tuple[Storage, float]:
+    """Return how content targets are kept, and what that takes."""
+    table = {layer.name: layer for layer in LAYERS[architecture]}
+    found = (table[pair.layer] for pair in settings.content_layers if pair.layer in table)
+    full = sum(4.0 * layer.channels / layer.stride**2 for layer in found) * pixels
+    if full <= FULL_TARGETS * room:
+        return "full", full
+    return ("half", full / 2) if full / 2 <= HALF_TARGETS * room else ("file", 0.0)
+
+
+def _too_large(backend: Backend, height: int, width: int, room: Room, smallest: MemoryPlan) -> NstError:
+    """Make the error that names a size that fits: what grows, grows with the area."""
+    short_of_device = room.device is not None and smallest.device > room.device
+    needed = smallest.device if short_of_device else smallest.machine
+    free = room.device if short_of_device and room.device is not None else room.machine
+    fixed = backend.fixed_bytes if short_of_device or room.device is None else 0
+    fits = math.sqrt(max(0.0, 0.9 * (free - fixed)) / max(1.0, needed - fixed))
+    side = max(64, int(max(height, width) * fits) // 16 * 16)
+    where = backend.device if short_of_device else "this machine"
+    return NstError(
+        ErrorCode.OUT_OF_MEMORY,
+        f"Painting {width} x {height} pixels takes about {needed / 1e9:.1f} GB of memory on {where}; "
+        f"{max(0.0, free) / 1e9:.1f} GB may be used.",
+        f"Paint at --size {side} or smaller, or close other programs.",
+    )
