@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from typing import Any
 
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import OnEvent
@@ -20,6 +21,7 @@ from nst_core.images.read import read_picture
 from nst_core.images.write import check_writable
 from nst_core.preparing import BUILT_IN_STARTS, WeightedStyle
 from nst_core.settings import Settings
+from nst_core.styles import StyleLibrary, is_name
 
 RESERVED = re.compile(r'[<>:"/\\|?*,\x00-\x1f]+')
 """What some platform does not allow in a file's name, and the commas between layers."""
@@ -32,17 +34,19 @@ SIDES = re.compile(r"(\d{1,5})[x×](\d{1,5})")
 
 @dataclass(frozen=True)
 class StyleFile:
-    """A style named on the command line: its file and its share in the blend."""
+    """A style named on the command line: its file, its share in the blend, and settings that suit it."""
 
     path: str
     weight: float = 1.0
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def parse_style(text: str) -> StyleFile:
     r"""Read ``painting.jpg`` or ``painting.jpg:2``.
 
     A file that has the whole text as its name is that file. So is what follows no weight: drives
-    (``C:\painting.jpg``) and names with a colon in them need no quoting.
+    (``C:\painting.jpg``) and names with a colon in them need no quoting. Where there is no such file, the
+    name of a kept style stands for its picture and its settings.
 
     Raises:
         NstError: ``bad-setting`` for a weight that is negative or no finite number.
@@ -50,17 +54,25 @@ def parse_style(text: str) -> StyleFile:
     path, colon, weight = text.rpartition(":")
     drive = os.name == "nt" and len(path) == 1
     if not colon or not path or drive or os.path.exists(text):  # noqa: PTH110 -- a hostile name raises in Path
-        return StyleFile(text)
+        return _found(text, 1.0)
     try:
         value = float(weight)
     except ValueError:
-        return StyleFile(text)
+        return _found(text, 1.0)
     if not math.isfinite(value) or value < 0:
         raise NstError(
             ErrorCode.BAD_SETTING,
             f"The weight of the style {shown(path)} must be a finite number, 0 or more, not {weight}.",
         )
-    return StyleFile(path, value)
+    return _found(path, value)
+
+
+def _found(name: str, weight: float) -> StyleFile:
+    """Look for a file, then for a kept style."""
+    if os.path.exists(name):  # noqa: PTH110 -- a hostile name raises in Path
+        return StyleFile(name, weight)
+    kept = StyleLibrary().find(name) if is_name(name) else None
+    return StyleFile(name, weight) if kept is None else StyleFile(str(kept.path), weight, kept.settings)
 
 
 def parse_sides(text: str) -> tuple[int, int]:

@@ -88,7 +88,8 @@ def wanted(task: Task, given: Mapping[str, Any]) -> Wanted:
     """
     named = given["settings_file"]
     stored = recorded_in(named) if named else Record({})
-    settings = chosen_settings(given, task.instead, stored.settings)
+    suiting = task.styles[0].settings if task.styles else {}
+    settings = chosen_settings(given, {**task.instead, **suiting}, stored.settings)
     output = given["output"] or default_output(task.files[0], *task.words)
     check_output(output, given["force"], task.files)
     if given["frames_every"] and not given["frames"]:
