@@ -16,9 +16,12 @@ from nst_core.errors import nearest
 COMMANDS = {
     # Command -> (module, object, what it does).
     "stylize": ("stylize", "stylize", "Paint a picture in the style of another."),
+    "batch": ("batch", "batch", "Paint every picture of a folder, here or over a cluster."),
     "reconstruct": ("experiments", "reconstruct", "Show what a layer of the network knows of a picture."),
     "texture": ("experiments", "texture", "Paint a texture: the style without any content."),
     "evaluate": ("evaluate", "evaluate", "Print the losses of any picture as JSON."),
+    "gallery": ("gallery", "gallery", "Show each control at three settings, on one page."),
+    "styles": ("styles", "styles", "Keep styles under a name, with the settings that suit them."),
     "figures": ("figures", "figures", "Make the paper's figures from two pictures, on one page."),
     "plan": ("plan", "plan", "Print what `stylize` would do, as JSON, without doing it."),
     "settings": ("settings", "settings", "List every setting: what it does, its limits and its default."),

@@ -1,0 +1,150 @@
+"""The run of ``nst batch``: picture by picture here, or all over a cluster; told as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nst_core.batch import Errand, Outcome, failures, paint_file
+from nst_core.cli.folders import check_folder
+from nst_core.cli.interrupts import listening
+from nst_core.cli.telling import Teller, telling
+from nst_core.errors import ErrorCode, NstError
+from nst_core.events import Event, Notice
+from nst_core.images.names import shown
+from nst_core.images.read import read_picture
+from nst_core.settings import Settings
+from nst_core.transfer.run import Watch
+from nst_core.vgg.store import ModelStore
+
+KEPT = "Broken off; the pictures that were finished are kept, and the same command goes on with the others."
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a batch is to do: errands, how many of the folder's pictures were done before, and with what."""
+
+    errands: Sequence[Errand]
+    done: int
+    output: Path
+    styles: Sequence[tuple[str, float]]
+    settings: Settings
+
+
+def run(order: Order, given: Mapping[str, Any]) -> None:
+    """Do the batch.
+
+    Raises:
+        NstError: what concerns all pictures (styles, settings, the network, the folder); the code of the
+            first failure where single pictures could not be painted.
+        BrokenOff: the user broke it off; what was finished is kept.
+    """
+    store = ModelStore(given["store"])
+    if given["address"]:
+        from nst_core.cluster import check_installed
+
+        check_installed()
+    check_folder(order.output, force=True)
+    with (
+        telling(as_json=given["as_json"], progress=given["progress"], verbose=given["verbose"]) as teller,
+        listening(teller.say, KEPT),
+    ):
+        for path, _ in order.styles:
+            read_picture(path)  # what is wrong with a style is said once, before anything begins
+        network = store.resolve(order.settings.model, lambda _notice: None)
+        order.output.mkdir(parents=True, exist_ok=True)
+        progress = _Telling(teller, order)
+        if not order.errands:
+            pass
+        elif given["address"]:
+            from nst_core.cluster import Commission, connected, paint_all
+
+            commission = Commission.of(network, order.styles, order.settings)
+            with connected(given["address"], given["painters"]) as ray:
+                paint_all(
+                    ray, order.errands, commission, given["painters"], progress.outcome, force=given["force"]
+                )
+        else:
+            _paint_here(order, store, progress, force=given["force"])
+        progress.end()
+
+
+def _paint_here(order: Order, store: ModelStore, progress: _Telling, *, force: bool) -> None:
+    """Paint one picture after the other in this process."""
+    for errand in order.errands:
+        progress.begin(errand)
+        try:
+            watch = Watch(progress.event)
+            result = paint_file(errand, order.styles, order.settings, store, watch, force=force)
+            outcome = Outcome(errand, result.seconds)
+        except NstError as error:
+            if error.code in (ErrorCode.DISK_FULL, ErrorCode.NO_MODEL, ErrorCode.NO_ENGINE):
+                raise  # the next picture would fare no better
+            outcome = Outcome(errand, error=error)
+        progress.outcome(outcome, ())
+
+
+class _Telling:
+    """Counts outcomes and tells of them; a notice that was told is not told again."""
+
+    def __init__(self, teller: Teller, order: Order) -> None:
+        self.teller = teller
+        self.order = order
+        self.outcomes: list[Outcome] = []
+        self.told: set[str] = set()
+        if order.done:
+            self.teller.say(
+                f"{order.done} of {self._all} are there already; --force paints them anew."
+            )
+
+    @property
+    def _all(self) -> int:
+        return len(self.order.errands) + self.order.done
+
+    def begin(self, errand: Errand) -> None:
+        number = self.order.done + len(self.outcomes) + 1
+        self.teller.step(f"{errand.source.name}, {number} of {self._all}")
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, Notice):
+            if event.message in self.told:
+                return
+            self.told.add(event.message)
+        self.teller.event(event)
+
+    def outcome(self, outcome: Outcome, notices: tuple[str, ...]) -> None:
+        for message in notices:
+            self.event(Notice("painter", message))
+        self.outcomes.append(outcome)
+        name = shown(outcome.errand.source)
+        if outcome.error is not None:
+            self.teller.say(f"{name}: {outcome.error}")
+        else:
+            self.teller.say(f"{shown(outcome.errand.target)}: {outcome.seconds:.1f} s")
+
+    def end(self) -> None:
+        """Tell of the end.
+
+        Raises:
+            NstError: some pictures could not be painted.
+        """
+        failed = failures(self.outcomes)
+        painted = len(self.outcomes) - len(failed)
+        sentence = f"{shown(self.order.output)}: {painted} painted"
+        fields = {
+            "output": str(self.order.output),
+            "painted": [str(done.errand.target) for done in self.outcomes if done.error is None],
+            "there_already": self.order.done,
+            "failed": {str(each.errand.source): str(each.error) for each in failed},
+        }
+        if failed:
+            first = failed[0].error
+            assert first is not None  # noqa: S101 -- it is among the failures
+            raise NstError(
+                first.code,
+                f"{len(failed)} of {len(self.outcomes)} pictures could not be painted.",
+                "What is wrong with each was said above; the others are in " + shown(self.order.output) + ".",
+            )
+        self.teller.done(f"{sentence}.", fields)
