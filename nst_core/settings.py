@@ -289,7 +289,7 @@ class Settings(BaseModel):
         le=8192,
     )
     tv: float = knob(
-        2.0,
+        4.0,
         "method",
         "Smoothness",
         "Weight of the total variation, which takes away grain and, when high, detail.",

@@ -221,7 +221,7 @@ SETTINGS = (
     Setting(
         'tv',
         'double',
-        2.0,
+        4.0,
         0.0,
         1000000.0,
         (),
