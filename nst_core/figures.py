@@ -60,9 +60,13 @@ class Painting:
         digest = hashlib.sha256()
         words = [self.job.settings.model_dump(mode="json"), self.job.texture_size, self.kept, model_sha256]
         digest.update(json.dumps(words, sort_keys=True).encode())
-        for picture in (self.job.content, *(style.picture for style in self.job.styles)):
-            if picture is not None:
-                digest.update(np.ascontiguousarray(picture.pixels).data)
+        job = self.job
+        arrays = [job.selection, job.strength_mask, *(region.mask for region in job.regions)]
+        for style in job.all_styles:
+            digest.update(f"{style.weight!r}".encode())
+            arrays += [style.picture.pixels, style.part, style.fine.pixels if style.fine else None]
+        for array in (job.content.pixels if job.content else None, *arrays):
+            digest.update(b"-" if array is None else np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
 
@@ -196,7 +200,10 @@ def check(figures: Figures) -> None:
     """
     for painting in figures.paintings:
         job = painting.job
-        for picture, what in ((job.content, "content"), *((style.picture, "style") for style in job.styles)):
+        for picture, what in (
+            (job.content, "content"),
+            *((style.picture, "style") for style in job.all_styles),
+        ):
             if picture is not None:
                 check_size(picture.height, picture.width, f"The {what} picture")
         make_levels(*painted_size(job), job.settings)
