@@ -22,6 +22,7 @@ from nst_core.settings import Crop, Settings, make_settings
 from nst_core.transfer.plan import Level, check_size, make_levels
 from nst_core.transfer.regions import Seen
 from nst_core.transfer.run import Subject, Watch, as_rows, paint, style_size
+from nst_core.transfer.weights import style_share
 
 LONGEST_SIDE = 2048
 """Long side, in pixels, that styles are combined at; larger ones are enlarged from there."""
@@ -58,8 +59,16 @@ def _cut(style: WeightedStyle, area: Crop | None) -> WeightedStyle:
 
 
 def fine_settings(settings: Settings) -> Settings:
-    """Return the settings that styles are combined with: ``settings``, but for strokes alone."""
+    """Return the settings that styles are combined with: ``settings``, but for strokes alone.
+
+    A strength of 0 begins with next to no noise, which would take the composition apart; the smoothness is as
+    much less as the style then counts.
+    """
+    share = style_share(0.0)
     changed = {
+        "strength": 0.0,
+        "tv": settings.tv * share / (1.0 + share),
+        "loss": "relative",
         "init": "content",
         "content_layers": [(layer, 0.0) for layer, _ in settings.content_layers],
         "style_layers": settings.fine_layers,
