@@ -9,6 +9,7 @@ argument; a mode of ``real`` starts the command in the file ``real`` instead. Re
 import contextlib
 import json
 import os
+import queue
 import shutil
 import signal
 import sys
@@ -18,6 +19,7 @@ from pathlib import Path
 
 HOME = Path(os.environ["NST_FAKE"])
 stop = threading.Event()
+requests = queue.SimpleQueue()
 
 
 def say(**event):
@@ -25,32 +27,27 @@ def say(**event):
     sys.stdout.flush()
 
 
-def commands(job):
-    """Read stdin to its end, which means that the caller is gone. The end of it all."""
-    rest = b""
+def listen():
+    """Read stdin to its end, which means that the caller is gone, and delete its job directory then."""
+    job, rest = os.environ.get("NST_JOB_DIRECTORY", ""), b""
     while True:
-        block = os.read(0, 4096)
+        block = os.read(0, 65536)
         if not block:
             break
-        rest += block
-        if b'"stop"' in rest:
-            stop.set()
+        *lines, rest = (rest + block).split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            if message["command"] == "stop":
+                stop.set()
+            else:
+                stop.clear()
+                job = message.get("job_directory", job)
+                requests.put(message)
     if job and Path(job).name.startswith("nst-job-"):
         shutil.rmtree(job, ignore_errors=True)
     with contextlib.suppress(OSError):
         (HOME / "pid").unlink()
     os._exit(0)
-
-
-def read_request():
-    line = b""
-    while not line.endswith(b"\n"):
-        byte = os.read(0, 1)
-        if not byte:
-            shutil.rmtree(os.environ.get("NST_JOB_DIRECTORY", ""), ignore_errors=True)
-            sys.exit(0)
-        line += byte
-    return json.loads(line)
 
 
 def progress(request, seconds, steps):
@@ -93,13 +90,22 @@ def paint(request, how):
 
 
 def stylize(request, mode, argument):
-    shutil.copyfile(request["styles"][0]["path"], HOME / "style.f32")
+    first, *_others = [
+        *request["styles"],
+        *(style for each in request.get("regions", []) for style in each["styles"]),
+    ]
+    shutil.copyfile(first["path"], HOME / "style.f32")
+    for number, region in enumerate(request.get("regions", [])):
+        shutil.copyfile(region["mask"]["path"], HOME / f"mask-{number}.f32")
+    for name in ("selection", "strength_mask"):
+        if name in request:
+            shutil.copyfile(request[name]["path"], HOME / f"{name}.f32")
     say(event="plan", levels=[{"width": 32, "height": 32, "iterations": 2}], engine="fake",
         device="Fake device", model="fake", model_sha256="f" * 64, seed=7,
         seconds=12.0, bytes=1)  # fmt: skip
     if mode == "error":
         say(event="error", code=argument, message="The fake engine was told to fail.", hint="Tell it not to.")
-        sys.exit(1)
+        return
     progress(request, *((float(argument or 3), 30) if mode == "slow" else (0.02, 4)))
     if mode == "crash":
         sys.stderr.write("Traceback: the fake engine fell over\n")
@@ -133,28 +139,35 @@ def main():
         sys.exit(1)
     (HOME / "pid").write_text(str(os.getpid()))
     (HOME / "environment.json").write_text(json.dumps(dict(os.environ)))
+    threading.Thread(target=listen, daemon=True).start()
     if mode == "hang":
-        commands("")
+        threading.Event().wait()
     hello_seconds, request_seconds = map(float, argument.split()) if mode == "late" else (0.0, 0.0)
     time.sleep(hello_seconds)
     say(event="hello", protocol=99 if mode == "wrong-protocol" else 1, version="0.0.1", engine="fake",
         device="Fake device")  # fmt: skip
-    request = read_request()
-    (HOME / "request.json").write_text(json.dumps(request))
-    threading.Thread(target=commands, args=(request.get("job_directory"),), daemon=True).start()
-    time.sleep(request_seconds)
+    while True:
+        request = requests.get()
+        mode, _, argument = (HOME / "mode").read_text().strip().partition(" ")
+        time.sleep(request_seconds)
+        answer(request, mode, argument)
+
+
+def answer(request, mode, argument):
+    with (HOME / "requests.jsonl").open("a") as file:
+        file.write(json.dumps(request) + "\n")
     if mode == "crash-on-request":
         os._exit(7)
     if request["command"] == "doctor":
         say(event="doctor", report={"engine": "fake", "models": [{"name": "vgg16", "state": "ok"}]})
     elif request["command"] == "plan":
         say(event="plan", levels=[], engine="fake", device="Fake device", model="fake", model_sha256="",
-            seconds=95.0, bytes=1)  # fmt: skip
+            seconds=95.0, bytes=1_230_000_000)  # fmt: skip
     else:
+        (HOME / "request.json").write_text(json.dumps(request))
         stylize(request, mode, argument)
     if request["command"] != "stylize":
         say(event="done")
-    threading.Event().wait()  # until stdin ends
 
 
 main()

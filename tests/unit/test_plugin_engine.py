@@ -44,7 +44,9 @@ def run(plugin, tmp_path: Path, before_done=lambda engine: None):
         Path(job.path("style.f32")).write_bytes(bytes(2 * 2 * 3 * 4))
         content = plugin.job.Pixels(job.path("content.f32"), 4, 4, 3)
         style = plugin.job.Pixels(job.path("style.f32"), 2, 2, 3)
-        engine.send(job.request(content, style, "s", {"strength": 1.0}, True))
+        engine.send(
+            job.request(content, {"styles": [style._asdict()]}, {"strength": 1.0}, plugin.job.PREVIEW)
+        )
         events = []
         while not events or events[-1]["event"] != "done":
             event = engine.next_event(30)

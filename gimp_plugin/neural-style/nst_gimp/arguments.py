@@ -19,6 +19,18 @@ DOUBLE_LIMIT = 1e300
 """Not infinity: GIMP writes it into its pluginrc and cannot read that again."""
 
 LAST_LAYER = "last-style-layer"
+OUTSIDE = ("style", "keep")
+EXTRAS = (
+    "style-weight",
+    "more-styles",
+    "fine-style",
+    "region-masks",
+    "region-styles",
+    "outside",
+    "strength-mask",
+)
+"""Arguments beside the style and the engine's settings; what they mean is in ``recipe``."""
+
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
@@ -44,6 +56,7 @@ def declare(procedure) -> None:
         True,
         flags,
     )
+    _declare_extras(procedure, flags)
     # GIMP stores no layers among the last values; this, which it does store, finds the layer again.
     procedure.add_string_aux_argument(LAST_LAYER, LAST_LAYER, None, "", flags)
     for setting in SETTINGS:
@@ -60,6 +73,57 @@ def declare(procedure) -> None:
             procedure.add_boolean_argument(setting.name, label, text, setting.default, flags)
         else:
             procedure.add_string_argument(setting.name, label, text, setting.default, flags)
+
+
+def _declare_extras(procedure, flags) -> None:
+    procedure.add_double_argument(
+        "style-weight",
+        _("Weight of the style"),
+        _("Its share beside the styles in more-styles"),
+        -DOUBLE_LIMIT,
+        DOUBLE_LIMIT,
+        1.0,
+        flags,
+    )
+    procedure.add_string_array_argument(
+        "more-styles",
+        _("More styles"),
+        _("Styles blended with the first: files, names of kept styles or layer:NAME, also with :WEIGHT"),
+        flags,
+    )
+    procedure.add_string_argument(
+        "fine-style",
+        _("Strokes from"),
+        _("Style whose fine strokes are taken with the composition of the others; empty for their own"),
+        "",
+        flags,
+    )
+    procedure.add_string_array_argument(
+        "region-masks",
+        _("Regions"),
+        _("Names of channels, layers (their masks, else what they cover) or groups of such layers"),
+        flags,
+    )
+    procedure.add_string_array_argument(
+        "region-styles",
+        _("Styles of the regions"),
+        _("For each region a style, as in more-styles; an empty one is called like the mask"),
+        flags,
+    )
+    procedure.add_string_argument(
+        "outside",
+        _("Outside of the regions"),
+        _("style: painted in the style, where one is given. keep: stays as it is."),
+        OUTSIDE[0],
+        flags,
+    )
+    procedure.add_string_argument(
+        "strength-mask",
+        _("Strength by place"),
+        _("Name of a channel or layer: white is painted at full strength, black stays as it is"),
+        "",
+        flags,
+    )
 
 
 def help_text(setting) -> str:
@@ -86,6 +150,24 @@ def read(config) -> dict:
     return values
 
 
+def choice(name: str, value, choices) -> str:
+    """Return ``value`` if it is one of ``choices``, the first of them where it is empty.
+
+    Raises:
+        CallError: it is none; says what it can be, and what was meant.
+    """
+    value = value or choices[0]
+    if value not in choices:
+        near = difflib.get_close_matches(str(value).lower(), choices, n=1, cutoff=0.5)
+        raise CallError(
+            _("{name} cannot be “{value}”.").format(name=name, value=value),
+            _("It can be {choices}.").format(choices=", ".join(choices))
+            + (" " + _("Did you mean “{value}”?").format(value=near[0]) if near else ""),
+            "bad-setting",
+        )
+    return value
+
+
 def check(setting, value):
     """Return ``value`` if the setting can have it.
 
@@ -93,14 +175,8 @@ def check(setting, value):
         CallError: it cannot.
     """
     name = setting.name
-    if setting.kind == "choice" and value not in setting.choices:
-        near = difflib.get_close_matches(str(value).lower(), setting.choices, n=1, cutoff=0.5)
-        raise CallError(
-            _("{name} cannot be “{value}”.").format(name=name, value=value),
-            _("It can be {choices}.").format(choices=", ".join(setting.choices))
-            + (" " + _("Did you mean “{value}”?").format(value=near[0]) if near else ""),
-            "bad-setting",
-        )
+    if setting.kind == "choice":
+        return choice(name, value, setting.choices)
     if setting.kind in ("double", "int"):
         low, high = setting.minimum, setting.maximum
         inside = math.isfinite(value) and (low is None or value >= low) and (high is None or value <= high)

@@ -1,6 +1,7 @@
-"""The dialog: the style, five settings up front, the rest behind "Advanced", and what to expect.
+"""The dialog: a trial, the style with five settings, further styles and regions, the rest, what to expect.
 
-GIMP's own ProcedureDialog keeps the last values, the named presets and the Reset button.
+GIMP's own ProcedureDialog keeps the last values, the named presets and the Reset button. Everything is in
+pages, so that the dialog fits on a small screen.
 """
 
 from __future__ import annotations
@@ -13,30 +14,32 @@ gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GimpUi, Gio, GLib, Gtk  # noqa: E402
 
-from nst_gimp import help_pages, style, widgets  # noqa: E402
+from nst_gimp import effects, help_pages, style, widgets  # noqa: E402
+from nst_gimp.companion import Companion  # noqa: E402
 from nst_gimp.expectation import Expectation  # noqa: E402
 from nst_gimp.messages import UserError  # noqa: E402
 from nst_gimp.settings_table import SETTINGS  # noqa: E402
+from nst_gimp.several import SeveralPage  # noqa: E402
 from nst_gimp.style_chooser import StyleChooser  # noqa: E402
+from nst_gimp.trial_view import TrialView  # noqa: E402
 from nst_gimp.words import _  # noqa: E402
 
 UP_FRONT = ("strength", "style-scale", "keep-colors", "quality", "size")
 PAIRS = (
     *("seed", "init"),
-    *("loss", "pooling"),
+    *("loss", "style-loss"),
     *("alpha", "beta"),
     *("content-layers", "style-layers"),
+    *("guides", "color-match"),
+    *("fine-layers", "style-crop"),
+    *("pooling", "padding"),
     *("tv", "tv-beta"),
     *("alpha-norm", "alpha-norm-exponent"),
     *("optimizer", "iterations"),
-    *("coarsest", "border"),
+    *("coarsest", "model"),
     *("engine", "device"),
-    *("model", "style-crop"),
 )
 """What stands side by side behind "Advanced"; settings that are not named here follow."""
-
-ADVANCED_HEIGHT = 260
-PAPER_ONLY = ("alpha", "beta")
 
 
 class StyleDialog:
@@ -44,34 +47,53 @@ class StyleDialog:
 
     def __init__(self, procedure, config, subject) -> None:
         self.config, self.subject = config, subject
+        self.companion = Companion()
         self.window = GimpUi.ProcedureDialog.new(procedure, config, _("Neural Style"))
         self.window.set_ok_label(_("_Paint"))
-        self.chooser = StyleChooser(config)
-        self.expected = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=60)
+        self.expected = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=34)
         self.expected.get_style_context().add_class("dim-label")
         self.expected.set_text(_("Asking the engine…"))
         self.trouble = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=60, selectable=True)
         self.bar = Gtk.InfoBar(message_type=Gtk.MessageType.ERROR, no_show_all=True)
         self.bar.get_content_area().add(self.trouble)
         self.trouble.show()
+        self.trial = TrialView(self.companion, subject, config)
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=12)
+        left = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
+        left.pack_start(self.trial, False, False, 0)
+        left.pack_end(self.expected, False, False, 0)
         upper = Gtk.Box(spacing=18)
-        upper.pack_start(self.chooser, False, False, 0)
-        upper.pack_start(self._look(), True, True, 0)
-        for part in (self.bar, upper, self._advanced(), self.expected):
-            body.pack_start(part, False, False, 0)
+        upper.pack_start(left, False, False, 0)
+        upper.pack_start(self._pages(), True, True, 0)
+        body.pack_start(self.bar, False, False, 0)
+        body.pack_start(upper, True, True, 0)
         area = self.window.get_content_area()
         area.pack_start(body, True, True, 0)
         area.reorder_child(body, 0)
         body.show_all()
         self._own_help()
-        config.connect("notify::style-file", lambda *_args: self._ready())
-        config.connect("notify::style-layer", lambda *_args: self._ready())
+        for name in ("style-file", "style-layer", "region-masks", "outside"):
+            config.connect(f"notify::{name}", lambda *_args: self._ready())
         self._ready()
 
+    def _pages(self) -> Gtk.Widget:
+        self.several = SeveralPage(self.config, self.subject)
+        pages = Gtk.Notebook()
+        for words, page in (
+            (_("St_yle"), self._look()),
+            (_("Se_veral styles, regions"), self.several),
+            (_("_Advanced"), self._advanced()),
+        ):
+            page.set_border_width(10)
+            pages.append_page(page, Gtk.Label(label=words, use_underline=True, margin=4))
+        pages.connect("switch-page", lambda _pages, page, _number: page is self.several and page.refresh())
+        return pages
+
     def _look(self) -> Gtk.Widget:
-        grid = Gtk.Grid(column_spacing=12, row_spacing=10, valign=Gtk.Align.START)
-        grid.attach(widgets.scale(self.config, "strength", 1, 10, 0), 0, 0, 2, 1)
+        grid = Gtk.Grid(column_spacing=12, row_spacing=6, valign=Gtk.Align.START)
+        strength = widgets.scale(self.config, "strength", 1, 10, 0)
+        effects.follow(self.config, "strength", strength)
+        grid.attach(strength, 0, 0, 2, 1)
         grid.attach(self._ends(_("photograph"), _("painting")), 0, 1, 2, 1)
         grid.attach(widgets.scale(self.config, "style-scale", 0.05, 0.25, 2), 0, 2, 2, 1)
         grid.attach(self._ends(_("fine strokes"), _("broad strokes")), 0, 3, 2, 1)
@@ -85,10 +107,13 @@ class StyleDialog:
             words.set_mnemonic_widget(widget)
             grid.attach(words, 0, row, 1, 1)
             grid.attach(widget, 1, row, 1, 1)
-        return grid
+        page = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
+        page.pack_start(StyleChooser(self.config), False, False, 0)
+        page.pack_start(grid, False, False, 0)
+        return page
 
     def _ends(self, left: str, right: str) -> Gtk.Widget:
-        row = Gtk.Box(margin_bottom=4)
+        row = Gtk.Box()
         for text, pack in ((left, row.pack_start), (right, row.pack_end)):
             words = Gtk.Label()
             words.set_markup(f"<small>{GLib.markup_escape_text(text)}</small>")
@@ -99,24 +124,9 @@ class StyleDialog:
     def _advanced(self) -> Gtk.Widget:
         rest = [setting.name for setting in SETTINGS if setting.name not in UP_FRONT]
         names = [name for name in PAIRS if name in rest] + [name for name in rest if name not in PAIRS]
-        grid = widgets.table(self.config, names)
-        for index, name in enumerate(names):
-            if name in PAPER_ONLY:
-                self._only_with_the_papers_loss(grid.get_child_at(2 * (index % 2) + 1, index // 2))
-        scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, margin_top=8, margin_start=12)
-        scrolled.set_min_content_height(ADVANCED_HEIGHT)
-        scrolled.add(grid)
-        expander = Gtk.Expander.new_with_mnemonic(_("_Advanced"))
-        expander.add(scrolled)
-        expander.set_resize_toplevel(True)
-        return expander
-
-    def _only_with_the_papers_loss(self, widget) -> None:
-        def follow(config, _property=None):
-            widget.set_sensitive(config.get_property("loss") == "paper")
-
-        self.config.connect("notify::loss", follow)
-        follow(self.config)
+        scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER)
+        scrolled.add(widgets.table(self.config, names))
+        return scrolled
 
     def _own_help(self) -> None:
         """Let Help open this plug-in's pages: GIMP's help browser knows nothing of them."""
@@ -147,8 +157,10 @@ class StyleDialog:
             self.tell(str(error))
 
     def _ready(self) -> None:
-        chosen = any(self.config.get_property(name) is not None for name in ("style-file", "style-layer"))
+        given = any(self.config.get_property(name) is not None for name in ("style-file", "style-layer"))
+        chosen = given or bool(self.config.get_property("region-masks"))
         self.window.set_response_sensitive(Gtk.ResponseType.OK, chosen)
+        self.trial.set_ready(chosen)
 
     def tell(self, sentence: str) -> None:
         """Show what went wrong with the last try; "" shows nothing."""
@@ -157,11 +169,13 @@ class StyleDialog:
 
     def ask(self) -> bool:
         """Show the dialog until it is answered; return whether to paint."""
-        expectation = Expectation(self.subject, self.config, self.expected.set_text)
+        expectation = Expectation(self.companion, self.subject, self.config, self.expected.set_text)
         try:
             return bool(self.window.run())
         finally:
+            self.trial.stop()
             expectation.stop()
+            self.companion.close()  # the run needs the memory
             self.window.hide()
             while Gtk.events_pending():
                 Gtk.main_iteration()

@@ -137,9 +137,16 @@ class Engine:
         if not self._greeted:
             self._greet(event)
         elif event["event"] == "error":
-            text = [str(event.get(part) or "") for part in ("code", "message", "hint")]
-            raise self._with_log(from_engine(*text))
+            raise self._told(event)
         return event
+
+    def _told(self, event: dict) -> UserError:
+        """Return the error that the engine reports; it is ready for another request after it."""
+        error = self._with_log(
+            from_engine(*(str(event.get(part) or "") for part in ("code", "message", "hint")))
+        )
+        error.told = True
+        return error
 
     def _parse(self, line: bytes) -> dict:
         try:
@@ -152,8 +159,7 @@ class Engine:
 
     def _greet(self, event: dict) -> None:
         if event["event"] == "error":
-            text = [str(event.get(part) or "") for part in ("code", "message", "hint")]
-            raise self._with_log(from_engine(*text))
+            raise self._told(event)
         if event["event"] != "hello" or event.get("protocol") != PROTOCOL:
             raise UserError(
                 _("The engine (version {version}) and this plug-in do not belong together.").format(

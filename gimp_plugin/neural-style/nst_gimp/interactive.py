@@ -8,7 +8,7 @@ gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import GimpUi, Gtk  # noqa: E402
 
-from nst_gimp import layers, style, stylize  # noqa: E402
+from nst_gimp import kept_styles, layers, recipe, style, stylize  # noqa: E402
 from nst_gimp.messages import CallError, Cancelled, UserError  # noqa: E402
 from nst_gimp.words import _  # noqa: E402
 
@@ -44,7 +44,9 @@ def run(procedure, image, drawables, config):
         while dialog.ask():
             style.remember_layer(config)
             try:
-                return stylize.paint(image, drawables, config, PaintingWindow())
+                painted = stylize.paint(image, drawables, config, PaintingWindow())
+                kept_styles.remember(recipe.paths(recipe.resolve(config, image)))
+                return painted
             except Cancelled:
                 dialog.tell("")
             except UserError as error:

@@ -21,6 +21,7 @@ PREFIX = "nst-job-"
 STALE_SECONDS = 24 * 3600.0
 PREVIEW_SIDE = 900
 PREVIEW_SECONDS = 1.0
+PREVIEW = (PREVIEW_SIDE, PREVIEW_SECONDS)
 
 Pixels = namedtuple("Pixels", "path width height channels")
 """A raw file of float32: 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha."""
@@ -46,22 +47,28 @@ class Job:
         """Return where the file called ``name`` goes."""
         return os.path.join(self.folder, name)
 
-    def request(self, content: Pixels, style: Pixels, style_name: str, settings: dict, preview: bool) -> dict:
-        """Return the request to paint ``content`` in the manner of ``style``."""
+    def request(
+        self, content: Pixels, ingredients: dict, settings: dict, preview=None, command="stylize"
+    ) -> dict:
+        """Return the request to paint ``content``; ``ingredients`` are fields of it, see that module.
+
+        ``preview`` is (largest side, seconds between two), or None for none. A ``plan`` names no result.
+        """
         request = {
             "protocol": PROTOCOL,
-            "command": "stylize",
+            "command": command,
             "job_directory": self.folder,
             "content": content._asdict(),
-            "styles": [dict(style._asdict(), name=style_name)],
-            "settings": settings,
-            "result": self.path("result.f32"),
+            "settings": {name: value for name, value in settings.items() if name != "style-crop"},
+            **ingredients,
         }
+        if command == "stylize":
+            request["result"] = self.path("result.f32")
         if preview:
             request["preview"] = {
                 "path": self.path("preview.rgb"),
-                "max_side": PREVIEW_SIDE,
-                "seconds": PREVIEW_SECONDS,
+                "max_side": preview[0],
+                "seconds": preview[1],
             }
         return request
 

@@ -125,17 +125,21 @@ def as_seen(layer):
         other.delete()
 
 
-def read(subject: Subject, path: str, alpha_path: str) -> pixels.Pixels:
-    """Write what is to be painted to ``path``, and its alpha, without the mask, to ``alpha_path``."""
+def read(subject: Subject, path: str, alpha_path: str = "", scale: float = 1.0) -> pixels.Pixels:
+    """Write what is to be painted to ``path``, and its alpha, without the mask, to ``alpha_path``.
+
+    ``scale`` at most 1 shrinks both.
+    """
     layer, (x, y, width, height) = subject.layer, subject.box
     with as_seen(layer) as (drawable, shift_x, shift_y):
         return pixels.read(
             drawable,
-            (x + shift_x, y + shift_y, width, height),
+            pixels.scaled_box((x + shift_x, y + shift_y, width, height), scale),
             subject.channels,
             path,
             mask=_mask(layer),
             alpha_path=alpha_path if layer.has_alpha() else "",
+            scale=scale,
         )
 
 

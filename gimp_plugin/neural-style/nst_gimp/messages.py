@@ -10,7 +10,12 @@ from nst_gimp.words import _, mark
 
 
 class UserError(Exception):
-    """Something the user can be told. ``code`` is the engine's, or one of the plug-in's own."""
+    """Something the user can be told. ``code`` is the engine's, or one of the plug-in's own.
+
+    ``told`` is True where a living engine said so, which can be asked again.
+    """
+
+    told = False
 
     def __init__(self, message: str, hint: str = "", code: str = "plug-in") -> None:
         super().__init__(message)

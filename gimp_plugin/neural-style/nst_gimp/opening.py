@@ -16,6 +16,11 @@ def shown(file) -> str:
     return file.get_path() or file.get_uri()
 
 
+def missing(file) -> CallError:
+    """Return the error for a file that is not there."""
+    return CallError(_("There is no file {path}.").format(path=shown(file)), _("Choose another one."))
+
+
 def load(file):
     """Open a picture file.
 
@@ -24,7 +29,7 @@ def load(file):
         UserError: it cannot be opened.
     """
     if not file.query_exists(None):
-        raise CallError(_("There is no file {path}.").format(path=shown(file)), _("Choose another one."))
+        raise missing(file)
     image = _load_vector(file) or Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, file)
     if image is None:
         raise UserError(

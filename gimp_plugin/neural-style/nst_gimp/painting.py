@@ -13,7 +13,7 @@ gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import GdkPixbuf, GimpUi, GLib, Gtk  # noqa: E402
 
-from nst_gimp import previews  # noqa: E402
+from nst_gimp import previews, widgets  # noqa: E402
 from nst_gimp.job import PREVIEW_SIDE  # noqa: E402
 from nst_gimp.messages import Cancelled  # noqa: E402
 from nst_gimp.progress import sentence  # noqa: E402
@@ -22,8 +22,6 @@ from nst_gimp.words import _, duration  # noqa: E402
 LOOK_MILLISECONDS = 40
 KEEP = 1
 WIDTH, HEIGHT = 640, 480
-BAR_LOOKS = b"trough, progress { min-height: 10px; border-radius: 5px; } progress { background: #6a9fd8; }"
-"""GIMP's themes draw a progress bar of two grey pixels."""
 
 
 class PaintingWindow:
@@ -39,6 +37,7 @@ class PaintingWindow:
 
     def begin(self, subject, style_name: str) -> None:
         """Open the window with the picture as it is before."""
+        self.subject = subject
         self.window = GimpUi.Dialog(
             title=_("Painting in the style of {name}").format(name=style_name), role="neural-style-painting"
         )
@@ -58,10 +57,7 @@ class PaintingWindow:
         view.add(holder)
         view.connect("size-allocate", self._fit)
         self.view = view
-        self.bar = Gtk.ProgressBar(show_text=False)
-        looks = Gtk.CssProvider()
-        looks.load_from_data(BAR_LOOKS)
-        self.bar.get_style_context().add_provider(looks, Gtk.STYLE_PROVIDER_PRIORITY_APPLICATION)
+        self.bar = widgets.progress_bar()
         self.where = Gtk.Label(xalign=0.0, ellipsize=3)
         self.left = Gtk.Label(xalign=1.0)
         words = Gtk.Box(spacing=12)
@@ -144,10 +140,8 @@ class PaintingWindow:
         data = self.job.read_preview(event)
         if data is None:
             return
-        width, height = event["width"], event["height"]
-        self.latest = GdkPixbuf.Pixbuf.new_from_bytes(
-            GLib.Bytes.new(data), GdkPixbuf.Colorspace.RGB, False, 8, width, height, width * 3
-        )
+        like = self.subject.layer.get_format()
+        self.latest = previews.of_raw(data, event["width"], event["height"], 3, "u8", like)
         self._draw()
 
     def _compare(self, _holder, _event, pressed: bool) -> None:

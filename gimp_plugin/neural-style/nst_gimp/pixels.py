@@ -43,6 +43,17 @@ def strips(width: int, height: int, channels: int):
         yield top, min(rows, height - top)
 
 
+def scaled_box(box, scale: float) -> tuple:
+    """Return ``box`` (x, y, width, height) in pixels after shrinking."""
+    x, y, width, height = box
+    return (
+        round(x * scale),
+        round(y * scale),
+        max(1, round(width * scale)),
+        max(1, round(height * scale)),
+    )
+
+
 def read(drawable, box, channels, path, *, like=None, scale=1.0, mask=None, alpha_path="") -> Pixels:
     """Write ``box`` (x, y, width, height) of a drawable to ``path`` as float32.
 
@@ -136,6 +147,30 @@ def write(drawable, pixels: Pixels, alpha_path: str, like) -> None:
             buffer.set(Gegl.Rectangle.new(0, top, pixels.width, rows), name, data)
     buffer.flush()
     drawable.update(0, 0, pixels.width, pixels.height)
+
+
+def shrunk_plane(data: bytes, size, small) -> bytes:
+    """Shrink a plane of float32 from ``size`` (width, height) to ``small``."""
+    if tuple(size) == tuple(small):
+        return data
+    buffer = Gegl.Buffer.new("Y float", 0, 0, *size)
+    buffer.set(Gegl.Rectangle.new(0, 0, *size), "Y float", data)
+    area = Gegl.Rectangle.new(0, 0, *small)
+    return bytes(buffer.get(area, small[0] / size[0], "Y float", Gegl.AbyssPolicy.CLAMP))
+
+
+SOME = bytes([0]) + bytes([255]) * 255
+"""Maps 8-bit values: nothing stays nothing, anything becomes all."""
+
+
+def any_of_it(data: bytes, size) -> bytes:
+    """Return 1 wherever a plane of float32 of ``size`` (width, height) is not 0 to the eye."""
+    whole = Gegl.Rectangle.new(0, 0, *size)
+    buffer = Gegl.Buffer.new("Y float", 0, 0, *size)
+    buffer.set(whole, "Y float", data)
+    narrow = bytes(buffer.get(whole, 1.0, "Y u8", Gegl.AbyssPolicy.NONE))
+    buffer.set(whole, "Y u8", narrow.translate(SOME))
+    return bytes(buffer.get(whole, 1.0, "Y float", Gegl.AbyssPolicy.NONE))
 
 
 def multiply(first: bytes, second: bytes) -> bytes:

@@ -11,9 +11,10 @@ import gi
 gi.require_version("GdkPixbuf", "2.0")
 from gi.repository import GdkPixbuf, Gegl, GLib  # noqa: E402
 
-from nst_gimp import opening, style  # noqa: E402
+from nst_gimp import opening, pixels, style  # noqa: E402
 
 LIGHT, DARK, CHECK = 0xBBBBBB, 0x999999, 8
+SCREEN = "R'G'B'A u8"
 
 
 def of_layer(layer, box, side: int):
@@ -22,11 +23,25 @@ def of_layer(layer, box, side: int):
     scale = min(1.0, side / max(width, height))
     w, h = max(1, round(width * scale)), max(1, round(height * scale))
     area = Gegl.Rectangle.new(round(x * scale), round(y * scale), w, h)
-    data = bytes(layer.get_buffer().get(area, scale, "R'G'B'A u8", Gegl.AbyssPolicy.CLAMP))
+    data = bytes(layer.get_buffer().get(area, scale, SCREEN, Gegl.AbyssPolicy.CLAMP))
+    return _on_checks(data, w, h, layer.has_alpha())
+
+
+def of_raw(data: bytes, width: int, height: int, channels: int, component: str, like):
+    """Return a picture of raw pixels ("u8" or "float"), whose colours are in the space of ``like``."""
+    name = pixels.space_format(channels, component, like)
+    whole_of_it = Gegl.Rectangle.new(0, 0, width, height)
+    buffer = Gegl.Buffer.new(name, 0, 0, width, height)
+    buffer.set(whole_of_it, name, data)
+    shown = bytes(buffer.get(whole_of_it, 1.0, SCREEN, Gegl.AbyssPolicy.NONE))
+    return _on_checks(shown, width, height, channels % 2 == 0)
+
+
+def _on_checks(data: bytes, w: int, h: int, see_through: bool):
     picture = GdkPixbuf.Pixbuf.new_from_bytes(
         GLib.Bytes.new(data), GdkPixbuf.Colorspace.RGB, True, 8, w, h, w * 4
     )
-    if not layer.has_alpha():
+    if not see_through:
         return picture
     return picture.composite_color_simple(w, h, GdkPixbuf.InterpType.NEAREST, 255, CHECK, LIGHT, DARK)
 

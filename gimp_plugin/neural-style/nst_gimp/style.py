@@ -10,7 +10,7 @@ import os
 from collections import namedtuple
 from contextlib import contextmanager
 
-from gi.repository import Gimp
+from gi.repository import Gimp, Gio
 
 from nst_gimp import arguments, layers, opening, pixels
 from nst_gimp.messages import CallError, UserError
@@ -19,17 +19,15 @@ from nst_gimp.words import _
 SPARE = 1.5
 """The style is sent at up to this many times the size at which it is shown, as a margin for resampling."""
 
-Style = namedtuple("Style", "layer name origin")
-"""A layer to read, what to call it, and where it came from ("file:///...", "layer of NAME")."""
+Source = namedtuple("Source", "layer file name origin weight")
+"""A layer, or a file to open; what to call it, its origin ("file:///...", "layer of NAME"), its share."""
 
 
-@contextmanager
-def opened(config):
-    """Yield the :class:`Style` that the arguments ask for; a file's image is gone afterwards.
+def chosen(config):
+    """Return the :class:`Source` that style-file or style-layer name, or None where neither is given.
 
     Raises:
-        CallError: none or two are given, or the file is not there.
-        UserError: GIMP cannot open the file.
+        CallError: both are given, or what is given is not there.
     """
     file, layer = config.get_property("style-file"), config.get_property("style-layer")
     if file is None and layer is None:
@@ -39,20 +37,57 @@ def opened(config):
             _("A style file and a style layer are given."), _("Give one of style-file and style-layer.")
         )
     if layer is not None:
-        if not layer.is_valid():
-            raise CallError(_("The style layer is gone."), _("Choose another one."))
-        yield Style(layer, layer.get_name(), "layer of " + layer.get_image().get_name())
+        return from_layer(layer)
+    return from_file(file) if file is not None else None
+
+
+def from_layer(layer) -> Source:
+    """Return a layer as a source.
+
+    Raises:
+        CallError: it is gone.
+    """
+    if not layer.is_valid():
+        raise CallError(_("The style layer is gone."), _("Choose another one."))
+    return Source(layer, None, layer.get_name(), "layer of " + layer.get_image().get_name(), 1.0)
+
+
+def from_file(file) -> Source:
+    """Return a file as a source.
+
+    Raises:
+        CallError: it is not there.
+    """
+    if not file.query_exists(None):
+        raise opening.missing(file)
+    name = os.path.splitext(file.get_basename() or "")[0] or _("style")
+    return Source(None, file, name, file.get_uri(), 1.0)
+
+
+def from_path(path: str) -> Source:
+    """Return the file at ``path`` as a source.
+
+    Raises:
+        CallError: it is not there.
+    """
+    return from_file(Gio.File.new_for_path(path))
+
+
+@contextmanager
+def opened(source: Source):
+    """Yield a source's layer; a file's image is gone afterwards.
+
+    Raises:
+        CallError: the file is not there.
+        UserError: GIMP cannot open it.
+    """
+    if source.layer is not None:
+        yield source.layer
         return
-    if file is None:
-        raise CallError(
-            _("There is no style to paint in."),
-            _("Choose a picture file or a layer (style-file, style-layer)."),
-        )
-    image = opening.load(file)
+    image = opening.load(source.file)
     try:
         image.undo_disable()
-        name = os.path.splitext(file.get_basename() or "")[0] or _("style")
-        yield Style(flat(image, file), name, file.get_uri())
+        yield flat(image, source.file)
     finally:
         image.delete()
 
@@ -88,18 +123,14 @@ def flat(image, file):
     return image.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE)
 
 
-def read(style: Style, subject, settings: dict, path: str):
-    """Write the style to ``path`` and return (its pixels, the settings that go with them).
-
-    A style crop is carried out here, so that it is taken out of the settings.
+def read(source, subject, settings: dict, path: str, crop: str = "") -> pixels.Pixels:
+    """Write the style on the layer ``source`` to ``path``, only ``crop`` of it where one is given.
 
     Raises:
         CallError: the crop is not inside the picture.
     """
-    source = style.layer
     width, height = source.get_width(), source.get_height()
-    crop = arguments.parse_crop(settings.get("style-crop", ""), width, height)
-    x, y, width, height = crop or (0, 0, width, height)
+    x, y, width, height = arguments.parse_crop(crop, width, height) or (0, 0, width, height)
     painted_side = settings["size"] or max(subject.box[2:])
     useful = SPARE * painted_side * settings["style-scale"]
     scale = min(1.0, max(useful, 64.0) / max(width, height))
@@ -114,5 +145,4 @@ def read(style: Style, subject, settings: dict, path: str):
             max(1, round(height * scale)),
         )
         like = subject.layer.get_format()
-        written = pixels.read(drawable, box, channels, path, like=like, scale=scale, mask=mask)
-    return written, {name: value for name, value in settings.items() if name != "style-crop"}
+        return pixels.read(drawable, box, channels, path, like=like, scale=scale, mask=mask)

@@ -1,4 +1,4 @@
-"""The part of the dialog where the style is chosen: a thumbnail, a file button, a layer button.
+"""The part of the dialog where the style is chosen: a thumbnail, a file button, a layer button, the gallery.
 
 A file can also be dropped on the thumbnail. Choosing a file lets go of the layer and the other way round.
 """
@@ -9,17 +9,17 @@ import os
 
 import gi
 
-gi.require_version("GdkPixbuf", "2.0")
 gi.require_version("Gdk", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gdk, GdkPixbuf, Gimp, GimpUi, Gio, GLib, Gtk  # noqa: E402
+from gi.repository import Gdk, Gimp, GimpUi, Gio, Gtk  # noqa: E402
 
-from nst_gimp import previews  # noqa: E402
+from nst_gimp import arguments, gallery, kept_styles, previews, style_picker  # noqa: E402
 from nst_gimp.messages import UserError  # noqa: E402
 from nst_gimp.words import _  # noqa: E402
 
-SIDE = 200
+SIDE = 136
+GALLERY_HEIGHT = 134
 
 
 class StyleChooser(Gtk.Box):
@@ -39,20 +39,22 @@ class StyleChooser(Gtk.Box):
         frame.drag_dest_set(Gtk.DestDefaults.ALL, [], Gdk.DragAction.COPY)
         frame.drag_dest_add_uri_targets()
         frame.connect("drag-data-received", self._dropped)
-        self.caption = Gtk.Label(max_width_chars=26, ellipsize=3, justify=Gtk.Justification.CENTER)
+        self.caption = Gtk.Label(xalign=0.0, max_width_chars=30, ellipsize=3)
         self.caption.get_style_context().add_class("dim-label")
-        buttons = Gtk.Box(spacing=6, homogeneous=True)
         file_button = Gtk.Button.new_with_mnemonic(_("Picture _file…"))
         file_button.connect("clicked", lambda _button: self.ask_for_file())
         self.layers = GimpUi.DrawableChooser.new(
             _("Choose the layer to take the style from"), _("or a layer:"), Gimp.Layer.__gtype__, None
         )
         self.layers.set_tooltip_text(_("Take the style from a layer of any open image"))
-        for part in (frame, self.caption):
-            self.pack_start(part, False, False, 0)
-        buttons.pack_start(file_button, True, True, 0)
-        self.pack_start(buttons, False, False, 0)
-        self.pack_start(self.layers, False, False, 0)
+        beside = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, valign=Gtk.Align.CENTER)
+        for part in (self.caption, file_button, self.layers):
+            beside.pack_start(part, False, False, 0)
+        upper = Gtk.Box(spacing=12)
+        upper.pack_start(frame, False, False, 0)
+        upper.pack_start(beside, True, True, 0)
+        self.pack_start(upper, False, False, 0)
+        self.pack_start(self._gallery(), False, False, 0)
         if config.get_property("style-layer") is not None:
             self.layers.set_drawable(config.get_property("style-layer"))
         self.layers.connect("notify::drawable", self._layer_chosen)
@@ -60,27 +62,37 @@ class StyleChooser(Gtk.Box):
             config.connect(f"notify::{name}", lambda *_args: self.show_style())
         self.show_style()
 
+    def _gallery(self) -> Gtk.Widget:
+        if not gallery.at_hand():
+            return gallery.hint()
+        scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, propagate_natural_height=True)
+        scrolled.set_max_content_height(GALLERY_HEIGHT)
+        scrolled.add(gallery.Gallery(self.take_kept))
+        return scrolled
+
     def ask_for_file(self) -> None:
         """Open the file chooser, with a preview."""
-        chooser = Gtk.FileChooserDialog(
-            title=_("Choose a painting"), transient_for=self.get_toplevel(), action=Gtk.FileChooserAction.OPEN
-        )
-        chooser.add_buttons(_("_Cancel"), Gtk.ResponseType.CANCEL, _("_Open"), Gtk.ResponseType.ACCEPT)
-        chooser.set_default_response(Gtk.ResponseType.ACCEPT)
-        preview = Gtk.Image()
-        chooser.set_preview_widget(preview)
-        chooser.connect("update-preview", _update_preview, preview)
         current = self.config.get_property("style-file")
-        if current is not None:
-            chooser.set_file(current)
-        if chooser.run() == Gtk.ResponseType.ACCEPT:
-            self.take_file(chooser.get_file())
-        chooser.destroy()
+        path = current.get_path() if current is not None else ""
+        chosen = style_picker.ask_for_file(self.get_toplevel(), path or "")
+        if chosen is not None:
+            self.take_file(chosen)
 
     def take_file(self, file) -> None:
         """Make a file the style."""
         self.config.set_property("style-layer", None)
         self.config.set_property("style-file", file)
+
+    def take_kept(self, path: str) -> None:
+        """Make a style at hand the style, with the settings that suit it where it is kept with some."""
+        for name, value in kept_styles.settings_of(path).items():
+            setting = arguments.BY_NAME.get(name)
+            try:
+                if setting is not None:
+                    self.config.set_property(name, arguments.check(setting, value))
+            except (UserError, TypeError):
+                continue  # kept by another version, or by hand
+        self.take_file(Gio.File.new_for_path(path))
 
     def _layer_chosen(self, chooser, _property) -> None:
         layer = chooser.get_property("drawable")
@@ -119,13 +131,3 @@ class StyleChooser(Gtk.Box):
         self.picture.set_from_pixbuf(picture)
         self.caption.set_text(_("{name}, {width} × {height}").format(name=name, width=width, height=height))
         self.caption.set_tooltip_text(file.get_path() if file is not None else "")
-
-
-def _update_preview(chooser, preview) -> None:
-    path = chooser.get_preview_filename()
-    try:
-        picture = GdkPixbuf.Pixbuf.new_from_file_at_scale(path, SIDE, SIDE, True) if path else None
-    except GLib.Error:
-        picture = None
-    preview.set_from_pixbuf(picture)
-    chooser.set_preview_widget_active(picture is not None)

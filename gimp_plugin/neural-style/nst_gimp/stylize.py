@@ -13,9 +13,9 @@ from contextlib import ExitStack
 
 from gi.repository import Gimp, GLib, GObject
 
-from nst_gimp import arguments, layers, style
+from nst_gimp import arguments, ingredients, layers, recipe
 from nst_gimp.engine import Engine
-from nst_gimp.job import Job
+from nst_gimp.job import PREVIEW, Job
 from nst_gimp.messages import CallError, Cancelled, UserError
 from nst_gimp.progress import ProgressBar
 from nst_gimp.words import _
@@ -29,21 +29,21 @@ def paint(image, drawables, config, watcher):
     """
     settings = arguments.read(config)
     subject = layers.choose(image, drawables)
+    wanted = recipe.resolve(config, image)
     with ExitStack() as open_until_done:
-        source = open_until_done.enter_context(style.opened(config))
-        watcher.begin(subject, source.name)
+        watcher.begin(subject, recipe.title(wanted))
         open_until_done.callback(watcher.end)
         # The folder outlives the engine, which is started first so that it loads while pixels are read.
         job = open_until_done.enter_context(Job())
         engine = open_until_done.enter_context(Engine(job.folder))
         alpha = job.path("alpha.f32")
         content = layers.read(subject, job.path("content.f32"), alpha)
-        style_pixels, sent = style.read(source, subject, settings, job.path("style.f32"))
-        engine.send(job.request(content, style_pixels, source.name, sent, watcher.wants_previews))
+        fields = ingredients.Reader(subject, settings, job).fields(wanted)
+        engine.send(job.request(content, fields, settings, PREVIEW if watcher.wants_previews else None))
         done = watcher.follow(engine, job)
         painted = content._replace(path=job.check_result(content, done))
         record = {
-            "style": source.origin,
+            **recipe.record(wanted),
             "settings": settings,
             "seed": done.get("seed"),
             "model": done.get("model"),
@@ -53,7 +53,7 @@ def paint(image, drawables, config, watcher):
             "stopped": bool(done.get("stopped")),
             "engine": watcher.engine_version,
         }
-        return layers.place(subject, painted, alpha, source.name, record)
+        return layers.place(subject, painted, alpha, recipe.title(wanted), record)
 
 
 def run(procedure, run_mode, image, drawables, config, _data):

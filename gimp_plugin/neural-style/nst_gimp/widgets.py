@@ -11,7 +11,7 @@ gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import GimpUi, GObject, Gtk  # noqa: E402
 
-from nst_gimp import arguments  # noqa: E402
+from nst_gimp import arguments, effects  # noqa: E402
 from nst_gimp.words import _, mark  # noqa: E402
 
 BOTH_WAYS = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
@@ -25,6 +25,16 @@ CHOICES = {
     "fine": mark("Fine"),
     "relative": mark("Relative"),
     "paper": mark("As in the paper"),
+    "gram": mark("Gram matrices"),
+    "moments": mark("Gram and moments"),
+    "wasserstein": mark("Wasserstein"),
+    "simple": mark("Shrunk"),
+    "inside": mark("Inside"),
+    "all": mark("All of it"),
+    "pca": mark("Principal axes"),
+    "cholesky": "Cholesky",
+    "edge": mark("Continued"),
+    "zero": mark("Zeros"),
     "max": mark("Maximum"),
     "average": mark("Average"),
     "lbfgs": "L-BFGS",
@@ -34,6 +44,19 @@ CHOICES = {
     "onnx": "ONNX Runtime",
 }
 """How choices are called in the dialog; one that is not here is called what it is."""
+
+
+BAR_LOOKS = b"trough, progress { min-height: 10px; border-radius: 5px; } progress { background: #6a9fd8; }"
+"""GIMP's themes draw a progress bar of two grey pixels."""
+
+
+def progress_bar() -> Gtk.ProgressBar:
+    """Return a progress bar that can be seen."""
+    bar = Gtk.ProgressBar(show_text=False, valign=Gtk.Align.CENTER)
+    looks = Gtk.CssProvider()
+    looks.load_from_data(BAR_LOOKS)
+    bar.get_style_context().add_provider(looks, Gtk.STYLE_PROVIDER_PRIORITY_APPLICATION)
+    return bar
 
 
 def label(setting) -> Gtk.Label:
@@ -81,7 +104,7 @@ def number(config, name: str, zero: str = "", unit: str = "") -> Gtk.Widget:
     control = adjustment(setting, step, 64 * step if whole else 10 * step)
     made = Gtk.SpinButton.new(control, 1.0, 0 if whole else 2)
     made.set_numeric(not (zero or unit))
-    made.set_width_chars(12)
+    made.set_width_chars(9)
     if zero or unit:
 
         def say(field):
@@ -105,6 +128,7 @@ def entry(config, name: str) -> Gtk.Widget:
     # GIMP keeps an empty string as none, which an entry does not take.
     config.bind_property(name, made, "text", BOTH_WAYS, lambda _b, text: text or "", lambda _b, text: text)
     made.set_placeholder_text(str(setting.default))
+    made.set_width_chars(12)
     made.set_tooltip_text(_(setting.help))
     made.set_hexpand(True)
     return made
@@ -138,6 +162,7 @@ def table(config, names) -> Gtk.Grid:
         row, column = index // 2, 2 * (index % 2)
         words, widget = label(setting), fitting(config, setting)
         words.set_mnemonic_widget(widget)
+        effects.follow(config, name, words, widget)
         grid.attach(words, column, row, 1, 1)
         grid.attach(widget, column + 1, row, 1, 1)
     return grid

@@ -101,7 +101,9 @@ def the_arguments_are_the_engines_settings():
     procedure = Gimp.get_pdb().lookup_procedure("plug-in-neural-style")
     names = [argument.get_name() for argument in procedure.get_arguments()]
     settings = [setting.name for setting in engine_settings]
-    assert names == ["run-mode", "image", "drawables", "style-file", "style-layer", *settings]
+    extras = ["style-weight", "more-styles", "fine-style", "region-masks", "region-styles", "outside"]
+    own = ["style-file", "style-layer", *extras, "strength-mask"]
+    assert names == ["run-mode", "image", "drawables", *own, *settings]
     for setting in engine_settings:
         default = procedure.find_argument(setting.name).get_default_value()
         # An empty string comes back as None from PyGObject.

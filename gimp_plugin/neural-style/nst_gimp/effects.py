@@ -1,0 +1,39 @@
+"""Which settings have an effect, given the others; a control without one is greyed out.
+
+Knows names and values of the procedure's arguments, and nothing of how they are shown.
+"""
+
+from __future__ import annotations
+
+RULES = {
+    "strength": (("loss",), lambda loss: loss != "paper"),
+    "alpha": (("loss",), lambda loss: loss == "paper"),
+    "beta": (("loss",), lambda loss: loss == "paper"),
+    "color-match": (("keep-colors", "fine-style"), lambda colors, fine: colors == "match" or bool(fine)),
+    "fine-layers": (("fine-style",), bool),
+    "guides": (("region-masks",), bool),
+    "tv-beta": (("tv",), lambda tv: tv > 0),
+    "alpha-norm-exponent": (("alpha-norm",), lambda weight: weight > 0),
+    "outside": (("region-masks",), bool),
+    "style-weight": (("more-styles",), bool),
+    "style-crop": (("region-masks", "outside"), lambda masks, outside: not (masks and outside == "keep")),
+}
+"""Argument -> (the arguments that decide, whether it has an effect given their values)."""
+
+
+def has_effect(config, name: str) -> bool:
+    """Return whether the argument ``name`` makes a difference to the painting."""
+    deciding, rule = RULES.get(name, ((), lambda: True))
+    return bool(rule(*(config.get_property(each) for each in deciding)))
+
+
+def follow(config, name: str, *widgets) -> None:
+    """Keep ``widgets`` sensitive while the argument ``name`` has an effect, and grey otherwise."""
+
+    def settle(*_args):
+        for widget in widgets:
+            widget.set_sensitive(has_effect(config, name))
+
+    for each in RULES.get(name, ((), None))[0]:
+        config.connect(f"notify::{each}", settle)
+    settle()

@@ -1,0 +1,259 @@
+"""Several styles and regions: names become pixels, in the right place; what stands for nothing is said."""
+
+from __future__ import annotations
+
+import json
+import os
+from array import array
+from pathlib import Path
+
+from tests.gimp.inside.cases import (
+    REFUSED,
+    Gegl,
+    Gimp,
+    case,
+    channels_of,
+    floats,
+    mode,
+    near,
+    new_image,
+    new_layer,
+    paint,
+    picture_of,
+    request,
+    style_layer,
+)
+from tests.gimp.inside.layer_cases import real_result, refused
+from tests.gimp.inside.style_cases import HERE, kept_style, saved
+
+SKY = (0.2, 0.4, 0.8)
+
+
+def channel(image, name, box):
+    """Save a rectangle (x, y, width, height) as a channel; outside of it is black."""
+    made = Gimp.Channel.new(image, name, image.get_width(), image.get_height(), 50.0, Gegl.Color.new("red"))
+    image.insert_channel(made, None, 0)
+    whiten(made, box)
+    return made
+
+
+def whiten(drawable, box, value=1.0):
+    x, y, width, height = box
+    buffer = drawable.get_buffer()
+    whole = buffer.get_extent()
+    buffer.set(whole, "Y float", bytes(4 * whole.width * whole.height))
+    values = array("f", [value] * (width * height)).tobytes()
+    buffer.set(Gegl.Rectangle.new(x, y, width, height), "Y float", values)
+    buffer.flush()
+
+
+def masked_layer(image, name, box, offsets=(0, 0), size=None):
+    layer = new_layer(image, name, alpha=False, offsets=offsets, size=size)
+    mask = layer.create_mask(Gimp.AddMaskType.BLACK)
+    layer.add_mask(mask)
+    whiten(mask, box)
+    return layer
+
+
+def mask_sent(number):
+    return array("f", (HERE / f"mask-{number}.f32").read_bytes())
+
+
+def rectangle(width, height, box):
+    """Return what a mask of ``width`` x ``height`` is with ``box`` in it."""
+    x, y, w, h = box
+    return array("f", [float(x <= i < x + w and y <= j < y + h) for j in range(height) for i in range(width)])
+
+
+def keep_style(name, **settings) -> Path:
+    """Keep a style the way the engine does."""
+    folder = Path(os.environ["HOME"]) / ".local/share/nst/styles"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = saved(f"{name}.png", colour=SKY)
+    path = path.replace(folder / path.name)
+    if settings:
+        (folder / f"{name}.json").write_text(json.dumps(settings))
+    return path
+
+
+@case()
+def styles_are_blended_by_weight():
+    image = new_image()
+    first, second = saved("first.png"), saved("second.png", colour=SKY)
+    keep_style("Monet's sky")
+    painted = paint(
+        image,
+        new_layer(image),
+        style_file=first,
+        style_weight=2.0,
+        more_styles=[f"{second}:0.5", "Monet's sky", "layer:photo:3"],
+    )
+    sent = request()["styles"]
+    assert [(each["name"], each["weight"]) for each in sent] == [
+        ("first", 2.0), ("second", 0.5), ("Monet's sky", 1.0), ("photo", 3.0),
+    ]  # fmt: skip
+    assert len({each["path"] for each in sent}) == 4
+    assert painted.get_name() == "first + second + Monet's sky + photo"
+    record = json.loads(bytes(painted.get_parasite("neural-style").get_data()).decode())
+    assert record["style"].endswith("first.png")
+    assert record["styles"][1]["weight"] == 0.5
+
+
+@case()
+def a_channel_and_a_layers_mask_are_regions_where_they_lie_on_the_layer():
+    image = new_image(64, 48)
+    layer = new_layer(image, size=(40, 30), offsets=(10, 8))
+    channel(image, "sky", (0, 0, 64, 20))
+    masked_layer(image, "coat", (5, 6, 10, 10), offsets=(20, 15), size=(30, 30))
+    before = picture_of(image)
+    orange, blue = saved("orange.png"), saved("blue.png", colour=SKY)
+    painted = paint(image, layer, region_masks=["sky", "coat"], region_styles=[str(blue), f"{orange}:1"])
+    asked = request()
+    assert [each["name"] for each in asked["regions"]] == ["sky", "coat"]
+    assert [each["styles"][0]["name"] for each in asked["regions"]] == ["blue", "orange"]
+    assert asked["styles"][0]["name"] == "stripes", "a style that is given is for what lies outside"
+    near(mask_sent(0), rectangle(40, 30, (0, 0, 40, 12)), 0)
+    near(mask_sent(1), rectangle(40, 30, (15, 13, 10, 10)), 0)
+    assert picture_of(image, without=painted) == before
+
+
+@case()
+def outside_of_the_regions_the_picture_can_stay():
+    image = new_image(64, 48)
+    layer = new_layer(image)
+    channel(image, "sky", (0, 0, 64, 20))
+    blue = saved("blue.png", colour=SKY)
+    paint(image, layer, region_masks=["channel:sky"], region_styles=[str(blue)], outside="keep")
+    assert request()["styles"] == []
+    near(kept_style()[:3], SKY, 1 / 255)
+    painted = paint(image, layer, style_layer=None, region_masks=["channel:sky"], region_styles=[str(blue)])
+    assert request()["styles"] == [], "without a style there is none for the outside"
+    assert painted.get_name().startswith("blue")
+
+
+@case()
+def a_group_is_a_region_for_each_layer_called_like_its_style():
+    image = new_image(32, 24)
+    layer = new_layer(image)
+    group = Gimp.GroupLayer.new(image, "where")
+    image.insert_layer(group, None, 0)
+    group.set_visible(False)
+    keep_style("Sky in blue")
+    orange = saved("orange.png")
+    clear = array("f", [0.5, 0.5, 0.5, 1.0] * 8 * 6)
+    new_layer(image, "Sky in blue", size=(8, 6), parent=group, offsets=(4, 2), values=clear)
+    masked_layer(image, str(orange), (0, 12, 32, 12))
+    moved = image.get_layers()[0]
+    image.reorder_item(moved, group, 1)
+    paint(image, layer, region_masks=["where"], outside="keep")
+    asked = request()["regions"]
+    assert [each["styles"][0]["name"] for each in asked] == ["Sky in blue", "orange"]
+    near(mask_sent(0), rectangle(32, 24, (4, 2, 8, 6)), 0)
+    near(mask_sent(1), rectangle(32, 24, (0, 12, 32, 12)), 0)
+
+
+@case()
+def strength_by_place_and_strokes_from_another_picture():
+    image = new_image(32, 24)
+    layer = new_layer(image)
+    whiten(channel(image, "how much", (0, 0, 1, 1)), (0, 0, 32, 12), 0.5)
+    fine = saved("strokes.png", colour=SKY)
+    paint(image, layer, strength_mask="how much", fine_style=str(fine))
+    sent = array("f", (HERE / "strength_mask.f32").read_bytes())
+    near(sent, array("f", [0.5] * 32 * 12 + [0.0] * 32 * 12), 1 / 255)
+    assert request()["styles"][0]["fine"]["name"] == "strokes"
+    assert "regions" not in request()
+
+
+@case()
+def a_selection_is_told_to_the_engine_as_all_or_nothing():
+    """Its soft edge is the new layer's mask; were the engine to mix as well, it would count twice."""
+    image = new_image(200, 160)
+    layer = new_layer(image, size=(150, 140), offsets=(-20, 10))
+    channel(image, "sky", (0, 0, 200, 70))
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, 30, 40, 60, 50)
+    Gimp.Selection.feather(image, 12.0)
+    blue = saved("blue.png", colour=SKY)
+    painted = paint(image, layer, region_masks=["sky"], region_styles=[str(blue)])
+    mask = floats(painted.get_mask(), name="Y float")
+    sent = array("f", (HERE / "selection.f32").read_bytes())
+    assert set(sent) == {0.0, 1.0}
+    assert [value > 1 / 255 for value in mask] == [value > 0 for value in sent]
+    _ok, x, y = painted.get_offsets()
+    size = painted.get_width(), painted.get_height()
+    near(mask_sent(0), rectangle(*size, (-x, -y, 200, 70)), 0)
+
+
+WRONG = {
+    "no such mask": ({"region_masks": ["skies"]}, "no channel or layer called “skies”. Did you mean “sky”?"),
+    "no such style": ({"region_masks": ["sky"], "region_styles": ["monnet"]}, "no style “monnet”"),
+    "named like no style": ({"region_masks": ["sky"]}, "There is no style “sky”"),
+    "too many styles": ({"region_styles": ["a.png"]}, "1 region-styles for 0 region-masks"),
+    "twice": ({"region_masks": ["sky", "channel:sky"], "region_styles": ["orange.png"] * 2}, "two regions"),
+    "black": ({"region_masks": ["far"], "region_styles": ["orange.png"]}, "“far” is black wherever"),
+    "outside": ({"outside": "kept"}, "outside cannot be “kept”. It can be style, keep. Did you mean “keep”?"),
+    "weight": ({"more_styles": ["orange.png:-1"]}, "cannot be -1. It can be a number from 0"),
+    "no weight": ({"style_weight": 0.0}, "All styles have weight 0."),
+    "strength": ({"strength_mask": "grey"}, "no channel or layer called “grey”"),
+    "fine": ({"fine_style": "/not/there.png"}, "There is no style “/not/there.png”"),
+}
+
+
+@case(*[(name, name) for name in WRONG], allowed=REFUSED)
+def a_name_that_stands_for_nothing_is_said(name):
+    image = new_image(64, 48)
+    layer = new_layer(image, size=(32, 24))
+    channel(image, "sky", (0, 0, 10, 10))
+    channel(image, "far", (40, 30, 10, 10))
+    orange = str(saved("orange.png"))
+
+    def placed(value):
+        if isinstance(value, list):
+            return [text.replace("orange.png", orange) for text in value]
+        return value
+
+    arguments, words = WRONG[name]
+    refused(image, [layer], words, **{key: placed(value) for key, value in arguments.items()})
+
+
+@case()
+def the_real_engine_paints_two_regions_from_layer_masks_and_keeps_the_colours():
+    """What lies outside both stays to the bit, and the layer's colours are where they were."""
+    image = new_image(96, 80)
+    layer = new_layer(image, alpha=False)
+    masked_layer(image, "sky", (0, 0, 96, 30))
+    masked_layer(image, "coat", (20, 40, 40, 40))
+    orange, stripes = saved("orange.png", 96, 96), style_layer(image)
+    saved_stripes = HERE / "stripes.png"
+    from gi.repository import Gio
+
+    file = Gio.File.new_for_path(str(saved_stripes))
+    Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, stripes.get_image(), file, None)
+    before = picture_of(image)
+    mode("real")
+    painted = paint(
+        image,
+        layer,
+        region_masks=["sky", "coat"],
+        region_styles=[str(saved_stripes), str(orange)],
+        outside="keep",
+        keep_colors="luminance",
+        iterations=20,
+    )
+    assert picture_of(image, without=painted) == before
+    real_result(layer, painted)
+    own, new = floats(layer), floats(painted)
+    channels = channels_of(layer)
+    inside = [rectangle(96, 80, box) for box in ((0, 0, 96, 30), (20, 40, 40, 40))]
+    changed = [0.0, 0.0]
+    for position in range(96 * 80):
+        first = position * channels
+        difference = [abs(new[first + c] - own[first + c]) for c in range(3)]
+        for number, mask in enumerate(inside):
+            changed[number] += max(difference) * mask[position]
+        if not any(mask[position] for mask in inside):
+            assert max(difference) == 0.0, position
+    assert min(changed) > 5.0, changed
+    record = json.loads(bytes(painted.get_parasite("neural-style").get_data()).decode())
+    assert [each["mask"] for each in record["regions"]] == ["sky", "coat"]
+    assert "styles" not in record
