@@ -1,0 +1,126 @@
+"""Regions through real weights, on both backends: independence, what is kept, strength by place."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nst_core.backends.onnx_backend import OnnxBackend
+from nst_core.backends.torch_backend import TorchBackend
+from nst_core.settings import make_settings
+from nst_core.transfer.kept import Keeping, within
+from nst_core.transfer.regions import Seen, StyleRegion
+from nst_core.transfer.targets import make_objective
+from nst_core.vgg.features import OnnxFeatures
+from nst_core.vgg.layers import LAYERS
+
+SIZE = (40, 96)
+LAYERS_USED = "relu1_1,relu2_1"
+STATISTICS = ["gram", "moments", "wasserstein"]
+
+
+@pytest.fixture(scope="module")
+def network(models):
+    return models.resolve("vgg16")
+
+
+@pytest.fixture(params=["torch", "onnx"])
+def backend(request, network):
+    made = (TorchBackend if request.param == "torch" else OnnxBackend)(
+        network, device="cpu", pooling="average"
+    )
+    yield made
+    made.close()
+
+
+def picture(seed, height=SIZE[0], width=SIZE[1]):
+    rng = np.random.default_rng(seed)
+    coarse = rng.uniform(size=(3, height // 4 + 1, width // 4 + 1)).repeat(4, axis=1).repeat(4, axis=2)
+    return np.clip(coarse[:, :height, :width] + rng.normal(scale=0.05, size=(3, height, width)), 0, 1).astype(
+        np.float32
+    )
+
+
+def left_of(column):
+    mask = np.zeros(SIZE, np.float32)
+    mask[:, :column] = 1.0
+    return mask
+
+
+def gradient(network, backend, regions, settings, strength=None):
+    extractor = OnnxFeatures(network, "cpu", "average", "edge")
+    objective = make_objective(extractor, Seen(picture(0)), (), settings, regions=regions, strength=strength)
+    evaluation = backend.evaluator(objective, *SIZE)(backend.upload(picture(9)))
+    return backend.download(evaluation.gradient), objective
+
+
+@pytest.mark.parametrize("guides", ["simple", "inside", "all"])
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_a_style_changes_nothing_beyond_the_reach_of_its_region(network, backend, statistic, guides):
+    settings = make_settings(
+        {
+            "style_layers": LAYERS_USED,
+            "content_layers": "relu2_1",
+            "style_loss": statistic,
+            "guides": guides,
+            "tv": 0,
+        }
+    )
+    middle = 48
+    left = StyleRegion((Seen(picture(1)),), left_of(middle), "left")
+    found = []
+    for style in (2, 3):
+        right = StyleRegion((Seen(picture(style)),), 1.0 - left_of(middle), "right")
+        found.append(gradient(network, backend, [left, right], settings)[0])
+    change = np.abs(found[0] - found[1]).max(axis=(0, 1))
+    field = {layer.name: layer.receptive_field for layer in LAYERS["vgg16"]}["relu2_1"]
+    # "all" lets positions count that see the region's edge, so it reaches a whole field over the edge.
+    reach = field if guides == "all" else field // 2 + 1
+    assert change[: middle - reach].max() == 0.0
+    assert change[middle + reach :].max() > 0.0
+    if guides == "inside":
+        assert change[:middle].max() == 0.0
+
+
+def test_the_backends_agree_on_regions_with_strength_by_place(network):
+    ramp = np.tile(np.linspace(0.1, 1.0, SIZE[1], dtype=np.float32), (SIZE[0], 1))
+    settings = make_settings({"style_layers": LAYERS_USED + ",relu3_1", "content_layers": "relu2_1"})
+    regions = [
+        StyleRegion((Seen(picture(1)), Seen(picture(2), None, 2.0)), left_of(40), "a"),
+        StyleRegion((Seen(picture(3), None, 1.0, left_of(60)),), 1.0 - left_of(40), "b"),
+    ]
+    found = []
+    for kind in (TorchBackend, OnnxBackend):
+        made = kind(network, device="cpu", pooling="average")
+        found.append(gradient(network, made, regions, settings, ramp)[0])
+        made.close()
+    assert np.linalg.norm(found[0] - found[1]) < 1e-3 * np.linalg.norm(found[0])
+
+
+def test_what_is_kept_has_no_gradient_and_comes_out_to_the_bit(network, backend):
+    settings = make_settings({"style_layers": LAYERS_USED, "content_layers": "relu2_1"})
+    content, painting = picture(0), picture(9)
+    region = StyleRegion((Seen(picture(1)),), left_of(48))
+    extractor = OnnxFeatures(network, "cpu", "average", "edge")
+    objective = make_objective(extractor, Seen(content), (), settings, regions=[region])
+    plain = backend.evaluator(objective, *SIZE)
+    keeping = Keeping(plain, backend, content, left_of(48))
+    found = keeping(backend.upload(painting))
+    seen = np.concatenate([painting[:, :, :48], content[:, :, 48:]], axis=2)
+    np.testing.assert_array_equal(backend.download(keeping.composed(backend.upload(painting))), seen)
+    expected = plain(backend.upload(seen))
+    assert float(found.loss) == pytest.approx(float(expected.loss), rel=1e-6)
+    gradients = backend.download(found.gradient), backend.download(expected.gradient)
+    np.testing.assert_allclose(gradients[0][:, :, :48], gradients[1][:, :, :48], rtol=1e-5, atol=1e-9)
+    assert not gradients[0][:, :, 48:].any()
+    assert gradients[1][:, :, 48:].any()
+
+
+def test_soft_masks_mix_and_hard_ones_keep_to_the_bit():
+    rng = np.random.default_rng(3)
+    painted, original = rng.uniform(size=(2, 4, 6, 3)).astype(np.float32)
+    changes = np.tile(np.array([0, 0.25, 0.5, 1, 1, 0], np.float32), (4, 1))
+    mixed = within(painted, original, changes)
+    np.testing.assert_array_equal(mixed[:, [0, 5]], original[:, [0, 5]])
+    np.testing.assert_array_equal(mixed[:, 3:5], painted[:, 3:5])
+    np.testing.assert_allclose(mixed[:, 1], 0.75 * original[:, 1] + 0.25 * painted[:, 1], rtol=1e-5)
