@@ -1,0 +1,174 @@
+"""Jobs with real weights at tiny sizes: colours, regions, selections, fine styles, brush size."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from nst_core.errors import ErrorCode, NstError
+from nst_core.images.colour import LMS_TO_LAB, RGB_TO_LMS, linear, luminance
+from nst_core.images.picture import Picture
+from nst_core.job import run_job
+from nst_core.preparing import Job, Region, WeightedStyle, prepare
+from nst_core.settings import make_settings
+from nst_core.transfer.plan import Level, make_levels
+from nst_core.transfer.run import at_level
+from tests.unit.test_job import QUICK, painting, photo, real_weights  # noqa: F401 -- a fixture
+
+RNG = np.random.default_rng(77)
+
+
+def picture(pixels, **more):
+    return Picture(np.ascontiguousarray(pixels, dtype=np.float32), **more)
+
+
+def grey(height=48, width=64):
+    return np.repeat(photo(height, width).mean(axis=2, keepdims=True), 3, axis=2)
+
+
+def flat(colour=(0.8, 0.2, 0.1)):
+    return np.full((48, 48, 3), colour, np.float32)
+
+
+def job(content=None, style=None, **values):
+    styles = (WeightedStyle(picture(painting() if style is None else style)),)
+    return Job(picture(photo() if content is None else content), styles, make_settings({**QUICK, **values}))
+
+
+def half(height=48, width=64):
+    mask = np.zeros((height, width), np.float32)
+    mask[:, : width // 2] = 1.0
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("style", "content", "colours"),
+    list(itertools.product((grey(), flat(), painting()), (grey(), photo()), ("none", "luminance", "match"))),
+)
+def test_grey_and_single_colours_behave(style, content, colours):
+    for mode in ("pca", "cholesky") if colours == "match" else ("pca",):
+        result = run_job(job(content, style, keep_colors=colours, color_match=mode, iterations=2)).picture
+        assert np.isfinite(result.pixels).all()
+        assert 0.0 <= result.pixels.min() <= result.pixels.max() <= 1.0
+
+
+def chroma(pixels):
+    return np.cbrt(linear(pixels) @ RGB_TO_LMS.T) @ LMS_TO_LAB[1:].T
+
+
+@pytest.mark.parametrize("colours", ["luminance"])
+def test_the_chroma_is_the_contents_to_rounding_where_srgb_has_the_colour(colours):
+    # Soft colours in the middle of the gamut have every lightness that painting gives them here.
+    content = 0.5 + 0.12 * (photo() - 0.5)
+    result = run_job(job(content, keep_colors=colours, iterations=8)).picture.pixels
+    assert np.abs(luminance(result) - luminance(content.astype(np.float32))).mean() > 0.01
+    np.testing.assert_allclose(chroma(result), chroma(content), atol=0.5 / 255)
+
+
+def test_the_styles_luminance_has_the_contents_mean_and_variance_in_its_region():
+    mask = half()
+    base = job(keep_colors="luminance")
+    region = Region(mask, base.styles, "left")
+    subject = prepare(Job(base.content, (), base.settings, regions=(region,)))
+    moved = subject.regions[0].styles[0].pixels[0]
+    there = luminance(photo().astype(np.float32))[:, :32]
+    assert moved.mean() == pytest.approx(there.mean(), abs=1e-4)
+    assert moved.std() == pytest.approx(there.std(), abs=1e-4)
+
+
+def test_colours_are_matched_by_the_map_that_is_asked_for():
+    pca, cholesky = (
+        prepare(job(keep_colors="match", color_match=mode)).styles[0].pixels.reshape(3, -1).astype(np.float64)
+        for mode in ("pca", "cholesky")
+    )
+    wanted = photo().reshape(-1, 3).T
+    for found in (pca, cholesky):
+        np.testing.assert_allclose(found.mean(axis=1), wanted.mean(axis=1), atol=1e-4)
+    assert np.abs(pca - cholesky).max() > 0.01
+
+
+def test_outside_of_a_selection_the_picture_is_the_content_to_the_bit():
+    base = job(iterations=6)
+    result = run_job(Job(base.content, base.styles, base.settings, selection=half())).picture.pixels
+    np.testing.assert_array_equal(result[:, 32:], base.content.pixels[:, 32:])
+    assert np.abs(result[:, :32] - base.content.pixels[:, :32]).mean() > 0.01
+
+
+def test_what_is_outside_of_a_selection_takes_no_part():
+    """Another picture there, beyond the network's reach of the selection, paints the same within it."""
+    other = photo(48, 320)
+    other[:, 240:] = RNG.uniform(size=(48, 80, 3))
+    mask = np.zeros((48, 320), np.float32)
+    mask[:, :32] = 1.0
+    results = []
+    for content in (photo(48, 320), other):
+        base = job(content, iterations=5, coarsest=0, tv=0.0)
+        results.append(run_job(Job(base.content, base.styles, base.settings, selection=mask)).picture.pixels)
+    np.testing.assert_allclose(results[0][:, :32], results[1][:, :32], atol=2e-3)
+
+
+def test_regions_are_told_apart_in_the_result():
+    base = job(iterations=3)
+    other = WeightedStyle(picture(flat()))
+    regions = (Region(half(), base.styles, "one"), Region(1.0 - half(), (other,), "two"))
+    result = run_job(Job(base.content, (), base.settings, regions=regions))
+    names = [name for name in result.terms if name.startswith("style relu1_1")]
+    assert names == ["style relu1_1 (one)", "style relu1_1 (two)"]
+
+
+def test_an_empty_region_is_noticed_once_and_recorded():
+    small = np.zeros((48, 64), np.float32)
+    small[:6, :6] = 1.0
+    base = job()
+    result = run_job(
+        Job(base.content, base.styles, base.settings, regions=(Region(small, base.styles, "dot"),))
+    )
+    assert [notice.code for notice in result.notices].count("empty-region") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"selection": np.zeros((48, 64), np.float32)}, "black"),
+        ({"selection": np.ones((64, 48), np.float32)}, "shape"),
+        ({"strength_mask": np.ones((48, 65), np.float32) * 0}, "black"),
+        ({"regions": (Region(half(), (), "none"), Region(half() * 0, (), "empty"))}, "empty"),
+    ],
+)
+def test_bad_masks_are_refused(change, words):
+    base = job()
+    with pytest.raises(NstError) as caught:
+        run_job(Job(base.content, base.styles, base.settings, **change))
+    assert caught.value.code is ErrorCode.BAD_IMAGE
+    assert words in caught.value.message
+
+
+def test_a_mask_of_another_size_and_the_same_shape_is_resized():
+    base = job(iterations=2)
+    mask = half(96, 128)
+    result = run_job(Job(base.content, base.styles, base.settings, selection=mask)).picture.pixels
+    np.testing.assert_array_equal(result[:, 34:], base.content.pixels[:, 34:])
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
+def test_strokes_have_the_same_size_on_the_picture_at_every_working_size(scale):
+    """A style's area is its share of the picture's, at each level of every run."""
+    subject = prepare(job(photo(96, 128), painting(200, 240), style_scale=scale))
+    settings = make_settings({"style_scale": scale, "coarsest": 64})
+    for long_side in (128, 300, 1000):
+        for level in make_levels(long_side * 3 // 4, long_side, settings):
+            style = at_level(subject, Level(level.height, level.width, 1), settings).styles[0]
+            share = style.pixels.shape[1] * style.pixels.shape[2] / (level.height * level.width)
+            assert share == pytest.approx(scale**2, rel=0.06)
+
+
+def test_a_fine_style_changes_the_strokes_and_not_the_composition():
+    coarse, fine = picture(photo(64, 96)), picture(RNG.uniform(size=(64, 64, 3)))
+    plain = job(iterations=4)
+    mixed = Job(plain.content, (WeightedStyle(coarse, fine=fine),), plain.settings)
+    result = run_job(mixed)
+    assert "fine-style" in [notice.code for notice in result.notices]
+    alone = run_job(Job(plain.content, (WeightedStyle(coarse),), plain.settings))
+    assert not np.allclose(result.picture.pixels, alone.picture.pixels, atol=1e-3)
