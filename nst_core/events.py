@@ -18,16 +18,22 @@ Array: TypeAlias = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class PlannedLevel:
-    """One level of the pyramid: its size in pixels and the evaluations it will be given."""
+    """One level of the pyramid: its size in pixels, the evaluations it will be given, the tiles of each."""
 
     width: int
     height: int
     iterations: int
+    tiles: int = 1
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is about to happen. ``device`` is in words, for people; ``model`` is the network's name."""
+    """What is about to happen. ``device`` is in words, for people; ``model`` is the network's name.
+
+    ``seconds`` are expected, ``bytes`` of the machine and ``device_bytes`` (None where the device has no
+    memory of its own) are the most that will be taken. ``width`` and ``height`` are the painting's; where the
+    last level is smaller, its change of the picture is carried up to them.
+    """
 
     levels: tuple[PlannedLevel, ...]
     engine: str
@@ -37,6 +43,9 @@ class Plan:
     seed: int
     seconds: float | None = None
     bytes: int | None = None
+    device_bytes: int | None = None
+    width: int = 0
+    height: int = 0
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ import numpy.typing as npt
 
 from nst_core.backends.choose import Engine, open_engine
 from nst_core.errors import ErrorCode, NstError
-from nst_core.events import Event, Notice, OnEvent, Plan, PlannedLevel, Preview
+from nst_core.events import Event, Notice, OnEvent, Plan, Preview
 from nst_core.fine_style import with_fine_styles
 from nst_core.images.colour import keep_luminance
 from nst_core.images.picture import Picture
 from nst_core.images.resize import resize_picture
+from nst_core.planning import plan_event, plan_run
 from nst_core.preparing import (
     BUILT_IN_STARTS,
     Job,
@@ -29,11 +30,11 @@ from nst_core.preparing import (
     prepare,
     visible,
 )
-from nst_core.rates import expected_seconds, remember
+from nst_core.rates import remember
 from nst_core.settings import Settings
 from nst_core.transfer.carry import carried
 from nst_core.transfer.kept import within
-from nst_core.transfer.plan import Level, check_size, make_levels
+from nst_core.transfer.plan import Level, check_size
 from nst_core.transfer.regions import Seen
 from nst_core.transfer.run import (
     Painted,
@@ -72,24 +73,12 @@ class Result:
 
 
 def plan_job(job: Job, engine: Engine) -> Plan:
-    """Say what a job will do, before doing it."""
-    levels = planned(make_levels(*painted_size(job), job.settings))
-    height, width = levels[-1].height, levels[-1].width
-    return Plan(
-        levels,
-        engine.backend.engine,
-        engine.backend.device,
-        engine.network.name,
-        engine.network.sha256,
-        job.settings.seed,
-        expected_seconds(engine.name, levels),
-        engine.backend.bytes_per_pixel * height * width,
-    )
+    """Say what a job will do, before doing it.
 
-
-def planned(levels: tuple[Level, ...]) -> tuple[PlannedLevel, ...]:
-    """Describe levels for whoever watches."""
-    return tuple(PlannedLevel(level.width, level.height, level.iterations) for level in levels)
+    Raises:
+        NstError: ``too-small``, ``out-of-memory``.
+    """
+    return plan_event(plan_run(*painted_size(job), job.settings, engine), job.settings, engine)
 
 
 def check_job(job: Job, network_layers: tuple[str, ...]) -> None:
@@ -132,19 +121,21 @@ def run_job(job: Job, watch: Watch | None = None, store: ModelStore | None = Non
     try:
         check_job(job, engine.network.layers)
         subject = prepare(job)
-        levels = make_levels(*painted_size(job), job.settings)
-        engine.check_memory(levels[-1].height, levels[-1].width)
-        watch.on_event(plan_job(job, engine))
+        plan = plan_run(*painted_size(job), job.settings, engine)
+        levels = plan.levels
+        watch.on_event(plan_event(plan, job.settings, engine))
         told = replace(watch, on_event=_noticing(watch.on_event, notify))
         ready = with_fine_styles(job, levels[-1], engine, told)
         if ready is not job:
             subject = prepare(ready)
         told = _finishing(told, job, subject.changes)
-        painted = paint(subject, ready.settings, levels, engine.backend, engine.extractor, told)
+        painted = paint(
+            subject, ready.settings, levels, engine.backend, engine.extractor, told, full=plan.full
+        )
     finally:
         engine.close()
-    if not painted.stopped:
-        remember(engine.name, planned(levels), painted.seconds)
+    if not painted.stopped and not painted.late:
+        remember(engine.name, plan.works, painted.seconds)
     return Result(
         finish(job, subject, painted),
         job.settings,
@@ -169,7 +160,6 @@ def evaluate_job(picture: Picture, job: Job, store: ModelStore | None = None) ->
     try:
         check_job(job, engine.network.layers)
         check_size(picture.height, picture.width, "The picture")
-        engine.check_memory(picture.height, picture.width)
         pixels = channels_first(visible(picture, "picture"))
         ready = with_fine_styles(job, Level(picture.height, picture.width, 0), engine, Watch())
         return evaluate_picture(pixels, prepare(ready), ready.settings, engine.backend, engine.extractor)

@@ -11,13 +11,34 @@ import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import platformdirs
 
-from nst_core.events import PlannedLevel
+from nst_core.transfer.clock import TARGETS_WORK, LevelWork
 
 SMOOTHING = 0.5
 """Share of the newest run in the remembered rate: other programs slow single runs down."""
+
+LEAST_SECONDS = 5.0
+"""Runs that were over sooner say more of starting up than of painting, and are not remembered."""
+
+
+class Rate(NamedTuple):
+    """Seconds to begin a level, for an evaluation however small, and for a million pixels evaluated."""
+
+    level: float
+    evaluation: float
+    megapixel: float
+
+    def seconds(self, levels: Iterable[LevelWork]) -> float:
+        """Return the seconds that ``levels`` take."""
+        return sum(
+            self.level
+            + (TARGETS_WORK + 1 + work.level.iterations)
+            * (self.evaluation + self.megapixel * work.evaluation)
+            for work in levels
+        )
 
 
 def rates_file() -> Path:
@@ -27,33 +48,27 @@ def rates_file() -> Path:
     return folder / "rates.json"
 
 
-def work(levels: Iterable[PlannedLevel]) -> float:
-    """Return megapixels evaluated over all levels, the unit that seconds are proportional to."""
-    return sum(level.width * level.height * (level.iterations + 1) for level in levels) / 1e6
-
-
-def _read() -> dict[str, float]:
+def _read() -> dict[str, Rate]:
     try:
         stored = json.loads(rates_file().read_text("utf-8"))
-        return {str(key): float(value) for key, value in stored.items() if float(value) > 0}
+        found = {str(key): Rate(*map(float, value)) for key, value in stored.items() if _is_rate(value)}
+        return {key: rate for key, rate in found.items() if rate.megapixel > 0 and min(rate) >= 0}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}
 
 
-def expected_seconds(key: str, levels: Iterable[PlannedLevel]) -> float | None:
-    """Return the seconds that ``levels`` will take with what ``key`` names, or None where it never ran."""
-    rate = _read().get(key)
-    return None if rate is None else rate * work(levels)
+def _is_rate(value: object) -> bool:
+    return isinstance(value, list) and len(value) == len(Rate._fields)
 
 
-def remember(key: str, levels: Iterable[PlannedLevel], seconds: float) -> None:
-    """Take a finished run into the remembered rate of ``key`` (engine, device and network)."""
-    amount = work(levels)
-    if amount <= 0 or seconds <= 0:
-        return
-    rates = _read()
-    new = seconds / amount
-    rates[key] = new if key not in rates else (1 - SMOOTHING) * rates[key] + SMOOTHING * new
+def recall(key: str) -> Rate | None:
+    """Return the rate of ``key`` (engine, device and network), or None where it never ran."""
+    return _read().get(key)
+
+
+def keep(key: str, rate: Rate) -> None:
+    """Remember ``rate`` as that of ``key``."""
+    rates = {**_read(), key: rate}
     path = rates_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,3 +77,13 @@ def remember(key: str, levels: Iterable[PlannedLevel], seconds: float) -> None:
         Path(file.name).replace(path)
     except OSError:
         return
+
+
+def remember(key: str, levels: Iterable[LevelWork], seconds: float) -> None:
+    """Take a finished run into the remembered rate of ``key``: faster or slower as a whole than expected."""
+    rate = recall(key)
+    if rate is None or seconds < LEAST_SECONDS:
+        return
+    expected = rate.seconds(levels)
+    factor = 1.0 + SMOOTHING * (seconds / expected - 1.0)
+    keep(key, Rate(*(part * factor for part in rate)))

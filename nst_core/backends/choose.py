@@ -39,23 +39,6 @@ class Engine:
         """What runs of the same speed have in common: engine, device, network."""
         return f"{self.backend.engine} {self.backend.device} {self.network.architecture}"
 
-    def check_memory(self, height: int, width: int) -> None:
-        """Refuse a size that cannot fit, before anything is computed.
-
-        Raises:
-            NstError: ``out-of-memory``, with the size that would fit.
-        """
-        free = self.backend.free_bytes()
-        needed = self.backend.bytes_per_pixel * height * width
-        if needed > free:
-            fits = int(max(height, width) * (0.9 * free / needed) ** 0.5) // 16 * 16
-            raise NstError(
-                ErrorCode.OUT_OF_MEMORY,
-                f"Painting {width} x {height} pixels takes about {needed / 1e9:.1f} GB of memory on "
-                f"{self.backend.device}; {free / 1e9:.1f} GB are free.",
-                f"Paint at --size {max(fits, 64)} or smaller, or close other programs.",
-            )
-
     def close(self) -> None:
         """Release what the device holds."""
         self.backend.close()

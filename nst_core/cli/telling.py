@@ -212,8 +212,23 @@ def left_in_words(seconds: float | None) -> str:
 
 def plan_in_words(plan: Plan) -> str:
     """Say what is going to happen."""
-    levels = ", ".join(f"{level.width} x {level.height} ({level.iterations})" for level in plan.levels)
+    levels = ", ".join(
+        f"{level.width} x {level.height} ({level.iterations}"
+        + (f" in {level.tiles} tiles)" if level.tiles > 1 else ")")
+        for level in plan.levels
+    )
+    last = plan.levels[-1]
+    carried = (
+        ""
+        if (plan.width, plan.height) in ((0, 0), (last.width, last.height))
+        else (f", carried up to {plan.width} x {plan.height}")
+    )
+    takes = "" if plan.seconds is None else f"; about {plan.seconds:.0f} s"
+    if plan.bytes is not None:
+        takes += f", {plan.bytes / 1e9:.1f} GB"
+    if plan.device_bytes is not None:
+        takes += f", {plan.device_bytes / 1e9:.1f} GB of the device"
     return (
         f"{plan.model} ({plan.model_sha256[:12]}) with {plan.engine} on {plan.device}; "
-        f"levels (evaluations): {levels}; seed {plan.seed}."
+        f"levels (evaluations): {levels}{carried}{takes}; seed {plan.seed}."
     )

@@ -3,7 +3,8 @@
 The change is split in two. What follows the content, locally, as a linear function of its colours, is
 carried as that function (He and Sun 2015, "Fast Guided Filter": coefficients are had at the small size,
 enlarged, and applied to the large content), so that it has the large content's edges, and its grain where the
-change keeps it. The rest, strokes that have nothing to do with the content, is enlarged as pictures are.
+change keeps it. The rest, offsets and strokes that have nothing to do with the content, is enlarged as
+pictures are.
 At the small size both add up to the change itself.
 """
 
@@ -41,22 +42,21 @@ def carried(picture: Array, content: Seen | None, full: Seen | None, level: Leve
     if content is None or full is None:
         return resized(picture, height, width)
     change = picture - content.pixels
-    slope, offset = _fitted(content.pixels, change)
+    slope = _fitted(content.pixels, change)
     for rows in _strips(*change.shape[1:]):
-        change[:, rows] -= _applied(slope[:, :, rows], offset[:, rows], content.pixels[:, rows])
+        change[:, rows] -= _applied(slope[:, :, rows], content.pixels[:, rows])
     result = resized_change(change, height, width)
     large = resized(full.pixels, height, width)
-    flat = np.concatenate([slope.reshape(9, *slope.shape[2:]), offset])
+    flat = slope.reshape(9, *slope.shape[2:])
     for rows in _strips(height, width):
-        found = _enlarged(flat, height, width, rows)
         part = large[:, rows]
-        follows = _applied(found[:9].reshape(3, 3, *part.shape[1:]), found[9:], part)
-        result[:, rows] = np.clip(result[:, rows] + follows + part, 0.0, 1.0)
+        found = _enlarged(flat, height, width, rows).reshape(3, 3, *part.shape[1:])
+        result[:, rows] = np.clip(result[:, rows] + _applied(found, part) + part, 0.0, 1.0)
     return result
 
 
-def _fitted(guide: Array, change: Array) -> tuple[Array, Array]:
-    """Fit change = slope guide + offset in every window; returns (3, 3, h, w) and (3, h, w), averaged."""
+def _fitted(guide: Array, change: Array) -> Array:
+    """Fit change = slope guide + offset in every window; returns the slopes, (3, 3, h, w), averaged."""
     mean, mean_change = _box(guide), _box(change)
     height, width = guide.shape[1:]
     covariance = np.empty((height, width, 3, 3), dtype=np.float32)
@@ -69,12 +69,11 @@ def _fitted(guide: Array, change: Array) -> tuple[Array, Array]:
     for rows in _strips(height, width):
         cross[rows] = np.linalg.solve(covariance[rows], cross[rows])
     slope = cross.transpose(3, 2, 0, 1)  # (change's channel, guide's channel, h, w)
-    offset = mean_change - np.einsum("jihw,ihw->jhw", slope, mean)
-    return np.stack([_box(row) for row in slope]), _box(offset)
+    return np.stack([_box(row) for row in slope])
 
 
-def _applied(slope: Array, offset: Array, guide: Array) -> Array:
-    return np.asarray(np.einsum("jihw,ihw->jhw", slope, guide) + offset, dtype=np.float32)
+def _applied(slope: Array, guide: Array) -> Array:
+    return np.asarray(np.einsum("jihw,ihw->jhw", slope, guide), dtype=np.float32)
 
 
 def _box(values: Array) -> Array:

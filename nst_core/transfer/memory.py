@@ -13,7 +13,6 @@ losses after 60 evaluations are, as shares of that with a history of 10 in full 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -23,6 +22,7 @@ from nst_core.backends.interface import Backend
 from nst_core.backends.tiled import work_of
 from nst_core.backends.tiled_layout import make_tiles, reach_of
 from nst_core.errors import ErrorCode, NstError
+from nst_core.images.resize import fit
 from nst_core.settings import Settings, parse_bytes
 from nst_core.transfer.vectors import Storage
 from nst_core.vgg.layers import LAYERS, Architecture
@@ -39,8 +39,8 @@ LBFGS_VECTORS = 4.5
 ADAM_VECTORS = 8.0
 """Vectors while Adam evaluates: current, best, candidate, two gradients, two moments, and the step."""
 
-PICTURES = 3.0
-"""Pictures of the level's size on the host beside the optimizer: content, style, and what is shown of it."""
+PICTURES = 1.0
+"""Pictures of the level's size on the host beside the optimizer, those of the job counted already."""
 
 WINDOWS = (2048, 1536, 1024, 768, 512, 384, 256)
 """Sides of windows, in pixels, from the one that wastes least on margins."""
@@ -50,6 +50,9 @@ MACHINE_SHARE, DEVICE_SHARE = 0.8, 0.9
 
 FULL_TARGETS, HALF_TARGETS = 1 / 8, 1 / 4
 """Share of the room that content targets may take in full and in half precision, else they go to a file."""
+
+SMALLEST_HINT = 64
+"""Long side, in pixels, below which no smaller size is proposed."""
 
 KEEPS: dict[Storage, float] = {"full": 1.0, "half": 0.5, "file": 0.0}
 """Share of a vector's memory that a kept one takes."""
@@ -103,11 +106,19 @@ def plan_memory(backend: Backend, settings: Settings, height: int, width: int, r
     Raises:
         NstError: ``out-of-memory`` where nothing fits, with the size that would.
     """
-    plans = list(_plans(backend, settings, height, width, room))
-    for plan in plans:
+    plan = _first_that_fits(backend, settings, height, width, room)
+    if plan is None:
+        raise _too_large(backend, settings, height, width, room)
+    return plan
+
+
+def _first_that_fits(
+    backend: Backend, settings: Settings, height: int, width: int, room: Room
+) -> MemoryPlan | None:
+    for plan in _plans(backend, settings, height, width, room):
         if plan.machine <= room.machine and (room.device is None or plan.device <= room.device):
             return plan
-    raise _too_large(backend, height, width, room, plans[-1])
+    return None
 
 
 def _plans(backend: Backend, settings: Settings, height: int, width: int, room: Room) -> Iterable[MemoryPlan]:
@@ -124,11 +135,13 @@ def _plans(backend: Backend, settings: Settings, height: int, width: int, room: 
     adam = settings.optimizer == "adam"
     ways: list[tuple[Storage, int]] = [("full", 0)] if adam else plain
     scarce: list[tuple[Storage, int]] = [] if adam or on_host else [("half", 5), ("half", 2)]
-    targets, target_bytes = _targets(settings, architecture, height * width, room.machine)
     for window, (storage, history) in [
         *((window, way) for window in windows for way in ways),
         *((windows[-1], way) for way in scarce),
     ]:
+        targets, target_bytes = _targets(settings, architecture, height * width, room.machine)
+        if storage == "file":
+            targets, target_bytes = "file", 0.0
         tiles = make_tiles(height, width, window, reach)
         vectors = ADAM_VECTORS if adam else LBFGS_VECTORS + 2 * history * KEEPS[storage]
         seen = max(tile.rows.length * tile.columns.length for tile in tiles)
@@ -161,15 +174,17 @@ def _targets(
     return ("half", full / 2) if full / 2 <= HALF_TARGETS * room else ("file", 0.0)
 
 
-def _too_large(backend: Backend, height: int, width: int, room: Room, smallest: MemoryPlan) -> NstError:
-    """Make the error that names a size that fits: what grows, grows with the area."""
+def _too_large(backend: Backend, settings: Settings, height: int, width: int, room: Room) -> NstError:
+    """Make the error that names a size that fits."""
+    *_, smallest = _plans(backend, settings, height, width, room)
     short_of_device = room.device is not None and smallest.device > room.device
     needed = smallest.device if short_of_device else smallest.machine
     free = room.device if short_of_device and room.device is not None else room.machine
-    fixed = backend.fixed_bytes if short_of_device or room.device is None else 0
-    fits = math.sqrt(max(0.0, 0.9 * (free - fixed)) / max(1.0, needed - fixed))
-    side = max(64, int(max(height, width) * fits) // 16 * 16)
     where = backend.device if short_of_device else "this machine"
+    side, fits = max(height, width), None
+    while fits is None and side > SMALLEST_HINT:
+        side = max(SMALLEST_HINT, int(side * 0.95) // 16 * 16)
+        fits = _first_that_fits(backend, settings, *fit(height, width, side), room)
     return NstError(
         ErrorCode.OUT_OF_MEMORY,
         f"Painting {width} x {height} pixels takes about {needed / 1e9:.1f} GB of memory on {where}; "

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -112,25 +112,11 @@ def paint(
         if picture is not None and not clock.fits(clock.levels[index].evaluation * LEAST_EVALUATIONS):
             story.late = True
             break
-        seen = at_level(subject, level, settings)
-        if picture is None:
-            start = first_picture(
-                settings.init,
-                seen.content,
-                list(seen.styles),
-                subject.own,
-                level.height,
-                level.width,
-                settings.seed,
-                nudge(settings, styled=bool(seen.styles or seen.regions)),
-            )
-        else:
-            start = resized(picture, level.height, level.width)
         with _memory(level):
             story.enter(index, level)
-            painted = _paint_level(start, seen, settings, level, plan, backend, extractor, story, folder)
+            painted = _paint_level(picture, subject, settings, plan, backend, extractor, story, folder)
         # Of a level that ended before its first step, the picture of the level before says more.
-        picture = painted if painted is not None else start if picture is None else picture
+        picture = painted if painted is not None else picture
         if story.ended:
             break
     assert picture is not None  # noqa: S101 -- there is always a level
@@ -145,17 +131,31 @@ def paint(
 
 
 def _paint_level(
-    start: Array,
-    seen: Subject,
+    before: Array | None,
+    subject: Subject,
     settings: Settings,
-    level: Level,
     plan: MemoryPlan,
     backend: Backend,
     extractor: FeatureExtractor,
     story: Story,
     folder: Path | None,
 ) -> Array | None:
-    """Paint one level from ``start`` and return its best picture, or None where it ended before one step."""
+    """Paint a level from the picture ``before``; returns its best, or None where it ended before one step."""
+    level = story.level
+    seen = at_level(subject, level, settings)
+    if before is not None:
+        start = resized(before, level.height, level.width)
+    else:
+        start = first_picture(
+            settings.init,
+            seen.content,
+            list(seen.styles),
+            subject.own,
+            level.height,
+            level.width,
+            settings.seed,
+            nudge(settings, styled=bool(seen.styles or seen.regions)),
+        )
     held: DeviceArray = None
     keeping: Keeping | None = None
     try:
@@ -168,6 +168,7 @@ def _paint_level(
             lambda done: story.between(done * TARGETS_WORK),
         )
         objective = _objective(features, seen, settings, story.watch.on_event)
+        seen = replace(seen, styles=(), regions=())  # large ones take as much as what is painted
         story.advance(TARGETS_WORK)
         evaluator: Evaluator = BoundedEvaluator(
             backend,
@@ -180,7 +181,9 @@ def _paint_level(
         keeping = _keeping(evaluator, backend, seen)
         names = [term.name for term in objective.terms]
         best = _Best(keeping or evaluator)
-        optimizer = _optimizer(settings, best, backend.upload(start), level.iterations, plan, folder)
+        first, start = backend.upload(start), np.empty(0, np.float32)  # gone before the work begins
+        optimizer = _optimizer(settings, best, first, level.iterations, plan, folder)
+        del first
         story.advance(1.0)
         for iteration in range(1, level.iterations + 1):
             found = optimizer.iterate()

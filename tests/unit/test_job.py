@@ -34,9 +34,9 @@ def painting(height=64, width=64):
 
 
 @pytest.fixture(autouse=True)
-def real_weights(models, monkeypatch, tmp_path):
+def real_weights(models, monkeypatch, rates_folder):
     monkeypatch.setenv("NST_MODELS", str(models.root))
-    monkeypatch.setenv("NST_CACHE", str(tmp_path))
+    monkeypatch.setenv("NST_CACHE", str(rates_folder))
 
 
 QUICK = {"iterations": 4, "engine": "onnx", "device": "cpu"}

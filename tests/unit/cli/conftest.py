@@ -64,10 +64,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def environment(models: ModelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test's models, and a cache of the test's own."""
+def environment(models: ModelStore, rates_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' models, and a cache of their own."""
     monkeypatch.setenv("NST_MODELS", str(models.root))
-    monkeypatch.setenv("NST_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NST_CACHE", str(rates_folder))
     monkeypatch.delenv("NST_DEBUG", raising=False)
 
 
