@@ -13,7 +13,7 @@ from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event
 from nst_core.images.picture import Picture
 from nst_core.job import Result, run_job
-from nst_core.preparing import Job, WeightedStyle
+from nst_core.preparing import Job, Region, WeightedStyle
 from nst_core.settings import Settings, make_settings
 from nst_core.transfer.run import Watch
 
@@ -35,6 +35,10 @@ def stylize(
     settings: Settings | Mapping[str, object] | None = None,
     *,
     weights: Sequence[float] | None = None,
+    regions: Sequence[tuple[AnyArray, AnyArray]] = (),
+    selection: AnyArray | None = None,
+    strength_mask: AnyArray | None = None,
+    fine_style: AnyArray | None = None,
     init_picture: AnyArray | None = None,
     on_event: Callable[[Event], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -44,9 +48,14 @@ def stylize(
 
     Args:
         content: ``(H, W)`` or ``(H, W, 1..4)``, uint8, uint16 or float in 0..1.
-        styles: one such array or several, blended by ``weights`` (equal where None).
+        styles: one such array or several, blended by ``weights`` (equal where None); with ``regions`` it may
+            be an empty list, and what no region covers then stays as it was.
         settings: :class:`~nst_core.settings.Settings`, or names and values to make them from.
         weights: one number a style.
+        regions: pairs of a mask and the style that is painted there. Masks are ``(H, W)``, white for all.
+        selection: mask of what is painted at all; the rest has no part in anything and stays as it was.
+        strength_mask: how strongly each pixel is painted, from black, as it was, to white.
+        fine_style: picture whose strokes are taken, with the composition of each of ``styles``.
         init_picture: where the painting starts, when ``settings`` has ``init`` something else than a word.
         on_event: called with a plan, progress, notices, and previews every ``preview_seconds``.
         should_stop: asked often; once it says True the best picture so far is returned.
@@ -62,13 +71,23 @@ def stylize(
     chosen = settings if isinstance(settings, Settings) else make_settings(settings or {})
     listed = [styles] if isinstance(styles, np.ndarray) else list(styles)
     shares = [1.0] * len(listed) if weights is None else list(weights)
-    if not listed or len(shares) != len(listed):
+    if not (listed or regions) or len(shares) != len(listed):
         raise NstError(ErrorCode.BAD_SETTING, f"There are {len(listed)} styles and {len(shares)} weights.")
+    fine = None if fine_style is None else as_picture(fine_style, "fine style")
+
+    def weighted(style: AnyArray, share: float) -> WeightedStyle:
+        return WeightedStyle(as_picture(style, "style"), share, None, fine)
+
     job = Job(
         as_picture(content, "content"),
-        tuple(WeightedStyle(as_picture(s, "style"), w) for s, w in zip(listed, shares, strict=True)),
+        tuple(weighted(style, share) for style, share in zip(listed, shares, strict=True)),
         chosen,
         None if init_picture is None else as_picture(init_picture, "init picture"),
+        regions=tuple(
+            Region(as_mask(mask, "mask of a region"), (weighted(style, 1.0),)) for mask, style in regions
+        ),
+        selection=None if selection is None else as_mask(selection, "selection"),
+        strength_mask=None if strength_mask is None else as_mask(strength_mask, "strength mask"),
     )
     watch = Watch(
         on_event or (lambda _event: None), should_stop or (lambda: False), preview_seconds=preview_seconds
@@ -108,6 +127,20 @@ def as_picture(array: AnyArray, what: str) -> Picture:
     alpha = np.ascontiguousarray(np.clip(values[:, :, -1], 0.0, 1.0)) if channels in (2, 4) else None
     pixels = np.ascontiguousarray(np.clip(colours, 0.0, 1.0))
     return Picture(pixels, alpha, grey, 16 if planes.dtype != np.uint8 else 8)
+
+
+def as_mask(array: AnyArray, what: str) -> npt.NDArray[np.float32]:
+    """Make a mask, (H, W) in 0..1, of an array: uint8, uint16, floats in 0..1, or booleans.
+
+    Raises:
+        NstError: ``bad-image`` for another shape or type, or values that are not finite.
+    """
+    values = array.astype(np.float32) if array.dtype == np.bool_ else array
+    if values.ndim != 2:
+        raise NstError(
+            ErrorCode.BAD_IMAGE, f"The {what} has shape {array.shape}; it must be (height, width)."
+        )
+    return as_picture(values, what).pixels[:, :, 0].copy()
 
 
 def as_array(picture: Picture, channels: int, dimensions: int = 3) -> npt.NDArray[np.float32]:

@@ -145,7 +145,7 @@ def design(content: Picture, styles: Sequence[Picture], settings: Settings) -> F
                 ),
             ],
         ),
-        setting("Smoothness", "Weight of the total variation.", "tv", (0.0, 2.0, 10.0)),
+        setting("Smoothness", "Weight of the total variation.", "tv", (0.0, settings.tv, 4 * settings.tv)),
     )
     originals = {"content": small, "style": at_size(styles[0], settings.size)}
     return Figures(figures, tuple(paintings.values()), originals)

@@ -18,8 +18,9 @@ from nst_core.cli.options import (
 )
 
 NAMES = (
-    "strength", "style_scale", "keep_colors", "alpha", "beta", "content_layers", "style_layers", "style_crop",
-    "pooling", "padding", "tv", "tv_beta", "alpha_norm", "alpha_norm_exponent", "model", "engine", "device",
+    "strength", "style_scale", "keep_colors", "color_match", "alpha", "beta", "content_layers",
+    "style_layers", "style_loss", "style_crop", "pooling", "padding", "tv", "tv_beta", "alpha_norm",
+    "alpha_norm_exponent", "model", "engine", "device",
 )  # fmt: skip
 """Settings that change a loss; the others only change how it is brought down."""
 

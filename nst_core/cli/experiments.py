@@ -10,10 +10,15 @@ from nst_core.cli.options import GroupedOption, SettingsCommand, output_options,
 from nst_core.experiments import RECONSTRUCTION, TEXTURE
 from nst_core.settings import fields
 
-OF_STYLE = ("strength", "style_scale", "keep_colors", "beta", "style_layers", "style_crop")
+OF_STYLE = (
+    "strength", "style_scale", "keep_colors", "color_match", "beta", "style_layers", "style_loss",
+    "style_crop", "guides", "fine_layers",
+)  # fmt: skip
 """Settings that mean nothing where there is no style."""
 
-OF_CONTENT = ("strength", "keep_colors", "alpha", "content_layers")
+OF_CONTENT = (
+    "strength", "keep_colors", "color_match", "alpha", "content_layers", "guides", "fine_layers"
+)  # fmt: skip
 """Settings that mean nothing where there is no content."""
 
 

@@ -6,6 +6,7 @@ help text is written here, and no value is judged here: that is the table's.
 
 from __future__ import annotations
 
+import textwrap
 import types
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -157,7 +158,14 @@ class SettingsCommand(click.Command):
                     formatter.write_dl(records)
             else:
                 with formatter.section(f"{heading} (explained by --help-all)"):
-                    formatter.write_text(" ".join(option.opts[0] for option in options))
+                    names = " ".join(option.opts[0] for option in options)
+                    indent = " " * formatter.current_indent
+                    # click's own would break lines at the hyphens within names.
+                    lines = textwrap.wrap(
+                        names, formatter.width, initial_indent=indent, subsequent_indent=indent,
+                        break_on_hyphens=False, break_long_words=False,
+                    )  # fmt: skip
+                    formatter.write("\n".join(lines) + "\n")
 
 
 def _show_all(ctx: click.Context, _option: click.Parameter, value: bool) -> None:

@@ -44,6 +44,7 @@ from nst_core.transfer.weights import (
 )
 
 Array = npt.NDArray[np.float32]
+Exact = npt.NDArray[np.float64]
 
 RANGE_WEIGHT = 30.0
 """Weight of the range penalty beside a relative loss of about 1: 0.2 % of pixels end outside 0..1."""
@@ -81,12 +82,15 @@ def style_moments(
 
     A blend's moments are the styles' own, averaged by their weights: those of the features of all pictures
     thrown together, each picture with its share. So a blend costs no more than one style, and one of two
-    equal styles is that style.
+    equal styles is that style: to the bit, averages being taken in double precision.
     """
     total = sum(style.weight for style in styles)
-    found: dict[str, Moments] = {}
+    second: dict[str, Exact] = {}
+    mean: dict[str, Exact] = {}
     missing: set[str] = set()
     for style in styles:
+        if style.weight <= 0:
+            continue
         visible = guides_at(style.alpha, layers, (), "simple")
         parts = guides_at(
             style.part, layers, _network_layers(extractor, style.part, settings), settings.guides
@@ -95,20 +99,28 @@ def style_moments(
         seen = {
             layer: guide
             for layer, guide in covered.items()
-            if style.weight <= 0 or guide is None or float(guide.sum()) >= FEWEST_POSITIONS
+            if guide is None or float(guide.sum()) >= FEWEST_POSITIONS
         }
         missing |= set(layers) - set(seen)
         summed = feature_sums(extractor, style.pixels, seen, settings.style_loss) if seen else {}
         for layer, sums in summed.items():
-            share = np.float32(style.weight / total / max(float(sums.mass), 1e-12))
-            own = Moments(sums.s2 * share, None if sums.s1 is None else sums.s1 * share)
-            found[layer] = _added(found[layer], own) if layer in found else own
-    return {layer: moments for layer, moments in found.items() if layer not in missing}
+            share = style.weight / total
+            _add(second, layer, sums.s2 / sums.mass, share)
+            if sums.s1 is not None:
+                _add(mean, layer, sums.s1 / sums.mass, share)
+    return {
+        layer: Moments(
+            np.asarray(second[layer], np.float32),
+            np.asarray(mean[layer], np.float32) if layer in mean else None,
+        )
+        for layer in second
+        if layer not in missing
+    }
 
 
-def _added(one: Moments, other: Moments) -> Moments:
-    mean = None if one.mean is None or other.mean is None else one.mean + other.mean
-    return Moments(one.second + other.second, mean)
+def _add(totals: dict[str, Exact], layer: str, moment: Array, share: float) -> None:
+    own = moment.astype(np.float64) * share
+    totals[layer] = totals[layer] + own if layer in totals else own
 
 
 def _network_layers(extractor: FeatureExtractor, mask: Array | None, settings: Settings) -> Sequence[str]:

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+from nst_core.arrays import stylize
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.colour import LMS_TO_LAB, RGB_TO_LMS, linear, luminance
 from nst_core.images.picture import Picture
@@ -162,6 +163,24 @@ def test_strokes_have_the_same_size_on_the_picture_at_every_working_size(scale):
             style = at_level(subject, Level(level.height, level.width, 1), settings).styles[0]
             share = style.pixels.shape[1] * style.pixels.shape[2] / (level.height * level.width)
             assert share == pytest.approx(scale**2, rel=0.06)
+
+
+def test_the_python_interface_takes_masks_as_arrays():
+    left = half() > 0
+    painted = stylize(
+        photo(), [], QUICK, regions=[(left, painting())], selection=(half() * 255).astype(np.uint8)
+    )
+    expected = run_job(
+        Job(
+            picture(photo().astype(np.float32)),
+            (),
+            make_settings(QUICK),
+            regions=(Region(half(), (WeightedStyle(picture(painting())),)),),
+        )
+    )
+    np.testing.assert_allclose(painted.pixels, expected.picture.pixels, atol=1e-6)
+    with pytest.raises(NstError):
+        stylize(photo(), painting(), QUICK, selection=photo())
 
 
 def test_a_fine_style_changes_the_strokes_and_not_the_composition():
