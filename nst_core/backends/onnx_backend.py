@@ -54,7 +54,7 @@ class OnnxBackend:
     engine = "onnx"
     asynchronous = False
     bytes_per_pixel = 2700
-    fixed_bytes = 600_000_000
+    fixed_bytes = 900_000_000
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ from nst_core.backends.tiled_layout import Tile, make_tiles, pixels_seen, reach_
 from nst_core.transfer.layer_losses import StyleSums, style_loss_of_sums
 from nst_core.transfer.objective import Objective
 from nst_core.transfer.priors import add_prior
-from nst_core.transfer.style_statistics import StyleTarget
+from nst_core.transfer.style_statistics import StyleTarget, needs_mean
 from nst_core.vgg.layers import Architecture
 
 
@@ -53,10 +53,41 @@ class TileWorker(Protocol):
         ...
 
 
+class Group(Protocol):
+    """Who share the tiles of a picture, each taking every ``size``-th, beginning with its ``rank``."""
+
+    rank: int
+    size: int
+
+    def settle(self, error: Exception | None) -> None:
+        """Wait until all have done their tiles; raises where somebody's ``error`` kept them from it."""
+        ...
+
+    def add_up(self, arrays: Sequence[DeviceArray]) -> Sequence[DeviceArray]:
+        """Return the sums of everybody's ``arrays``, of the same shapes."""
+        ...
+
+
+class Alone:
+    """A group of one."""
+
+    rank, size = 0, 1
+
+    def settle(self, error: Exception | None) -> None:
+        """Raise ``error``."""
+        if error is not None:
+            raise error
+
+    def add_up(self, arrays: Sequence[DeviceArray]) -> Sequence[DeviceArray]:
+        """Return ``arrays``."""
+        return arrays
+
+
 class TiledEvaluator:
     """An objective bound to a worker and a layout; see :class:`nst_core.backends.interface.Evaluator`.
 
-    ``targets`` are those of the objective's style terms, on the device.
+    ``targets`` are those of the objective's style terms, on the device. In a ``group`` each member has an
+    evaluator, and all of them return the same.
     """
 
     def __init__(
@@ -66,11 +97,14 @@ class TiledEvaluator:
         targets: Sequence[StyleTarget],
         tiles: Sequence[Tile],
         tiling: Tiling,
+        group: Group | None = None,
     ) -> None:
-        self.worker, self.objective, self.targets, self.tiles = worker, objective, targets, tiles
+        self.worker, self.objective, self.targets = worker, objective, targets
+        self.group: Group = group or Alone()
+        self.tiles = tiles[self.group.rank :: self.group.size]
         self.between = tiling.between
         self.passes = (1 if objective.style else 0) + (2 if objective.layer_terms else 0)
-        self.total = max(1, self.passes * pixels_seen(tiles))
+        self.total = max(1, self.passes * pixels_seen(self.tiles))
 
     def __call__(self, picture: DeviceArray) -> Evaluation:
         """Return loss (), gradient and terms (K,) at ``picture`` (3, height, width)."""
@@ -83,14 +117,24 @@ class TiledEvaluator:
 
     def _style(self, picture: DeviceArray) -> tuple[list[DeviceArray], list[Pull]]:
         """First pass: the style terms' values, and what pulls at their features."""
-        totals: list[StyleSums] = []
-        done = 0
-        for index, tile in enumerate(self.tiles if self.objective.style else ()):
-            self.between(done / self.total)
-            rows, columns = tile.window
-            sums = self.worker.sums(picture[:, rows, columns], tile, last=self._last(index))
-            totals = [a + b for a, b in zip(totals, sums, strict=True)] if totals else sums
-            done += pixels_seen([tile])
+        if not self.objective.style:
+            return [], []
+        totals = self._nothing(picture)
+        error: Exception | None = None
+        try:
+            for index, tile in enumerate(self.tiles):
+                self.between(pixels_seen(self.tiles[:index]) / self.total)
+                rows, columns = tile.window
+                sums = self.worker.sums(picture[:, rows, columns], tile, last=self._last(index))
+                totals = [a + b for a, b in zip(totals, sums, strict=True)]
+        except Exception as raised:  # others wait for this one
+            error = raised
+        self.group.settle(error)
+        flat = [part for sums in totals for part in (sums.s2, sums.s1, sums.mass) if part is not None]
+        added = iter(self.group.add_up(flat))
+        totals = [
+            StyleSums(next(added), None if sums.s1 is None else next(added), next(added)) for sums in totals
+        ]
         values, pulls = [], []
         for term, target, sums_of_term in zip(self.objective.style, self.targets, totals, strict=True):
             value, *gradients = style_loss_of_sums(term.statistic, sums_of_term, target, term.weight)
@@ -98,19 +142,38 @@ class TiledEvaluator:
             pulls.append(Pull(*gradients))
         return values, pulls
 
+    def _nothing(self, picture: DeviceArray) -> list[StyleSums]:
+        """Return each style term's sums over no positions."""
+        xp = array_namespace(picture)
+        zero = xp.sum(picture[:1, :1, :1]) * 0.0
+        return [
+            StyleSums(
+                target.second * 0.0, target.second[0] * 0.0 if needs_mean(term.statistic) else None, zero
+            )
+            for term, target in zip(self.objective.style, self.targets, strict=True)
+        ]
+
     def _back(self, picture: DeviceArray, pulls: list[Pull]) -> tuple[list[DeviceArray], DeviceArray]:
         """Second pass: the content terms' values and the picture's gradient."""
-        contents: list[DeviceArray] = []
-        gradient = array_namespace(picture).zeros_like(picture)
-        done = pixels_seen(self.tiles) if self.objective.style else 0
-        for index, tile in enumerate(self.tiles if self.objective.layer_terms else ()):
-            self.between(done / self.total)
-            rows, columns = tile.window
-            last = self._last(index)
-            found, part = self.worker.gradient(picture[:, rows, columns], tile, pulls, last=last)
-            contents = [a + b for a, b in zip(contents, found, strict=True)] if contents else found
-            gradient[:, rows, columns] += part
-            done += 2 * pixels_seen([tile])
+        xp = array_namespace(picture)
+        gradient = xp.zeros_like(picture)
+        contents = [xp.sum(picture[:1, :1, :1]) * 0.0 for _ in self.objective.content]
+        if not self.objective.layer_terms:
+            return contents, gradient
+        before = pixels_seen(self.tiles) if self.objective.style else 0
+        error: Exception | None = None
+        try:
+            for index, tile in enumerate(self.tiles):
+                self.between((before + 2 * pixels_seen(self.tiles[:index])) / self.total)
+                rows, columns = tile.window
+                last = self._last(index)
+                found, part = self.worker.gradient(picture[:, rows, columns], tile, pulls, last=last)
+                contents = [a + b for a, b in zip(contents, found, strict=True)]
+                gradient[:, rows, columns] += part
+        except Exception as raised:  # others wait for this one
+            error = raised
+        self.group.settle(error)
+        gradient, *contents = self.group.add_up([gradient, *contents])
         return contents, gradient
 
     def _last(self, index: int) -> bool:

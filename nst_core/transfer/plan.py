@@ -8,7 +8,7 @@ there is the same in a preview and in the final picture; finer levels refine it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.resize import fit
@@ -22,6 +22,16 @@ STEPS_BETWEEN_LEVELS = 2.0
 
 ITERATIONS = {"draft": (80, 30), "normal": (150, 50), "fine": (300, 120)}
 """Loss evaluations at the coarsest and the finest level, by quality."""
+
+REFINED_FROM = 1024
+"""Long side, in pixels, past which levels only refine; from its double on they get ``REFINEMENTS``."""
+
+REFINEMENTS = {"draft": 8, "normal": 16, "fine": 32}
+"""Loss evaluations of a level that doubles one that is finished, by quality.
+
+``python -m tests.bench.schedule``, VGG-16, Tuebingen as the Starry Night: of the whole fall of the loss in 32
+iterations, 8 have 78 % at 256 pixels and 77 % at 512, 16 have 91 and 92 %, 24 have 97 and 98 %.
+"""
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,7 @@ def make_levels(height: int, width: int, settings: Settings) -> tuple[Level, ...
     """Cut a run at ``height`` x ``width`` into levels, coarsest first.
 
     With ``settings.coarsest`` 0, or where the picture is hardly larger than the coarsest level, there is one
-    level. Iterations fall geometrically from the coarsest to the finest.
+    level. Iterations fall geometrically from the coarsest to the finest, and faster past ``REFINED_FROM``.
     """
     check_size(height, width, "The picture")
     first, last = ITERATIONS[settings.quality]
@@ -69,4 +79,20 @@ def make_levels(height: int, width: int, settings: Settings) -> tuple[Level, ...
         size = fit(height, width, round(coarsest * (long_side / coarsest) ** share))
         levels.append(Level(*size, max(1, round(first * (last / first) ** share))))
     levels[-1] = Level(height, width, last)
-    return tuple(levels)
+    if settings.iterations:
+        return tuple(levels)
+    return tuple(
+        replace(level, iterations=_refining(level, settings.quality)) if _is_fine(level) else level
+        for level in levels
+    )
+
+
+def _is_fine(level: Level) -> bool:
+    return max(level.height, level.width) > REFINED_FROM
+
+
+def _refining(level: Level, quality: str) -> int:
+    """Return a fine level's iterations: those planned at ``REFINED_FROM``, the fewest at its double."""
+    planned, fewest = float(level.iterations), float(min(level.iterations, REFINEMENTS[quality]))
+    beyond = min(1.0, math.log2(max(level.height, level.width) / REFINED_FROM))
+    return round(planned * math.pow(fewest / planned, beyond))

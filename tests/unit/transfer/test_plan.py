@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nst_core.errors import ErrorCode, NstError
 from nst_core.settings import Settings
-from nst_core.transfer.plan import SMALLEST_SIDE, make_levels
+from nst_core.transfer.plan import ITERATIONS, REFINEMENTS, SMALLEST_SIDE, make_levels
 from nst_core.transfer.run import style_size
 from nst_core.transfer.weights import STYLE_SHARE, style_share
 
@@ -42,6 +42,18 @@ def test_without_a_pyramid_there_is_one_level():
 
 def test_iterations_are_those_of_the_last_level():
     assert make_levels(600, 800, Settings(iterations=40))[-1].iterations == 40
+
+
+@pytest.mark.parametrize("quality", ["draft", "normal", "fine"])
+def test_levels_past_1024_pixels_only_refine(quality):
+    settings = Settings(quality=quality)
+    _, last = ITERATIONS[quality]
+    assert make_levels(768, 1024, settings)[-1].iterations == last
+    for long_side in (2048, 4000, 6000):
+        assert make_levels(long_side // 2, long_side, settings)[-1].iterations == REFINEMENTS[quality]
+    assert REFINEMENTS[quality] < make_levels(900, 1400, settings)[-1].iterations < last
+    asked = make_levels(2000, 4000, Settings(quality=quality, iterations=70))
+    assert asked[-1].iterations == 70
 
 
 @pytest.mark.parametrize("size", [(15, 400), (400, 1), (1, 1)])

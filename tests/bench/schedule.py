@@ -1,0 +1,62 @@
+"""How many iterations the finer levels are worth: how much of its fall each level's loss has after so many.
+
+``python -m tests.bench.schedule CONTENT STYLE [--levels 128,256,512] [--iterations 40] [--device cpu]``
+
+Each level begins with the picture of the one before, after all of its iterations. A line a level: the loss at
+its start, the loss after each count of iterations, and in brackets the share of the level's whole fall.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from nst_core.backends.choose import open_engine
+from nst_core.images.read import read_picture
+from nst_core.images.resize import fit
+from nst_core.preparing import Job, WeightedStyle, prepare
+from nst_core.settings import make_settings
+from nst_core.transfer.plan import Level
+from nst_core.transfer.run import Watch, evaluate_picture, paint
+from nst_core.transfer.start import resized
+from nst_core.vgg.store import ModelStore
+
+COUNTS = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("content", type=Path)
+    parser.add_argument("style", type=Path)
+    parser.add_argument("--levels", default="128,256,512")
+    parser.add_argument("--iterations", type=int, default=40)
+    parser.add_argument("--device", default="auto")
+    given = parser.parse_args()
+    settings = make_settings({"device": given.device})
+    engine = open_engine(settings, ModelStore(), lambda notice: print(f"note: {notice.message}"))
+    content, style = read_picture(given.content), read_picture(given.style)
+    subject = prepare(Job(content, (WeightedStyle(style),), settings))
+    sides = [int(side) for side in given.levels.split(",")]
+    sizes = [fit(content.height, content.width, side) for side in sides]
+    before = None
+    for side, size in zip(sides, sizes, strict=True):
+        if before is not None:
+            settings = make_settings({**settings.model_dump(), "init": "the level before"})
+            subject = replace(subject, own=resized(before, *size))
+            terms = evaluate_picture(subject.own, subject, settings, engine.backend, engine.extractor)
+        level = (Level(*size, given.iterations),)
+        painted = paint(subject, settings, level, engine.backend, engine.extractor, Watch())
+        curve = [sample.loss for sample in painted.curve]
+        if before is not None:
+            first = sum(terms.values())
+            fall = first - curve[-1]
+            counts = [count for count in COUNTS if count < len(curve)]
+            told = ", ".join(f"{n}: {curve[n - 1]:.4f} ({(first - curve[n - 1]) / fall:.0%})" for n in counts)
+            print(f"{side} px: start {first:.4f}, {told}, {len(curve)}: {curve[-1]:.4f}", flush=True)
+        before = painted.pixels
+    engine.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""Any size: seconds and memory of evaluations from a quarter to 24 megapixels, tiled against whole.
+
+``python -m tests.bench.sizes [--megapixels 0.25,1,4] [--evaluations 2] [--engine auto] [--device auto]
+[--max-memory 4GB] [--max-device-memory 8GB] [--whole-up-to 1] [--seams FOLDER]``
+
+Each size is a process of its own, which does what a run does at its last level: targets of a content and a
+style of that size, an optimizer with the history that the plan gives it, and some iterations. A line
+a size: the plan's tiles and window; seconds to make targets and the first evaluation; seconds for each
+iteration and megapixel; the most memory of the machine (without pages of files, which the system takes back
+when it wants to), and of the device; what the plan said it would be. Up to ``--whole-up-to``
+megapixels the same is done as a whole, and the largest difference of gradients between both is told, as a
+share of the largest gradient; ``--seams`` writes it as a picture, 1e-5 being white.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from nst_core.backends.choose import Engine, open_engine
+from nst_core.backends.interface import Tiling
+from nst_core.backends.tiled_features import TiledFeatures
+from nst_core.settings import Settings, make_settings
+from nst_core.transfer.memory import MemoryPlan, plan_memory, room_for
+from nst_core.transfer.plan import Level
+from nst_core.transfer.regions import Seen
+from nst_core.transfer.run import Subject, Watch, paint
+from nst_core.transfer.targets import make_objective
+from nst_core.vgg.store import ModelStore
+
+GRADIENT_SCALE = 1e5
+
+
+def size_of(megapixels: float) -> tuple[int, int]:
+    """Height and width, 2 : 3."""
+    height = round((megapixels * 1e6 / 1.5) ** 0.5)
+    return height, round(megapixels * 1e6 / height)
+
+
+def picture(seed: int, height: int, width: int) -> np.ndarray:
+    """Blocks of colour under grain, (3, height, width)."""
+    rng = np.random.default_rng(seed)
+    blocks = rng.random((3, -(-height // 16), -(-width // 16)), np.float32)
+    found = blocks.repeat(16, axis=1).repeat(16, axis=2)[:, :height, :width]
+    for row in found.swapaxes(0, 1):
+        row += rng.normal(scale=0.05, size=row.shape)
+    return np.clip(found, 0, 1, out=found)
+
+
+class Peak:
+    """The most memory of this process that no file stands for, in bytes, while it is watched."""
+
+    def __enter__(self):
+        self.most, self.over, self.process = 0, threading.Event(), psutil.Process()
+        self.thread = threading.Thread(target=self._watch)
+        self.thread.start()
+        return self
+
+    def _watch(self):
+        while not self.over.wait(0.02):
+            found = self.process.memory_info()
+            self.most = max(self.most, found.rss - getattr(found, "shared", 0))
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+
+def measure(height: int, width: int, iterations: int, engine: Engine, settings: Settings) -> dict:
+    """Paint one level of a size."""
+    subject = Subject(Seen(picture(1, height, width)), (Seen(picture(2, height, width)),))
+    plan = plan_memory(engine.backend, settings, height, width, room_for(engine.backend, settings))
+    before = psutil.Process().memory_info()
+    with Peak() as peak:
+        level = (Level(height, width, iterations),)
+        painted = paint(subject, settings, level, engine.backend, engine.extractor, Watch())
+    times = [sample.seconds for sample in painted.curve]
+    each = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else float("nan")
+    found = {
+        "height": height,
+        "width": width,
+        "tiles": plan.tiles,
+        "window": plan.window,
+        "history": f"{plan.history} {plan.storage}",
+        "first_seconds": times[0] - each,
+        "seconds_per_megapixel": each / (height * width / 1e6),
+        "machine_gb": peak.most / 1e9,
+        "planned_gb": (before.rss - getattr(before, "shared", 0) + plan.machine) / 1e9,
+    }
+    if engine.backend.engine == "torch" and engine.backend.own_memory:
+        import torch
+
+        found["device_gb"] = torch.cuda.max_memory_allocated() / 1e9
+        found["planned_device_gb"] = plan.device / 1e9
+    return found
+
+
+def seams(
+    height: int, width: int, engine: Engine, settings: Settings, plan: MemoryPlan, folder: Path | None
+) -> float:
+    """Return the largest difference of gradients, tiled against whole, as a share of the largest."""
+    backend = engine.backend
+    features = TiledFeatures(engine.extractor, engine.network.architecture, plan.window or 512)
+    style = Seen(picture(2, height, width))
+    objective = make_objective(features, Seen(picture(1, height, width)), [style], settings)
+    at = backend.upload(picture(3, height, width))
+    tiled = backend.evaluator(objective, height, width, Tiling(plan.window or 512))(at)
+    part = backend.download(tiled.gradient)
+    whole = backend.download(backend.evaluator(objective, height, width)(at).gradient)
+    difference = np.abs(part - whole) / np.abs(whole).max()
+    if folder is not None:
+        from PIL import Image
+
+        folder.mkdir(parents=True, exist_ok=True)
+        shown = np.clip(difference.max(axis=0) * GRADIENT_SCALE * 255, 0, 255).astype(np.uint8)
+        Image.fromarray(shown).save(folder / f"seams-{width}x{height}.png")
+    return float(difference.max())
+
+
+def one(given: argparse.Namespace) -> None:
+    """Measure one size and print it as JSON."""
+    height, width = size_of(float(given.one))
+    named = {"engine": given.engine, "device": given.device, "model": given.model}
+    limits = {"max_memory": given.max_memory, "max_device_memory": given.max_device_memory}
+    settings = make_settings({**named, **limits, "coarsest": 0})
+    engine = open_engine(settings, ModelStore(), lambda _notice: None)
+    if given.difference:
+        plan = plan_memory(engine.backend, settings, height, width, room_for(engine.backend, settings))
+        print(json.dumps({"seam": seams(height, width, engine, settings, plan, given.seams)}))
+    else:
+        print(json.dumps(measure(height, width, given.evaluations, engine, settings)))
+    engine.close()
+
+
+def in_process(given: argparse.Namespace, megapixels: str, *more: str, capped: bool = True) -> dict:
+    """Measure a size in a process of its own; without limits where not ``capped``."""
+    command = [sys.executable, "-m", "tests.bench.sizes", "--one", megapixels, *more]
+    for name in ("engine", "device", "model", "evaluations"):
+        command += [f"--{name}", str(getattr(given, name))]
+    if capped:
+        command += ["--max-memory", given.max_memory, "--max-device-memory", given.max_device_memory]
+    if given.seams:
+        command += ["--seams", str(given.seams)]
+    found = subprocess.run(command, capture_output=True, text=True)
+    if found.returncode:
+        return {"error": found.stderr.strip().splitlines()[-1]}
+    return json.loads(found.stdout.strip().splitlines()[-1])
+
+
+def line(name: str, found: dict) -> str:
+    """One size in a row of a table."""
+    if "error" in found:
+        return f"| {name} | {found['error']} |"
+    device = f"{found['device_gb']:.2f}" if "device_gb" in found else "-"
+    return (
+        f"| {name} | {found['width']} x {found['height']} | {found['tiles']} | {found['window'] or '-'} | "
+        f"{found['history']} | {found['first_seconds']:.1f} | {found['seconds_per_megapixel']:.2f} | "
+        f"{found['machine_gb']:.2f} | {found['planned_gb']:.2f} | {device} |"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--megapixels", default="0.25,1,4,12,24")
+    parser.add_argument("--evaluations", type=int, default=2)
+    parser.add_argument("--engine", default="auto")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--model", default="auto")
+    parser.add_argument("--max-memory", default="4GB")
+    parser.add_argument("--max-device-memory", default="8GB")
+    parser.add_argument("--whole-up-to", type=float, default=1.0)
+    parser.add_argument("--seams", type=Path)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--difference", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        one(given)
+        return
+    print(time.strftime("%Y-%m-%d"), f"{psutil.cpu_count()} cores, limits {given.max_memory}")
+    print("| MP | size | tiles | window | history | first s | s/MP/iteration | GB | planned GB | device GB |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for megapixels in given.megapixels.split(","):
+        print(line(megapixels, in_process(given, megapixels)), flush=True)
+        if float(megapixels) <= given.whole_up_to:
+            print(line(f"{megapixels} uncapped", in_process(given, megapixels, capped=False)), flush=True)
+            found = in_process(given, megapixels, "--difference")
+            print(f"tiled against whole at {megapixels} MP: {found}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
