@@ -27,11 +27,11 @@ def design(content: Picture, styles: Sequence[Picture], settings: Settings) -> F
     """Say what to paint. ``settings.size`` is the long side of every picture.
 
     The first style is shown with every control, a second one in the rows that take two; where only one is
-    given, it is the first with red and blue exchanged.
+    given, it is the negative of the first.
     """
     small = at_size(content, settings.size)
     first = WeightedStyle(styles[0])
-    second = WeightedStyle(styles[1] if len(styles) > 1 else _turned(styles[0]))
+    second = WeightedStyle(styles[1] if len(styles) > 1 else _negative(styles[0]))
     paintings: dict[str, Painting] = {}
 
     def row(title: str, text: str, panels: Sequence[tuple[str, str, Job]]) -> Figure:
@@ -159,6 +159,6 @@ def _halves(height: int, width: int) -> tuple[Array, Array]:
     return np.ascontiguousarray(1.0 - rows), rows
 
 
-def _turned(style: Picture) -> Picture:
-    """Return ``style`` with red and blue exchanged."""
-    return replace(style, pixels=np.ascontiguousarray(style.pixels[:, :, ::-1]))
+def _negative(style: Picture) -> Picture:
+    """Return the negative of ``style``: another style, where only one is given."""
+    return replace(style, pixels=1.0 - style.pixels)

@@ -220,7 +220,8 @@ class StyleLibrary:
         self, data: bytes, suffix: str, name: str, settings: Mapping[str, Any] | None, force: bool
     ) -> KeptStyle:
         self._check(data, suffix, name, settings, force)
-        named = {key.replace("-", "_"): value for key, value in (settings or {}).items()}
+        given = {key.replace("-", "_") for key in settings or {}}
+        named = make_settings(settings or {}).model_dump(mode="json", include=given)
         thumbnails = self._thumbnail_path(name).parent
         try:
             thumbnails.mkdir(parents=True, exist_ok=True)

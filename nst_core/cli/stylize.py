@@ -18,7 +18,7 @@ from nst_core.settings import fields
     "it (exit code 130, or 143). Exit code 2: something to mend; nothing is written then.",
 )
 @click.argument("content", metavar="CONTENT")
-@click.argument("styles", metavar="STYLE...", nargs=-1)
+@click.argument("styles", metavar="[STYLE]...", nargs=-1)
 @control_options
 @setting_options(fields())
 @output_options

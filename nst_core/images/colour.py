@@ -198,6 +198,9 @@ def match_colors(
     - ``pca`` (image analogies): A = Sigma_C^1/2 Sigma_S^-1/2, which moves colours least;
     - ``cholesky``: A = L_C L_S^-1, with Sigma = L L^T.
 
+    ``pca`` is the default by looking: on two photographs and three paintings the two hardly differ, and it
+    keeps a little more contrast between colours.
+
     Directions in which the style varies by less than one 8-bit step are not amplified to fit, so grey and
     single-colour styles stay what they are; a grey content gives exactly grey. The alphas,
     ``(height, width)``, weigh pixels in the statistics. The result has style's shape and is not clipped.

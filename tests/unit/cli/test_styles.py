@@ -23,7 +23,7 @@ def test_a_kept_style_stands_wherever_a_style_may(nst: Nst, place: Path, library
     outcome = nst("styles", "add", "painting.png", "--as", "Blue waves", "--strength", 90, "--tv", 0.5)
     assert outcome.code == 0, outcome
     (listed,) = nst("styles", "list", "--json").json["styles"]
-    assert (listed["name"], listed["settings"]) == ("Blue waves", {"strength": "90", "tv": "0.5"})
+    assert (listed["name"], listed["settings"]) == ("Blue waves", {"strength": 90.0, "tv": 0.5})
     assert Path(listed["path"]).read_bytes() == (place / "painting.png").read_bytes()
     with Image.open(listed["thumbnail"]) as thumbnail:
         assert thumbnail.size == (48, 64)
@@ -49,7 +49,7 @@ def test_styles_travel_as_one_file(nst: Nst, place: Path, monkeypatch, tmp_path:
     assert nst("styles", "import", "all.json").code == 0
     found = nst("styles", "list", "--json").json["styles"]
     assert [style["name"] for style in found] == ["painting", "photo"]
-    assert found[0]["settings"] == {"style_scale": "0.5"}
+    assert found[0]["settings"] == {"style_scale": 0.5}
     assert Path(found[1]["path"]).read_bytes() == (place / "photo.png").read_bytes()
     assert_refused(nst("styles", "import", "all.json"), "painting", "--force")
     assert nst("styles", "import", "all.json", "--force").code == 0
