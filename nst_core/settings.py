@@ -268,7 +268,7 @@ class Settings(BaseModel):
         source="Gatys et al. 2017, section 6",
     )
     pooling: Literal["max", "average"] = knob(
-        "average",
+        "max",
         "method",
         "Pooling",
         "How the network shrinks its features: max, as it was trained, or average, rescaled, for smoothness.",
@@ -362,7 +362,8 @@ class Settings(BaseModel):
         "auto",
         "machine",
         "Device",
-        "auto, cpu, cuda, cuda:1, mps, ...: where it computes.",
+        "auto, cpu, cuda, cuda:1, mps, ...: where it computes. cuda:0,cuda:1 or cuda:all: several graphics "
+        "cards share large pictures.",
     )
     finish: Literal["optimise", "upsample"] = knob(
         "optimise",

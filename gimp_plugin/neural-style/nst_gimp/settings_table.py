@@ -188,7 +188,7 @@ SETTINGS = (
     Setting(
         'pooling',
         'choice',
-        'average',
+        'max',
         None,
         None,
         ('max', 'average'),
@@ -326,7 +326,7 @@ SETTINGS = (
         (),
         'machine',
         'Device',
-        'auto, cpu, cuda, cuda:1, mps, ...: where it computes.',
+        'auto, cpu, cuda, cuda:1, mps, ...: where it computes. cuda:0,cuda:1 or cuda:all: several graphics cards share large pictures.',
     ),
     Setting(
         'finish',
