@@ -119,6 +119,13 @@ def test_bad_masks_and_regions_are_one_sentence(nst: Nst, place: Path, arguments
     assert not Path("out.png").exists()
 
 
+def test_a_plan_knows_regions(nst: Nst, place: Path) -> None:
+    mask("left.png", (0, 0, 24, 48))
+    planned = nst("plan", "photo.png", "--region", "left.png", "painting.png", *QUICK)
+    assert planned.code == 0, planned
+    assert planned.json["levels"][0]["iterations"] == 3
+
+
 def test_no_style_at_all_is_refused(nst: Nst, place: Path) -> None:
     assert_refused(nst("stylize", "photo.png", "-o", "out.png", *QUICK), "STYLE")
 
