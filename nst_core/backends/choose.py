@@ -40,8 +40,8 @@ class Engine:
         return f"{self.backend.engine} {self.backend.device} {self.network.architecture}"
 
     def close(self) -> None:
-        """Release what the device holds."""
-        self.backend.close()
+        """Release what the device holds, and end processes that share its work."""
+        self.backend.end()
 
 
 def torch_installed() -> bool:
@@ -73,6 +73,16 @@ def choose(engine: str, device: str, gpu: str | None) -> tuple[Literal["torch", 
     Raises:
         NstError: ``bad-setting`` for a device nobody knows, ``no-device`` for one that is not there.
     """
+    if len(device.split(",")) > 1 or device.endswith(":all"):
+        if engine == "onnx":
+            raise NstError(
+                ErrorCode.BAD_SETTING,
+                "Only the torch engine shares a picture among several devices.",
+                "Name one device, or use --engine torch.",
+            )
+        for part in device.split(","):
+            choose("torch", part.removesuffix(":all"), gpu)
+        return "torch", device
     kind = device.partition(":")[0]
     known = {"torch": TORCH_DEVICES, "onnx": ONNX_DEVICES}.get(engine, TORCH_DEVICES + ONNX_DEVICES)
     if kind != "auto" and kind not in known:
@@ -107,9 +117,20 @@ def open_engine(settings: Settings, store: ModelStore, on_notice: OnNotice) -> E
     )
     backend: Backend
     if engine == "torch":
-        from nst_core.backends.torch_backend import TorchBackend
+        devices = _each(device)
+        if len(devices) > 1:
+            from nst_core.backends.distributed import DistributedBackend
 
-        backend = TorchBackend(network, device=device, pooling=settings.pooling, padding=settings.padding)
+            backend = DistributedBackend(
+                network, devices=devices, pooling=settings.pooling, padding=settings.padding
+            )
+        else:
+            from nst_core.backends.torch_backend import TorchBackend
+
+            backend = TorchBackend(
+                network, device=devices[0], pooling=settings.pooling, padding=settings.padding
+            )
+        device = devices[0]
     else:
         from nst_core.backends.onnx_backend import OnnxBackend
 
@@ -124,6 +145,17 @@ def open_engine(settings: Settings, store: ModelStore, on_notice: OnNotice) -> E
         on_notice=on_notice,
     )
     return Engine(network, backend, extractor)
+
+
+def _each(device: str) -> list[str]:
+    """Name the devices that ``device`` means: "cuda:0,cuda:1" these two, "cuda:all" all that torch sees."""
+    if not device.endswith(":all"):
+        return device.split(",")
+    import torch
+
+    kind = device.removesuffix(":all")
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    return [f"{kind}:{index}" for index in range(count)] if count > 1 else [kind]
 
 
 def _feature_device(device: str) -> str:

@@ -126,6 +126,20 @@ class Backend(Protocol):
         """Bind ``objective`` (targets included) for pictures of ``height`` x ``width``; None is no tiling."""
         ...
 
+    @property
+    def devices(self) -> int:
+        """How many devices share the tiles of a picture."""
+        ...
+
+    @property
+    def whole_pixels(self) -> float:
+        """Largest picture, in pixels, that is better evaluated as a whole where that fits."""
+        ...
+
     def close(self) -> None:
-        """Release what the device holds."""
+        """Release what the device holds; the next evaluator takes it anew."""
+        ...
+
+    def end(self) -> None:
+        """Release everything; nothing can be evaluated afterwards."""
         ...

@@ -11,6 +11,7 @@ pyramid goes on to its next level, what the last level held is gone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -55,6 +56,8 @@ class OnnxBackend:
     asynchronous = False
     bytes_per_pixel = 2700
     fixed_bytes = 900_000_000
+    devices = 1
+    whole_pixels = math.inf
 
     def __init__(
         self,
@@ -167,6 +170,10 @@ class OnnxBackend:
             self._kept = None  # first let go of the old one's memory
             self._kept = shape, self.open(*gradient_graph(shape, self._kernels))
         return self._kept[1]
+
+    def end(self) -> None:
+        """Nothing lasts longer than a level here."""
+        self.close()
 
     def close(self) -> None:
         """Let go of sessions and their memory."""

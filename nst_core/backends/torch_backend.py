@@ -8,6 +8,7 @@ of them back to the picture. Pictures that are too large for that are evaluated 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -17,7 +18,7 @@ import torch
 
 from nst_core.backends.cuda_graph import CudaGraphEvaluator
 from nst_core.backends.interface import Evaluation, Evaluator, HostArray, Tiling
-from nst_core.backends.tiled import TiledEvaluator, tiles_for
+from nst_core.backends.tiled import Group, TiledEvaluator, tiles_for
 from nst_core.backends.tiled_torch import TorchTileWorker
 from nst_core.backends.torch_network import TorchNetwork
 from nst_core.transfer.layer_losses import content_loss, style_loss
@@ -83,6 +84,8 @@ class TorchBackend:
     engine = "torch"
     bytes_per_pixel = 3000
     fixed_bytes = 500_000_000
+    devices = 1
+    whole_pixels = math.inf
 
     def __init__(
         self,
@@ -141,16 +144,21 @@ class TorchBackend:
             return {layer: self.download(found[layer][0]) for layer in layers}
 
     def evaluator(
-        self, objective: Objective, height: int, width: int, tiling: Tiling | None = None
+        self,
+        objective: Objective,
+        height: int,
+        width: int,
+        tiling: Tiling | None = None,
+        group: Group | None = None,
     ) -> Evaluator:
-        """Bind ``objective`` for pictures of one size, whole or in tiles."""
+        """Bind ``objective`` for pictures of one size, whole or in tiles; those may be shared by a group."""
         network = self._network(objective.layers)
         if tiling is not None:
             architecture = self.network.architecture
             tiles = tiles_for(objective, height, width, tiling.window, architecture)
             worker = TorchTileWorker(network, objective, architecture, self.torch_device, self.dtype)
             targets = [self._target(term) for term in objective.style]
-            return TiledEvaluator(worker, objective, targets, tiles, tiling)
+            return TiledEvaluator(worker, objective, targets, tiles, tiling, group)
         evaluator = TorchEvaluator(network, objective, self.torch_device, self.dtype)
         # Eigenvalues are found by routines that look at numbers on the host, which no recording can hold.
         recordable = all(term.statistic != "wasserstein" for term in objective.style)
@@ -160,6 +168,15 @@ class TorchBackend:
 
     def _target(self, term: StyleTerm) -> StyleTarget:
         return StyleTarget(*(None if part is None else self.upload(part) for part in target_of(term)))
+
+    @property
+    def layers(self) -> Sequence[str]:
+        """Names of all layers of the network, in order."""
+        return self.network.layers
+
+    def end(self) -> None:
+        """Nothing lasts longer than a level here."""
+        self.close()
 
     def close(self) -> None:
         """Give cached device memory back."""

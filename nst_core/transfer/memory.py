@@ -127,7 +127,8 @@ def _plans(backend: Backend, settings: Settings, height: int, width: int, room: 
     layers = [pair.layer for pair in (*settings.content_layers, *settings.style_layers)]
     reach = reach_of(layers, architecture)
     whole = max(height, width)
-    windows = [whole, *(window for window in WINDOWS if reach.smallest_window <= window < whole)]
+    smaller = [window for window in WINDOWS if reach.smallest_window <= window < whole]
+    windows = [whole, *smaller] if height * width <= backend.whole_pixels or not smaller else smaller
     on_host = room.device is None
     plain: list[tuple[Storage, int]] = [("full", HISTORY), ("half", HISTORY)]
     if on_host:
@@ -153,7 +154,7 @@ def _plans(backend: Backend, settings: Settings, height: int, width: int, room: 
         yield MemoryPlan(
             None if window == whole else window,
             len(tiles),
-            work_of(tiles, height, width),
+            work_of(tiles, height, width) / (backend.devices if len(tiles) > 1 else 1),
             history,
             storage,
             targets,

@@ -31,6 +31,8 @@ def backend(*, gpu=False):
         bytes_per_pixel=2700,
         fixed_bytes=900_000_000,
         free_bytes=lambda: 8 * GB,
+        devices=1,
+        whole_pixels=float("inf"),
     )
 
 
