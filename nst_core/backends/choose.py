@@ -105,7 +105,7 @@ def open_engine(settings: Settings, store: ModelStore, on_notice: OnNotice) -> E
         NstError: ``no-model``, ``bad-model``, ``no-engine``, ``no-device``, ``bad-setting``.
     """
     network = store.resolve(settings.model, on_notice)
-    needs_torch = settings.engine == "torch"
+    needs_torch = settings.engine == "torch" or "," in settings.device or settings.device.endswith(":all")
     if needs_torch and not torch_installed():
         raise NstError(
             ErrorCode.NO_ENGINE,
@@ -116,20 +116,23 @@ def open_engine(settings: Settings, store: ModelStore, on_notice: OnNotice) -> E
         settings.engine, settings.device, torch_gpu() if settings.engine != "onnx" else None
     )
     backend: Backend
+    extractor: FeatureExtractor
     if engine == "torch":
         devices = _each(device)
         if len(devices) > 1:
             from nst_core.backends.distributed import DistributedBackend
 
-            backend = DistributedBackend(
+            backend = extractor = DistributedBackend(
                 network, devices=devices, pooling=settings.pooling, padding=settings.padding
             )
         else:
             from nst_core.backends.torch_backend import TorchBackend
 
-            backend = TorchBackend(
+            backend = extractor = TorchBackend(
                 network, device=devices[0], pooling=settings.pooling, padding=settings.padding
             )
+        if devices[0] != "cpu":
+            return Engine(network, backend, extractor)
         device = devices[0]
     else:
         from nst_core.backends.onnx_backend import OnnxBackend
@@ -139,7 +142,7 @@ def open_engine(settings: Settings, store: ModelStore, on_notice: OnNotice) -> E
         )
     extractor = OnnxFeatures(
         network,
-        device=_feature_device(device),
+        device="cpu" if device == "auto" else device,
         pooling=settings.pooling,
         padding=settings.padding,
         on_notice=on_notice,
@@ -156,9 +159,3 @@ def _each(device: str) -> list[str]:
     kind = device.removesuffix(":all")
     count = torch.cuda.device_count() if kind == "cuda" else 1
     return [f"{kind}:{index}" for index in range(count)] if count > 1 else [kind]
-
-
-def _feature_device(device: str) -> str:
-    """ONNX Runtime's device for target features, given the optimising one: CUDA with CUDA, else its own."""
-    kind, _, number = device.partition(":")
-    return f"cuda:{number or 0}" if kind == "cuda" else device if kind in ONNX_DEVICES else "cpu"

@@ -121,6 +121,15 @@ class DistributedBackend:
         """Copy an array of the first device to the host, waiting for it."""
         return self.local.download(array)
 
+    @property
+    def layers(self) -> Sequence[str]:
+        """Names of all layers of the network, in order."""
+        return self.network.layers
+
+    def features(self, picture: HostArray, layers: Sequence[str]) -> dict[str, HostArray]:
+        """Return features, computed on the first device."""
+        return self.local.features(picture, layers)
+
     def evaluator(
         self, objective: Objective, height: int, width: int, tiling: Tiling | None = None
     ) -> Evaluator:

@@ -100,6 +100,7 @@ class TorchBackend:
         self.torch_device = torch.device(device)
         self.device = device
         self.own_memory = self.torch_device.type in ("cuda", "xpu")
+        self._seeing: TorchNetwork | None = None
         self.asynchronous = self.torch_device.type != "cpu"
         self.pooling: Literal["max", "average"] = pooling
         self.padding: Literal["zero", "edge"] = padding
@@ -138,9 +139,17 @@ class TorchBackend:
         )
 
     def features(self, picture: HostArray, layers: Sequence[str]) -> dict[str, HostArray]:
-        """Return the (N, h, w) features of ``picture`` (3, height, width) at each of ``layers``."""
-        with torch.no_grad():
-            found = self._network(layers)(self.upload(picture))
+        """Return the (N, h, w) features of ``picture`` (3, height, width) at each of ``layers``.
+
+        They are computed once and matched ever after: in full float32, not in TF32.
+        """
+        if not layers:
+            return {}
+        exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+        with torch.no_grad(), exact:
+            if self._seeing is None or self._seeing.wanted != frozenset(layers):
+                self._seeing = self._network(layers)  # kept for the next tile
+            found = self._seeing(self.upload(picture))
             return {layer: self.download(found[layer][0]) for layer in layers}
 
     def evaluator(
@@ -180,5 +189,6 @@ class TorchBackend:
 
     def close(self) -> None:
         """Give cached device memory back."""
+        self._seeing = None
         if self.torch_device.type == "cuda":
             torch.cuda.empty_cache()

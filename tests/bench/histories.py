@@ -1,0 +1,57 @@
+"""What the ways to keep an optimizer's history cost in loss, not in memory.
+
+``python -m tests.bench.histories CONTENT STYLE [--side 128] [--iterations 60] [--device cpu]``
+
+The same objective, from the content with its noise, by L-BFGS with histories of several lengths, in full
+precision, in half precision and in a file, and by Adam. A line each: the loss after a third, two thirds and
+all of the iterations.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from nst_core.backends.choose import open_engine
+from nst_core.images.read import read_picture
+from nst_core.images.resize import fit
+from nst_core.preparing import Job, WeightedStyle, prepare
+from nst_core.settings import make_settings
+from nst_core.transfer import run
+from nst_core.transfer.memory import plan_memory
+from nst_core.transfer.plan import Level
+from nst_core.vgg.store import ModelStore
+
+WAYS = (("full", 10), ("half", 10), ("file", 10), ("full", 5), ("half", 5), ("half", 2))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("content", type=Path)
+    parser.add_argument("style", type=Path)
+    parser.add_argument("--side", type=int, default=128)
+    parser.add_argument("--iterations", type=int, default=60)
+    parser.add_argument("--device", default="auto")
+    given = parser.parse_args()
+    settings = make_settings({"device": given.device})
+    engine = open_engine(settings, ModelStore(), lambda notice: print(f"note: {notice.message}"))
+    content, style = read_picture(given.content), read_picture(given.style)
+    subject = prepare(Job(content, (WeightedStyle(style),), settings))
+    level = (Level(*fit(content.height, content.width, given.side), given.iterations),)
+
+    def losses(chosen) -> str:
+        painted = run.paint(subject, chosen, level, engine.backend, engine.extractor, run.Watch())
+        curve = [sample.loss for sample in painted.curve]
+        return ", ".join(f"{curve[count * len(curve) // 3 - 1]:.4f}" for count in (1, 2, 3))
+
+    for storage, history in WAYS:
+        run.plan_memory = lambda *a, s=storage, h=history: replace(plan_memory(*a), storage=s, history=h)
+        print(f"L-BFGS, {history} pairs, {storage}: {losses(settings)}", flush=True)
+    adam = make_settings({**settings.model_dump(), "optimizer": "adam"})
+    print(f"Adam: {losses(adam)}", flush=True)
+    engine.close()
+
+
+if __name__ == "__main__":
+    main()
