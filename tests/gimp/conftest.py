@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from nst_core.vgg.store import ModelStore
-from tests.gimp.start import Gimp
+from tests.gimp.desk import Desk, browser
+from tests.gimp.start import Gimp, complaints, draw
+
+GTKS_OWN = ("WIDGET_REALIZED_FOR_EVENT", "gtk_tree_model_get_iter_first")
+"""What GTK's file chooser prints when a path is typed into it faster than a person can."""
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +24,19 @@ def gimp(models: ModelStore) -> Iterator[Gimp]:
     folder = Path(tempfile.mkdtemp(prefix="gimp-tests-"))
     yield Gimp(folder, variables={"NST_MODELS": str(models.root)})
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Desk]:
+    # A name that can be typed with any keyboard layout: mkdtemp's may have an underscore.
+    folder = Path(tempfile.gettempdir()) / f"gimpdesk{os.getpid()}"
+    folder.mkdir(mode=0o700)
+    gimp = Gimp(folder)
+    draw(folder / "swirls.ppm", 200, 150, 30)
+    browser(gimp)
+    made = Desk(gimp, draw(folder / "photo.ppm", 480, 320, 200))
+    yield made
+    printed = made.close()
+    shutil.rmtree(folder, ignore_errors=True)
+    bad = [line for line in complaints(printed, ("GIMP-Error",)) if not any(own in line for own in GTKS_OWN)]
+    assert not bad, "\n".join(bad)

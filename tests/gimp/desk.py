@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -82,3 +83,19 @@ class Desk:
             self.process.wait()
         self.screen.close()
         return self.errors.read_text(errors="replace")
+
+
+def browser(gimp: Gimp) -> None:
+    """Install a "browser" for the user that writes down what it is asked to open."""
+    program = gimp.folder / "browser"
+    opened = gimp.folder / "opened"
+    program.write_text(f'#!/bin/sh\necho "$1" >{opened}.part\nmv {opened}.part {opened}\n')
+    program.chmod(0o755)
+    applications = gimp.home / ".local/share/applications"
+    applications.mkdir(parents=True)
+    (applications / "browser.desktop").write_text(
+        f"[Desktop Entry]\nType=Application\nName=Browser\nExec={program} %u\nMimeType=text/html;\n"
+    )
+    (applications / "mimeapps.list").write_text("[Default Applications]\ntext/html=browser.desktop\n")
+    (gimp.home / ".config").mkdir(exist_ok=True)
+    shutil.copy(applications / "mimeapps.list", gimp.home / ".config")

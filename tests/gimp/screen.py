@@ -103,6 +103,12 @@ class Screen:
         """Press keys in a window."""
         self._do("xdotool", "windowfocus", window.identity, "sleep", "0.2", "key", keys)
 
+    def press(self, *keys: str) -> None:
+        """Press keys where the focus is; giving it anew would close a popover."""
+        for key in keys:
+            self._do("xdotool", "key", key)
+            time.sleep(0.4)
+
     def type(self, window: Window, text: str) -> None:
         """Type text in a window."""
         self._do("xdotool", "windowfocus", window.identity, "sleep", "0.3", "type", "--delay", "40", text)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gimp.start import REPOSITORY, Gimp, complaints
-from tests.gimp.test_screen import draw
+from tests.gimp.start import REPOSITORY, Gimp, complaints, draw
 
 BATCH = REPOSITORY / "gimp_plugin" / "batch"
 

@@ -8,68 +8,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.gimp.desk import Desk
 from tests.gimp.screen import Window, until
-from tests.gimp.start import Gimp, complaints
 
 DIALOG = "^Neural Style$"
 PAINTING = "^Painting in the style"
 LAST_BUTTON = (48, 28)
 """The middle of the lower right button, from the corner of a dialog."""
 BUTTON_BEFORE = (150, 28)
-GTKS_OWN = ("WIDGET_REALIZED_FOR_EVENT", "gtk_tree_model_get_iter_first")
-"""What GTK's file chooser prints when a path is typed into it faster than a person can."""
-
-
-def draw(path: Path, width: int, height: int, red: int) -> Path:
-    """Write a picture without a library: PPM, which GIMP opens."""
-    pixels = bytes(
-        value
-        for y in range(height)
-        for x in range(width)
-        for value in (red, 255 * x // width, 255 * y // height)
-    )
-    path.write_bytes(b"P6 %d %d 255\n" % (width, height) + pixels)
-    return path
-
-
-@pytest.fixture(scope="module")
-def desk() -> Iterator[Desk]:
-    # A name that can be typed with any keyboard layout: mkdtemp's may have an underscore.
-    folder = Path(tempfile.gettempdir()) / f"gimpdesk{os.getpid()}"
-    folder.mkdir(mode=0o700)
-    gimp = Gimp(folder)
-    draw(folder / "swirls.ppm", 200, 150, 30)
-    browser(gimp)
-    made = Desk(gimp, draw(folder / "photo.ppm", 480, 320, 200))
-    yield made
-    printed = made.close()
-    shutil.rmtree(folder, ignore_errors=True)
-    bad = [line for line in complaints(printed, ("GIMP-Error",)) if not any(own in line for own in GTKS_OWN)]
-    assert not bad, "\n".join(bad)
-
-
-def browser(gimp: Gimp) -> None:
-    """Install a "browser" for the user that writes down what it is asked to open."""
-    program = gimp.folder / "browser"
-    opened = gimp.folder / "opened"
-    program.write_text(f'#!/bin/sh\necho "$1" >{opened}.part\nmv {opened}.part {opened}\n')
-    program.chmod(0o755)
-    applications = gimp.home / ".local/share/applications"
-    applications.mkdir(parents=True)
-    (applications / "browser.desktop").write_text(
-        f"[Desktop Entry]\nType=Application\nName=Browser\nExec={program} %u\nMimeType=text/html;\n"
-    )
-    (applications / "mimeapps.list").write_text("[Default Applications]\ntext/html=browser.desktop\n")
-    (gimp.home / ".config").mkdir(exist_ok=True)
-    shutil.copy(applications / "mimeapps.list", gimp.home / ".config")
 
 
 def keep_picture(desk: Desk, name: str) -> None:

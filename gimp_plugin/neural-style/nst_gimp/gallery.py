@@ -81,6 +81,7 @@ class Gallery(Gtk.FlowBox):
             button.get_accessible().set_name(name)
             button.connect("clicked", lambda _button, path=path: self.take(path))
             self.add(button)
+            button.get_parent().set_can_focus(False)  # the button can: one stop of the Tab key is enough
             self._later.append((image, picture))
         self.show_all()
         self._idle = GLib.idle_add(self._one_more)

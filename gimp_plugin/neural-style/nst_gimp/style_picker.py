@@ -119,6 +119,13 @@ class StyleButton(Gtk.MenuButton):
             body.add(none)
         self.popover.add(body)
         body.show_all()
+        GLib.idle_add(self._take_focus)
+
+    def _take_focus(self) -> bool:
+        body = self.popover.get_child()
+        if body is not None:
+            body.child_focus(Gtk.DirectionType.TAB_FORWARD)
+        return False
 
     def _ask(self) -> None:
         self.popover.popdown()

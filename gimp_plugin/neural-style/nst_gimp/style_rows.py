@@ -10,7 +10,7 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import GLib, Gtk  # noqa: E402
 
-from nst_gimp import masks, recipe, style_picker  # noqa: E402
+from nst_gimp import kept_styles, masks, recipe, style_picker  # noqa: E402
 from nst_gimp.words import _  # noqa: E402
 
 SPIN = (0.0, 100.0, 0.1)
@@ -172,7 +172,8 @@ class Regions(Rows):
             _("as its layers are called") if named else _("Choose…"),
             clearable=named,
         )
-        button.show_style(text)
+        called = mask.partition(":")[2]
+        button.show_style(text or (called if kept_styles.path_of(called) else ""))
         return (where, True), (arrow, False), (button, True)
 
     def _place_chosen(self, index: int, mask: str) -> None:
@@ -186,6 +187,8 @@ class Regions(Rows):
         free = [name for name in names if name not in taken] or names
         self.put([*self.values(), (free[0], "")])
         self.show_values()
+        parts = self.rows.get_children()[-1].get_children()
+        next(part for part in parts if isinstance(part, style_picker.StyleButton)).grab_focus()
 
 
 def mask_menu(image, without, chosen: str, none: str = "") -> Gtk.ComboBoxText:

@@ -1,0 +1,172 @@
+"""What the dialog does before the painting: trials, plans, regions and styles at hand, by keys and clicks.
+
+One GIMP with windows, under Xvfb, as in ``test_screen``; see there.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+from tests.gimp.desk import Desk
+from tests.gimp.screen import Window, until
+from tests.gimp.test_screen import (
+    DIALOG,
+    keep_picture,
+    nothing_left,
+    record,
+)
+
+TRIAL = (160, 156)
+"""The middle of the trial, from the dialog's upper left corner."""
+PHOTO_RED = 200
+
+
+def requests(desk: Desk) -> list[dict]:
+    """Return everything that the fake engine was asked since :func:`forget`."""
+    path = desk.gimp.fakes / "requests.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def forget(desk: Desk) -> None:
+    (desk.gimp.fakes / "requests.jsonl").unlink(missing_ok=True)
+
+
+def asked(desk: Desk, command: str) -> list[dict]:
+    return [request for request in requests(desk) if request["command"] == command]
+
+
+def shown(desk: Desk, dialog: Window) -> tuple[int, ...]:
+    return desk.screen.pixel(dialog.x + TRIAL[0], dialog.y + TRIAL[1])
+
+
+def stored(desk: Desk) -> Path:
+    """Return where GIMP keeps the values used last."""
+    return desk.gimp.profile / "plug-in-settings" / "GimpProcedureConfigRun-plug-in-neural-style.last"
+
+
+def call(desk: Desk, style: bool = True, **values: object) -> int:
+    """Begin an interactive call with arguments of its own, and a style; return the command's number.
+
+    GIMP lets the values used last go before the caller's, so no call before may have succeeded.
+    """
+    put = "\n".join(
+        f"c.set_property({name.replace('_', '-')!r}, {value!r})" for name, value in values.items()
+    )
+    return desk.begin(
+        "p = Gimp.get_pdb().lookup_procedure('plug-in-neural-style'); c = p.create_config()\n"
+        "c.set_property('image', image); c.set_core_object_array('drawables', [image.get_layers()[-1]])\n"
+        f"c.set_property('run-mode', Gimp.RunMode.INTERACTIVE)\n{put}\n"
+        f"if {style}:\n"
+        f" c.set_property('style-file', Gio.File.new_for_path({str(desk.gimp.folder / 'swirls.ppm')!r}))\n"
+        "r = p.run(c); answer = r.index(0).value_nick"
+    )
+
+
+def test_a_trial_is_shown_in_the_dialog_stopped_and_thrown_away(desk: Desk) -> None:
+    forget(desk)
+    desk.gimp.mode("slow 60")
+    number, screen = call(desk), desk.screen
+    dialog = screen.wait_for(DIALOG)
+    assert abs(shown(desk, dialog)[0] - PHOTO_RED) < 3
+    plan = until(lambda: asked(desk, "plan"), 20, "the first plan")[0]
+    assert (plan["content"]["width"], plan["content"]["height"]) == (480, 320)
+    engine = (desk.gimp.fakes / "pid").read_text()
+
+    screen.key(dialog, "alt+t")
+    trial = until(lambda: asked(desk, "stylize"), 20, "the trial")[0]
+    assert (trial["content"]["width"], trial["content"]["height"]) == (256, 171)
+    assert trial["settings"]["size"] == 256
+    assert trial["preview"]["max_side"] == 256
+    until(lambda: abs(shown(desk, dialog)[0] - PHOTO_RED) > 60, 20, "the trial's picture")
+    keep_picture(desk, "trial")
+    screen.key(dialog, "alt+t")  # stops it: the result is the fake's copy
+    until(lambda: abs(shown(desk, dialog)[0] - PHOTO_RED) < 3, 20, "the trial to stop")
+
+    screen.key(dialog, "alt+t")
+    until(lambda: len(asked(desk, "stylize")) == 2, 20, "another trial")
+    until(lambda: abs(shown(desk, dialog)[0] - PHOTO_RED) > 60, 20, "its picture")
+    before = len(asked(desk, "plan"))
+    screen.key(dialog, "alt+a")
+    screen.press("Tab", "Up")  # the seed
+    until(lambda: abs(shown(desk, dialog)[0] - PHOTO_RED) < 3, 20, "the trial to be thrown away")
+    plans = until(lambda: asked(desk, "plan")[before:], 20, "a plan with the new setting")
+    assert plans[0]["settings"]["seed"] == 1
+    assert (desk.gimp.fakes / "pid").read_text() == engine, "one process answers everything"
+
+    screen.key(dialog, "alt+t")
+    until(lambda: len(asked(desk, "stylize")) == 3, 20, "a third trial")
+    screen.key(dialog, "Escape")  # in the middle of it
+    assert desk.result(number) == "cancel"
+    nothing_left(desk)
+
+
+def test_a_trial_that_fails_says_so_and_the_next_one_works(desk: Desk) -> None:
+    forget(desk)
+    desk.gimp.mode("crash")
+    number = call(desk)
+    dialog = desk.screen.wait_for(DIALOG)
+    desk.screen.key(dialog, "alt+t")
+    until(lambda: asked(desk, "stylize"), 20, "the trial")
+    time.sleep(1)
+    keep_picture(desk, "trial-failed")
+    desk.gimp.mode("invert")
+    desk.screen.key(dialog, "alt+t")
+    until(lambda: abs(shown(desk, dialog)[0] - (255 - PHOTO_RED)) < 3, 20, "the second trial")
+    desk.screen.key(dialog, "Escape")
+    assert desk.result(number) == "cancel"
+    nothing_left(desk)
+
+
+def test_two_regions_from_layer_masks_with_kept_colours(desk: Desk) -> None:
+    """From the dialog, with the real engine: one style taken from the gallery, one called like its mask."""
+    kept = desk.gimp.home / ".local/share/nst/styles"
+    kept.mkdir(parents=True, exist_ok=True)
+    for name in ("coat", "swirls"):
+        shutil.copy(desk.gimp.folder / "swirls.ppm", kept / f"{name}.bmp")
+    names = ("coat", "sky")
+    desk.ask(
+        "from array import array\n"
+        "for name, top in (('sky', 0), ('coat', 160)):\n"
+        "    layer = Gimp.Layer.new_from_drawable(image.get_layers()[-1], image); layer.set_name(name)\n"
+        "    image.insert_layer(layer, None, 0); mask = layer.create_mask(Gimp.AddMaskType.BLACK)\n"
+        "    layer.add_mask(mask); buffer = mask.get_buffer()\n"
+        "    ones = array('f', [1.0] * (480 * 120)).tobytes()\n"
+        "    buffer.set(Gegl.Rectangle.new(0, top, 480, 120), 'Y float', ones); buffer.flush()\n"
+    )
+    before = desk.layers()
+    desk.gimp.mode("real")
+    number = call(desk, style=False, size=64, iterations=10, keep_colors="luminance", outside="keep", seed=0)
+    dialog = desk.screen.wait_for(DIALOG)
+    desk.screen.key(dialog, "alt+v")
+    for keys in (["space", "space"], ["space", "Tab", "space"]):
+        desk.screen.key(dialog, "alt+g")
+        time.sleep(1)
+        desk.screen.press(*keys)  # opens the gallery, takes the first or second
+        time.sleep(0.5)
+    keep_picture(desk, "regions")
+    desk.screen.key(dialog, "alt+p")
+    assert desk.result(number, 60) == "success"
+    assert len(desk.layers()) == len(before) + 1
+    told = json.loads(record(desk))
+    assert [region["mask"] for region in told["regions"]] == list(names)
+    assert [region["styles"][0]["style"].rpartition("/")[2] for region in told["regions"]] == [
+        "coat.bmp",
+        "swirls.bmp",
+    ]
+    assert told["settings"]["keep-colors"] == "luminance"
+    assert "styles" not in told
+    rows = desk.ask(
+        "def row(layer, y):\n"
+        "    data = layer.get_buffer().get(Gegl.Rectangle.new(0, y, 480, 1), 1.0, \"R'G'B' u8\", 0)\n"
+        "    return bytes(data)\n"
+        "photo, painted = image.get_layers()[-1], image.get_layers()[-2]\n"
+        "answer = [row(photo, y) == row(painted, y) for y in (60, 140, 220, 300)]"
+    )
+    assert rows == [False, True, False, True]
+    nothing_left(desk)
+    assert '(region-masks 2 "layer:coat" "layer:sky")' in stored(desk).read_text()
+    recent = json.loads((kept.parent / "recent-styles.json").read_text())
+    assert str(kept / "coat.bmp") in recent
