@@ -6,9 +6,12 @@ counts is what grows with the picture: vectors of its size, targets, and what th
 pixels that it sees at a time. The answer to "how does the picture come out" does not depend on the plan, but
 for the rounding of half precision.
 
-Half precision and files before a smaller window: kept so, a history costs nothing but its reading. With
+Half precision and files come before a smaller window: kept so, a history costs nothing but its reading. With
 VGG-16 at 128 pixels, Tuebingen in the style of the Starry Night (``python -m tests.bench.histories``), the
-losses after 60 evaluations are, as shares of that with a history of 10 in full precision: HISTORIES.
+losses after 20, 40 and 60 iterations are 0.211, 0.168, 0.152 with 10 pairs in full precision, 0.212, 0.168,
+0.152 with 10 in half precision, in memory or in a file, 0.214, 0.170, 0.153 with 5 in full, 0.212, 0.169,
+0.153 with 5 in half, 0.217, 0.178, 0.159 with 2; Adam, which needs more than L-BFGS without its history, has
+0.277, 0.189, 0.179.
 """
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ style of that size, an optimizer with the history that the plan gives it, and so
 a size: the plan's tiles and window; seconds to make targets and the first evaluation; seconds for each
 iteration and megapixel; the most memory of the machine (without pages of files, which the system takes back
 when it wants to), and of the device; what the plan said it would be. Up to ``--whole-up-to``
-megapixels the same is done as a whole, and the largest difference of gradients between both is told, as a
-share of the largest gradient; ``--seams`` writes it as a picture, 1e-5 being white.
+megapixels the same is done as a whole, and the difference between both is told: the largest of the gradient,
+as a share of the largest gradient; the length of it, as a share of the gradient's; and that of the losses.
+``--seams`` writes a picture of the first, 1e-5 being white.
 """
 
 from __future__ import annotations
@@ -105,8 +106,8 @@ def measure(height: int, width: int, iterations: int, engine: Engine, settings: 
 
 def seams(
     height: int, width: int, engine: Engine, settings: Settings, plan: MemoryPlan, folder: Path | None
-) -> float:
-    """Return the largest difference of gradients, tiled against whole, as a share of the largest."""
+) -> dict:
+    """Return how far tiled is from whole: the gradient's largest difference and its length, and the loss."""
     backend = engine.backend
     features = TiledFeatures(engine.extractor, engine.network.architecture, plan.window or 512)
     style = Seen(picture(2, height, width))
@@ -114,7 +115,8 @@ def seams(
     at = backend.upload(picture(3, height, width))
     tiled = backend.evaluator(objective, height, width, Tiling(plan.window or 512))(at)
     part = backend.download(tiled.gradient)
-    whole = backend.download(backend.evaluator(objective, height, width)(at).gradient)
+    evaluation = backend.evaluator(objective, height, width)(at)
+    whole, loss = backend.download(evaluation.gradient), float(evaluation.loss)
     difference = np.abs(part - whole) / np.abs(whole).max()
     if folder is not None:
         from PIL import Image
@@ -122,7 +124,11 @@ def seams(
         folder.mkdir(parents=True, exist_ok=True)
         shown = np.clip(difference.max(axis=0) * GRADIENT_SCALE * 255, 0, 255).astype(np.uint8)
         Image.fromarray(shown).save(folder / f"seams-{width}x{height}.png")
-    return float(difference.max())
+    return {
+        "largest": float(difference.max()),
+        "length": float(np.linalg.norm(part - whole) / np.linalg.norm(whole)),
+        "loss": abs(float(tiled.loss) / loss - 1),
+    }
 
 
 def one(given: argparse.Namespace) -> None:
@@ -134,7 +140,7 @@ def one(given: argparse.Namespace) -> None:
     engine = open_engine(settings, ModelStore(), lambda _notice: None)
     if given.difference:
         plan = plan_memory(engine.backend, settings, height, width, room_for(engine.backend, settings))
-        print(json.dumps({"seam": seams(height, width, engine, settings, plan, given.seams)}))
+        print(json.dumps(seams(height, width, engine, settings, plan, given.seams)))
     else:
         print(json.dumps(measure(height, width, given.evaluations, engine, settings)))
     engine.close()
