@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -119,3 +120,44 @@ def test_script_fu_with_named_arguments(gimp: Gimp, tmp_path: Path) -> None:
             assert not complaints(done.stderr)
         else:
             assert "quality cannot be “fast”" in done.stderr
+
+
+MASKED = """
+from array import array
+image = Gimp.Image.new(64, 48, Gimp.ImageBaseType.RGB); Gegl.init(None)
+for name, top in (("photo", 0), ("coat", 30), ("sky", 0)):
+    layer = Gimp.Layer.new(image, name, 64, 48, Gimp.ImageType.RGB_IMAGE, 100, Gimp.LayerMode.NORMAL)
+    image.insert_layer(layer, None, 0)
+    if name != "photo":
+        mask = layer.create_mask(Gimp.AddMaskType.BLACK); layer.add_mask(mask); buffer = mask.get_buffer()
+        white = array("f", [1.0] * (64 * 15)).tobytes()
+        buffer.set(Gegl.Rectangle.new(0, top, 64, 15), "Y float", white); buffer.flush()
+Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(os.environ["PHOTO"]), None)
+image.delete()
+"""
+
+
+def test_the_script_for_two_regions_with_kept_colours(gimp: Gimp, tmp_path: Path) -> None:
+    """The picture with its layer masks comes from an XCF file, as a painter would have it."""
+    gimp.mode("copy")
+    given = {
+        "PHOTO": str(tmp_path / "portrait.xcf"),
+        "SKY": str(draw(tmp_path / "starry.ppm", 20, 20, 90)),
+        "COAT": str(draw(tmp_path / "klimt.ppm", 20, 20, 200)),
+        "RESULT": str(tmp_path / "result.xcf"),
+    }
+    gimp.variables.update(given)
+    try:
+        script = f"exec(open({str(BATCH / 'two_regions.py')!r}).read())"
+        done = gimp.batch("import os" + MASKED + script)
+    finally:
+        for name in given:
+            gimp.variables.pop(name)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "result.xcf").read_bytes()[:8] == b"gimp xcf"
+    assert not complaints(done.stderr)
+    asked = json.loads((gimp.fakes / "request.json").read_text())
+    assert [region["name"] for region in asked["regions"]] == ["sky", "coat"]
+    assert [region["styles"][0]["name"] for region in asked["regions"]] == ["starry", "klimt"]
+    assert asked["settings"]["keep-colors"] == "luminance"
+    assert asked["styles"] == []

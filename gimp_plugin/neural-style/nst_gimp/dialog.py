@@ -38,6 +38,8 @@ PAIRS = (
     *("optimizer", "iterations"),
     *("coarsest", "model"),
     *("engine", "device"),
+    *("finish", "time-limit"),
+    *("max-memory", "max-device-memory"),
 )
 """What stands side by side behind "Advanced"; settings that are not named here follow."""
 

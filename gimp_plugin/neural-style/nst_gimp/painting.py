@@ -6,6 +6,8 @@ is another process and stays usable.
 
 from __future__ import annotations
 
+import time
+
 import gi
 
 gi.require_version("GdkPixbuf", "2.0")
@@ -17,7 +19,7 @@ from nst_gimp import previews, widgets  # noqa: E402
 from nst_gimp.job import PREVIEW_SIDE  # noqa: E402
 from nst_gimp.messages import Cancelled  # noqa: E402
 from nst_gimp.progress import sentence  # noqa: E402
-from nst_gimp.words import _, duration  # noqa: E402
+from nst_gimp.words import _, duration, roughly  # noqa: E402
 
 LOOK_MILLISECONDS = 40
 KEEP = 1
@@ -32,7 +34,8 @@ class PaintingWindow:
     def __init__(self) -> None:
         self.engine_version = ""
         self.original = self.latest = None
-        self._comparing = False
+        self._comparing = self._keeping = False
+        self._end = None
         self._outcome = self._problem = self._drawn = None
 
     def begin(self, subject, style_name: str) -> None:
@@ -106,6 +109,7 @@ class PaintingWindow:
             while self._outcome is None:
                 event = self.engine.next_event(0)
                 if event is None:
+                    self._count_down()
                     return True
                 self._take(event)
         except Exception as error:
@@ -122,19 +126,30 @@ class PaintingWindow:
             seconds = event.get("seconds")
             self.where.set_text(_("On {device}").format(device=event.get("device") or "?"))
             if isinstance(seconds, (int, float)):
-                self.left.set_text(_("about {time}").format(time=duration(seconds)))
+                self.left.set_text(_("about {time}").format(time=roughly(seconds)))
         elif kind == "progress":
-            self.keep.set_sensitive(True)
             self.bar.set_fraction(min(1.0, max(0.0, float(event.get("fraction", 0.0)))))
+            if self._keeping:  # what is under way is finished first
+                return
+            self.keep.set_sensitive(True)
             self.where.set_text(sentence(dict(event, seconds_left=None)))
             left = event.get("seconds_left")
-            self.left.set_text("" if left is None else _("{time} left").format(time=duration(left)))
+            self._end = None if left is None else time.monotonic() + left
+            self._count_down()
         elif kind == "preview":
             self._show(event)
         elif kind == "notice":
             self.where.set_tooltip_text(str(event.get("message", "")))
         elif kind == "done":
             self._outcome = event
+
+    def _count_down(self) -> None:
+        """Say how long it still takes, between the engine's words too: on large pictures these are rare."""
+        if self._end is None:
+            return
+        text = _("{time} left").format(time=duration(max(0.0, self._end - time.monotonic())))
+        if self.left.get_text() != text:
+            self.left.set_text(text)
 
     def _show(self, event: dict) -> None:
         data = self.job.read_preview(event)
@@ -170,6 +185,8 @@ class PaintingWindow:
         if response == KEEP:
             self.keep.set_sensitive(False)
             self.where.set_text(_("Finishing…"))
+            self.left.set_text("")
+            self._keeping, self._end = True, None
             self.engine.keep()
         elif self._problem is None and self._outcome is None:
             self._problem = Cancelled()

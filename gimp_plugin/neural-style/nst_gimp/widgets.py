@@ -35,6 +35,8 @@ CHOICES = {
     "cholesky": "Cholesky",
     "edge": mark("Continued"),
     "zero": mark("Zeros"),
+    "optimise": mark("Paint all levels"),
+    "upsample": mark("Enlarge at the end"),
     "max": mark("Maximum"),
     "average": mark("Average"),
     "lbfgs": "L-BFGS",
@@ -127,7 +129,8 @@ def entry(config, name: str) -> Gtk.Widget:
     made = Gtk.Entry()
     # GIMP keeps an empty string as none, which an entry does not take.
     config.bind_property(name, made, "text", BOTH_WAYS, lambda _b, text: text or "", lambda _b, text: text)
-    made.set_placeholder_text(str(setting.default))
+    free = {"max-memory": _("what is free"), "max-device-memory": _("what is free")}
+    made.set_placeholder_text(str(setting.default) or free.get(name, ""))
     made.set_width_chars(12)
     made.set_tooltip_text(_(setting.help))
     made.set_hexpand(True)
@@ -150,7 +153,7 @@ def fitting(config, setting) -> Gtk.Widget:
         return check(config, setting.name)
     if setting.kind == "string":
         return entry(config, setting.name)
-    zero = {"iterations": _("from the quality")}.get(setting.name, "")
+    zero = {"iterations": _("from the quality"), "time-limit": _("no limit")}.get(setting.name, "")
     return number(config, setting.name, zero=zero)
 
 
