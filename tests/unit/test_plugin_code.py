@@ -81,4 +81,4 @@ def test_help_pages_are_whole(language: str) -> None:
     for target in re.findall(r'(?:href|src)="([^"#:]+)"', page):
         assert (FOLDER / "help" / language / target).exists(), target
     sections = re.findall(r"<h2>", page)
-    assert len(sections) == 5
+    assert len(sections) == 7
