@@ -4,10 +4,12 @@ Sizes and layers come in, windows go out; nothing here looks at a pixel. Every p
 *owned* by one tile. A tile's *window* reaches past what it owns by a margin, half of what the deepest layer
 sees, so that features at owned positions, and the gradients that they send back, are those of the whole
 picture. Windows begin on multiples of the deepest stride, so that pooling pairs the same rows and columns;
-what floor-pooling drops at the right and at the bottom of the picture, the last windows drop too.
+what floor-pooling drops at the right and at the bottom of the picture, the last windows drop too. They begin
+on multiples of four of it, so that convolutions computed in tiles of four positions (Winograd's) have the
+same tiles, and round alike: a ReLU whose input is 0 but for rounding is open in both or in neither.
 
 Windows have the same size wherever possible: an engine that prepares itself for each size has few to
-prepare for, one where the picture's sides are multiples of the deepest stride, else four.
+prepare for, one where the picture's sides are multiples of where windows begin, else four.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ from typing import NamedTuple
 from nst_core.vgg.layers import LAYERS, Architecture, Layer, up_to_deepest
 
 Slices = tuple[slice, slice]
+
+ALIGNED_POSITIONS = 4
+"""Positions of the deepest layer between the places where windows may begin."""
 
 
 class Span(NamedTuple):
@@ -74,16 +79,17 @@ class Tile:
 class Reach:
     """What a set of layers asks of tiles: ``margin`` and ``step``, both in pixels.
 
-    ``step`` is the deepest stride; windows begin on its multiples and margins are multiples of it.
+    ``step`` is the deepest stride, margins are multiples of it; windows begin on multiples of ``align``.
     """
 
     margin: int
     step: int
+    align: int
 
     @property
     def smallest_window(self) -> int:
         """The smallest window that owns something in the middle of a picture."""
-        return 2 * self.margin + self.step
+        return 2 * self.margin + self.align
 
 
 def reach_of(layers: Iterable[str], architecture: Architecture) -> Reach:
@@ -94,11 +100,11 @@ def reach_of(layers: Iterable[str], architecture: Architecture) -> Reach:
     """
     wanted = set(layers)
     if not wanted:
-        return Reach(0, 1)
+        return Reach(0, 1, ALIGNED_POSITIONS)
     computed = up_to_deepest(wanted, LAYERS[architecture])
     step = max(layer.stride for layer in computed)
     sides = ((layer.receptive_field - layer.stride + 1) // 2 for layer in computed if layer.name in wanted)
-    return Reach(_up(max(sides), step), step)
+    return Reach(_up(max(sides), step), step, ALIGNED_POSITIONS * step)
 
 
 def strides_of(layers: Iterable[str], architecture: Architecture) -> dict[str, int]:
@@ -119,11 +125,11 @@ def make_spans(length: int, window: int, reach: Reach) -> tuple[Span, ...]:
         return (Span(0, length, 0, length),)
     if window < reach.smallest_window:
         raise ValueError(f"a window of {window} pixels has no room within margins of {reach.margin}")
-    inner = (window - 2 * reach.margin) // reach.step * reach.step
+    inner = (window - 2 * reach.margin) // reach.align * reach.align
     count = -(-(length - 2 * reach.margin) // inner)
-    inner = _up(-(-(length - 2 * reach.margin) // count), reach.step)
+    inner = _up(-(-(length - 2 * reach.margin) // count), reach.align)
     window = inner + 2 * reach.margin
-    last = max(0, _up(length - window, reach.step))
+    last = max(0, _up(length - window, reach.align))
     starts = sorted({min(index * inner, last) for index in range(count)} | {last})
     bounds = [0, *(start + reach.margin for start in starts[1:]), length]
     return tuple(

@@ -22,7 +22,7 @@ def test_spans_own_everything_once_and_see_what_it_sees(length, extra, deepest):
         beyond = (layer.receptive_field - layer.stride + 1) // 2
         owned = []
         for span in spans:
-            assert span.start % reach.step == 0
+            assert span.start % reach.align == 0
             assert span.length <= window
             positions = range(*span.owned(layer.stride).indices(length))
             owned.extend(positions)
@@ -41,15 +41,15 @@ def test_windows_have_few_sizes(height, width):
     tiles = make_tiles(height, width, 768, reach_of(["relu5_1"], "vgg16"))
     sizes = [tile.size for tile in tiles]
     assert len(set(sizes)) <= 4
-    assert len(set(sizes)) == 1 or height % 16 or width % 16
+    assert len(set(sizes)) == 1 or height % 64 or width % 64
     assert sizes == sorted(sizes, reverse=True)
 
 
 def test_the_margin_is_half_of_what_the_deepest_layer_sees():
-    assert reach_of(["relu5_1"], "vgg16") == Reach(64, 16)  # 132 pixels wide, 58 past its own 16
-    assert reach_of(["relu5_1"], "vgg19") == Reach(80, 16)  # 156 pixels wide, 70 past its own 16
-    assert reach_of(["relu1_1", "relu1_2"], "vgg19") == Reach(2, 1)
-    assert reach_of([], "vgg19") == Reach(0, 1)
+    assert reach_of(["relu5_1"], "vgg16") == Reach(64, 16, 64)  # 132 pixels wide, 58 past its own 16
+    assert reach_of(["relu5_1"], "vgg19") == Reach(80, 16, 64)  # 156 pixels wide, 70 past its own 16
+    assert reach_of(["relu1_1", "relu1_2"], "vgg19") == Reach(2, 1, 4)
+    assert reach_of([], "vgg19") == Reach(0, 1, 4)
 
 
 def test_24_megapixels_cost_a_third_more_in_windows_of_1024():
@@ -59,4 +59,4 @@ def test_24_megapixels_cost_a_third_more_in_windows_of_1024():
 
 def test_a_window_without_room_is_refused():
     with pytest.raises(ValueError, match="no room"):
-        make_spans(1000, 100, Reach(64, 16))
+        make_spans(1000, 100, Reach(64, 16, 64))
