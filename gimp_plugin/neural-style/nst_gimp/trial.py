@@ -6,17 +6,17 @@ machine is slow it is cut off after a while, with the best that is there. Knows 
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-
-from gi.repository import GLib
 
 from nst_gimp import arguments, ingredients, layers, previews, recipe
 from nst_gimp.messages import UserError
 
 SIDE = 256
 PREVIEW_SECONDS = 0.3
-MOST_SECONDS = 15
-"""Of painting; the first evaluations, which wait for the network to be loaded, do not count."""
+ENOUGH_SECONDS, ENOUGH_EVALUATIONS, MOST_SECONDS = 15, 40, 45
+"""When a trial is cut off: after the first two, or the last. The painting starts with noise, which takes some
+evaluations to go. Loading the network does not count."""
 
 KIND = "trial"
 
@@ -27,21 +27,19 @@ class Trial:
     def __init__(self, companion, subject, config, watcher) -> None:
         self.companion, self.subject, self.config, self.watcher = companion, subject, config, watcher
         self._kept, self._kept_in = {}, None
-        self._timer = 0
-        self._content = None
+        self._began = self._content = None
 
     def start(self) -> None:
         """Begin, in the background."""
+        self._began = None
         self.companion.ask(KIND, self._request, self._take, self._failed)
 
     def finish(self) -> None:
         """Have it end soon with what is there."""
-        self._forget_time()
         self.companion.finish(KIND)
 
     def drop(self) -> None:
         """Throw it away."""
-        self._forget_time()
         self.companion.drop(KIND)
 
     def _request(self, job) -> dict:
@@ -60,15 +58,13 @@ class Trial:
         kind = event["event"]
         like = self.subject.layer.get_format()
         if kind == "progress":
-            if not self._timer:
-                self._timer = GLib.timeout_add_seconds(MOST_SECONDS, self._enough)
+            self._cut_off(int(event.get("iteration") or 0))
             self.watcher.working(float(event.get("fraction") or 0.0))
         elif kind == "preview":
             data = self.companion.job.read_preview(event)
             if data is not None:
                 self.watcher.shows(previews.of_raw(data, event["width"], event["height"], 3, "u8", like))
         elif kind == "done":
-            self._forget_time()
             try:
                 path = self.companion.job.check_result(self._content, event)
                 _path, *shape = self._content
@@ -79,15 +75,13 @@ class Trial:
                 self.watcher.ended(None)
 
     def _failed(self, error: UserError) -> None:
-        self._forget_time()
         self.watcher.ended(error)
 
-    def _enough(self) -> bool:
-        self._timer = 0
-        self.finish()
-        return False
-
-    def _forget_time(self) -> None:
-        if self._timer:
-            GLib.source_remove(self._timer)
-            self._timer = 0
+    def _cut_off(self, evaluations: int) -> None:
+        now = time.monotonic()
+        if self._began is None:
+            self._began = now
+        seconds = now - self._began
+        enough = seconds > ENOUGH_SECONDS and evaluations >= ENOUGH_EVALUATIONS
+        if enough or seconds > MOST_SECONDS:
+            self.finish()
