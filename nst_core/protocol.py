@@ -28,8 +28,9 @@ another size are resized). Where masks are 0 the result is the content to the bi
 mixed; so a caller that shows the result through a soft selection gives the selection as 0 and 1. The notice
 ``empty-region`` tells of a region too small for a layer, ``fine-style`` that styles are combined first.
 
-Other commands: ``plan`` (the same fields less result and preview; answers with a plan event, then
-``done``), ``doctor`` (answers ``{"event": "doctor", "report": {...}}``, then ``done``).
+Other commands: ``plan`` (the same fields less result and preview; sizes alone count, so that the files need
+not be there; answers with a plan event, then ``done``), ``doctor`` (answers
+``{"event": "doctor", "report": {...}}``, then ``done``).
 
 While it runs, the caller may write ``{"command": "stop"}``: finish now, with the best picture so far.
 After ``done`` or ``error`` it may write another request, with the same job directory: a process that stays is

@@ -14,6 +14,7 @@ from nst_core.arrays import as_array, as_picture
 from nst_core.backends.choose import open_engine
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice, Plan, Preview, Progress
+from nst_core.images.picture import Picture
 from nst_core.images.resize import fit, resize
 from nst_core.job import check_job, plan_job, run_job
 from nst_core.preparing import Job, Region, WeightedStyle
@@ -124,9 +125,17 @@ def read_job(request: Request) -> Job:
     )
 
 
+def unread(pixels: Pixels) -> Picture:
+    """Return a picture of that size without its pixels: a plan depends on sizes alone."""
+    return Picture(np.broadcast_to(np.float32(0.0), (pixels.height, pixels.width, 3)))
+
+
 def plan(request: Request) -> dict[str, object]:
-    """Answer the ``plan`` command: the plan event's fields."""
-    job = read_job(request)
+    """Answer the ``plan`` command: the plan event's fields. No pixels are read, for it is asked often."""
+    if request.content is None or not (request.styles or request.regions):
+        raise NstError(ErrorCode.PROTOCOL, "The request has no content or no style.")
+    styles = tuple(WeightedStyle(unread(style), style.weight) for style in request.styles)
+    job = Job(unread(request.content), styles, make_settings(request.settings), keep_size=True)
     engine = open_engine(job.settings, ModelStore(), lambda _notice: None)
     try:
         check_job(job, engine.network.layers)

@@ -122,7 +122,8 @@ def test_a_job_from_hello_to_the_deleted_folder(engine, folder, channels):
 
 def test_stop_keeps_the_best_so_far_at_full_size(engine, folder):
     message = request(folder, iterations=100_000, coarsest=64)
-    engine.send(change(message, content=pixels(folder, "content", 80, 112, 3)))
+    unwritten = {"path": str(folder / "nothing"), "width": 112, "height": 80, "channels": 3}
+    engine.send(change(message, content=unwritten))
     for event in engine.events():
         if event["event"] == "progress" and event["iteration"] == 2:
             engine.send({"command": "stop"})
@@ -156,7 +157,8 @@ def test_sigterm_cleans_up_too(engine, folder):
 
 def test_a_plan_is_told_without_painting(engine, folder):
     message = request(folder, command="plan", coarsest=64)
-    engine.send(change(message, content=pixels(folder, "content", 80, 112, 3)))
+    unwritten = {"path": str(folder / "nothing"), "width": 112, "height": 80, "channels": 3}
+    engine.send(change(message, content=unwritten))
     events = {event["event"]: event for event in engine.events()}
     assert [level["width"] for level in events["plan"]["levels"]] == [64, 112]
     assert events["plan"]["model"] == "vgg16"

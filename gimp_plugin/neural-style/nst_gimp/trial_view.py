@@ -75,6 +75,7 @@ class TrialView(Gtk.Box):
     def shows(self, picture) -> None:
         """Show the trial as it stands."""
         self.painted = picture
+        self.picture.set_opacity(1.0)
         self._draw()
 
     def ended(self, error) -> None:
