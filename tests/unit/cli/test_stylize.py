@@ -182,7 +182,7 @@ def test_events_are_lines_of_json(nst: Nst, place: Path) -> None:
     kinds = [event["event"] for event in outcome.events]
     assert kinds == ["notice", "plan", "progress", "progress", "progress", "preview", "done"]
     plan, done = outcome.events[1], outcome.events[-1]
-    assert plan["levels"] == [{"width": 72, "height": 48, "iterations": 3}]
+    assert plan["levels"] == [{"width": 72, "height": 48, "iterations": 3, "tiles": 1}]
     assert plan["bytes"] > 0
     assert [event["iteration"] for event in outcome.events[2:5]] == [1, 2, 3]
     assert outcome.events[5]["path"] == str(Path("frames", "frame-01-00003.png"))
@@ -244,10 +244,12 @@ def test_a_terminal_gets_a_bar(start: Start, place: Path) -> None:
 def test_plan_says_what_stylize_does(nst: Nst, place: Path) -> None:
     arguments = ("photo.png", "painting.png", "--iterations", 2, "--size", 64, "--coarsest", 32)
     planned = nst("plan", *arguments).json
-    assert (planned["seconds"], planned["seed"]) == (None, 0)
+    assert planned["seconds"] > 0
+    assert (planned["seed"], planned["width"], planned["height"]) == (0, 64, 43)
     run = nst("stylize", *arguments, "-o", "out.png", "--json").events
     told = next(event for event in run if event["event"] == "plan")
     notices, event = planned.pop("notices"), told.pop("event")
+    assert min(planned.pop("bytes"), told.pop("bytes")) > 1e8  # what the process holds already counts
     assert (event, planned) == ("plan", told)
     assert [notice["code"] for notice in notices] == ["fallback-model"]
     assert nst("plan", *arguments).json["seconds"] > 0
