@@ -106,7 +106,7 @@ def number(config, name: str, zero: str = "", unit: str = "") -> Gtk.Widget:
     control = adjustment(setting, step, 64 * step if whole else 10 * step)
     made = Gtk.SpinButton.new(control, 1.0, 0 if whole else 2)
     made.set_numeric(not (zero or unit))
-    made.set_width_chars(9)
+    made.set_width_chars(max(9, len(zero)))
     if zero or unit:
 
         def say(field):
