@@ -95,9 +95,7 @@ class _Telling:
         self.outcomes: list[Outcome] = []
         self.told: set[str] = set()
         if order.done:
-            self.teller.say(
-                f"{order.done} of {self._all} are there already; --force paints them anew."
-            )
+            self.teller.say(f"{order.done} of {self._all} are there already; --force paints them anew.")
 
     @property
     def _all(self) -> int:

@@ -26,8 +26,8 @@ Array = npt.NDArray[np.float32]
 STYLE_SHARE = {0.0: 0.1, 25.0: 1.5, 50.0: 10.0, 75.0: 60.0, 100.0: 500.0}
 """Ratio of style to content by strength, log-interpolated.
 
-Chosen by looking at Tuebingen and the Golden Gate as the Starry Night, The Scream and the Shipwreck: below 0.1
-nothing but a tint comes over, between 1 and 20 most of the change happens (at 6 skies were left half
+Chosen by looking at Tuebingen and the Golden Gate as the Starry Night, The Scream and the Shipwreck: below
+0.1 nothing but a tint comes over, between 1 and 20 most of the change happens (at 6 skies were left half
 unpainted, at 20 The Scream had taken half of Tuebingen's houses), above 500 no more does.
 """
 
