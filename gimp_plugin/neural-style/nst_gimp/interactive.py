@@ -44,8 +44,9 @@ def run(procedure, image, drawables, config):
         while dialog.ask():
             style.remember_layer(config)
             try:
+                used = recipe.paths(recipe.resolve(config, image))
                 painted = stylize.paint(image, drawables, config, PaintingWindow())
-                kept_styles.remember(recipe.paths(recipe.resolve(config, image)))
+                kept_styles.remember(used)
                 return painted
             except Cancelled:
                 dialog.tell("")
