@@ -140,8 +140,16 @@ class Caller:
     def leave(self) -> NoReturn:
         """Delete the job directory and end the process, from whatever thread."""
         if self.directory is not None:
-            shutil.rmtree(self.directory, ignore_errors=True)
+            delete_folder(self.directory)
         os._exit(self.status)
+
+
+def delete_folder(directory: Path) -> None:
+    """Delete a folder into which another thread may still be writing: first it is moved out of its reach."""
+    moved = directory.with_name(f"{directory.name}-over")
+    with suppress(OSError):
+        directory = directory.rename(moved)
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def _is_stop(line: bytes) -> bool:

@@ -13,6 +13,7 @@ from nst_core.rates import Rate
 from nst_core.settings import make_settings
 from nst_core.speed import rate_of
 from nst_core.transfer.clock import LevelWork
+from nst_core.transfer.memory import Room
 from nst_core.transfer.plan import Level
 
 
@@ -32,7 +33,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def test_without_a_limit_everything_is_optimised(engine):
-    plan = plan_run(2000, 3000, make_settings({"max_memory": "60GB"}), engine)
+    plan = plan_run(2000, 3000, make_settings({}), engine)
     assert (plan.levels[-1].height, plan.levels[-1].width) == plan.full == (2000, 3000)
     work = sum(level.height * level.width * (level.iterations + 2) for level in plan.levels) / 1e6
     assert plan.seconds >= 10.0 * work + len(plan.levels) - 1e-6
@@ -60,9 +61,11 @@ def test_upsampling_paints_at_a_bounded_size_and_says_where_it_goes(engine):
     assert event.device_bytes is None
 
 
-def test_tiles_are_told_and_cost_more(engine):
-    roomy = plan_run(1500, 2000, make_settings({"max_memory": "60GB"}), engine)
-    tight = plan_run(1500, 2000, make_settings({"max_memory": "2GB"}), engine)
+def test_tiles_are_told_and_cost_more(engine, monkeypatch):
+    monkeypatch.setattr(planning, "room_for", lambda *_: Room(60e9, None))
+    roomy = plan_run(1500, 2000, make_settings({}), engine)
+    monkeypatch.setattr(planning, "room_for", lambda *_: Room(1.8e9, None))
+    tight = plan_run(1500, 2000, make_settings({}), engine)
     assert roomy.memory[-1].tiles == 1
     event = plan_event(tight, make_settings({}), engine)
     assert event.levels[-1].tiles > 4
