@@ -32,6 +32,7 @@ class Interrupts:
         self.painting = False
         self.heard = 0
         self.told = False
+        self.broken_off = False
 
     def should_stop(self) -> bool:
         """Whether the run is to end with the best picture so far; the first time so, the user is told.
@@ -51,14 +52,17 @@ class Interrupts:
         """Hear one signal, or several: Python calls once for all that arrive during one step of its own.
 
         Raises:
-            BrokenOff: at the second, or while there is nothing to keep.
+            BrokenOff: at the second, or while there is nothing to keep; once, however many follow.
         """
         try:
             arrived = [byte for byte in self.arrivals.recv(64) if byte in SIGNALS]
         except BlockingIOError:
             arrived = []
         self.heard += max(1, len(arrived))
+        if self.broken_off:
+            return  # what was written is being taken back; that is not to be broken off too
         if self.heard > 1 or not self.painting:
+            self.broken_off = True
             raise BrokenOff(arrived[-1] if arrived else number, self.kept)
 
 

@@ -129,3 +129,22 @@ def test_former_handlers_come_back() -> None:
         assert signal.getsignal(signal.SIGINT) != before[0]
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
     assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_what_follows_does_not_break_off_the_cleaning_up() -> None:
+    cleaned: list[bool] = []
+
+    def press_three_times() -> None:
+        with listening(print):
+            try:
+                send_soon(0.01).join()
+                busy(0.05)
+            except BrokenOff:
+                send_soon(0.01, 0.01).join()
+                busy(0.05)
+                cleaned.append(True)
+                raise
+
+    with pytest.raises(BrokenOff):
+        press_three_times()
+    assert cleaned == [True]
