@@ -149,6 +149,37 @@ class StyleLibrary:
                 ErrorCode.UNWRITABLE_OUTPUT, f"{shown(style.path)} cannot be deleted: {error.strerror}."
             ) from None
 
+    def rename(self, name: str, new: str, *, force: bool = False) -> KeptStyle:
+        """Call a style ``new`` from now on, with all that belongs to it.
+
+        Raises:
+            NstError: ``missing-file``; ``bad-setting`` for a name that is none; ``output-exists`` (and not
+                ``force``); ``unwritable-output``.
+        """
+        style = self.get(name)
+        _check_name(new)
+        if new == name:
+            return style
+        if self.find(new) is not None:
+            if not force:
+                raise _taken(new)
+            self.remove(new)
+        path = self.root / f"{new}{style.path.suffix}"
+        try:
+            # The picture last: until then the style has its old name.
+            for old, moved in (
+                (self._settings_path(name), self._settings_path(new)),
+                (self._thumbnail_path(name), self._thumbnail_path(new)),
+                (style.path, path),
+            ):
+                if old.exists():
+                    old.replace(moved)
+        except OSError as error:
+            raise NstError(
+                ErrorCode.UNWRITABLE_OUTPUT, f"{shown(style.path)} cannot be renamed: {error.strerror}."
+            ) from None
+        return self._style(path)
+
     def packed(self, names: Iterable[str] = ()) -> bytes:
         """Return a file of styles: those named, else all.
 
@@ -210,11 +241,7 @@ class StyleLibrary:
                 ErrorCode.TOO_LARGE, f"{name} is larger than {LARGEST_PICTURE >> 20} MB.", "Make it smaller."
             )
         if not force and self.find(name) is not None:
-            raise NstError(
-                ErrorCode.OUTPUT_EXISTS,
-                f"A style is kept as {name} already.",
-                "Choose another name, or replace it with --force.",
-            )
+            raise _taken(name)
 
     def _add(
         self, data: bytes, suffix: str, name: str, settings: Mapping[str, Any] | None, force: bool
@@ -283,6 +310,14 @@ def is_name(name: str) -> bool:
     printable = all(unicodedata.category(character)[0] not in "CZ" or character == " " for character in name)
     plain = name == name.strip() and not name.startswith(".") and not name.endswith(".")
     return 0 < len(name) <= LONGEST_NAME and printable and plain and not NO_CHARACTERS & set(name)
+
+
+def _taken(name: str) -> NstError:
+    return NstError(
+        ErrorCode.OUTPUT_EXISTS,
+        f"A style is kept as {name} already.",
+        "Choose another name, or replace it with --force.",
+    )
 
 
 def _check_name(name: str) -> None:

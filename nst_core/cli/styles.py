@@ -75,19 +75,34 @@ def list_styles(as_json: bool) -> None:
 
 @styles.command()
 @click.argument("name")
-def remove(name: str) -> None:
+@click.argument("new", metavar="NEW_NAME")
+@click.option("--force", is_flag=True, help="Replace a style of that name.")
+@json_option("Print the style as JSON.")
+def rename(name: str, new: str, force: bool, as_json: bool) -> None:
+    """Call the style NAME from now on NEW_NAME."""
+    from nst_core.styles import StyleLibrary
+
+    style = StyleLibrary().rename(name, new, force=force)
+    click.echo(json.dumps(_described(style), indent=1) if as_json else f"{name} is now {style.name}.")
+
+
+@styles.command()
+@click.argument("name")
+@json_option("Print what was removed as JSON.")
+def remove(name: str, as_json: bool) -> None:
     """Delete a style."""
     from nst_core.styles import StyleLibrary
 
     StyleLibrary().remove(name)
-    click.echo(f"{name} is removed.")
+    click.echo(json.dumps({"removed": name}) if as_json else f"{name} is removed.")
 
 
 @styles.command()
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
-def export(file: Path, names: tuple[str, ...], force: bool) -> None:
+@json_option("Print the file's name as JSON.")
+def export(file: Path, names: tuple[str, ...], force: bool, as_json: bool) -> None:
     """Write the styles NAME, or all, with pictures and settings, into one FILE."""
     from nst_core.cli.inputs import with_force_hint
     from nst_core.errors import NstError
@@ -98,15 +113,20 @@ def export(file: Path, names: tuple[str, ...], force: bool) -> None:
         replace_file(file, StyleLibrary().packed(names), force=force)
     except NstError as error:
         raise with_force_hint(error) from None
-    click.echo(f"{file} is written.")
+    click.echo(json.dumps({"file": str(file)}) if as_json else f"{file} is written.")
 
 
 @styles.command(name="import")
 @click.argument("file", metavar="FILE")
 @click.option("--force", is_flag=True, help="Replace styles of the same names.")
-def import_file(file: str, force: bool) -> None:
+@json_option("Print the styles as JSON.")
+def import_file(file: str, force: bool, as_json: bool) -> None:
     """Keep all styles of a FILE that `nst styles export` wrote."""
     from nst_core.styles import StyleLibrary
 
-    for style in StyleLibrary().unpack(file, force=force):
+    kept = StyleLibrary().unpack(file, force=force)
+    if as_json:
+        click.echo(json.dumps({"styles": [_described(style) for style in kept]}, indent=1))
+        return
+    for style in kept:
         click.echo(f"{style.name} is kept: {style.path}")

@@ -55,6 +55,34 @@ def test_styles_travel_as_one_file(nst: Nst, place: Path, monkeypatch, tmp_path:
     assert nst("styles", "import", "all.json", "--force").code == 0
 
 
+def test_a_renamed_style_keeps_what_belongs_to_it(nst: Nst, place: Path, library: Path) -> None:
+    assert nst("styles", "add", "painting.png", "--strength", 90).code == 0
+    assert nst("styles", "add", "photo.png").code == 0
+    assert nst("styles", "rename", "painting", "Blue waves").code == 0
+    found = nst("styles", "list", "--json").json["styles"]
+    assert [style["name"] for style in found] == ["Blue waves", "photo"]
+    assert found[0]["settings"] == {"strength": 90.0}
+    assert Path(found[0]["thumbnail"]).name == "Blue waves.png"
+    assert_refused(nst("styles", "rename", "Blue waves", "photo"), "photo", "--force")
+    assert_refused(nst("styles", "rename", "Blue waves", "../up"), "name")
+    assert_refused(nst("styles", "rename", "Blue wave", "x"), "Did you mean 'Blue waves'?")
+    assert nst("styles", "rename", "photo", "photo").code == 0
+    assert nst("styles", "rename", "Blue waves", "photo", "--force", "--json").json["name"] == "photo"
+    names = sorted(path.name for path in library.rglob("*") if path.is_file())
+    assert names == ["photo.json", "photo.png", "photo.png"]
+    assert (library / "photo.png").read_bytes() == (place / "painting.png").read_bytes()
+
+
+def test_every_change_can_be_told_to_a_program(nst: Nst, place: Path, library: Path) -> None:
+    assert nst("styles", "add", "painting.png", "--json").json["name"] == "painting"
+    assert nst("styles", "export", "all.json", "--json").json == {"file": "all.json"}
+    refused = nst("styles", "import", "all.json", "--json")
+    assert (refused.code, refused.json["code"]) == (2, "output-exists")
+    again = nst("styles", "import", "all.json", "--force", "--json").json
+    assert [style["name"] for style in again["styles"]] == ["painting"]
+    assert nst("styles", "remove", "painting", "--json").json == {"removed": "painting"}
+
+
 @pytest.mark.parametrize("name", ["../up", "a/b", "a:2", ".hidden", "", " x", "x" * 65, "a\nb", "con\x1b[2J"])
 def test_names_that_are_none_are_refused(nst: Nst, place: Path, library: Path, name: str) -> None:
     Path("all.json").write_text(
