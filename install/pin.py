@@ -2,6 +2,7 @@
 """Writes the pins anew: requirements/*.txt and tools.json, from pyproject.toml and the package index.
 
     python install/pin.py            # needs uv on the PATH and Python 3.11 or newer
+    python install/pin.py --keep     # the versions that are pinned stay; only what is missing is added
     python install/pin.py --sizes    # prints what each engine downloads (Linux, x86-64, Python 3.12)
 
 Every engine's pins hold for Python 3.10 to 3.13 and for every system (markers), each file with its SHA-256.
@@ -64,8 +65,8 @@ UV_KINDS = {
 }
 
 
-def compile_pins(name: str, sources: list[str], lines: tuple[str, ...]) -> None:
-    """Resolve for all systems and Pythons and write one file of pins."""
+def compile_pins(name: str, sources: list[str], lines: tuple[str, ...], *, keep: bool) -> None:
+    """Resolve for all systems and Pythons and write one file of pins; ``keep`` prefers those there are."""
     head = (
         "# Written by install/pin.py; change pyproject.toml or pin.py and run it again.\n"
         "--only-binary :all:\n" + "".join(f"--no-binary {each}\n" for each in SOURCE_ONLY)
@@ -73,20 +74,15 @@ def compile_pins(name: str, sources: list[str], lines: tuple[str, ...]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         extra = Path(folder) / "extra.in"
         extra.write_text("\n".join(lines) + "\n", "utf-8")
-        command = [
-            *COMPILE,
-            "--universal",
-            "--python-version",
-            "3.10",
-            "--generate-hashes",
-            *sources,
-            str(extra),
-        ]
-        done = subprocess.run(
-            command, cwd=CHECKOUT, stdout=subprocess.PIPE, check=True, text=True, env=plain()
-        )
-    (REQUIREMENTS / f"{name}.txt").write_text(head + done.stdout, "utf-8", newline="\n")
-    print(f"{name}: {len(re.findall('^[a-z]', done.stdout, re.MULTILINE))} pins")
+        target, pins = REQUIREMENTS / f"{name}.txt", Path(folder) / "pins.txt"
+        if keep:
+            pins.write_bytes(target.read_bytes())  # uv prefers the versions of the file that it writes
+        command = [*COMPILE, "--universal", "--python-version", "3.10", "--generate-hashes",
+                   *sources, str(extra), "--output-file", str(pins)]  # fmt: skip
+        subprocess.run(command, cwd=CHECKOUT, stdout=subprocess.DEVNULL, check=True, env=plain())
+        text = pins.read_text("utf-8")
+    target.write_text(head + text, "utf-8", newline="\n")
+    print(f"{name}: {len(re.findall('^[a-z]', text, re.MULTILINE))} pins")
 
 
 def plain() -> dict[str, str]:
@@ -164,9 +160,11 @@ if __name__ == "__main__":
     if "--sizes" in sys.argv:
         print_sizes()
     else:
+        keep = "--keep" in sys.argv
         REQUIREMENTS.mkdir(exist_ok=True)
         for engine, (extra, lines) in WANTED.items():
             extras = ["--extra", extra] if extra else []
-            compile_pins(engine, ["pyproject.toml", *extras], lines)
-        compile_pins("build", [], ("setuptools", "cffi"))
-        pin_tools()
+            compile_pins(engine, ["pyproject.toml", *extras], lines, keep=keep)
+        compile_pins("build", [], ("setuptools", "cffi"), keep=keep)
+        if not keep:
+            pin_tools()
