@@ -26,6 +26,7 @@ from nst_core.preparing import (
     Job,
     channels_first,
     grey,
+    painted_part,
     painted_size,
     prepare,
     visible,
@@ -78,7 +79,8 @@ def plan_job(job: Job, engine: Engine) -> Plan:
     Raises:
         NstError: ``too-small``, ``out-of-memory``.
     """
-    return plan_event(plan_run(*painted_size(job), job.settings, engine), job.settings, engine)
+    plan = plan_run(*painted_size(job), job.settings, engine, painted_part(job))
+    return plan_event(plan, job.settings, engine)
 
 
 def check_job(job: Job, network_layers: tuple[str, ...]) -> None:
@@ -121,7 +123,7 @@ def run_job(job: Job, watch: Watch | None = None, store: ModelStore | None = Non
     try:
         check_job(job, engine.network.layers)
         subject = prepare(job)
-        plan = plan_run(*painted_size(job), job.settings, engine)
+        plan = plan_run(*painted_size(job), job.settings, engine, subject.part)
         levels = plan.levels
         watch.on_event(plan_event(plan, job.settings, engine))
         told = replace(watch, on_event=_noticing(watch.on_event, notify))

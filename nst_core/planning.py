@@ -18,7 +18,8 @@ from nst_core.rates import Rate
 from nst_core.settings import Settings
 from nst_core.speed import rate_of
 from nst_core.transfer.clock import LevelWork
-from nst_core.transfer.memory import MemoryPlan, plan_memory, room_for
+from nst_core.transfer.crop import Part, plan_level
+from nst_core.transfer.memory import MemoryPlan, room_for
 from nst_core.transfer.plan import Level, check_size, make_levels
 
 UPSAMPLE_FROM = 1536
@@ -48,8 +49,10 @@ def works_of(levels: tuple[Level, ...], memory: tuple[MemoryPlan, ...]) -> tuple
     )
 
 
-def plan_run(height: int, width: int, settings: Settings, engine: Engine) -> RunPlan:
-    """Plan a painting of ``height`` x ``width``.
+def plan_run(
+    height: int, width: int, settings: Settings, engine: Engine, part: Part | None = None
+) -> RunPlan:
+    """Plan a painting of ``height`` x ``width``, of which ``part`` alone is painted.
 
     Raises:
         NstError: ``too-small``; ``out-of-memory`` for what cannot be held here in the smallest of tiles.
@@ -58,11 +61,11 @@ def plan_run(height: int, width: int, settings: Settings, engine: Engine) -> Run
     rate = rate_of(engine)
     long_side = max(height, width)
     first = min(long_side, UPSAMPLE_FROM) if settings.finish == "upsample" else long_side
-    plan = _planned(height, width, first, settings, engine, rate)
+    plan = _planned(height, width, first, settings, engine, rate, part)
     side = first
     while settings.time_limit and plan.seconds > settings.time_limit and side > smallest_side(settings):
         side = max(smallest_side(settings), round(side / math.sqrt(2.0)))
-        plan = _planned(height, width, side, settings, engine, rate)
+        plan = _planned(height, width, side, settings, engine, rate, part)
     return plan
 
 
@@ -72,13 +75,19 @@ def smallest_side(settings: Settings) -> int:
 
 
 def _planned(
-    height: int, width: int, long_side: int, settings: Settings, engine: Engine, rate: Rate
+    height: int,
+    width: int,
+    long_side: int,
+    settings: Settings,
+    engine: Engine,
+    rate: Rate,
+    part: Part | None,
 ) -> RunPlan:
     """Plan a painting that is optimised up to ``long_side``."""
     size = (height, width) if long_side >= max(height, width) else fit(height, width, long_side)
     levels = make_levels(*size, settings)
     room = room_for(engine.backend, settings)
-    memory = tuple(plan_memory(engine.backend, settings, level.height, level.width, room) for level in levels)
+    memory = tuple(plan_level(engine.backend, settings, level, part, room) for level in levels)
     return RunPlan(levels, memory, (height, width), rate.seconds(works_of(levels, memory)))
 
 

@@ -19,6 +19,7 @@ from nst_core.images.masks import fitted_mask
 from nst_core.images.picture import Picture
 from nst_core.images.resize import crop, crop_mask, fit
 from nst_core.settings import Settings
+from nst_core.transfer.crop import Part, part_of
 from nst_core.transfer.plan import check_size
 from nst_core.transfer.regions import Seen, StyleRegion, product
 from nst_core.transfer.run import Subject
@@ -92,6 +93,28 @@ def painted_size(job: Job) -> tuple[int, int]:
     return height, width
 
 
+def painted_part(job: Job) -> Part | None:
+    """Return the box of the content outside of which nothing is painted; None is all of it.
+
+    Raises:
+        NstError: ``bad-image`` for an empty mask or one of another shape.
+    """
+    content = job.content
+    if content is None or not job.all_styles:
+        return None
+    size = content.height, content.width
+    found: Array | None = None
+    if job.regions and not job.styles:
+        masks = [
+            fitted_mask(region.mask, *size, f"mask of region {region.name or number}")
+            for number, region in enumerate(job.regions, start=1)
+        ]
+        found = np.max(masks, axis=0)
+    if job.selection is not None:
+        found = product(found, fitted_mask(job.selection, *size, "selection"))
+    return None if found is None else part_of(found)
+
+
 def prepare(job: Job) -> Subject:
     """Bring a job's pictures into the form that the network sees, ``(3, h, w)``.
 
@@ -124,7 +147,7 @@ def prepare(job: Job) -> Subject:
         strength, changed = strength_by_place(mask, job.settings)
     changes = product(covered, changed)
     if regions:
-        return Subject(seen, regions[0].styles, own, regions, strength, changes)
+        return Subject(seen, regions[0].styles, own, regions, strength, changes, painted_part(job))
     styles = tuple(_seen_style(style, job, filled, content.alpha) for style in job.styles)
     return Subject(seen, styles, own, (), strength, changes)
 

@@ -25,9 +25,10 @@ from nst_core.transfer.adam import Adam
 from nst_core.transfer.bounded import BoundedEvaluator, ran_out
 from nst_core.transfer.carry import carried
 from nst_core.transfer.clock import TARGETS_WORK, Clock, LevelWork
+from nst_core.transfer.crop import Part, Window, plan_level, window_of
 from nst_core.transfer.kept import Keeping
 from nst_core.transfer.lbfgs import Lbfgs
-from nst_core.transfer.memory import MemoryPlan, plan_memory, room_for
+from nst_core.transfer.memory import MemoryPlan, room_for
 from nst_core.transfer.objective import Objective
 from nst_core.transfer.plan import Level
 from nst_core.transfer.precondition import inverse_frequency
@@ -52,7 +53,8 @@ class Subject:
     Without ``content`` a texture of the styles is painted, without ``styles`` the content is reconstructed.
     ``own`` is the starting picture where the settings' ``init`` names one. ``regions``, where there are any,
     say which style goes where; ``strength`` (h, w) scales the style by place, and ``changes`` (h, w) in 0..1
-    says which pixels may change at all. All masks are of the content's size.
+    says which pixels may change at all. All masks are of the content's size. ``part`` is the box that all
+    regions lie in, where that is not the whole content: a window around it is all that is computed.
     """
 
     content: Seen | None
@@ -61,6 +63,7 @@ class Subject:
     regions: tuple[StyleRegion, ...] = ()
     strength: Array | None = None
     changes: Array | None = None
+    part: Part | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def paint(
         NstError: ``diverged`` where the first loss is not a number, ``out-of-memory``.
     """
     room = room_for(backend, settings)
-    plans = [plan_memory(backend, settings, level.height, level.width, room) for level in levels]
+    plans = [plan_level(backend, settings, level, subject.part, room) for level in levels]
     works = [
         LevelWork(level, plan.work * level.height * level.width / 1e6)
         for level, plan in zip(levels, plans, strict=True)
@@ -142,6 +145,7 @@ def _paint_level(
 ) -> Array | None:
     """Paint a level from the picture ``before``; returns its best, or None where it ended before one step."""
     level = story.level
+    window = window_of(subject.part, level, settings, backend.network.architecture)
     seen = at_level(subject, level, settings)
     if before is not None:
         start = resized(before, level.height, level.width)
@@ -156,24 +160,26 @@ def _paint_level(
             settings.seed,
             nudge(settings, styled=bool(seen.styles or seen.regions)),
         )
+    around = seen.content.pixels if seen.content and window.size != (level.height, level.width) else None
+    seen, start = _cut(seen, window), window.cut(start)
     held: DeviceArray = None
     keeping: Keeping | None = None
     try:
         features = TiledFeatures(
             extractor,
             backend.network.architecture,
-            plan.window or max(level.height, level.width),
+            plan.window or max(window.size),
             plan.targets,
             folder,
             lambda done: story.between(done * TARGETS_WORK),
         )
-        objective = _objective(features, seen, settings, story.watch.on_event)
+        objective = _objective(features, seen, settings, story.watch.on_event, level)
         seen = replace(seen, styles=(), regions=())  # large ones take as much as what is painted
         story.advance(TARGETS_WORK)
         evaluator: Evaluator = BoundedEvaluator(
             backend,
             objective,
-            (level.height, level.width),
+            window.size,
             plan.window,
             story.between,
             story.watch.on_event,
@@ -202,13 +208,32 @@ def _paint_level(
                 story.look()
             if story.frame_due(last=last):
                 shown = keeping.composed(held) if keeping else held
-                story.preview(shown, backend)
+                if around is None:
+                    story.preview(shown, backend.download)
+                else:
+                    story.preview(window.set_into(around, backend.download(shown)), np.asarray)
             if story.ended:
                 break
     except Ended:
         if not story.iteration:
             return None
-    return backend.download(keeping.composed(held) if keeping else held)
+    painted = backend.download(keeping.composed(held) if keeping else held)
+    return painted if around is None else window.set_into(around, painted)
+
+
+def _cut(seen: Subject, window: Window) -> Subject:
+    """Cut a subject at a level to the window that is computed; styles stay as they are."""
+    content = seen.content
+    if content is None or content.pixels.shape[1:] == window.size:
+        return seen
+    regions = (replace(region, mask=window.cut_mask(region.mask)) for region in seen.regions)
+    return replace(
+        seen,
+        content=replace(content, pixels=window.cut(content.pixels), alpha=window.cut_mask(content.alpha)),
+        regions=tuple(regions),
+        strength=window.cut_mask(seen.strength),
+        changes=window.cut_mask(seen.changes),
+    )
 
 
 def at_level(subject: Subject, level: Level, settings: Settings) -> Subject:
@@ -226,7 +251,7 @@ def at_level(subject: Subject, level: Level, settings: Settings) -> Subject:
     strength, changes = (
         resized_mask(mask, level.height, level.width) for mask in (subject.strength, subject.changes)
     )
-    return Subject(content, styles, subject.own, regions, strength, changes)
+    return Subject(content, styles, subject.own, regions, strength, changes, subject.part)
 
 
 def _content_at(subject: Subject, height: int, width: int) -> Seen | None:
@@ -258,7 +283,7 @@ def style_size(style: tuple[int, ...], level: Level, scale: float) -> tuple[int,
 
 
 def _objective(
-    extractor: FeatureExtractor, seen: Subject, settings: Settings, on_event: OnEvent
+    extractor: FeatureExtractor, seen: Subject, settings: Settings, on_event: OnEvent, level: Level
 ) -> Objective:
     return make_objective(
         extractor,
@@ -268,6 +293,7 @@ def _objective(
         regions=seen.regions,
         strength=seen.strength,
         on_notice=on_event,
+        size=(level.height, level.width),
     )
 
 
@@ -350,14 +376,14 @@ def evaluate_picture(
 ) -> dict[str, float]:
     """Return the value of each term, by name, at ``picture`` (3, h, w), targets made at its size."""
     level = Level(picture.shape[1], picture.shape[2], 0)
-    seen = at_level(subject, level, settings)
-    plan = plan_memory(backend, settings, level.height, level.width, room_for(backend, settings))
+    architecture = backend.network.architecture
+    window = window_of(subject.part, level, settings, architecture)
+    seen = _cut(at_level(subject, level, settings), window)
+    plan = plan_level(backend, settings, level, subject.part, room_for(backend, settings))
     with _memory(level):
-        features = TiledFeatures(
-            extractor, backend.network.architecture, plan.window or max(picture.shape), plan.targets
-        )
-        objective = _objective(features, seen, settings, lambda _notice: None)
-        evaluator = BoundedEvaluator(backend, objective, (level.height, level.width), plan.window)
-        evaluation = evaluator(backend.upload(picture))
+        features = TiledFeatures(extractor, architecture, plan.window or max(window.size), plan.targets)
+        objective = _objective(features, seen, settings, lambda _notice: None, level)
+        evaluator = BoundedEvaluator(backend, objective, window.size, plan.window)
+        evaluation = evaluator(backend.upload(window.cut(picture)))
         values: Sequence[float] = [float(value) for value in backend.download(evaluation.terms)]
     return dict(zip((term.name for term in objective.terms), values, strict=True))

@@ -142,11 +142,11 @@ class Story:
             return True
         return False
 
-    def preview(self, picture: DeviceArray, backend: Backend) -> None:
+    def preview(self, picture: DeviceArray, download: Callable[[DeviceArray], Array]) -> None:
         """Show the picture; frames at their own size, previews of large ones at a whole fraction of it."""
         if not self.watch.frames_every:
             picture = _shrunk(picture)
-        self.watch.on_event(Preview(self.index, self.iteration, as_rows(backend.download(picture))))
+        self.watch.on_event(Preview(self.index, self.iteration, as_rows(download(picture))))
 
 
 def _shrunk(picture: DeviceArray) -> DeviceArray:

@@ -200,13 +200,15 @@ def make_objective(
     regions: Sequence[StyleRegion] = (),
     strength: Array | None = None,
     on_notice: OnNotice = lambda _notice: None,
+    size: tuple[int, int] | None = None,
 ) -> Objective:
     """Compute all targets and weigh them as ``settings`` say.
 
     Without ``content`` there are no content terms (a texture), without styles no style terms (a
     reconstruction); the relative loss then consists of the one that is left. ``regions``, where there are
     any, take the place of ``styles``; what no region covers has no part in any loss of features.
-    ``strength`` (h, w) scales the style by place. ``on_notice`` hears of regions left out at a layer.
+    ``strength`` (h, w) scales the style by place. ``on_notice`` hears of regions left out at a layer, at a
+    level of ``size`` (height, width), of which the content may be a part.
     """
     relative = settings.loss == "relative"
     share = style_share(settings.strength)
@@ -228,7 +230,7 @@ def make_objective(
     terms: list[StyleTerm] = []
     for region, weight in zip(painted, region_weights(painted, content, strength), strict=True):
         terms += _region_terms(
-            extractor, region, content, strength, settings, style_scale * weight, on_notice
+            extractor, region, content, strength, settings, style_scale * weight, on_notice, size
         )
     return Objective(contents, tuple(terms), priors(settings, covered))
 
@@ -241,6 +243,7 @@ def _region_terms(
     settings: Settings,
     scale: float,
     on_notice: OnNotice,
+    level: tuple[int, int] | None,
 ) -> tuple[StyleTerm, ...]:
     layers = [pair.layer for pair in settings.style_layers]
     moments = style_moments(extractor, region.styles, layers, settings)
@@ -257,10 +260,8 @@ def _region_terms(
     empty = [layer for layer in layers if layer not in moments or guides[layer].mass < FEWEST_POSITIONS]
     if empty:
         place = f"The region {region.name}" if region.name else "The selected part"
-        size = "" if content is None else f" at {content.pixels.shape[2]} x {content.pixels.shape[1]} pixels"
-        on_notice(
-            Notice("empty-region", f"{place} is too small for {', '.join(empty)}{size}; left out there.")
-        )
+        at = f" at {level[1]} x {level[0]} pixels" if level else ""
+        on_notice(Notice("empty-region", f"{place} is too small for {', '.join(empty)}{at}; left out there."))
     return style_terms(
         moments,
         guides,

@@ -18,7 +18,7 @@ from nst_core.images.read import read_picture
 from nst_core.images.resize import fit
 from nst_core.preparing import Job, WeightedStyle, prepare
 from nst_core.settings import make_settings
-from nst_core.transfer import run
+from nst_core.transfer import crop, run
 from nst_core.transfer.memory import plan_memory
 from nst_core.transfer.plan import Level
 from nst_core.vgg.store import ModelStore
@@ -46,7 +46,7 @@ def main() -> None:
         return ", ".join(f"{curve[count * len(curve) // 3 - 1]:.4f}" for count in (1, 2, 3))
 
     for storage, history in WAYS:
-        run.plan_memory = lambda *a, s=storage, h=history: replace(plan_memory(*a), storage=s, history=h)
+        crop.plan_memory = lambda *a, s=storage, h=history: replace(plan_memory(*a), storage=s, history=h)
         print(f"L-BFGS, {history} pairs, {storage}: {losses(settings)}", flush=True)
     adam = make_settings({**settings.model_dump(), "optimizer": "adam"})
     print(f"Adam: {losses(adam)}", flush=True)

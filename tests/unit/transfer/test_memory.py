@@ -12,7 +12,7 @@ from nst_core.backends.tiled_features import TiledFeatures, feature_sums
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice, Progress
 from nst_core.settings import make_settings, parse_bytes
-from nst_core.transfer import memory, run
+from nst_core.transfer import crop, memory, run
 from nst_core.transfer.memory import Room, plan_memory, room_for
 from nst_core.transfer.plan import Level
 from nst_core.transfer.regions import Seen
@@ -120,7 +120,7 @@ def in_windows_of(side, monkeypatch):
         found = real(*arguments)
         return SimpleNamespace(**{**vars(found), "window": side, "work": 2.5})
 
-    monkeypatch.setattr(run, "plan_memory", plan)
+    monkeypatch.setattr(crop, "plan_memory", plan)
 
 
 def test_features_and_their_sums_are_the_same_in_tiles(engine, tmp_path):
