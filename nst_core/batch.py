@@ -7,13 +7,14 @@ many devices at once.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from nst_core.control import Control, controlled
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import OnEvent
+from nst_core.images.folder import pictures_in
 from nst_core.images.names import shown
 from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
@@ -31,10 +32,11 @@ Styles = Sequence[tuple[str, float]]
 
 @dataclass(frozen=True)
 class Errand:
-    """One picture to paint and the file to paint it to."""
+    """One picture to paint, the file to paint it to, and what says which style goes where in it."""
 
     source: Path
     target: Path
+    control: Control = field(default_factory=Control)
 
 
 @dataclass(frozen=True)
@@ -44,16 +46,6 @@ class Outcome:
     errand: Errand
     seconds: float = 0.0
     error: NstError | None = None
-
-
-@functools.cache
-def picture_suffixes() -> frozenset[str]:
-    """Return the suffixes, in lower case, of the files that are taken for pictures in a folder."""
-    from PIL import Image
-
-    return frozenset(
-        suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN
-    ) - {".pdf", ".ps", ".eps", ".mpg", ".mpeg"}
 
 
 def find_errands(folder: Path, output: Path, suffix: str, *, force: bool) -> tuple[list[Errand], int]:
@@ -66,11 +58,7 @@ def find_errands(folder: Path, output: Path, suffix: str, *, force: bool) -> tup
         NstError: ``missing-file``, ``unreadable-file``; ``bad-setting`` where the folder has no pictures.
     """
     try:
-        files = sorted(
-            path
-            for path in folder.iterdir()
-            if path.suffix.lower() in picture_suffixes() and not path.name.startswith(".") and path.is_file()
-        )
+        files = pictures_in(folder)
     except FileNotFoundError:
         raise NstError(
             ErrorCode.MISSING_FILE, f"There is no folder {shown(folder)}.", "Check its name."
@@ -115,14 +103,20 @@ def paint_file(
         NstError: whatever keeps it from being painted; nothing is written then.
     """
     content = read_picture(errand.source, on_notice=watch.on_event)
-    job = Job(content, read_styles(styles, watch.on_event), settings, read_own(settings, watch.on_event))
+    plain = Job(content, read_styles(styles, watch.on_event), settings, read_own(settings, watch.on_event))
+    job = controlled(plain, errand.control, watch.on_event)
     check_writable(errand.target, force, painted_size(job))
     result = run_job(job, watch, store)
     write_picture(
         result.picture,
         errand.target,
         force=force,
-        metadata=record(result, content=str(errand.source), styles=list(styles)),
+        metadata=record(
+            result,
+            content=str(errand.source),
+            styles=list(styles),
+            control=errand.control.recorded(),
+        ),
         on_notice=watch.on_event,
     )
     return result

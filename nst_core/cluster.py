@@ -1,9 +1,9 @@
 """Errands of a batch over the devices of one machine or of a cluster, through Ray.
 
-Pictures travel as the bytes of their files, and so do the styles and the network, so that no machine but the
-one that asked needs the files; each needs nst installed, in the same version. A painter is a process with
-one GPU, or, where the cluster has none, with a share of a machine's processors. What it needs on disk lies in
-a private temporary folder of its own and goes with it.
+Pictures travel as the bytes of their files, and so do their masks, the styles and the network, so that no
+machine but the one that asked needs the files; each needs nst installed, in the same version. A painter is a
+process with one GPU, or, where the cluster has none, with a share of a machine's processors. What it needs on
+disk lies in a private temporary folder of its own and goes with it.
 
 Ray is imported here and nowhere else. On one machine without a cluster it is started for the batch alone,
 listens on the loopback address only, reports to nobody, and is ended with the batch.
@@ -14,14 +14,15 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nst_core import __version__
 from nst_core.batch import Errand, Outcome, Styles, paint_file
+from nst_core.control import Control
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice
 from nst_core.images.files import opened, replace_file
@@ -76,10 +77,13 @@ class Commission:
     styles: tuple[tuple[Parcel, float], ...]
     settings: dict[str, Any]
     own: Parcel | None = None
+    shared: Mapping[str, Parcel] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, network: Network, styles: Styles, settings: Settings) -> Commission:
-        """Pack a network, styles and settings.
+    def of(
+        cls, network: Network, styles: Styles, settings: Settings, shared: Iterable[str] = ()
+    ) -> Commission:
+        """Pack a network, styles, settings, and the files that the controls of all pictures have in common.
 
         Raises:
             NstError: a file cannot be read.
@@ -87,8 +91,35 @@ class Commission:
         own = None if settings.init in BUILT_IN_STARTS else Parcel.of(settings.init)
         named = {**settings.model_dump(mode="json"), "model": network.name}
         return cls(
-            Parcel.of(network.path), tuple((Parcel.of(path), weight) for path, weight in styles), named, own
+            Parcel.of(network.path),
+            tuple((Parcel.of(path), weight) for path, weight in styles),
+            named,
+            own,
+            {path: Parcel.of(path) for path in shared},
         )
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One picture on its way: its bytes, its control and those of the control's files that are its own.
+
+    ``result`` is the name, for the suffix, of the file to send back.
+    """
+
+    picture: Parcel
+    control: Control
+    own: Mapping[str, Parcel]
+    result: str
+
+    @classmethod
+    def of(cls, errand: Errand, shared: Container[str]) -> Assignment:
+        """Pack an errand.
+
+        Raises:
+            NstError: a file cannot be read.
+        """
+        own = {path: Parcel.of(path) for path in errand.control.files if path not in shared}
+        return cls(Parcel.of(errand.source), errand.control, own, errand.target.name)
 
 
 @dataclass(frozen=True)
@@ -112,18 +143,17 @@ class Painter:
         self.store = ModelStore(root / "models")
         self.store.root.mkdir()
         commission.network.unpack(self.store.root)
-        self.styles = []
-        for index, (parcel, weight) in enumerate(commission.styles):
-            place = root / f"style-{index}"
-            place.mkdir()
-            self.styles.append((str(parcel.unpack(place)), weight))
+        styles = dict(enumerate(parcel for parcel, _ in commission.styles))
+        places = _unpacked(styles, root / "styles")
+        self.styles = [(places[index], weight) for index, (_, weight) in enumerate(commission.styles)]
+        self.shared = _unpacked(commission.shared, root / "shared")
         named = dict(commission.settings)
         if commission.own is not None:
             named["init"] = str(commission.own.unpack(root))
         self.settings = make_settings(named)
 
-    def paint(self, parcel: Parcel, result: str) -> Reply:
-        """Paint one picture; ``result`` is the name, for the suffix, of the file to send back."""
+    def paint(self, work: Assignment) -> Reply:
+        """Paint one picture."""
         notices = list[str]()
 
         def on_event(event: Event) -> None:
@@ -131,10 +161,11 @@ class Painter:
                 notices.append(event.message)
 
         with tempfile.TemporaryDirectory(dir=self.folder.name) as place:
-            target = Path(place) / "result" / result
+            target = Path(place) / "result" / work.result
             target.parent.mkdir()
             try:
-                errand = Errand(parcel.unpack(Path(place)), target)
+                control = work.control.moved({**self.shared, **_unpacked(work.own, Path(place) / "control")})
+                errand = Errand(work.picture.unpack(Path(place)), target, control)
                 done = paint_file(errand, self.styles, self.settings, self.store, Watch(on_event))
                 return Reply(target.read_bytes(), done.seconds, tuple(notices))
             except NstError as error:
@@ -144,6 +175,19 @@ class Painter:
     def close(self) -> None:
         """Delete the folder."""
         self.folder.cleanup()
+
+
+Key = TypeVar("Key", str, int)
+
+
+def _unpacked(parcels: Mapping[Key, Parcel], folder: Path) -> dict[Key, str]:
+    """Write files into ``folder``, each into a folder of its own: they may have the same name."""
+    found: dict[Key, str] = {}
+    for number, (key, parcel) in enumerate(parcels.items()):
+        place = folder / str(number)
+        place.mkdir(parents=True)
+        found[key] = str(parcel.unpack(place))
+    return found
 
 
 def check_installed() -> None:
@@ -237,11 +281,11 @@ def paint_all(
         while waiting:
             errand = waiting.pop()
             try:
-                parcel = Parcel.of(errand.source)
+                work = Assignment.of(errand, commission.shared)
             except NstError as error:
                 on_outcome(Outcome(errand, error=error), ())
                 continue
-            busy[painter.paint.remote(parcel, errand.target.name)] = painter, errand
+            busy[painter.paint.remote(work)] = painter, errand
             return
 
     try:

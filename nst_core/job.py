@@ -7,7 +7,7 @@ RGB arrays; files and wording are the callers'.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +28,7 @@ from nst_core.preparing import (
     grey,
     painted_part,
     painted_size,
+    paints_grey,
     prepare,
     visible,
 )
@@ -158,13 +159,35 @@ def run_job(job: Job, watch: Watch | None = None, store: ModelStore | None = Non
 
 def evaluate_job(picture: Picture, job: Job, store: ModelStore | None = None) -> dict[str, float]:
     """Return the value of each term of the job's objective, by name, at any picture, at its own size."""
+    return evaluate_jobs(picture, job, [job.settings], store)[0]
+
+
+def evaluate_jobs(
+    picture: Picture, job: Job, variants: Sequence[Settings], store: ModelStore | None = None
+) -> list[dict[str, float]]:
+    """Do :func:`evaluate_job` for each of ``variants`` of its settings, which differ in the loss alone.
+
+    The picture is seen as a painting is while it is painted: grey where only light and dark are.
+    """
     engine = open_engine(job.settings, store or ModelStore(), lambda _notice: None)
     try:
         check_job(job, engine.network.layers)
         check_size(picture.height, picture.width, "The picture")
-        pixels = channels_first(visible(picture, "picture"))
+        seen = visible(picture, "picture")
+        if job.content is not None and paints_grey(job.content, job.settings):
+            seen = grey(seen)
         ready = with_fine_styles(job, Level(picture.height, picture.width, 0), engine, Watch())
-        return evaluate_picture(pixels, prepare(ready), ready.settings, engine.backend, engine.extractor)
+        subject, pixels = prepare(ready), channels_first(seen)
+        return [
+            evaluate_picture(
+                pixels,
+                subject,
+                settings.model_copy(update={"style_crop": ready.settings.style_crop}),
+                engine.backend,
+                engine.extractor,
+            )
+            for settings in variants
+        ]
     finally:
         engine.close()
 
@@ -223,7 +246,7 @@ def _noticing(on_event: OnEvent, notify: Callable[[Notice], None]) -> OnEvent:
 def _finishing(watch: Watch, job: Job, changes: Array | None) -> Watch:
     """Previews in the result's colours and with what is kept, where they are not the painting's own."""
     content, inner = job.content, watch.on_event
-    recolouring = content is not None and (content.grey or job.settings.keep_colors == "luminance")
+    recolouring = content is not None and paints_grey(content, job.settings)
     if content is None or not (recolouring or changes is not None):
         return watch
 

@@ -93,6 +93,11 @@ def painted_size(job: Job) -> tuple[int, int]:
     return height, width
 
 
+def paints_grey(content: Picture, settings: Settings) -> bool:
+    """Whether only light and dark are painted."""
+    return content.grey or settings.keep_colors == "luminance"
+
+
 def painted_part(job: Job) -> Part | None:
     """Return the box of the content outside of which nothing is painted; None is all of it.
 
@@ -137,7 +142,7 @@ def prepare(job: Job) -> Subject:
         return Subject(None, tuple(_seen_style(style, job, None, None) for style in job.styles), own)
     check_size(content.height, content.width, "The content picture")
     filled = visible(content, "content picture")
-    if content.grey or job.settings.keep_colors == "luminance":
+    if paints_grey(content, job.settings):
         filled = grey(filled)
     seen = Seen(channels_first(filled), content.alpha)
     regions, covered = _regions(job, content, filled)
@@ -201,7 +206,7 @@ def _seen_style(style: WeightedStyle, job: Job, content: Array | None, weight: A
     pixels = visible(picture, "style picture")
     if content is not None and job.content is not None:
         counts = product(picture.alpha, part)
-        if job.content.grey or settings.keep_colors == "luminance":
+        if paints_grey(job.content, settings):
             matched = settings.keep_colors != "none"
             pixels = match_luminance(pixels, content, counts, weight) if matched else grey(pixels)
         elif settings.keep_colors == "match":

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from nst_core.cli.control import control_options_of_folders
 from nst_core.cli.options import (
     GroupedOption,
     SettingsCommand,
@@ -29,7 +30,8 @@ FORMATS = ("png", "jpg", "tif", "webp", "avif")
     "are there already are left alone: the same command again goes on where it was broken off.",
 )
 @click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
-@click.argument("styles", metavar="STYLE...", nargs=-1, required=True)
+@click.argument("styles", metavar="[STYLE]...", nargs=-1)
+@control_options_of_folders
 @click.option(
     "-o", "--output", cls=GroupedOption, metavar="FOLDER", type=click.Path(path_type=Path),
     help="Folder of the results, made if it is not there. Without it one beside FOLDER, named after both.",
@@ -56,14 +58,20 @@ def batch(folder: Path, styles: tuple[str, ...], **given: Any) -> None:
     """Paint every picture of FOLDER in the style of the picture STYLE.
 
     Several styles are blended; a weight after a colon sets their shares, as in waves.jpg:2 sky.jpg:1.
+
+    Where masks lie in a folder, the mask for photo.jpg is the picture there whose name is photo too, whatever
+    its suffix. A picture without its mask is named before anything begins, and passed over.
     """
     from nst_core.batch import find_errands
     from nst_core.cli.batch_running import Order, run
-    from nst_core.cli.inputs import parse_style
+    from nst_core.cli.control_files import parse_control
 
-    parsed = [parse_style(style) for style in styles]
-    settings = chosen_settings(given)
-    words = "-".join([folder.resolve().name, *(Path(style.path).stem for style in parsed)])
+    files, control, others = parse_control(styles, given)
+    settings = chosen_settings(others, files[0].settings if files else {})
+    named = (*(file.path for file in files), *(region.style.path for region in control.regions))
+    stems = dict.fromkeys(Path(path).stem for path in named)
+    words = "-".join([folder.resolve().name, *stems])
     output = given["output"] or folder.resolve().with_name(words[:120])
     errands, done = find_errands(folder, output, f".{given['suffix']}", force=given["force"])
-    run(Order(errands, done, output, [(style.path, style.weight) for style in parsed], settings), given)
+    shares = [(style.path, style.weight) for style in files]
+    run(Order(errands, done, folder, output, shares, control, settings), given)

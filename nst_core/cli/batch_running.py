@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,13 @@ from nst_core.batch import Errand, Outcome, failures, paint_file
 from nst_core.cli.folders import check_folder
 from nst_core.cli.interrupts import listening
 from nst_core.cli.telling import Teller, telling
+from nst_core.control import Control
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice
+from nst_core.images.masks import read_mask
 from nst_core.images.names import shown
 from nst_core.images.read import read_picture
+from nst_core.mask_folders import MaskFolders
 from nst_core.settings import Settings
 from nst_core.transfer.run import Watch
 from nst_core.vgg.store import ModelStore
@@ -24,12 +27,17 @@ KEPT = "Broken off; the pictures that were finished are kept, and the same comma
 
 @dataclass(frozen=True)
 class Order:
-    """What a batch is to do: errands, how many of the folder's pictures were done before, and with what."""
+    """What a batch is to do: errands, how many of the folder's pictures were done before, and with what.
+
+    The masks of ``control`` may be folders.
+    """
 
     errands: Sequence[Errand]
     done: int
+    folder: Path
     output: Path
     styles: Sequence[tuple[str, float]]
+    control: Control
     settings: Settings
 
 
@@ -51,29 +59,55 @@ def run(order: Order, given: Mapping[str, Any]) -> None:
         telling(as_json=given["as_json"], progress=given["progress"], verbose=given["verbose"]) as teller,
         listening(teller.say, KEPT),
     ):
-        for path, _ in order.styles:
-            read_picture(path)  # what is wrong with a style is said once, before anything begins
+        masks = MaskFolders(order.control, order.folder)
+        _check_shared(order, masks)
         network = store.resolve(order.settings.model, lambda _notice: None)
         order.output.mkdir(parents=True, exist_ok=True)
         progress = _Telling(teller, order)
-        if not order.errands:
+        errands = list(_with_masks(order, masks, progress))
+        if not errands:
             pass
         elif given["address"]:
             from nst_core.cluster import Commission, connected, paint_all
 
-            commission = Commission.of(network, order.styles, order.settings)
+            shared = [*masks.shared, *order.control.parts, *order.control.pictures]
+            commission = Commission.of(network, order.styles, order.settings, shared)
             with connected(given["address"], given["painters"]) as ray:
-                paint_all(
-                    ray, order.errands, commission, given["painters"], progress.outcome, force=given["force"]
-                )
+                paint_all(ray, errands, commission, given["painters"], progress.outcome, force=given["force"])
         else:
-            _paint_here(order, store, progress, force=given["force"])
+            _paint_here(order, errands, store, progress, force=given["force"])
         progress.end()
 
 
-def _paint_here(order: Order, store: ModelStore, progress: _Telling, *, force: bool) -> None:
-    """Paint one picture after the other in this process."""
+def _check_shared(order: Order, masks: MaskFolders) -> None:
+    """Read what all pictures have in common: what is wrong with it is said once, before anything begins.
+
+    Raises:
+        NstError: what is wrong with it.
+    """
+    for path in (*(path for path, _ in order.styles), *order.control.pictures):
+        read_picture(path)
+    for path in (*masks.shared, *order.control.parts):
+        if not read_mask(path).any():
+            raise NstError(
+                ErrorCode.BAD_IMAGE, f"The mask {shown(path)} is black all over.", "White is what counts."
+            )
+
+
+def _with_masks(order: Order, masks: MaskFolders, progress: _Telling) -> Iterator[Errand]:
+    """Find each picture's masks; those that have none are told of now, not hours later."""
     for errand in order.errands:
+        try:
+            yield replace(errand, control=masks.of(errand.source))
+        except NstError as error:
+            progress.outcome(Outcome(errand, error=error), ())
+
+
+def _paint_here(
+    order: Order, errands: Sequence[Errand], store: ModelStore, progress: _Telling, *, force: bool
+) -> None:
+    """Paint one picture after the other in this process."""
+    for errand in errands:
         progress.begin(errand)
         try:
             watch = Watch(progress.event)

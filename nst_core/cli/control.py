@@ -5,7 +5,7 @@ Only their names and helps; :mod:`nst_core.cli.control_files` reads what they na
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
@@ -18,32 +18,56 @@ NAMES = ("more_styles", "regions", "regions_from", "mask", "strength_mask", "fin
 """The options' parameters."""
 
 
+ONE = {
+    "region": "Paint where the grey picture MASK is white in STYLE. May be given several times; with the "
+    "same MASK it blends. Without a STYLE behind CONTENT the rest stays as it is.",
+    "region-from": "The same, with the style of what is white in STYLEMASK, a mask of the picture STYLE.",
+    "mask": "Paint only where MASK is white; the rest takes no part and stays as it is.",
+    "strength-mask": "Strength by place: white paints at full strength, black keeps the photograph.",
+}
+"""What the options say of one picture."""
+
+MANY = {
+    "region": "Paint in STYLE where MASKS is white: a folder with a mask for each picture, of the same name, "
+    "or one mask for all. May be given several times; with the same MASKS it blends. Without a STYLE behind "
+    "FOLDER the rest stays as it is.",
+    "region-from": "The same, with the style of what is white in STYLEMASK, a mask of the picture STYLE.",
+    "mask": "Paint only where MASKS, a folder or one mask for all, is white; the rest stays as it is.",
+    "strength-mask": "Strength by place: where MASKS, a folder or one mask for all, is black, the photograph "
+    "stays.",
+}
+"""What they say of a folder of pictures."""
+
+
 def control_options(command: Command) -> Command:
-    """Add the options that :func:`parse_control` reads."""
+    """Add the options for one picture that :func:`nst_core.cli.control_files.parse_control` reads."""
+    return _options(command, "MASK", "CONTENT", ONE)
+
+
+def control_options_of_folders(command: Command) -> Command:
+    """Add the same options for a folder of pictures, whose masks may lie in folders too."""
+    return _options(command, "MASKS", "FOLDER", MANY)
+
+
+def _options(command: Command, mask: str, content: str, texts: Mapping[str, str]) -> Command:
     for option in reversed(
         [
             click.option(
                 "--style", "more_styles", cls=GroupedOption, section="look", metavar="STYLE", multiple=True,
-                help="A style, or one more: the same as STYLE behind CONTENT.",
+                help=f"A style, or one more: the same as STYLE behind {content}.",
             ),
             click.option(
-                "--region", "regions", cls=GroupedOption, section="look", metavar="MASK STYLE", nargs=2,
-                multiple=True,
-                help="Paint where the grey picture MASK is white in STYLE. May be given several times; with "
-                "the same MASK it blends. Without a STYLE behind CONTENT the rest stays as it is.",
+                "--region", "regions", cls=GroupedOption, section="look", metavar=f"{mask} STYLE", nargs=2,
+                multiple=True, help=texts["region"],
             ),
             click.option(
                 "--region-from", "regions_from", cls=GroupedOption, section="look",
-                metavar="MASK STYLE STYLEMASK", nargs=3, multiple=True,
-                help="The same, with the style of what is white in STYLEMASK, a mask of the picture STYLE.",
+                metavar=f"{mask} STYLE STYLEMASK", nargs=3, multiple=True, help=texts["region-from"],
             ),
+            click.option("--mask", cls=GroupedOption, section="look", metavar=mask, help=texts["mask"]),
             click.option(
-                "--mask", cls=GroupedOption, section="look", metavar="MASK",
-                help="Paint only where MASK is white; the rest takes no part and stays as it is.",
-            ),
-            click.option(
-                "--strength-mask", cls=GroupedOption, section="look", metavar="MASK",
-                help="Strength by place: white paints at full strength, black keeps the photograph.",
+                "--strength-mask", cls=GroupedOption, section="look", metavar=mask,
+                help=texts["strength-mask"],
             ),
             click.option(
                 "--fine-style", cls=GroupedOption, section="look", metavar="PICTURE",

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from nst_core.cli.control import control_options
 from nst_core.cli.options import (
     GroupedOption,
     SettingsCommand,
@@ -19,8 +20,8 @@ from nst_core.cli.options import (
 
 NAMES = (
     "strength", "style_scale", "keep_colors", "color_match", "alpha", "beta", "content_layers",
-    "style_layers", "style_loss", "style_crop", "pooling", "padding", "tv", "tv_beta", "alpha_norm",
-    "alpha_norm_exponent", "model", "engine", "device",
+    "style_layers", "style_loss", "guides", "fine_layers", "style_crop", "pooling", "padding", "tv",
+    "tv_beta", "alpha_norm", "alpha_norm_exponent", "model", "engine", "device",
 )  # fmt: skip
 """Settings that change a loss; the others only change how it is brought down."""
 
@@ -28,7 +29,8 @@ NAMES = (
 @click.command(cls=SettingsCommand, short_help="Print the losses of any picture as JSON.")
 @click.argument("picture", metavar="PICTURE")
 @click.argument("content", metavar="CONTENT")
-@click.argument("styles", metavar="STYLE...", nargs=-1, required=True)
+@click.argument("styles", metavar="[STYLE]...", nargs=-1)
+@control_options
 @setting_options(NAMES)
 @click.option("--settings", "settings_file", cls=GroupedOption, metavar="FILE", help="As for stylize.")
 @click.option("--json", is_flag=True, hidden=True, expose_value=False, help="It always is.")
@@ -44,9 +46,9 @@ def evaluate(
     """Print the losses of PICTURE as a painting of CONTENT in the style of STYLE, at PICTURE's size.
 
     Both the relative loss and the paper's: "content" and "style" before they are weighed by strength, or
-    alpha and beta; "total" and "terms" after.
+    alpha and beta; "total" and "terms" after. Masks are of CONTENT; what they leave out does not count.
     """
-    from nst_core.cli.inputs import parse_style
+    from nst_core.cli.control_files import parse_control
     from nst_core.cli.running import Task, read_job
     from nst_core.cli.telling import Quiet
     from nst_core.images.read import read_picture
@@ -54,32 +56,32 @@ def evaluate(
     from nst_core.vgg.store import ModelStore
 
     stored = recorded_in(settings_file).settings if settings_file else {}
-    settings = chosen_settings(given, {"init": "content"}, {**stored, "init": "content"})
+    files, control, others = parse_control(styles, given)
+    suiting = files[0].settings if files else {}
+    settings = chosen_settings(others, {**suiting, "init": "content"}, {**stored, "init": "content"})
     told = Quiet().event
     shown = read_picture(picture, on_notice=told)
-    job = read_job(Task(content, tuple(parse_style(style) for style in styles)), settings, "", told)
+    job = read_job(Task(content, files, control=control), settings, "", told)
     losses = both_losses(shown, job, ModelStore(store))
     click.echo(json.dumps(losses, indent=1))
 
 
 def both_losses(picture: Any, job: Any, store: Any) -> dict[str, dict[str, Any]]:
     """Evaluate ``picture`` under both losses; see :func:`summary`."""
-    from dataclasses import replace
-
-    from nst_core.job import evaluate_job
+    from nst_core.job import evaluate_jobs
     from nst_core.transfer.weights import style_share
 
     settings = job.settings
     share = style_share(settings.strength)
     scales = {"relative": (1 / (1 + share), share / (1 + share)), "paper": (settings.alpha, settings.beta)}
-    found = {}
-    for loss, (content_scale, style_scale) in scales.items():
-        # A weight of 0 would leave its terms out: the paper's are evaluated with 1 and weighed here.
-        plain = {"loss": loss, "alpha": 1.0, "beta": 1.0} if loss == "paper" else {"loss": loss}
-        terms = evaluate_job(picture, replace(job, settings=settings.model_copy(update=plain)), store)
-        known = (content_scale, style_scale) if loss == "relative" else (1.0, 1.0)
-        found[loss] = summary(terms, known, (content_scale, style_scale))
-    return found
+    # A weight of 0 would leave its terms out: the paper's are evaluated with 1 and weighed here.
+    known = {"relative": scales["relative"], "paper": (1.0, 1.0)}
+    changes = {"relative": {"loss": "relative"}, "paper": {"loss": "paper", "alpha": 1.0, "beta": 1.0}}
+    variants = [settings.model_copy(update=changes[loss]) for loss in scales]
+    evaluated = evaluate_jobs(picture, job, variants, store)
+    return {
+        loss: summary(terms, known[loss], scales[loss]) for loss, terms in zip(scales, evaluated, strict=True)
+    }
 
 
 def summary(

@@ -8,11 +8,10 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
-from typing import Any
 
+from nst_core.control import StyleFile
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import OnEvent
 from nst_core.images.names import shown
@@ -30,15 +29,6 @@ LONGEST_STEM = 120
 """Characters of a name that was put together: file systems allow 255 bytes."""
 
 SIDES = re.compile(r"(\d{1,5})[x×](\d{1,5})")
-
-
-@dataclass(frozen=True)
-class StyleFile:
-    """A style named on the command line: its file, its share in the blend, and settings that suit it."""
-
-    path: str
-    weight: float = 1.0
-    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def parse_style(text: str) -> StyleFile:

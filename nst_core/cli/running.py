@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from nst_core import report
-from nst_core.cli.control_files import Control, controlled
 from nst_core.cli.folders import Folder, check_folder, filling
 from nst_core.cli.frames import Frames
 from nst_core.cli.inputs import (
-    StyleFile,
     check_output,
     default_output,
     parse_sides,
@@ -27,6 +25,7 @@ from nst_core.cli.inputs import (
 from nst_core.cli.interrupts import listening
 from nst_core.cli.options import FRAMES_EVERY, chosen_settings
 from nst_core.cli.telling import Teller, telling
+from nst_core.control import Control, StyleFile, controlled
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice, OnEvent, Plan, Preview
 from nst_core.images.files import replace_file

@@ -10,11 +10,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from nst_core.batch import find_errands
+from nst_core.control import Control, RegionFile, StyleFile
 from nst_core.errors import ErrorCode, NstError
+from nst_core.mask_folders import MaskFolders
 from tests.unit.cli.conftest import QUICK, Nst, waves
 
 
@@ -86,6 +89,106 @@ def test_a_style_that_is_none_is_said_before_anything_begins(nst: Nst, photos: P
     assert not (place / "out").exists()
 
 
+def left_half(path: Path, size: tuple[int, int]) -> None:
+    """A mask that is white on the left."""
+    path.parent.mkdir(exist_ok=True)
+    picture = Image.new("L", size, 0)
+    picture.paste(255, (0, 0, size[0] // 2, size[1]))
+    picture.save(path)
+
+
+def changed(before: Path, after: Path) -> np.ndarray:
+    """Which pixels differ."""
+    one, two = (np.asarray(Image.open(path).convert("RGB")) for path in (before, after))
+    return (one != two).any(axis=2)
+
+
+def test_each_picture_has_the_mask_of_its_name(nst: Nst, photos: Path, place: Path) -> None:
+    left_half(place / "masks" / "a.png", (48, 32))
+    left_half(place / "masks" / "B.tif", (32, 40))
+    outcome = nst("batch", "photos", "painting.png", "-o", "out", "--mask", "masks", *QUICK)
+    assert outcome.code == 0, outcome.err
+    for name, half in (("a.png", 24), ("b.jpg", 16)):
+        there = changed(photos / name, (place / "out" / name).with_suffix(".png"))
+        assert not there[:, half:].any()
+        assert there[:, :half].mean() > 0.5
+
+
+def test_a_picture_without_its_mask_is_named_first_and_the_others_are_painted(
+    nst: Nst, photos: Path, place: Path
+) -> None:
+    left_half(place / "masks" / "b.png", (32, 40))
+    waves(48, 64, 5).save("other.png")
+    arguments = ("-o", "out", "--region", "masks", "painting.png", "--region", "masks", "other.png:2")
+    outcome = nst("batch", "photos", *arguments, *QUICK)
+    assert outcome.code == 2
+    missing, *_, last = (line for line in outcome.err.splitlines() if not line.startswith("VGG-16"))
+    assert "There is no mask for a.png in masks. Put one there, named a.png." in missing
+    assert "1 of 2 pictures could not be painted" in last
+    assert [path.name for path in (place / "out").iterdir()] == ["b.png"]
+    again = nst("batch", "photos", *arguments, *QUICK)
+    assert again.code == 2
+    left_half(place / "masks" / "a.png", (48, 32))
+    assert nst("batch", "photos", *arguments, *QUICK).code == 0
+
+
+def test_one_mask_serves_the_pictures_of_its_shape(nst: Nst, photos: Path, place: Path) -> None:
+    left_half(place / "left.png", (96, 64))
+    outcome = nst("batch", "photos", "painting.png", "-o", "out", "--strength-mask", "left.png", *QUICK)
+    assert outcome.code == 2
+    assert "b.jpg: The strength mask is 96 x 64 pixels, which is not the shape of 32 x 40." in outcome.err
+    assert not changed(photos / "a.png", place / "out" / "a.png")[:, 30:].any()
+
+
+@pytest.mark.parametrize("mask", ["nowhere.png", "black.png", "photos", "text.png"])
+def test_a_mask_that_serves_none_is_said_before_anything_begins(
+    nst: Nst, photos: Path, place: Path, mask: str
+) -> None:
+    Image.new("L", (48, 32)).save("black.png")
+    (place / "text.png").write_text("not a picture")
+    outcome = nst("batch", "photos", "painting.png", "-o", "out", "--mask", mask, *QUICK)
+    assert outcome.code == 2
+    assert mask in outcome.err
+    assert len(outcome.err.splitlines()) <= 2
+    assert not (place / "out").exists()
+
+
+def test_a_folder_is_painted_as_each_picture_is_alone(nst: Nst, photos: Path, place: Path) -> None:
+    """Blends, strokes of another picture and parts of styles."""
+    waves(40, 40, 7).save("strokes.png")
+    left_half(place / "part.png", (48, 64))
+    left_half(place / "masks" / "a.png", (48, 32))
+    left_half(place / "masks" / "b.png", (32, 40))
+    control = ("painting.png:2", "photo.png", "--fine-style", "strokes.png", "--region-from")
+    rest = ("painting.png", "part.png", *QUICK)
+    folder = nst("batch", "photos", *control, "masks", *rest, "-o", "out")
+    assert folder.code == 0, folder.err
+    alone = nst("stylize", "photos/a.png", *control, "masks/a.png", *rest, "-o", "a.png")
+    assert alone.code == 0, alone.err
+    assert not changed(place / "out" / "a.png", place / "a.png").any()
+
+
+def test_which_mask_belongs_to_a_picture(photos: Path, place: Path) -> None:
+    for name in ("a.tif", "A.PNG", "b.webp", "c.png", "c.jpg", "d.jpg.png", "d.png"):
+        left_half(place / "sky" / name, (8, 8))
+    region = RegionFile("sky", StyleFile("painting.png"))
+    masks = MaskFolders(Control((region,), "left.png"), photos)
+    assert masks.shared == ["left.png"]
+
+    def mask(name: str) -> str:
+        (found,) = masks.of(photos / name).regions
+        assert found.title == "sky"
+        return Path(found.mask).name
+
+    assert mask("a.png") == "A.PNG"
+    assert mask("B.jpg") == "b.webp"
+    assert mask("c.png") == "c.png"
+    assert mask("d.jpg") == "d.jpg.png"
+    for name, words in (("a.jpg", "A.PNG and a.tif"), ("c.tif", "several"), ("e.jpg", "no mask for e.jpg")):
+        with pytest.raises(NstError, match=words):
+            masks.of(photos / name)
+
+
 @pytest.fixture
 def temporary() -> Iterator[Path]:
     """A folder for temporary files with a path short enough for Ray."""
@@ -95,10 +198,17 @@ def temporary() -> Iterator[Path]:
 
 
 def test_over_a_ray_of_this_machine(environment: None, photos: Path, place: Path, temporary: Path) -> None:
-    """The files are those of the same command without Ray, an error is told, and nothing is left behind."""
+    """The files are those of the same command without Ray, an error is told, and nothing is left behind.
+
+    Masks travel with their pictures, styles of regions with the painters.
+    """
     (photos / "c.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    for name, size in (("a", (48, 32)), ("b", (32, 40)), ("c", (32, 32))):
+        left_half(place / "masks" / f"{name}.png", size)
+    left_half(place / "part.png", (72, 48))
     variables = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(Path(__file__).parents[3])}
     command = [sys.executable, "-m", "nst_core.cli", "batch", "photos", "painting.png", *QUICK]
+    command += ["--region-from", "masks", "photo.png", "part.png", "--mask", "masks"]
     over = subprocess.run(
         [*command, "-o", "over", "--ray", "local", "--painters", "2"],
         cwd=place, env=variables, capture_output=True, text=True, timeout=240, check=False,
@@ -120,4 +230,5 @@ def test_over_a_ray_of_this_machine(environment: None, photos: Path, place: Path
             )
             assert left.size == right.size
             assert difference <= 2
+    assert not changed(photos / "a.png", place / "over" / "a.png")[:, 24:].any()
     assert list(temporary.iterdir()) == []

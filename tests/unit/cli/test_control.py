@@ -136,3 +136,51 @@ def test_a_result_is_never_written_over_a_mask(nst: Nst, place: Path) -> None:
         "stylize", "photo.png", "painting.png", "--mask", "white.png", "-o", "white.png", "--force", *QUICK
     )
     assert_refused(outcome, "white.png")
+
+
+def test_losses_are_those_of_the_regions_that_were_painted(nst: Nst, place: Path) -> None:
+    """A painting has the loss it was painted with, whatever says which style goes where."""
+    mask("left.png", (0, 0, 40, 48))
+    mask("top.png", (0, 0, 72, 32))
+    Image.fromarray(np.tile(np.linspace(64, 255, 72).astype(np.uint8), (48, 1))).save("ramp.png")
+    waves(64, 64, 9).save("other.png")
+    control = (
+        "--mask", "top.png", "--region", "left.png", "other.png", "--strength-mask", "ramp.png",
+        "--fine-style", "photo.png", "--guides", "all",
+    )  # fmt: skip
+    look = ("--iterations", "6", "--coarsest", "0", "--tv", "0")
+    painted = nst("stylize", "photo.png", "painting.png", *control, *look, "--json", "-o", "out.tif")
+    assert painted.code == 0, painted.err
+    found = nst("evaluate", "out.tif", "photo.png", "painting.png", *control, "--settings", "out.tif")
+    assert found.code == 0, found.err
+    terms, told = found.json["relative"]["terms"], painted.events[-1]["terms"]
+    assert set(terms) == set(told)
+    assert "style relu1_1 (left)" in terms
+    assert "style relu1_1 (background)" in terms
+    for name in terms:
+        assert terms[name] == pytest.approx(told[name], rel=0.02, abs=2e-4), name
+    plain = nst("evaluate", "out.tif", "photo.png", "painting.png", "--settings", "out.tif").json
+    assert plain["relative"]["total"] != pytest.approx(found.json["relative"]["total"], rel=0.05)
+
+
+def test_what_a_mask_leaves_out_does_not_count(nst: Nst, place: Path) -> None:
+    mask("left.png", (0, 0, 24, 48))
+    spoilt = Image.open("photo.png").convert("RGB")
+    spoilt.paste((0, 0, 0), (66, 0, 72, 48))
+    spoilt.save("spoilt.png")
+    layers = ("--content-layers", "relu2_1", "--style-layers", "relu1_1,relu2_1", "--tv", "0")
+    masked, bare = (
+        [
+            nst("evaluate", name, "photo.png", "painting.png", *layers, *more).json["relative"]["content"]
+            for name in ("photo.png", "spoilt.png")
+        ]
+        for more in (("--mask", "left.png"), ())
+    )
+    assert masked == pytest.approx([0.0, 0.0], abs=1e-6)
+    assert bare[1] > 0.01
+
+
+def test_evaluate_refuses_what_stylize_refuses(nst: Nst, place: Path) -> None:
+    mask("tall.png", (0, 0, 48, 72), (48, 72))
+    assert_refused(nst("evaluate", "photo.png", "photo.png", "painting.png", "--mask", "tall.png"), "shape")
+    assert_refused(nst("evaluate", "photo.png", "photo.png"), "STYLE")
