@@ -177,17 +177,13 @@ def evaluate_jobs(
         if job.content is not None and paints_grey(job.content, job.settings):
             seen = grey(seen)
         ready = with_fine_styles(job, Level(picture.height, picture.width, 0), engine, Watch())
-        subject, pixels = prepare(ready), channels_first(seen)
-        return [
-            evaluate_picture(
-                pixels,
-                subject,
-                settings.model_copy(update={"style_crop": ready.settings.style_crop}),
-                engine.backend,
-                engine.extractor,
-            )
-            for settings in variants
-        ]
+        pixels, crop = channels_first(seen), ready.settings.style_crop
+        found = []
+        for variant in variants:
+            settings = variant.model_copy(update={"style_crop": crop})  # a style that was combined is cut
+            subject = prepare(replace(ready, settings=settings))
+            found.append(evaluate_picture(pixels, subject, settings, engine.backend, engine.extractor))
+        return found
     finally:
         engine.close()
 
