@@ -15,7 +15,7 @@ from pathlib import Path
 from nst_install import copies, environment, sources, tools, weights
 from nst_install.commands import Wishes, require
 from nst_install.console import Console
-from nst_install.engines import ENGINES
+from nst_install.engines import DEVICES, ENGINES
 from nst_install.errors import InstallError, from_os
 from nst_install.places import CHECKOUT, REQUIREMENTS, Places, python_in
 from nst_install.processes import run
@@ -33,7 +33,9 @@ def make(places: Places, wishes: Wishes, folder: Path, console: Console) -> int:
     folder = folder.expanduser().absolute()
     if folder.exists() and any(folder.iterdir()):
         raise InstallError(f"The folder {folder} is not empty.", "Name another.")
-    engine = ENGINES[now.engine if wishes.engine == "auto" else wishes.engine]
+    # The device is the other machine's, and not looked for on this one.
+    wanted = DEVICES.get(wishes.device, "auto") if wishes.engine == "auto" else wishes.engine
+    engine = ENGINES[now.engine if wanted == "auto" else wanted]
     installed = Path(now.environment)
     asked = run(
         [str(python_in(installed)), "-I", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], console

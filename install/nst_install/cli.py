@@ -15,7 +15,7 @@ from pathlib import Path
 from nst_install import bundle, checks, commands, environment, quickstart, removal, sources, status
 from nst_install.commands import Wishes
 from nst_install.console import Console
-from nst_install.engines import ENGINES
+from nst_install.engines import DEVICES, ENGINES
 from nst_install.errors import InstallError, from_os
 from nst_install.places import find_places
 
@@ -33,6 +33,8 @@ def make_parser() -> argparse.ArgumentParser:
     choices = argparse.ArgumentParser(add_help=False)
     choices.add_argument("--engine", choices=["auto", *ENGINES], default="auto",
                          help="what computes; auto: cuda with an NVIDIA card, else cpu")  # fmt: skip
+    choices.add_argument("--device", choices=["auto", *DEVICES], default="auto",
+                         help="what it is computed on, which decides the engine")  # fmt: skip
     choices.add_argument("--model", default="auto", metavar="NAME",
                          help="network: auto (vgg19, else vgg16), vgg19, vgg16 or none")  # fmt: skip
     choices.add_argument("--models", default="", metavar="FOLDER", help="where networks are kept")
@@ -118,6 +120,7 @@ def carry_out(given: argparse.Namespace, console: Console) -> int:
         tuple(given.profile),
         not given.no_gimp,
         given.offline,
+        given.device,
     )
     if given.command == "bundle":
         return bundle.make(places, wishes, given.folder, console)

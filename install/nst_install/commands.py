@@ -44,6 +44,7 @@ class Wishes:
     profiles: tuple[str, ...] = ()
     gimp: bool = True
     offline: Path | None = None
+    device: str = "auto"
 
 
 @contextmanager
@@ -147,20 +148,22 @@ def choose_engine(
     before: Record | None, wishes: Wishes, source: sources.Source
 ) -> tuple[engines.Engine, str]:
     """Return the engine: the one asked for, the bundle's, the installed one, or what suits the machine."""
+    card = engines.find_card() if wishes.device == "cuda" else None
+    named = engines.for_device(wishes.device, wishes.engine, card)
     if source.bundle:
-        if wishes.engine not in ("auto", source.bundle.engine):
+        if named not in ("auto", source.bundle.engine):
             raise InstallError(
                 f"The bundle is for the engine {source.bundle.engine}.",
-                "Leave --engine out, or make another bundle.",
+                "Leave --engine and --device out, or make another bundle.",
             )
         if source.bundle.system != sys.platform:
             raise InstallError(
                 f"The bundle is for {source.bundle.system}.", "Make one on a machine like this."
             )
         return engines.choose(source.bundle.engine, None)[0], "the bundle's"
-    if wishes.engine == "auto" and before and before.engine in engines.ENGINES:
+    if named == "auto" and before and before.engine in engines.ENGINES:
         return engines.ENGINES[before.engine], "as installed"
-    return engines.choose(wishes.engine, engines.find_card())
+    return engines.choose(named, card or engines.find_card())
 
 
 def find_models(places: Places, before: Record | None, wishes: Wishes) -> Path:

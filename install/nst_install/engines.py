@@ -86,6 +86,10 @@ ENGINES = {
 }
 
 
+DEVICES = {"cpu": "cpu", "cuda": "cuda", "mps": "torch-cpu", "directml": "directml"}
+"""The engine that computes on each device; on its own, an engine takes the best device it drives."""
+
+
 @dataclass(frozen=True)
 class Card:
     """An NVIDIA card as its driver describes it."""
@@ -121,6 +125,29 @@ def find_card() -> Card | None:
         return Card(name, driver, float(compute)) if driver.split(".")[0].isdigit() else None
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return None
+
+
+def for_device(device: str, named: str, card: Card | None, system: str = sys.platform) -> str:
+    """Return the engine that computes on ``device``; ``named`` is the engine that was asked for, or "auto".
+
+    Raises:
+        InstallError: the two do not go together, or the machine has no such device.
+    """
+    if device == "auto":
+        return named
+    engine = DEVICES[device]
+    if named not in ("auto", engine) and (device, named) != ("cpu", "torch-cpu"):
+        raise InstallError(
+            f"The engine {named} does not compute on {device}; {engine} does.", "Leave one of the two out."
+        )
+    if device == "cuda" and (card is None or card.problem):
+        why = card.problem if card else "no NVIDIA card was found"
+        raise InstallError(
+            f"Nothing here computes with CUDA: {why}.", "Leave --device out, or insist with --engine cuda."
+        )
+    if device == "mps" and (system != "darwin" or platform.machine() != "arm64"):
+        raise InstallError("Only a Mac with an Apple processor has the device mps.", "Leave --device out.")
+    return engine if named == "auto" else named
 
 
 def choose(named: str, card: Card | None, system: str = sys.platform) -> tuple[Engine, str]:

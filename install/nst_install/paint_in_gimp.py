@@ -1,7 +1,7 @@
 """Run by GIMP's own Python, in batch: paints a picture with the filter and saves it with its layers.
 
-``JOB`` names a JSON file: content, style, size, and where the flat picture and the layers go. Ends with an
-exception, and so with an exit code of GIMP's that is not 0, when anything fails.
+``JOB`` names a JSON file: content, style, size, seconds, and where the flat picture and the layers go. Ends
+with an exception, and so with an exit code of GIMP's that is not 0, when anything fails.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ def paint(job: dict[str, Any]) -> None:
     config.set_core_object_array("drawables", image.get_layers()[:1])
     config.set_property("style-file", Gio.File.new_for_path(job["style"]))
     config.set_property("size", job["size"])
+    config.set_property("time-limit", float(job["seconds"]))
     result = procedure.run(config)
     if result.index(0) != Gimp.PDBStatusType.SUCCESS:
         raise RuntimeError(str(result.index(1) or "the filter failed"))

@@ -8,6 +8,7 @@ import os
 import subprocess
 import tempfile
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nst_install import commands, gimps
@@ -23,10 +24,28 @@ from nst_install.sources import sha256_of
 PAINT_IN_GIMP = Path(__file__).with_name("paint_in_gimp.py")
 
 SIZES = {"cuda": 1024, "torch-cpu": 512, "cpu": 512, "directml": 768}
-"""Long side that is painted by engine: some minutes at most on a small machine."""
+"""Long side of the picture, by engine."""
 
-FEW_CORES, SMALL = 4, 384
-"""With fewer cores, 512 pixels take more than five minutes (`install/README.md`); 384 take half of that."""
+SECONDS = 170
+"""Time for painting where no size was asked for, so that all is done within five minutes on a slow machine.
+What does not fit is painted smaller and carried up: two busy cores painted 256 pixels, then 512, and it looks
+well (`install/README.md`)."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is painted: two pictures, the long side in pixels, the seconds it may take (0: any time)."""
+
+    content: Path
+    style: Path
+    size: int
+    seconds: int
+
+    def fingerprint(self, now: Record) -> str:
+        """Return a short hash of all that decides what is painted."""
+        parts = [sha256_of(self.content), sha256_of(self.style), str(self.size), str(self.seconds)]
+        parts += [now.version, now.engine]
+        return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:8]
 
 
 def pictures(given: list[str]) -> tuple[Path, Path]:
@@ -62,8 +81,8 @@ def run(
     code = commands.install(places, wishes, console)
     now = commands.require(places)
     console.open_log(places.log)
-    size = size or side(now.engine)
-    name = f"{content.stem}-as-{style.stem}-{fingerprint(content, style, size, now)}"
+    job = Job(content, style, size or SIZES[now.engine], 0 if size else SECONDS)
+    name = f"{content.stem}-as-{style.stem}-{job.fingerprint(now)}"
     picture, layers = folder / f"{name}.png", folder / f"{name}.xcf"
     console.say("Picture")
     program = find_program(now, wishes, console)
@@ -74,25 +93,14 @@ def run(
         except OSError as error:
             raise from_os(folder, error) from None
         started = time.monotonic()
-        if not (program and in_gimp(program, content, style, size, picture, layers, console)):
+        if not (program and in_gimp(program, job, picture, layers, console)):
             code = 2 if program else code
-            with_nst(now, content, style, size, picture, console)
+            with_nst(now, job, picture, console)
             wanted = [picture]
         console.say(f"  painted in {time.monotonic() - started:.0f} s")
     for path in wanted:
         console.say(f"  {path}")
     return code
-
-
-def side(engine: str) -> int:
-    """Return the long side to paint at on this machine."""
-    return SMALL if engine != "cuda" and (os.cpu_count() or 1) < FEW_CORES else SIZES[engine]
-
-
-def fingerprint(content: Path, style: Path, size: int, now: Record) -> str:
-    """Return a short hash of all that decides what is painted."""
-    parts = [sha256_of(content), sha256_of(style), str(size), now.version, now.engine]
-    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:8]
 
 
 def find_program(now: Record, wishes: Wishes, console: Console) -> gimps.Program | None:
@@ -108,24 +116,14 @@ def find_program(now: Record, wishes: Wishes, console: Console) -> gimps.Program
     return None
 
 
-def in_gimp(
-    program: gimps.Program,
-    content: Path,
-    style: Path,
-    size: int,
-    picture: Path,
-    layers: Path,
-    console: Console,
-) -> bool:
+def in_gimp(program: gimps.Program, job: Job, picture: Path, layers: Path, console: Console) -> bool:
     """Paint with the filter in GIMP, without a window; tell whether it worked, and say why not."""
-    console.say(
-        f"  GIMP {program.version} paints {content.name} in the style of {style.name} at {size} pixels"
-    )
-    job = {"content": content, "style": style, "size": size, "picture": picture, "layers": layers}
+    console.say(f"  GIMP {program.version} paints {words(job)}")
+    asked = {**asdict(job), "picture": picture, "layers": layers}
     with tempfile.NamedTemporaryFile(
         "w", suffix=".json", prefix="nst-", delete=False, encoding="utf-8"
     ) as file:
-        json.dump(job, file, default=str)
+        json.dump(asked, file, default=str)
     script = f"import runpy; runpy.run_path({str(PAINT_IN_GIMP)!r}, {{'JOB': {file.name!r}}}, '__main__')"
     try:
         done = run_program(
@@ -143,15 +141,22 @@ def in_gimp(
     return False
 
 
-def with_nst(now: Record, content: Path, style: Path, size: int, picture: Path, console: Console) -> None:
+def words(job: Job) -> str:
+    """Say what is painted, and for how long."""
+    limit = f", in {job.seconds} seconds (--size {job.size} takes the time it needs)" if job.seconds else ""
+    return f"{job.content.name} in the style of {job.style.name} at {job.size} pixels{limit}"
+
+
+def with_nst(now: Record, job: Job, picture: Path, console: Console) -> None:
     """Paint without GIMP, with the engine's progress on the terminal.
 
     Raises:
         InstallError: it did not work.
     """
-    console.say(f"  nst paints {content.name} in the style of {style.name} at {size} pixels")
-    command = [now.python, "-I", "-m", "nst_core.cli", "stylize", str(content), str(style)]
-    command += ["--size", str(size), "--output", str(picture), "--force"]
+    console.say(f"  nst paints {words(job)}")
+    command = [now.python, "-I", "-m", "nst_core.cli", "stylize", str(job.content), str(job.style)]
+    command += ["--size", str(job.size), "--time-limit", str(job.seconds)]
+    command += ["--output", str(picture), "--force"]
     console.note("$ " + " ".join(command))
     environment = clean_environment({"NST_MODELS": now.models})
     if subprocess.run(command, stdin=subprocess.DEVNULL, env=environment).returncode != 0:

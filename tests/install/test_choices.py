@@ -153,6 +153,26 @@ def test_a_card_is_read_from_nvidia_smi(tmp_path: Path, monkeypatch: pytest.Monk
     assert engines.find_card() is None
 
 
+def test_a_device_decides_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines.platform, "machine", lambda: "arm64")
+    card = engines.Card("NVIDIA H200", "580.65.06", 9.0)
+    old = engines.Card("NVIDIA GTX 1080", "580.65.06", 6.1)
+    assert engines.for_device("auto", "auto", None) == "auto"
+    assert engines.for_device("auto", "directml", None) == "directml"
+    assert engines.for_device("cpu", "auto", card) == "cpu"
+    assert engines.for_device("cpu", "torch-cpu", None) == "torch-cpu"
+    assert engines.for_device("cuda", "auto", card) == "cuda"
+    assert engines.for_device("mps", "auto", None, "darwin") == "torch-cpu"
+    for device, engine, found, words in (
+        ("cuda", "auto", None, "no NVIDIA card"),
+        ("cuda", "auto", old, "too old"),
+        ("cuda", "cpu", card, "cuda does"),
+        ("mps", "auto", None, "Apple"),
+    ):
+        with pytest.raises(InstallError, match=words):
+            engines.for_device(device, engine, found, "linux")
+
+
 def test_an_engine_that_is_not_for_the_system_is_refused() -> None:
     with pytest.raises(InstallError, match="not for this system"):
         engines.choose("directml", None, "linux")

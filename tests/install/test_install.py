@@ -197,3 +197,12 @@ def test_sudo_is_refused(checkout: Checkout) -> None:
     assert done.returncode == 2
     assert "sudo" in done.stderr
     assert not checkout.data.exists()
+
+
+def test_a_device_is_a_choice(checkout: Checkout) -> None:
+    refused = checkout.run("install", "--no-gimp", "--device", "directml")
+    assert refused.returncode == 2
+    assert "not for this system" in refused.stderr
+    assert not checkout.record
+    assert checkout.run("install", "--no-gimp", "--device", "cpu").returncode == 0
+    assert checkout.record["engine"] == "cpu"
