@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from nst_core.figures import Figure, Figures, Painting, at_size
 from nst_core.images.picture import Picture
+from nst_core.images.resize import fit, resize
 from nst_core.preparing import Job, Region, WeightedStyle
 from nst_core.settings import Settings, make_settings
 
@@ -22,16 +23,22 @@ Array = npt.NDArray[np.float32]
 SOFT = 0.05
 """Width of the soft edges of the regions shown, as a share of the picture's."""
 
+STROKES_ACROSS, STROKE = 100, 0.1
+"""Strokes side by side along the long side of a hatched style, and the share of it that one is long."""
+
+PALE, CONTRAST, SWATCHES = 0.3, 0.15, 12
+"""How grey a hatched style's colours are, how much its strokes differ, and its swatches along a side."""
+
 
 def design(content: Picture, styles: Sequence[Picture], settings: Settings) -> Figures:
     """Say what to paint. ``settings.size`` is the long side of every picture.
 
     The first style is shown with every control, a second one in the rows that take two; where only one is
-    given, it is the negative of the first.
+    given, see :func:`hatched`.
     """
     small = at_size(content, settings.size)
     first = WeightedStyle(styles[0])
-    second = WeightedStyle(styles[1] if len(styles) > 1 else _negative(styles[0]))
+    second = WeightedStyle(styles[1] if len(styles) > 1 else hatched(styles[0]))
     paintings: dict[str, Painting] = {}
 
     def row(title: str, text: str, panels: Sequence[tuple[str, str, Job]]) -> Figure:
@@ -48,7 +55,8 @@ def design(content: Picture, styles: Sequence[Picture], settings: Settings) -> F
         for value in values:
             plain = value == getattr(settings, name) and not others
             file = "default" if plain else f"{word}-{value}"
-            panels.append((file, f"--{word} {value}", job(**{name: value}, **others)))
+            shown = f"{value:g}" if isinstance(value, float) else value
+            panels.append((file, f"--{word} {shown}", job(**{name: value}, **others)))
         return row(title, text, panels)
 
     height, width = small.height, small.width
@@ -70,8 +78,8 @@ def design(content: Picture, styles: Sequence[Picture], settings: Settings) -> F
     figures = (
         Figure(
             "Content and styles",
-            "What all of these are made from, and the result with the settings left alone.",
-            (("content", "content"), ("style", "style"), ("default", "nothing changed")),
+            "What all of these are made from.",
+            (("content", "content"), ("style", "first style"), ("style-2", "second style")),
         ),
         setting(
             "Strength",
@@ -85,15 +93,6 @@ def design(content: Picture, styles: Sequence[Picture], settings: Settings) -> F
             "The style's, the photograph's, or moved towards them.",
             "keep_colors",
             ("none", "luminance", "match"),
-        ),
-        row(
-            "Colour matching",
-            "Two linear maps with the same means and covariances.",
-            [
-                ("default", "--keep-colors none", base),
-                ("keep-colors-match", "--keep-colors match", job(keep_colors="match")),
-                ("cholesky", "--color-match cholesky", job(keep_colors="match", color_match="cholesky")),
-            ],
         ),
         setting(
             "Style statistics",
@@ -117,13 +116,13 @@ def design(content: Picture, styles: Sequence[Picture], settings: Settings) -> F
         ),
         row(
             "Parts of the picture",
-            "Only the left, the right kept; stronger to the right; strongest to the left.",
+            "Only the left, the right kept; strength from black, left, to white, right; the other way round.",
             [
-                ("mask", "--mask", replace(base, selection=left)),
-                ("strength-ramp", "--strength-mask, black to white", replace(base, strength_mask=ramp)),
+                ("mask", "--mask: the left", replace(base, selection=left)),
+                ("strength-ramp", "--strength-mask: rising", replace(base, strength_mask=ramp)),
                 (
                     "strength-back",
-                    "--strength-mask, white to black",
+                    "--strength-mask: falling",
                     replace(base, strength_mask=np.ascontiguousarray(ramp[:, ::-1])),
                 ),
             ],
@@ -135,19 +134,23 @@ def design(content: Picture, styles: Sequence[Picture], settings: Settings) -> F
                 ("default", "the first style", base),
                 (
                     "fine",
-                    "strokes of the second",
+                    "--fine-style: the second",
                     replace(base, styles=(replace(first, fine=second.picture),)),
                 ),
                 (
                     "coarse",
-                    "composition of the second",
+                    "--coarse-style: the second",
                     replace(base, styles=(replace(second, fine=first.picture),)),
                 ),
             ],
         ),
         setting("Smoothness", "Weight of the total variation.", "tv", (0.0, settings.tv, 4 * settings.tv)),
     )
-    originals = {"content": small, "style": at_size(styles[0], settings.size)}
+    originals = {
+        "content": small,
+        "style": at_size(first.picture, settings.size),
+        "style-2": at_size(second.picture, settings.size),
+    }
     return Figures(figures, tuple(paintings.values()), originals)
 
 
@@ -159,6 +162,21 @@ def _halves(height: int, width: int) -> tuple[Array, Array]:
     return np.ascontiguousarray(1.0 - rows), rows
 
 
-def _negative(style: Picture) -> Picture:
-    """Return the negative of ``style``: another style, where only one is given."""
-    return replace(style, pixels=1.0 - style.pixels)
+def hatched(style: Picture) -> Picture:
+    """Return another style, where only one is given: the first in other, paler hues, in straight strokes.
+
+    Its colours, blurred to swatches, are turned by a third of the circle of hues; white noise, smeared along
+    a diagonal and sharpened, makes the strokes.
+    """
+    height, width = style.height, style.width
+    length = max(1, round(STROKE * max(height, width)))
+    seeds = np.random.default_rng(0).normal(size=fit(height, width, STROKES_ACROSS)).astype(np.float32)
+    noise = resize(seeds, height + length, width + length, "bicubic")
+    smeared = sum(noise[step : step + height, step : step + width] for step in range(length))
+    smooth = np.asarray(smeared, np.float32)
+    smooth /= smooth.std() + np.float32(1e-6)
+    soft = resize(resize(style.pixels, *fit(height, width, SWATCHES), "bilinear"), height, width, "bicubic")
+    turned = soft[:, :, [1, 2, 0]]
+    pale = turned + np.float32(PALE) * (soft.mean(axis=2, keepdims=True) - turned)
+    pixels = np.clip(pale + np.float32(CONTRAST) * np.tanh(smooth)[:, :, None], 0.0, 1.0)
+    return replace(style, pixels=np.ascontiguousarray(pixels, np.float32), alpha=None, grey=False)

@@ -39,7 +39,7 @@ def contact_sheet(
     if not images or columns < 1:
         raise ValueError("a contact sheet has at least one picture and one column")
     columns = min(columns, len(images))
-    margin, size = max(4, cell // 16), max(10, cell // 20)
+    margin, size = max(4, cell // 16), max(10, cell // 17)
     font = ImageFont.load_default(size)
     tiles = [_fitted(image, cell) for image in images]
     lines = [_wrapped(caption, font, cell) for caption in captions]

@@ -40,6 +40,7 @@ from nst_core.transfer.weights import (
     normalise,
     relative_content_weight,
     relative_style_weight,
+    shares,
     style_share,
 )
 
@@ -84,12 +85,11 @@ def style_moments(
     thrown together, each picture with its share. So a blend costs no more than one style, and one of two
     equal styles is that style: to the bit, averages being taken in double precision.
     """
-    total = sum(style.weight for style in styles)
     second: dict[str, Exact] = {}
     mean: dict[str, Exact] = {}
     missing: set[str] = set()
-    for style in styles:
-        if style.weight <= 0:
+    for style, share in zip(styles, shares([style.weight for style in styles]), strict=True):
+        if share <= 0:
             continue
         visible = guides_at(style.alpha, layers, (), "simple")
         parts = guides_at(
@@ -104,7 +104,6 @@ def style_moments(
         missing |= set(layers) - set(seen)
         summed = feature_sums(extractor, style.pixels, seen, settings.style_loss) if seen else {}
         for layer, sums in summed.items():
-            share = style.weight / total
             _add(second, layer, sums.s2 / sums.mass, share)
             if sums.s1 is not None:
                 _add(mean, layer, sums.s1 / sums.mass, share)

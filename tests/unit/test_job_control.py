@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -144,6 +145,83 @@ def test_bad_masks_are_refused(change, words):
         run_job(Job(base.content, base.styles, base.settings, **change))
     assert caught.value.code is ErrorCode.BAD_IMAGE
     assert words in caught.value.message
+
+
+def line(column, value=1.0):
+    mask = np.zeros((48, 64), np.float32)
+    mask[:, column] = value
+    return mask
+
+
+def dot(value=1.0):
+    mask = np.zeros((48, 64), np.float32)
+    mask[24, 32] = value
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("mask", "guides"),
+    [(line(0), "inside"), (line(33), "simple"), (line(63), "all"), (dot(), "simple"), (dot(0.001), "simple")],
+    ids=["left", "line", "right", "dot", "faint"],
+)
+def test_masks_a_pixel_wide_paint_a_pixel(mask, guides):
+    base = job(iterations=2, guides=guides)
+    for change in ({"selection": mask}, {"styles": (), "regions": (Region(mask, base.styles, "thin"),)}):
+        result = run_job(replace(base, **change))
+        pixels = result.picture.pixels
+        assert np.isfinite(pixels).all()
+        np.testing.assert_array_equal(pixels[mask == 0], base.content.pixels[mask == 0])
+        small = any("left out there" in notice.message for notice in result.notices)
+        assert small == (guides != "all")  # all that sees the line counts there
+
+
+def test_regions_that_overlap_share_what_both_cover():
+    """Two regions in one place with the same style are one region; two styles meet between both."""
+    base, other = job(iterations=3), WeightedStyle(picture(1.0 - painting()))
+
+    def painted(*regions):
+        return run_job(replace(base, styles=(), regions=regions))
+
+    one, two = base.styles, (other,)
+    result = painted(Region(half(), one, "one"))
+    again = painted(Region(half(), one, "one"), Region(half(), one, "again"))
+    assert again.loss == pytest.approx(result.loss, rel=1e-4)
+    alone = result.picture.pixels
+    assert np.abs(again.picture.pixels - alone).mean() < 1e-3
+    both = painted(Region(half(), one, "one"), Region(half(), two, "two")).picture.pixels
+    far = painted(Region(half(), two, "two")).picture.pixels
+    assert np.abs(both - alone).mean() < np.abs(far - alone).mean()
+    assert np.abs(both - far).mean() < np.abs(far - alone).mean()
+    np.testing.assert_array_equal(both[:, 32:], base.content.pixels[:, 32:])
+
+
+@pytest.mark.parametrize("weights", [(1e308, 1e308), (1e-320, 1e-320), (1.0, 1e300), (5e-324, 1.0)])
+def test_weights_of_any_size_are_shares(weights):
+    base = job(iterations=2)
+    first, second = base.styles[0].picture, picture(flat())
+    result = run_job(
+        replace(base, styles=(WeightedStyle(first, weights[0]), WeightedStyle(second, weights[1])))
+    )
+    share = 0.5 if weights[0] == weights[1] else 0.0
+    blend = (WeightedStyle(first, share), WeightedStyle(second, 1.0 - share))
+    wanted = run_job(replace(base, styles=blend))
+    np.testing.assert_allclose(result.picture.pixels, wanted.picture.pixels, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"style_layers": "relu1_1:1e308,relu2_1:1e308", "content_layers": "relu4_2:1e308,relu3_1:1e308"},
+        {"tv": 1e6, "alpha_norm": 1e6, "strength": 100},
+        {"loss": "paper", "alpha": 1e12, "beta": 1e12},
+    ],
+)
+def test_huge_weights_behave(values):
+    result = run_job(job(iterations=4, **values))
+    assert np.isfinite(result.loss)
+    assert np.isfinite(result.picture.pixels).all()
+    assert any(name.startswith("style") for name in result.terms)
+    assert any(name.startswith("content") for name in result.terms)
 
 
 def test_a_mask_of_another_size_and_the_same_shape_is_resized():

@@ -1,0 +1,71 @@
+"""How far the content is left with each statistic of a style, to weigh them alike (STATISTIC_GAIN).
+
+``python -m tests.bench.statistics CONTENT STYLE... [--side 192] [--evaluations 60] [--strength 50]
+[--gains 0.5,1,1.5,2,4] [--pictures FOLDER] [--device cpu]``
+
+A line for each style, statistic and gain: the relative error of the content's features after so many
+evaluations, and the seconds of one. Gram matrices have a gain of 1: the gain of another statistic is the one
+at which its error is theirs, if the pictures (``--pictures``) agree.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+from PIL import Image
+
+from nst_core.backends.choose import open_engine
+from nst_core.images.read import read_picture
+from nst_core.images.resize import fit
+from nst_core.preparing import Job, WeightedStyle, prepare
+from nst_core.settings import make_settings
+from nst_core.transfer.plan import Level
+from nst_core.transfer.run import Watch, as_rows, paint
+from nst_core.transfer.weights import STATISTIC_GAIN, style_share
+from nst_core.vgg.store import ModelStore
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("content", type=Path)
+    parser.add_argument("styles", type=Path, nargs="+")
+    parser.add_argument("--side", type=int, default=192)
+    parser.add_argument("--evaluations", type=int, default=60)
+    parser.add_argument("--strength", type=float, default=50.0)
+    parser.add_argument("--gains", default="0.5,1,1.5,2,4")
+    parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--device", default="auto")
+    given = parser.parse_args()
+    settings = make_settings({"device": given.device, "strength": given.strength})
+    engine = open_engine(settings, ModelStore(), lambda notice: print(f"note: {notice.message}"))
+    content = read_picture(given.content)
+    level = (Level(*fit(content.height, content.width, given.side), given.evaluations),)
+    content_share = 1.0 / (1.0 + style_share(given.strength))
+    gains = [float(gain) for gain in given.gains.split(",")]
+    runs = [("gram", 1.0), *((name, gain) for name in STATISTIC_GAIN if name != "gram" for gain in gains)]
+    if given.pictures:
+        given.pictures.mkdir(parents=True, exist_ok=True)
+    for path in given.styles:
+        for statistic, gain in runs:
+            chosen = make_settings({**settings.model_dump(), "style_loss": statistic})
+            subject = prepare(Job(content, (WeightedStyle(read_picture(path)),), chosen))
+            with mock.patch.dict(STATISTIC_GAIN, {statistic: gain}):
+                painted = paint(subject, chosen, level, engine.backend, engine.extractor, Watch())
+            left = sum(value for name, value in painted.terms.items() if name.startswith("content"))
+            print(
+                f"{path.stem}, {statistic}, gain {gain:g}: content error {left / content_share:.3f}, "
+                f"{painted.seconds / given.evaluations:.2f} s an evaluation",
+                flush=True,
+            )
+            if given.pictures:
+                pixels = np.clip(as_rows(painted.pixels), 0.0, 1.0) * 255.0 + 0.5
+                name = f"{path.stem}-{statistic}-{gain:g}.png"
+                Image.fromarray(pixels.astype(np.uint8)).save(given.pictures / name)
+    engine.close()
+
+
+if __name__ == "__main__":
+    main()
