@@ -1,12 +1,14 @@
 """What is installed, what a run would use, and what is wrong, with its cure.
 
-Nothing comes in but the machine; a :class:`Report` goes out, plain data for the command line, GIMP's dialog
-and bug reports. Nothing here raises for what it is there to report.
+Nothing comes in but the machine; a :class:`Report` goes out, plain data, and its words for the command line,
+GIMP's diagnostics and bug reports, which so tell the same story. Nothing here raises for what it is there to
+report.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import shutil
 import sys
@@ -18,6 +20,7 @@ import psutil
 
 from nst_core import __version__
 from nst_core.errors import NstError
+from nst_core.installed import Installation, Problem, data_folder, find_installation
 from nst_core.rates import rates_file
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ NEEDED = (
 )
 """Distributions without which something fails."""
 
-USEFUL = ("click", "rich", "certifi", "safetensors", "torch", "torchvision", "matplotlib")
+USEFUL = ("click", "rich", "certifi", "pyvips", "safetensors", "torch", "torchvision", "matplotlib")
 """Distributions that add something; a machine may do without."""
 
 RUNTIMES = (
@@ -48,6 +51,8 @@ RUNTIMES = (
     "onnxruntime-silicon",
 )
 """The wheels that bring ONNX Runtime; two at once overwrite each other's files."""
+
+REPAIR = "Run `python install/install.py repair` where neural style was installed from."
 
 LOW_MEMORY = 2 * 1024**3
 """Bytes of free memory below which a run at 512 x 512 pixels (1 GB in use) is in danger."""
@@ -74,15 +79,6 @@ class Model:
     source: str
     bytes: int
     problem: str = ""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is wrong and what to do about it; ``fatal`` where a run would not work."""
-
-    message: str
-    cure: str
-    fatal: bool = True
 
 
 @dataclass(frozen=True)
@@ -113,6 +109,7 @@ class Report:
     choice: Choice
     models: tuple[Model, ...]
     folders: dict[str, str]
+    installation: Installation = field(default_factory=Installation)
     problems: tuple[Problem, ...] = ()
     works: bool = field(default=True)
 
@@ -120,7 +117,8 @@ class Report:
 def examine(folder: Path | None = None) -> Report:
     """Look at the machine, without changing anything; ``folder`` is the model store, if not the usual."""
     problems: list[Problem] = []
-    packages = find_packages(problems)
+    installation = find_installation(data_folder())
+    packages = find_packages(problems, installation)
     providers = find_providers(problems)
     engines, choice = _find_engines(problems), Choice()
     models: tuple[Model, ...] = ()
@@ -137,6 +135,8 @@ def examine(folder: Path | None = None) -> Report:
     memory = psutil.virtual_memory()
     disk = _disk_free(root)
     problems += find_shortages(int(memory.available), disk, root)
+    problems += find_unwritable(root, rates_file().parent)
+    problems += installation.problems
     return Report(
         version=__version__,
         python=platform.python_version(),
@@ -152,18 +152,56 @@ def examine(folder: Path | None = None) -> Report:
         choice=choice,
         models=models,
         folders={"models": str(root), "cache": str(rates_file().parent)},
+        installation=installation,
         problems=tuple(problems),
         works=not any(problem.fatal for problem in problems),
     )
 
 
-def find_packages(problems: list[Problem]) -> tuple[Package, ...]:
+def in_words(report: Report) -> str:
+    """Lay the report out for people: what will happen first, what is wrong last."""
+    choice = report.choice
+    lines = [
+        f"nst {report.version}, Python {report.python} ({report.executable})",
+        f"System: {report.system}, {report.cpus} cores",
+        f"Memory: {report.memory_free / 1e9:.1f} of {report.memory_total / 1e9:.1f} GB free",
+        f"Disk: {report.disk_free / 1e9:.1f} GB free",
+        "",
+        f"A run uses: {choice.engine} on {choice.device}; {choice.why}" if choice.engine else "No engine.",
+        f"Network: {choice.model}" if choice.model else "No network.",
+        f"ONNX Runtime providers: {', '.join(report.providers) or 'none'}",
+        "",
+        "Networks:",
+    ]
+    lines += [
+        f"  {model.name}  {model.sha256}  {model.bytes / 1e6:.0f} MB  {model.problem or model.source}"
+        for model in report.models
+    ] or ["  none"]
+    lines += ["", "Folders:"] + [f"  {name}: {path}" for name, path in report.folders.items()]
+    lines += ["", "The filter in GIMP:"]
+    lines += [
+        f"  {plug_in.folder}  {plug_in.version or 'missing'}" for plug_in in report.installation.plug_ins
+    ] or ["  none that the installer put there"]
+    lines += ["", "Logs, and the last line of each:"]
+    for log in report.installation.logs:
+        lines += [f"  {log.path}", f"    {log.last}"]
+    lines += [] if report.installation.logs else ["  none"]
+    lines += ["", "Packages:"]
+    lines += [f"  {package.name} {package.version or '(not installed)'}" for package in report.packages]
+    lines += ["", "Problems:" if report.problems else "No problems."]
+    for problem in report.problems:
+        lines += [f"  {problem.message}", f"    -> {problem.cure}"]
+    return "\n".join(lines)
+
+
+def find_packages(problems: list[Problem], installation: Installation) -> tuple[Package, ...]:
     """List the distributions, adding what is missing to ``problems``."""
     found = []
     for name in (*NEEDED, *USEFUL, *RUNTIMES):
         version = _version(name)
         if name in NEEDED and not version:
-            problems.append(Problem(f"The package {name} is missing.", f"python -m pip install {name}"))
+            cure = REPAIR if installation.by_installer else f"python -m pip install {name}"
+            problems.append(Problem(f"The package {name} is missing.", cure))
         if version or name not in RUNTIMES:
             found.append(Package(name, version, name in NEEDED))
     runtimes = [package.name for package in found if package.name in RUNTIMES]
@@ -274,6 +312,19 @@ def find_shortages(memory: int, disk: int, folder: Path) -> list[Problem]:
     return found
 
 
+def find_unwritable(models: Path, cache: Path) -> list[Problem]:
+    """Say which folder cannot be written, and what becomes of it."""
+    found = []
+    for folder, what, cure in (
+        (models, "networks", "or name another with NST_MODELS; until then none can be fetched"),
+        (cache, "the cache", "or name another with NST_CACHE; until then every plan measures the machine"),
+    ):
+        if not os.access(_existing(folder), os.W_OK):
+            problem = f"The folder of {what}, {folder}, cannot be written."
+            found.append(Problem(problem, f"Make it writable, {cure}.", fatal=False))
+    return found
+
+
 def _find_engines(problems: list[Problem]) -> tuple[str, ...]:
     """Name the engines that can be imported."""
     found = []
@@ -312,8 +363,12 @@ def _version(name: str) -> str:
 
 def _disk_free(folder: Path) -> int:
     """Return the free bytes where ``folder`` is or will be."""
-    existing = next((place for place in (folder, *folder.absolute().parents) if place.exists()), Path.cwd())
-    return shutil.disk_usage(existing).free
+    return shutil.disk_usage(_existing(folder)).free
+
+
+def _existing(folder: Path) -> Path:
+    """Return ``folder``, or the nearest above it that exists."""
+    return next((place for place in (folder, *folder.absolute().parents) if place.exists()), Path.cwd())
 
 
 def _cannot_import(what: str, error: Exception, *, fatal: bool = True) -> Problem:

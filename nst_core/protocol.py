@@ -30,7 +30,7 @@ mixed; so a caller that shows the result through a soft selection gives the sele
 
 Other commands: ``plan`` (the same fields less result and preview; sizes alone count, so that the files need
 not be there; answers with a plan event, then ``done``), ``doctor`` (answers
-``{"event": "doctor", "report": {...}}``, then ``done``).
+``{"event": "doctor", "report": {...}, "text": ...}``, the report's words for people, then ``done``).
 
 While it runs, the caller may write ``{"command": "stop"}``: finish now, with the best picture so far.
 After ``done`` or ``error`` it may write another request, with the same job directory: a process that stays is

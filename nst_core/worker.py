@@ -225,9 +225,10 @@ def serve(channel: Channel, caller: Caller, line: bytes) -> None:
         channel.send("plan", **plan(request))
         channel.send("done")
     elif request.command == "doctor":
-        from nst_core.doctor import examine
+        from nst_core.doctor import examine, in_words
 
-        channel.send("doctor", report=asdict(examine()))
+        report = examine()
+        channel.send("doctor", report=asdict(report), text=in_words(report))
         channel.send("done")
     else:
         raise NstError(ErrorCode.PROTOCOL, f"There is no command {request.command!r}.")

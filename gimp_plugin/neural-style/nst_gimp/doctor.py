@@ -1,8 +1,7 @@
-"""The diagnostics: what this plug-in, GIMP and the engine are, and what is wrong, as text or in a window."""
+"""The diagnostics: what this plug-in and GIMP are, then what ``nst doctor`` says, as text or in a window."""
 
 from __future__ import annotations
 
-import json
 import platform
 import sys
 
@@ -18,7 +17,7 @@ def report() -> str:
     """Return the whole report, a line a finding. Never raises for what it is there to report."""
     lines = [
         _("Plug-in: {version}, in {folder}").format(version=VERSION, folder=stylize.plug_in_folder()),
-        f"GIMP: {Gimp.version()}",
+        f"GIMP: {Gimp.version()}, {Gimp.directory()}",
         f"Python of GIMP: {platform.python_version()}, {sys.executable}",
         f"System: {platform.platform()}",
         f"Help: {help_pages.page()}",
@@ -31,7 +30,7 @@ def report() -> str:
             engine.send({"protocol": PROTOCOL, "command": "doctor"})
             lines += ask(engine)
     except UserError as error:
-        lines += ["", _("What is wrong: {message}").format(message=error.message), error.hint]
+        lines += wrong(error)
     return "\n".join(lines) + "\n"
 
 
@@ -45,38 +44,28 @@ def ask(engine) -> list:
         if event["event"] == "hello":
             words = (event.get("version"), event.get("engine"), event.get("device"))
             lines.append("Engine: " + ", ".join(str(word) for word in words if word))
+            if event.get("version") != VERSION:
+                lines += wrong(of_another_version(event.get("version")))
         elif event["event"] == "doctor":
-            lines += ["", *layout(event.get("report"))]
+            lines += ["", *str(event.get("text") or "").splitlines()]
         elif event["event"] == "done":
             return lines
 
 
-def layout(value, indent: str = "") -> list:
-    """Lay out a report of nested dictionaries and lists in lines."""
-    if isinstance(value, str):
-        return [indent + line for line in value.splitlines()]
-    if isinstance(value, dict):
-        lines = []
-        for key, item in value.items():
-            nested = isinstance(item, (dict, list)) and item
-            lines.append(f"{indent}{key}:" + ("" if nested else f" {plain(item)}"))
-            lines += layout(item, indent + "  ") if nested else []
-        return lines
-    if isinstance(value, list):
-        lines = []
-        for item in value:
-            if isinstance(item, dict):
-                inner = layout(item, indent + "  ")
-                lines += [indent + "- " + inner[0].strip(), *inner[1:]] if inner else []
-            else:
-                lines.append(f"{indent}- {plain(item)}")
-        return lines
-    return [indent + plain(value)]
+def wrong(error: UserError) -> list:
+    """Say what is wrong and what to do about it, in lines."""
+    return ["", _("What is wrong: {message}").format(message=error.message), error.hint]
 
 
-def plain(value) -> str:
-    """Say a value without Python's or JSON's decoration."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def of_another_version(version) -> UserError:
+    """Return the error of an engine that speaks the protocol and has another version than this plug-in."""
+    return UserError(
+        _("The engine (version {version}) and this plug-in do not belong together.").format(
+            version=version or "?"
+        ),
+        _("Run the installer again, which brings both up to date."),
+        "protocol",
+    )
 
 
 def run(procedure, config, _data):

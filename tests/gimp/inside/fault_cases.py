@@ -120,6 +120,7 @@ def the_doctor_reports_in_text():
     report = answer.index(1)
     for words in ("Plug-in: 0.", "GIMP: 3.", "fake_engine.py", "vgg16", "gimp-engine.log", "Fake device"):
         assert words in report, (words, report)
+    assert "The engine (version 0.0.1) and this plug-in do not belong together." in report
     mode("wrong-protocol")
     report = procedure.run(procedure.create_config()).index(1)
     assert "do not belong together" in report

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
+import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -96,3 +99,107 @@ def test_a_gpu_that_nothing_drives_is_a_problem(models: ModelStore, monkeypatch:
 
 def test_the_report_is_plain_data(models: ModelStore) -> None:
     assert json.loads(json.dumps(asdict(examine(models.root))))["works"] is True
+
+
+VERSION_FILE = f'"""The plug-in."""\n\nVERSION = "{nst_core.__version__}"\n'
+
+
+@pytest.fixture
+def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a profile with the filter in it, as the installer leaves it, with its record and log."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    profile = tmp_path / "GIMP" / "3.0"
+    plug_in = profile / "plug-ins" / "neural-style"
+    files = {"neural-style.py": "#!/usr/bin/env python3\n", "nst_gimp/__init__.py": VERSION_FILE}
+    for name, text in files.items():
+        (plug_in / name).parent.mkdir(parents=True, exist_ok=True)
+        (plug_in / name).write_text(text)
+    (plug_in / "neural-style.py").chmod(0o755)
+    hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
+    (plug_in / ".files.json").write_text(json.dumps(hashes))
+    data = tmp_path / "data" / "nst"
+    (data / "logs").mkdir(parents=True)
+    (data / "engine.json").write_text(json.dumps({"plug_ins": [str(profile)]}))
+    (data / "logs" / "install.log").write_text("one\nDone in 3 s.\n\n")
+    return profile
+
+
+def of_the_filter(report: doctor.Report) -> list[doctor.Problem]:
+    return [each for each in report.problems if "filter" in each.message]
+
+
+def test_an_installation_without_a_fault(profile: Path, nst: Nst, models: ModelStore) -> None:
+    report = examine(models.root)
+    assert of_the_filter(report) == []
+    assert report.installation.by_installer
+    text = nst("doctor").out
+    assert f"  {profile}/plug-ins/neural-style  {nst_core.__version__}" in text
+    assert "install.log\n    Done in 3 s." in text
+
+
+def alter(plug_in: Path) -> None:
+    (plug_in / "neural-style.py").write_text("altered")
+
+
+def take_away(plug_in: Path) -> None:
+    shutil.rmtree(plug_in)
+
+
+def make_older(plug_in: Path) -> None:
+    (plug_in / "nst_gimp" / "__init__.py").write_text('VERSION = "0.0.9"\n')
+    (plug_in / ".files.json").unlink()
+
+
+def forbid_to_start(plug_in: Path) -> None:
+    (plug_in / "neural-style.py").chmod(0o644)
+
+
+def add_a_gimp(plug_in: Path) -> None:
+    (plug_in.parents[2] / "3.2").mkdir()
+
+
+def spoil_the_record(plug_in: Path) -> None:
+    (plug_in.parents[3] / "data" / "nst" / "engine.json").write_text("{")
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (alter, "not as it was installed: neural-style.py is altered."),
+        (take_away, "The filter is missing in"),
+        (make_older, f"is version 0.0.9, and the engine is {nst_core.__version__}."),
+        (forbid_to_start, "neural-style.py is not marked as a program."),
+        (add_a_gimp, "A GIMP has not got the filter:"),
+        (spoil_the_record, "engine.json is damaged."),
+    ],
+)
+def test_what_is_wrong_with_the_filter_is_said_with_its_cure(
+    harm: Callable[[Path], None], words: str, profile: Path, models: ModelStore
+) -> None:
+    harm(profile / "plug-ins" / "neural-style")
+    report = examine(models.root)
+    (problem,) = (each for each in report.problems if words in each.message)
+    assert "install.py install" in problem.cure
+    assert report.works  # without GIMP it does
+
+
+def test_a_filter_in_no_gimp(profile: Path, models: ModelStore) -> None:
+    (profile.parents[1] / "data" / "nst" / "engine.json").write_text(json.dumps({"plug_ins": []}))
+    assert [each.message for each in of_the_filter(examine(models.root))] == ["The filter is in no GIMP."]
+
+
+def test_a_package_that_the_installer_brought_is_repaired_by_it(
+    profile: Path, models: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda name: "" if name == "pillow" else real(name))
+    cures = [each.cure for each in examine(models.root).problems if "pillow" in each.message]
+    assert cures == [doctor.REPAIR]
+
+
+def test_folders_that_cannot_be_written(models: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NST_CACHE", "/nowhere/at")
+    monkeypatch.setattr(doctor.os, "access", lambda place, _how: place != Path("/"))
+    found = [each for each in examine(models.root).problems if "cannot be written" in each.message]
+    assert [each.message for each in found] == ["The folder of the cache, /nowhere/at, cannot be written."]
+    assert "NST_CACHE" in found[0].cure

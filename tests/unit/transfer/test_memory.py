@@ -153,7 +153,8 @@ def test_a_run_in_tiles_paints_the_same_picture(engine, monkeypatch):
     tiled = paint(subject(), settings, levels, *engine, Watch(events.append))
     assert tiled.loss == pytest.approx(whole.loss, rel=1e-4)
     np.testing.assert_allclose(tiled.pixels, whole.pixels, atol=2e-3)
-    assert [event.iteration for event in events if isinstance(event, Progress)] == [1, 2, 3]
+    # A slow machine tells of an iteration more than once, between its tiles.
+    assert list(dict.fromkeys(each.iteration for each in events if isinstance(each, Progress))) == [1, 2, 3]
 
 
 def test_when_memory_ends_the_run_goes_on_in_smaller_tiles(engine, monkeypatch):
