@@ -14,7 +14,7 @@ from nst_core.events import Event
 from nst_core.images.picture import Picture
 from nst_core.job import Result, run_job
 from nst_core.preparing import Job, Region, WeightedStyle
-from nst_core.settings import Settings, make_settings
+from nst_core.settings import KeepColors, Settings, make_settings
 from nst_core.transfer.run import Watch
 
 AnyArray = npt.NDArray[Any]
@@ -35,7 +35,7 @@ def stylize(
     settings: Settings | Mapping[str, object] | None = None,
     *,
     weights: Sequence[float] | None = None,
-    regions: Sequence[tuple[AnyArray, AnyArray]] = (),
+    regions: Sequence[tuple[AnyArray, AnyArray] | tuple[AnyArray, AnyArray, KeepColors]] = (),
     selection: AnyArray | None = None,
     strength_mask: AnyArray | None = None,
     fine_style: AnyArray | None = None,
@@ -52,7 +52,8 @@ def stylize(
             be an empty list, and what no region covers then stays as it was.
         settings: :class:`~nst_core.settings.Settings`, or names and values to make them from.
         weights: one number a style.
-        regions: pairs of a mask and the style that is painted there. Masks are ``(H, W)``, white for all.
+        regions: pairs of a mask and the style that is painted there. Masks are ``(H, W)``, white for all. A
+            third value is this region's ``keep_colors``.
         selection: mask of what is painted at all; the rest has no part in anything and stays as it was.
         strength_mask: how strongly each pixel is painted, from black, as it was, to white.
         fine_style: picture whose strokes are taken, with the composition of each of ``styles``.
@@ -84,7 +85,8 @@ def stylize(
         chosen,
         None if init_picture is None else as_picture(init_picture, "init picture"),
         regions=tuple(
-            Region(as_mask(mask, "mask of a region"), (weighted(style, 1.0),)) for mask, style in regions
+            Region(as_mask(mask, "mask of a region"), (weighted(style, 1.0),), "", *colours)
+            for mask, style, *colours in regions
         ),
         selection=None if selection is None else as_mask(selection, "selection"),
         strength_mask=None if strength_mask is None else as_mask(strength_mask, "strength mask"),

@@ -16,6 +16,7 @@ from nst_core.images.masks import read_mask
 from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
 from nst_core.preparing import Job, Region, WeightedStyle
+from nst_core.settings import KeepColors
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,14 @@ class StyleFile:
 class RegionFile:
     """A region: its mask, and a style or the part of one that ``part`` masks.
 
-    Without a ``name`` it is called after its mask.
+    Without a ``name`` it is called after its mask; without ``keep_colors`` the setting holds.
     """
 
     mask: str
     style: StyleFile
     part: str | None = None
     name: str = ""
+    keep_colors: KeepColors | None = None
 
     @property
     def title(self) -> str:
@@ -92,6 +94,7 @@ class Control:
                     style(region.style),
                     at(region.part) if region.part else None,
                     region.title,
+                    region.keep_colors,
                 )
                 for region in self.regions
             ),
@@ -115,6 +118,9 @@ class Control:
             "mask": name(self.mask),
             "strength-mask": name(self.strength_mask),
             "fine-style": name(self.fine_style.path if self.fine_style else None),
+            "region-colors": {
+                name(region.mask): region.keep_colors for region in self.regions if region.keep_colors
+            },
         }
         return {key: value for key, value in found.items() if value}
 
@@ -137,8 +143,8 @@ def controlled(job: Job, control: Control, on_event: OnEvent) -> Job:
 
 def _regions(control: Control, fine: Picture | None, on_event: OnEvent) -> Iterator[Region]:
     """Read the regions; styles with the same mask are one region, blended."""
-    titles = {region.mask: region.title for region in control.regions}
-    for number, (mask, title) in enumerate(titles.items(), start=1):
+    firsts = {region.mask: region for region in reversed(control.regions)}
+    for number, mask in enumerate(dict.fromkeys(region.mask for region in control.regions), start=1):
         styles = tuple(
             WeightedStyle(
                 _read(file.style.path, on_event),
@@ -149,7 +155,8 @@ def _regions(control: Control, fine: Picture | None, on_event: OnEvent) -> Itera
             for file in control.regions
             if file.mask == mask
         )
-        yield Region(read_mask(mask, on_event), styles, title or str(number))
+        first = firsts[mask]
+        yield Region(read_mask(mask, on_event), styles, first.title or str(number), first.keep_colors)
 
 
 def _read(path: str, on_event: OnEvent) -> Picture:

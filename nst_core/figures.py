@@ -62,6 +62,7 @@ class Painting:
         digest.update(json.dumps(words, sort_keys=True).encode())
         job = self.job
         arrays = [job.selection, job.strength_mask, *(region.mask for region in job.regions)]
+        digest.update(repr([region.keep_colors for region in job.regions if region.keep_colors]).encode())
         for style in job.all_styles:
             digest.update(f"{style.weight!r}".encode())
             arrays += [style.picture.pixels, style.part, style.fine.pixels if style.fine else None]

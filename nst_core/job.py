@@ -17,18 +17,16 @@ from nst_core.backends.choose import Engine, open_engine
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice, OnEvent, Plan, Preview
 from nst_core.fine_style import with_fine_styles
-from nst_core.images.colour import keep_luminance
 from nst_core.images.picture import Picture
 from nst_core.images.resize import resize_picture
+from nst_core.kept_colours import kept_share, recoloured, seen_colours
 from nst_core.planning import plan_event, plan_run
 from nst_core.preparing import (
     BUILT_IN_STARTS,
     Job,
     channels_first,
-    grey,
     painted_part,
     painted_size,
-    paints_grey,
     prepare,
     visible,
 )
@@ -173,9 +171,7 @@ def evaluate_jobs(
     try:
         check_job(job, engine.network.layers)
         check_size(picture.height, picture.width, "The picture")
-        seen = visible(picture, "picture")
-        if job.content is not None and paints_grey(job.content, job.settings):
-            seen = grey(seen)
+        seen = seen_colours(visible(picture, "picture"), kept_share(job))
         ready = with_fine_styles(job, Level(picture.height, picture.width, 0), engine, Watch())
         pixels, crop = channels_first(seen), ready.settings.style_crop
         found = []
@@ -206,7 +202,7 @@ def finish(job: Job, subject: Subject, painted: Painted) -> Picture:
         if (height, width) == (content.height, content.width)
         else resize_picture(content, height, width)
     )
-    rows = _recoloured(as_rows(pixels), base, job.settings)
+    rows = recoloured(as_rows(pixels), base, kept_share(job))
     return replace(base, pixels=_kept(rows, base, subject.changes))
 
 
@@ -217,14 +213,6 @@ def _kept(rows: Array, base: Picture, changes: Array | None) -> Array:
     shown = resized_mask(changes, base.height, base.width)
     assert shown is not None  # noqa: S101 -- made from changes
     return within(rows, base.pixels, shown)
-
-
-def _recoloured(rows: Array, base: Picture, settings: Settings) -> Array:
-    if base.grey:
-        return grey(rows)
-    if settings.keep_colors == "luminance":
-        return keep_luminance(rows, np.clip(base.pixels, 0.0, 1.0))
-    return rows
 
 
 def _noticing(on_event: OnEvent, notify: Callable[[Notice], None]) -> OnEvent:
@@ -241,17 +229,15 @@ def _noticing(on_event: OnEvent, notify: Callable[[Notice], None]) -> OnEvent:
 
 def _finishing(watch: Watch, job: Job, changes: Array | None) -> Watch:
     """Previews in the result's colours and with what is kept, where they are not the painting's own."""
-    content, inner = job.content, watch.on_event
-    recolouring = content is not None and paints_grey(content, job.settings)
-    if content is None or not (recolouring or changes is not None):
+    content, inner, share = job.content, watch.on_event, kept_share(job)
+    if content is None or (share is None and changes is None):
         return watch
 
     def on_event(event: Event) -> None:
         if isinstance(event, Preview):
             height, width = event.picture.shape[:2]
             base = resize_picture(content, height, width)
-            rows = _recoloured(event.picture, base, job.settings) if recolouring else event.picture
-            event = replace(event, picture=_kept(rows, base, changes))
+            event = replace(event, picture=_kept(recoloured(event.picture, base, share), base, changes))
         inner(event)
 
     return replace(watch, on_event=on_event)

@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.alpha import fill_transparent
-from nst_core.images.colour import luminance, match_colors, match_luminance
+from nst_core.images.colour import match_colors, match_luminance
 from nst_core.images.masks import fitted_mask
 from nst_core.images.picture import Picture
 from nst_core.images.resize import crop, crop_mask, fit
-from nst_core.settings import Settings
+from nst_core.kept_colours import colours_of, grey, kept_share, seen_colours
+from nst_core.settings import KeepColors, Settings
 from nst_core.transfer.crop import Part, part_of
 from nst_core.transfer.plan import check_size
 from nst_core.transfer.regions import Seen, StyleRegion, product
@@ -46,11 +47,15 @@ class WeightedStyle:
 
 @dataclass(frozen=True)
 class Region:
-    """A part of the content, ``mask`` ``(height, width)`` in 0..1, and the styles blended there."""
+    """A part of the content, ``mask`` ``(height, width)`` in 0..1, and the styles blended there.
+
+    ``keep_colors`` is for this region what the setting is for all; None leaves it to the setting.
+    """
 
     mask: Array
     styles: tuple[WeightedStyle, ...]
     name: str = ""
+    keep_colors: KeepColors | None = None
 
 
 @dataclass(frozen=True)
@@ -91,11 +96,6 @@ def painted_size(job: Job) -> tuple[int, int]:
             return height, width
         return fit(height, width, job.settings.size)
     return height, width
-
-
-def paints_grey(content: Picture, settings: Settings) -> bool:
-    """Whether only light and dark are painted."""
-    return content.grey or settings.keep_colors == "luminance"
 
 
 def painted_part(job: Job) -> Part | None:
@@ -139,11 +139,10 @@ def prepare(job: Job) -> Subject:
             raise NstError(
                 ErrorCode.BAD_SETTING, "Masks and regions need a content picture.", "Leave them out."
             )
-        return Subject(None, tuple(_seen_style(style, job, None, None) for style in job.styles), own)
+        return Subject(None, tuple(_seen_style(style, job, None, None, "none") for style in job.styles), own)
     check_size(content.height, content.width, "The content picture")
     filled = visible(content, "content picture")
-    if paints_grey(content, job.settings):
-        filled = grey(filled)
+    filled = seen_colours(filled, kept_share(job))
     seen = Seen(channels_first(filled), content.alpha)
     regions, covered = _regions(job, content, filled)
     strength, changed = None, None
@@ -153,7 +152,8 @@ def prepare(job: Job) -> Subject:
     changes = product(covered, changed)
     if regions:
         return Subject(seen, regions[0].styles, own, regions, strength, changes, painted_part(job))
-    styles = tuple(_seen_style(style, job, filled, content.alpha) for style in job.styles)
+    colours = job.settings.keep_colors
+    styles = tuple(_seen_style(style, job, filled, content.alpha, colours) for style in job.styles)
     return Subject(seen, styles, own, (), strength, changes)
 
 
@@ -163,25 +163,26 @@ def _regions(job: Job, content: Picture, filled: Array) -> tuple[tuple[StyleRegi
     selection = None
     if job.selection is not None:
         selection = fitted_mask(job.selection, *size, "selection")
-    found: list[tuple[str, tuple[WeightedStyle, ...], Array | None]] = []
+    found: list[tuple[str, tuple[WeightedStyle, ...], Array | None, KeepColors]] = []
+    usual = job.settings.keep_colors
     covered = np.zeros(size, np.float32)
     for number, region in enumerate(job.regions, start=1):
         name = region.name or str(number)
         mask = fitted_mask(region.mask, *size, f"mask of region {name}")
         covered = np.asarray(np.minimum(covered + mask, 1.0), dtype=np.float32)
-        found.append((name, region.styles, product(mask, selection)))
+        found.append((name, region.styles, product(mask, selection), colours_of(region, job)))
     if job.styles and job.regions and float(covered.min()) < 1.0:
-        found.append(("background", job.styles, product(1.0 - covered, selection)))
+        found.append(("background", job.styles, product(1.0 - covered, selection), usual))
     elif job.styles and not job.regions and selection is not None:
-        found.append(("", job.styles, selection))
+        found.append(("", job.styles, selection, usual))
     if not found:
         return (), selection  # without styles, or all over
     regions = []
-    for name, styles, place in found:
+    for name, styles, place, colours in found:
         if place is None or not place.any():
             continue  # wholly outside of the selection
         weight = product(content.alpha, place)
-        seen = tuple(_seen_style(style, job, filled, weight) for style in styles)
+        seen = tuple(_seen_style(style, job, filled, weight, colours) for style in styles)
         regions.append(StyleRegion(seen, place, name))
     if not regions:
         raise NstError(
@@ -191,8 +192,10 @@ def _regions(job: Job, content: Picture, filled: Array) -> tuple[tuple[StyleRegi
     return tuple(regions), product(everywhere, selection)
 
 
-def _seen_style(style: WeightedStyle, job: Job, content: Array | None, weight: Array | None) -> Seen:
-    """Bring one style into the form that the network sees, its colours matched to ``content``'s.
+def _seen_style(
+    style: WeightedStyle, job: Job, content: Array | None, weight: Array | None, colours: KeepColors
+) -> Seen:
+    """Bring one style into the form that the network sees, its colours moved as ``colours`` asks.
 
     ``weight`` (h, w) says which of the content's pixels count.
     """
@@ -206,10 +209,10 @@ def _seen_style(style: WeightedStyle, job: Job, content: Array | None, weight: A
     pixels = visible(picture, "style picture")
     if content is not None and job.content is not None:
         counts = product(picture.alpha, part)
-        if paints_grey(job.content, settings):
-            matched = settings.keep_colors != "none"
+        if job.content.grey or colours == "luminance":
+            matched = colours != "none"
             pixels = match_luminance(pixels, content, counts, weight) if matched else grey(pixels)
-        elif settings.keep_colors == "match":
+        elif colours == "match":
             pixels = match_colors(pixels, content, settings.color_match, counts, weight)
     return Seen(channels_first(pixels), picture.alpha, style.weight, part)
 
@@ -227,11 +230,6 @@ def visible(picture: Picture, what: str) -> Array:
             ErrorCode.BAD_IMAGE, f"The {what} is wholly transparent.", "Use one with something to see on it."
         )
     return fill_transparent(picture.pixels, picture.alpha)
-
-
-def grey(pixels: Array) -> Array:
-    """Return (h, w, 3) grey of the same lightness."""
-    return np.repeat(luminance(pixels)[:, :, None], 3, axis=2)
 
 
 def channels_first(rows: Array) -> Array:

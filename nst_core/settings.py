@@ -117,6 +117,7 @@ def check_bytes(value: object) -> object:
     return value
 
 
+KeepColors: TypeAlias = Literal["none", "luminance", "match"]
 Memory: TypeAlias = Annotated[str, BeforeValidator(check_bytes)]
 Layers: TypeAlias = Annotated[
     tuple[LayerWeight, ...], BeforeValidator(parse_layers), PlainSerializer(format_layers)
@@ -157,7 +158,7 @@ class Settings(BaseModel):
         ge=0.1,
         le=4.0,
     )
-    keep_colors: Literal["none", "luminance", "match"] = knob(
+    keep_colors: KeepColors = knob(
         "none",
         "look",
         "Colours",

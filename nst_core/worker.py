@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from nst_core import __version__
 from nst_core.errors import ErrorCode, NstError
 from nst_core.protocol import JOB_PREFIX, PROTOCOL
+from nst_core.settings import KeepColors
 
 LARGEST_REQUEST = 1 << 20
 """Bytes of the request line; it holds names and numbers, no pixels."""
@@ -50,12 +51,13 @@ class StylePixels(Pixels):
 
 
 class RegionRequest(BaseModel):
-    """A part of the content with styles of its own."""
+    """A part of the content with styles of its own, and its own word on colours where there is one."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
     mask: Pixels
     styles: list[StylePixels] = Field(min_length=1)
     name: str = ""
+    keep_colors: KeepColors | None = None
 
 
 class PreviewRequest(BaseModel):

@@ -117,7 +117,12 @@ def read_job(request: Request) -> Job:
         make_settings(request.settings),
         keep_size=True,
         regions=tuple(
-            Region(read_mask(region.mask, directory), tuple(map(style, region.styles)), region.name)
+            Region(
+                read_mask(region.mask, directory),
+                tuple(map(style, region.styles)),
+                region.name,
+                region.keep_colors,
+            )
             for region in request.regions
         ),
         selection=mask(request.selection),

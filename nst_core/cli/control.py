@@ -6,22 +6,28 @@ Only their names and helps; :mod:`nst_core.cli.control_files` reads what they na
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
 from nst_core.cli.options import GroupedOption
+from nst_core.settings import KeepColors
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-NAMES = ("more_styles", "regions", "regions_from", "mask", "strength_mask", "fine_style", "coarse_style")
+NAMES = (
+    "more_styles", "regions", "regions_from", "region_colors", "mask", "strength_mask", "fine_style",
+    "coarse_style",
+)  # fmt: skip
 """The options' parameters."""
 
+WORDS = get_args(KeepColors)
 
 ONE = {
     "region": "Paint where the grey picture MASK is white in STYLE. May be given several times; with the "
     "same MASK it blends. Without a STYLE behind CONTENT the rest stays as it is.",
     "region-from": "The same, with the style of what is white in STYLEMASK, a mask of the picture STYLE.",
+    "region-colors": "What --keep-colors is for all, for the region with MASK alone.",
     "mask": "Paint only where MASK is white; the rest takes no part and stays as it is.",
     "strength-mask": "Strength by place: white paints at full strength, black keeps the photograph.",
 }
@@ -32,6 +38,7 @@ MANY = {
     "or one mask for all. May be given several times; with the same MASKS it blends. Without a STYLE behind "
     "FOLDER the rest stays as it is.",
     "region-from": "The same, with the style of what is white in STYLEMASK, a mask of the picture STYLE.",
+    "region-colors": "What --keep-colors is for all, for the region with MASKS alone.",
     "mask": "Paint only where MASKS, a folder or one mask for all, is white; the rest stays as it is.",
     "strength-mask": "Strength by place: where MASKS, a folder or one mask for all, is black, the photograph "
     "stays.",
@@ -63,6 +70,11 @@ def _options(command: Command, mask: str, content: str, texts: Mapping[str, str]
             click.option(
                 "--region-from", "regions_from", cls=GroupedOption, section="look",
                 metavar=f"{mask} STYLE STYLEMASK", nargs=3, multiple=True, help=texts["region-from"],
+            ),
+            click.option(
+                "--region-colors", cls=GroupedOption, section="look", nargs=2, multiple=True,
+                metavar=f"{mask} [{'|'.join(WORDS)}]", type=(str, click.Choice(WORDS)),
+                help=texts["region-colors"],
             ),
             click.option("--mask", cls=GroupedOption, section="look", metavar=mask, help=texts["mask"]),
             click.option(

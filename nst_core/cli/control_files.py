@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from nst_core.cli.control import NAMES
 from nst_core.cli.inputs import parse_style
 from nst_core.control import Control, RegionFile, StyleFile
 from nst_core.errors import ErrorCode, NstError
+from nst_core.images.names import shown
 
 
 def parse_control(
@@ -33,6 +35,15 @@ def parse_control(
     named = [*styles, *given["more_styles"], *([coarse] if coarse else [])]
     regions = [RegionFile(mask, parse_style(style)) for mask, style in given["regions"]]
     regions += [RegionFile(mask, parse_style(style), part) for mask, style, part in given["regions_from"]]
+    colours = dict(given["region_colors"])
+    for mask in colours:
+        if all(region.mask != mask for region in regions):
+            raise NstError(
+                ErrorCode.BAD_SETTING,
+                f"--region-colors names {shown(mask)}, which is the mask of no region.",
+                "Name the mask as --region does.",
+            )
+    regions = [replace(region, keep_colors=colours.get(region.mask)) for region in regions]
     if not named and not regions:
         raise click.UsageError("Missing argument 'STYLE...'.", ctx=click.get_current_context(silent=True))
     fine = parse_style(given["fine_style"]) if given["fine_style"] else None

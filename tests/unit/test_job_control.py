@@ -10,13 +10,15 @@ import pytest
 
 from nst_core.arrays import stylize
 from nst_core.errors import ErrorCode, NstError
+from nst_core.events import Preview
 from nst_core.images.colour import LMS_TO_LAB, RGB_TO_LMS, linear, luminance
 from nst_core.images.picture import Picture
 from nst_core.job import run_job
+from nst_core.kept_colours import kept_share
 from nst_core.preparing import Job, Region, WeightedStyle, prepare
 from nst_core.settings import make_settings
 from nst_core.transfer.plan import Level, make_levels
-from nst_core.transfer.run import at_level
+from nst_core.transfer.run import Watch, at_level
 from tests.unit.test_job import QUICK, painting, photo, real_weights  # noqa: F401 -- a fixture
 
 RNG = np.random.default_rng(77)
@@ -67,6 +69,67 @@ def test_the_chroma_is_the_contents_to_rounding_where_srgb_has_the_colour(colour
     result = run_job(job(content, keep_colors=colours, iterations=8)).picture.pixels
     assert np.abs(luminance(result) - luminance(content.astype(np.float32))).mean() > 0.01
     np.testing.assert_allclose(chroma(result), chroma(content), atol=0.5 / 255)
+
+
+def test_a_region_keeps_its_colours_where_others_take_the_styles():
+    """A face that keeps its colours beside a coat that does not, in the result and in what is seen."""
+    content = (0.5 + 0.12 * (photo() - 0.5)).astype(np.float32)
+    base = job(content, iterations=8)
+    regions = (
+        Region(half(), base.styles, "face", "luminance"),
+        Region(1.0 - half(), base.styles, "coat"),
+    )
+    mixed = replace(base, styles=(), regions=regions)
+    subject = prepare(mixed)
+    np.testing.assert_array_equal(subject.content.pixels[:, :, 32:], content.transpose(2, 0, 1)[:, :, 32:])
+    assert np.ptp(subject.content.pixels[:, :, :32], axis=0).max() == 0.0
+    assert np.ptp(subject.regions[0].styles[0].pixels, axis=0).max() == 0.0
+    np.testing.assert_array_equal(subject.regions[1].styles[0].pixels, painting().transpose(2, 0, 1))
+    shown = []
+    watch = Watch(lambda event: shown.append(event) if isinstance(event, Preview) else None, frames_every=4)
+    result = run_job(mixed, watch).picture.pixels
+    face, coat = np.s_[:, :32], np.s_[:, 32:]
+    np.testing.assert_allclose(chroma(result)[face], chroma(content)[face], atol=0.5 / 255)
+    assert np.abs(luminance(result) - luminance(content))[face].mean() > 0.01
+    assert np.abs(chroma(result) - chroma(content))[coat].mean() > 0.01
+    np.testing.assert_allclose(shown[-1].picture, result, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("setting", "word", "background", "wanted"),
+    [
+        ("none", "luminance", True, [1, 0.5, 0]),
+        ("none", "luminance", False, [1, 1, 1]),
+        ("luminance", "none", True, [0, 0.5, 1]),
+        ("luminance", None, True, [1, 1, 1]),
+        ("match", None, True, None),
+        ("match", "none", False, None),
+    ],
+)
+def test_shares_of_colours_that_are_kept(setting, word, background, wanted):
+    base = job(keep_colors=setting)
+    mask = np.tile(np.repeat(np.float32([1, 0.5, 0]), [20, 24, 20]), (48, 1))
+    found = kept_share(
+        replace(
+            base,
+            styles=base.styles if background else (),
+            regions=(Region(mask, base.styles, "face", word),),
+        )
+    )
+    if wanted is None:
+        assert found is None
+    else:
+        np.testing.assert_allclose(found[0, [0, 30, 63]], wanted)
+
+
+def test_a_region_may_match_its_colours_alone():
+    base = job()
+    regions = tuple(Region(half(), base.styles, str(word), word) for word in (None, "match"))
+    subject = prepare(replace(base, styles=(), regions=regions))
+    plain, matched = (region.styles[0].pixels for region in subject.regions)
+    there = photo()[:, :32].reshape(-1, 3)
+    np.testing.assert_allclose(matched.reshape(3, -1).mean(axis=1), there.mean(axis=0), atol=1e-4)
+    assert np.abs(plain.reshape(3, -1).mean(axis=1) - there.mean(axis=0)).max() > 0.05
 
 
 def test_the_styles_luminance_has_the_contents_mean_and_variance_in_its_region():
@@ -257,6 +320,8 @@ def test_the_python_interface_takes_masks_as_arrays():
         )
     )
     np.testing.assert_allclose(painted.pixels, expected.picture.pixels, atol=1e-6)
+    face = stylize(photo(), [], QUICK, regions=[(left, painting(), "luminance")])
+    assert np.abs(face.pixels - painted.pixels)[:, :32].mean() > 0.01
     with pytest.raises(NstError):
         stylize(photo(), painting(), QUICK, selection=photo())
 

@@ -281,7 +281,12 @@ def test_regions_a_selection_and_strength_by_place_leave_the_rest_to_the_bit(eng
     message = request(folder)
     style = {**message["styles"][0], "part": pixels(folder, "part", 48, 48, 1, np.ones((48, 48, 1)))}
     style["fine"] = pixels(folder, "fine", 32, 32, 3)
-    region = {"mask": pixels(folder, "left", 40, 56, 1, left), "styles": [style], "name": "coat"}
+    region = {
+        "mask": pixels(folder, "left", 40, 56, 1, left),
+        "styles": [style],
+        "name": "coat",
+        "keep_colors": "luminance",
+    }
     masks = {
         "selection": pixels(folder, "top", 40, 56, 1, top),
         "strength_mask": pixels(folder, "faint", 40, 56, 1, faint),

@@ -62,6 +62,20 @@ def test_a_mask_selects_and_a_background_style_fills(nst: Nst, place: Path) -> N
     assert changed[:32, 30:].mean() > 0.5
 
 
+def test_a_face_keeps_its_colours_and_the_rest_takes_the_styles(nst: Nst, place: Path) -> None:
+    mask("face.png", (0, 0, 36, 48))
+    control = ("--region", "face.png", "painting.png", "--region-colors", "face.png", "luminance")
+    look = ("--iterations", "8", "--coarsest", "0")
+    outcome = nst("stylize", "photo.png", "painting.png", *control, *look, "-o", "out.png")
+    assert outcome.code == 0, outcome.err
+    before, after = (bytes_of(name).astype(int) for name in ("photo.png", "out.png"))
+    hue = [pixels - pixels.mean(axis=2, keepdims=True) for pixels in (before, after)]
+    moved = np.abs(hue[0] - hue[1]).mean(axis=(0, 2))
+    assert moved[:34].mean() < 0.5 * moved[38:].mean()
+    assert np.abs(before - after)[:, :34].mean() > 5
+    assert json.loads(read_metadata("out.png")["control"])["region-colors"] == {"face.png": "luminance"}
+
+
 def test_strength_by_place_goes_from_the_photograph_to_the_painting(nst: Nst, place: Path) -> None:
     ramp = np.tile(np.repeat([0, 96, 255], 24), (48, 1)).astype(np.uint8)
     Image.fromarray(ramp).save("ramp.png")
@@ -106,6 +120,8 @@ def test_styles_may_be_options(nst: Nst, place: Path) -> None:
         (("--strength-mask", "tall.png"), ("strength mask", "shape")),
         (("--region", "black.png", "painting.png"), ("mask of region black", "black")),
         (("--region", "white.png", "nowhere.png"), ("nowhere.png",)),
+        (("--region-colors", "white.png", "luminance"), ("white.png", "no region")),
+        (("--region-colors", "white.png", "lumniance"), ("lumniance", "luminance")),
         (("--coarse-style", "painting.png"), ("--fine-style",)),
         (("--style-loss", "grams"), ("gram",)),
         (("--guides", "outside"), ("inside",)),
