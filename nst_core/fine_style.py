@@ -80,6 +80,12 @@ def fine_settings(settings: Settings) -> Settings:
     return make_settings({**settings.model_dump(), **changed})
 
 
+def combined_size(style: tuple[int, int], level: Level, scale: float) -> tuple[int, int]:
+    """Return (height, width) that a style picture of a size is combined at, for what ends at ``level``."""
+    height, width = style_size(style, level, scale)
+    return fit(height, width, LONGEST_SIDE) if max(height, width) > LONGEST_SIDE else (height, width)
+
+
 def _combine(
     style: WeightedStyle, settings: Settings, level: Level, engine: Engine, watch: Watch
 ) -> WeightedStyle:
@@ -92,9 +98,7 @@ def _combine(
     composition = visible(coarse, "coarse style picture")
     strokes = visible(fine, "fine style picture")
     strokes = match_colors(strokes, composition, settings.color_match, fine.alpha, coarse.alpha)
-    height, width = style_size((coarse.height, coarse.width), level, settings.style_scale)
-    if max(height, width) > LONGEST_SIDE:
-        height, width = fit(height, width, LONGEST_SIDE)
+    height, width = combined_size((coarse.height, coarse.width), level, settings.style_scale)
     chosen = fine_settings(settings)
     subject = Subject(
         Seen(channels_first(composition)), (Seen(channels_first(np.clip(strokes, 0.0, 1.0)), fine.alpha),)

@@ -7,6 +7,7 @@ RGB arrays; files and wording are the callers'.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,7 +21,7 @@ from nst_core.fine_style import with_fine_styles
 from nst_core.images.picture import Picture
 from nst_core.images.resize import resize_picture
 from nst_core.kept_colours import kept_share, recoloured, seen_colours
-from nst_core.planning import plan_event, plan_run
+from nst_core.planning import RunPlan, plan_event, plan_run
 from nst_core.preparing import (
     BUILT_IN_STARTS,
     Job,
@@ -33,6 +34,7 @@ from nst_core.preparing import (
 from nst_core.rates import remember
 from nst_core.settings import Settings
 from nst_core.transfer.carry import carried
+from nst_core.transfer.demand import Demand
 from nst_core.transfer.kept import within
 from nst_core.transfer.plan import Level, check_size
 from nst_core.transfer.regions import Seen
@@ -78,8 +80,20 @@ def plan_job(job: Job, engine: Engine) -> Plan:
     Raises:
         NstError: ``too-small``, ``out-of-memory``.
     """
-    plan = plan_run(*painted_size(job), job.settings, engine, painted_part(job))
-    return plan_event(plan, job.settings, engine)
+    return plan_event(_planned(job, engine), job.settings, engine)
+
+
+def _planned(job: Job, engine: Engine) -> RunPlan:
+    styles = job.all_styles
+    groups = len(job.regions) + bool(job.regions and job.styles)
+    return plan_run(
+        *painted_size(job),
+        job.settings,
+        engine,
+        painted_part(job),
+        Demand(job.content is not None, len(styles), max(1, groups)),
+        [(style.picture.height, style.picture.width) for style in styles if style.fine is not None],
+    )
 
 
 def check_job(job: Job, network_layers: tuple[str, ...]) -> None:
@@ -118,11 +132,12 @@ def run_job(job: Job, watch: Watch | None = None, store: ModelStore | None = Non
             notices.append(notice)
             watch.on_event(notice)
 
+    began = time.perf_counter()
     engine = open_engine(job.settings, store or ModelStore(), notify)
     try:
         check_job(job, engine.network.layers)
         subject = prepare(job)
-        plan = plan_run(*painted_size(job), job.settings, engine, subject.part)
+        plan = _planned(job, engine)
         levels = plan.levels
         watch.on_event(plan_event(plan, job.settings, engine))
         told = replace(watch, on_event=_noticing(watch.on_event, notify))
@@ -130,13 +145,24 @@ def run_job(job: Job, watch: Watch | None = None, store: ModelStore | None = Non
         if ready is not job:
             subject = prepare(ready)
         told = _finishing(told, job, subject.changes)
+        limit = None
+        if job.settings.time_limit:
+            limit = max(0.0, job.settings.time_limit - (time.perf_counter() - began) - plan.carry)
         painted = paint(
-            subject, ready.settings, levels, engine.backend, engine.extractor, told, full=plan.full
+            subject,
+            ready.settings,
+            levels,
+            engine.backend,
+            engine.extractor,
+            told,
+            full=plan.full,
+            rate=plan.rate,
+            limit=limit,
         )
     finally:
         engine.close()
     if not painted.stopped and not painted.late:
-        remember(engine.name, plan.works, painted.seconds)
+        remember(engine.name, plan.painting + plan.carry, painted.seconds)
     return Result(
         finish(job, subject, painted),
         job.settings,

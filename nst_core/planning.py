@@ -7,65 +7,77 @@ limit, the painting is optimised up to the size that fits it, and carried up fro
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psutil
 
 from nst_core.backends.choose import Engine
 from nst_core.events import Plan, PlannedLevel
+from nst_core.fine_style import combined_size, fine_settings
 from nst_core.images.resize import fit
-from nst_core.rates import Rate
 from nst_core.settings import Settings
 from nst_core.speed import rate_of
-from nst_core.transfer.clock import LevelWork
+from nst_core.transfer.clock import Rate, works_of
 from nst_core.transfer.crop import Part, plan_level
-from nst_core.transfer.memory import MemoryPlan, room_for
+from nst_core.transfer.demand import ONE_STYLE, Demand
+from nst_core.transfer.memory import MemoryPlan, Room, room_for
 from nst_core.transfer.plan import Level, check_size, make_levels
 
 UPSAMPLE_FROM = 1536
 """Long side, in pixels, that ``finish upsample`` paints at: strokes are what they are by then."""
 
+LIMIT_STEP = math.sqrt(math.sqrt(2.0))
+"""Ratio of the sizes that are tried for a time limit."""
+
 
 @dataclass(frozen=True)
 class RunPlan:
-    """``levels`` with the memory of each; ``full`` (height, width) is what the painting is brought to."""
+    """``levels`` with the memory of each; ``full`` (height, width) is what the painting is brought to.
+
+    ``seconds`` are expected for ``levels`` and all else; ``carry`` of them for what comes after the last
+    level, ``before`` for what comes before the first. ``rate`` is what they were reckoned by.
+    """
 
     levels: tuple[Level, ...]
     memory: tuple[MemoryPlan, ...]
     full: tuple[int, int]
-    seconds: float
+    rate: Rate
+    painting: float
+    before: float
+    carry: float
 
     @property
-    def works(self) -> tuple[LevelWork, ...]:
-        """The levels with the work of their evaluations."""
-        return works_of(self.levels, self.memory)
-
-
-def works_of(levels: tuple[Level, ...], memory: tuple[MemoryPlan, ...]) -> tuple[LevelWork, ...]:
-    """Return levels with the work of their evaluations, in millions of pixels."""
-    return tuple(
-        LevelWork(level, plan.work * level.height * level.width / 1e6)
-        for level, plan in zip(levels, memory, strict=True)
-    )
+    def seconds(self) -> float:
+        """Seconds that all of it is expected to take."""
+        return self.before + self.painting + self.carry
 
 
 def plan_run(
-    height: int, width: int, settings: Settings, engine: Engine, part: Part | None = None
+    height: int,
+    width: int,
+    settings: Settings,
+    engine: Engine,
+    part: Part | None = None,
+    demand: Demand = ONE_STYLE,
+    fine: Sequence[tuple[int, int]] = (),
 ) -> RunPlan:
     """Plan a painting of ``height`` x ``width``, of which ``part`` alone is painted.
+
+    ``fine`` are the sizes (height, width) of the style pictures that are first given another's strokes.
 
     Raises:
         NstError: ``too-small``; ``out-of-memory`` for what cannot be held here in the smallest of tiles.
     """
     check_size(height, width, "The picture")
-    rate = rate_of(engine)
     long_side = max(height, width)
     first = min(long_side, UPSAMPLE_FROM) if settings.finish == "upsample" else long_side
-    plan = _planned(height, width, first, settings, engine, rate, part)
+    asked = _Asked(height, width, settings, engine, rate_of(engine), part, demand, tuple(fine))
+    plan = asked.planned(first)
     side = first
     while settings.time_limit and plan.seconds > settings.time_limit and side > smallest_side(settings):
-        side = max(smallest_side(settings), round(side / math.sqrt(2.0)))
-        plan = _planned(height, width, side, settings, engine, rate, part)
+        side = max(smallest_side(settings), round(side / LIMIT_STEP))
+        plan = asked.planned(side)
     return plan
 
 
@@ -74,21 +86,54 @@ def smallest_side(settings: Settings) -> int:
     return settings.coarsest or Settings().coarsest
 
 
-def _planned(
-    height: int,
-    width: int,
-    long_side: int,
-    settings: Settings,
-    engine: Engine,
-    rate: Rate,
-    part: Part | None,
-) -> RunPlan:
-    """Plan a painting that is optimised up to ``long_side``."""
-    size = (height, width) if long_side >= max(height, width) else fit(height, width, long_side)
-    levels = make_levels(*size, settings)
-    room = room_for(engine.backend, settings)
-    memory = tuple(plan_level(engine.backend, settings, level, part, room) for level in levels)
-    return RunPlan(levels, memory, (height, width), rate.seconds(works_of(levels, memory)))
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be planned; see :func:`plan_run`."""
+
+    height: int
+    width: int
+    settings: Settings
+    engine: Engine
+    rate: Rate
+    part: Part | None
+    demand: Demand
+    fine: tuple[tuple[int, int], ...]
+
+    def planned(self, long_side: int) -> RunPlan:
+        """Plan a painting that is optimised up to ``long_side``."""
+        full = self.height, self.width
+        size = full if long_side >= max(full) else fit(*full, long_side)
+        levels = make_levels(*size, self.settings)
+        room = room_for(self.engine.backend, self.settings)
+        memory = self._memory(levels, self.settings, room, self.part, self.demand)
+        painting = self._seconds(levels, memory, self.settings, self.demand)
+        before = sum(self._combining(style, levels[-1], room) for style in self.fine)
+        carry = 0.0 if size == full else self.rate.carry * self.height * self.width / 1e6
+        return RunPlan(levels, memory, full, self.rate, painting, before, carry)
+
+    def _memory(
+        self, levels: tuple[Level, ...], settings: Settings, room: Room, part: Part | None, demand: Demand
+    ) -> tuple[MemoryPlan, ...]:
+        backend = self.engine.backend
+        return tuple(plan_level(backend, settings, level, part, room, demand) for level in levels)
+
+    def _combining(self, style: tuple[int, int], level: Level, room: Room) -> float:
+        """Return the seconds of giving a style picture another's strokes."""
+        settings = fine_settings(self.settings)
+        levels = make_levels(*combined_size(style, level, self.settings.style_scale), settings)
+        memory = self._memory(levels, settings, room, None, ONE_STYLE)
+        return self._seconds(levels, memory, settings, ONE_STYLE)
+
+    def _seconds(
+        self,
+        levels: tuple[Level, ...],
+        memory: tuple[MemoryPlan, ...],
+        settings: Settings,
+        demand: Demand,
+    ) -> float:
+        architecture = self.engine.network.architecture
+        works = works_of(levels, memory, settings, architecture, self.rate, demand)
+        return sum(work.total for work in works)
 
 
 def plan_event(plan: RunPlan, settings: Settings, engine: Engine) -> Plan:

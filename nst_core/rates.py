@@ -9,36 +9,17 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 import platformdirs
 
-from nst_core.transfer.clock import TARGETS_WORK, LevelWork
+from nst_core.transfer.clock import Rate
 
 SMOOTHING = 0.5
 """Share of the newest run in the remembered rate: other programs slow single runs down."""
 
 LEAST_SECONDS = 5.0
 """Runs that were over sooner say more of starting up than of painting, and are not remembered."""
-
-
-class Rate(NamedTuple):
-    """Seconds to begin a level, for an evaluation however small, and for a million pixels evaluated."""
-
-    level: float
-    evaluation: float
-    megapixel: float
-
-    def seconds(self, levels: Iterable[LevelWork]) -> float:
-        """Return the seconds that ``levels`` take."""
-        return sum(
-            self.level
-            + (TARGETS_WORK + 1 + work.level.iterations)
-            * (self.evaluation + self.megapixel * work.evaluation)
-            for work in levels
-        )
 
 
 def rates_file() -> Path:
@@ -79,11 +60,10 @@ def keep(key: str, rate: Rate) -> None:
         return
 
 
-def remember(key: str, levels: Iterable[LevelWork], seconds: float) -> None:
-    """Take a finished run into the remembered rate of ``key``: faster or slower as a whole than expected."""
+def remember(key: str, expected: float, seconds: float) -> None:
+    """Take a finished run into the remembered rate of ``key``, by which ``seconds`` were ``expected``."""
     rate = recall(key)
-    if rate is None or seconds < LEAST_SECONDS:
+    if rate is None or seconds < LEAST_SECONDS or expected <= 0:
         return
-    expected = rate.seconds(levels)
     factor = 1.0 + SMOOTHING * (seconds / expected - 1.0)
     keep(key, Rate(*(part * factor for part in rate)))

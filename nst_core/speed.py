@@ -1,63 +1,141 @@
-"""How fast an engine is here, from a few evaluations of small pictures: a second or two, once for each.
+"""How fast an engine is here, from a few iterations on small pictures: seconds, once for each engine.
 
-A backend comes in, a :class:`~nst_core.rates.Rate` goes out. What is evaluated has the cost of the default
-objective, and no meaning.
+An engine comes in, a :class:`~nst_core.transfer.clock.Rate` goes out. What is evaluated has the cost of the
+default objective, and no meaning; the optimizer's own arithmetic is in what is timed. On a processor a
+megapixel takes as long at 384 pixels as at 1024, and in tiles as in the whole (``python -m
+tests.bench.plans --rates``), so two sizes tell all others.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
+from array_api_compat import array_namespace
 
 from nst_core.backends.choose import Engine
-from nst_core.backends.interface import Backend
-from nst_core.rates import Rate, keep, recall
+from nst_core.backends.interface import Backend, DeviceArray
+from nst_core.rates import keep, recall
 from nst_core.settings import Settings
+from nst_core.transfer.carry import carried
+from nst_core.transfer.clock import Rate
+from nst_core.transfer.lbfgs import Lbfgs
+from nst_core.transfer.memory import HISTORY
 from nst_core.transfer.objective import ContentTerm, Objective, RangePenalty, StyleTerm, TotalVariation
+from nst_core.transfer.plan import Level
+from nst_core.transfer.precondition import inverse_frequency
+from nst_core.transfer.regions import Seen
+from nst_core.transfer.style_statistics import StyleTarget, distance
 from nst_core.vgg.layers import LAYERS
 
-SIDES = {False: (256,), True: (256, 1024)}
+SIDES = {False: (256, 512), True: (256, 1024)}
 """Sides of the pictures, by whether the device works on its own: a GPU has hardly begun at 256 pixels."""
 
 ROUNDS = {False: 1, True: 5}
+
+CARRIED_TO = 1024
+"""Side of the picture that a change is carried to, from a quarter of it."""
 
 
 def rate_of(engine: Engine) -> Rate:
     """Return the remembered rate of ``engine``, measuring it the first time."""
     known = recall(engine.name)
     if known is None:
-        known = measure(engine.backend)
+        known = measure(engine)
         keep(engine.name, known)
     return known
 
 
-def measure(backend: Backend) -> Rate:
-    """Time evaluations; see :data:`SIDES`."""
-    points = []
-    opening = 0.0
+def measure(engine: Engine) -> Rate:
+    """Time openings, iterations, target features, roots and carrying; see :data:`SIDES`."""
+    backend = engine.backend
+    openings, points = [], []
     for side in SIDES[backend.asynchronous]:
-        began = time.perf_counter()
-        evaluator = backend.evaluator(_objective(backend, side), side, side)
-        picture = backend.upload(np.random.default_rng(0).random((3, side, side), np.float32))
-        opening = time.perf_counter() - began
-        for _ in range(ROUNDS[backend.asynchronous]):
-            float(evaluator(picture).loss)  # the first ones choose kernels and take memory
-        began = time.perf_counter()
-        for _ in range(ROUNDS[backend.asynchronous]):
-            loss = evaluator(picture).loss
-        float(loss)
-        seconds = (time.perf_counter() - began) / ROUNDS[backend.asynchronous]
+        opening, seconds = _iteration(backend, side)
+        openings.append(opening)
         points.append((side * side / 1e6, seconds))
     backend.close()
-    (small, first), (large, last) = points[0], points[-1]
-    if small == large:
-        return Rate(opening, 0.0, first / small)
+    (small, first), (large, last) = points
     slope = max((last - first) / (large - small), 0.1 * last / large)
-    return Rate(opening, max(0.0, first - slope * small), slope)
+    return Rate(
+        start=max(0.0, openings[0] - openings[-1]),
+        level=openings[-1],
+        evaluation=max(0.0, first - slope * small),
+        megapixel=slope,
+        features=_features(engine, SIDES[backend.asynchronous][-1]),
+        roots=_roots(backend),
+        carry=_carry(),
+    )
 
 
-def _objective(backend: Backend, side: int) -> Objective:
+def _iteration(backend: Backend, side: int) -> tuple[float, float]:
+    """Return the seconds that a level takes to begin, and an iteration of its optimizer."""
+    rounds = ROUNDS[backend.asynchronous]
+    began = time.perf_counter()
+    evaluator = backend.evaluator(default_objective(backend, side), side, side)
+    picture = backend.upload(_picture(side))
+    opening = time.perf_counter() - began
+
+    def evaluate(at: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
+        found = evaluator(at)
+        return found.loss, found.gradient
+
+    optimizer = Lbfgs(evaluate, picture, history=HISTORY, precondition=inverse_frequency(picture))
+    for _ in range(rounds):
+        float(optimizer.iterate().loss)  # the first ones choose kernels and take memory
+    return opening, _timed(lambda: [optimizer.iterate() for _ in range(rounds)][-1].loss, float) / rounds
+
+
+def _features(engine: Engine, side: int) -> float:
+    """Return the seconds that the target features of a million pixels take."""
+    layers = [name for name, _ in Settings().style_layers]
+    picture = _picture(side)
+    engine.extractor.features(picture, layers)
+    return _timed(lambda: engine.extractor.features(picture, layers)) / (side * side / 1e6)
+
+
+def _roots(backend: Backend) -> float:
+    """Return the seconds of the matrices' roots in a Wasserstein distance at all style layers."""
+    channels = [_channels(backend)[name] for name, _ in Settings().style_layers]
+
+    def once() -> float:
+        values = []
+        for count in channels:
+            numbers = _picture(count)[0]
+            second, mean = backend.upload(numbers @ numbers.T / count), backend.upload(numbers[0])
+            root = backend.upload(np.eye(count, dtype=np.float32))
+            values.append(distance("wasserstein", second, mean, StyleTarget(second, mean, root))[0])
+        xp = array_namespace(values[0])
+        return float(xp.sum(xp.stack(values)))
+
+    once()
+    return _timed(once)
+
+
+def _carry() -> float:
+    """Return the seconds of carrying a change to a million pixels."""
+    small, large = (Seen(_picture(side)) for side in (CARRIED_TO // 4, CARRIED_TO))
+    level = Level(CARRIED_TO, CARRIED_TO, 0)
+    return _timed(lambda: carried(small.pixels * 0.5, small, large, level)) / (CARRIED_TO**2 / 1e6)
+
+
+def _timed(work: Callable[[], object], settle: Callable[..., object] = lambda found: found) -> float:
+    """Return the seconds that ``work`` takes, ``settle`` waiting for what it returns."""
+    began = time.perf_counter()
+    settle(work())
+    return time.perf_counter() - began
+
+
+def _picture(side: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return np.random.default_rng(0).random((3, side, side), np.float32)
+
+
+def _channels(backend: Backend) -> dict[str, int]:
+    return {layer.name: layer.channels for layer in LAYERS[backend.network.architecture]}
+
+
+def default_objective(backend: Backend, side: int) -> Objective:
     """Make an objective with the default layers and targets of nothing."""
     table = {layer.name: layer for layer in LAYERS[backend.network.architecture]}
     settings = Settings()

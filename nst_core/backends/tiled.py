@@ -27,6 +27,9 @@ from nst_core.transfer.priors import add_prior
 from nst_core.transfer.style_statistics import StyleTarget, needs_mean
 from nst_core.vgg.layers import Architecture
 
+TWO_PASSES = 1.5
+"""Arithmetic of both passes as a multiple of one evaluation: the way forward, half of it, is gone twice."""
+
 
 class Pull(NamedTuple):
     """A style term's gradients by its sums: ``d_s2`` (N, N), symmetric, and ``d_s1`` (N,) or None."""
@@ -191,4 +194,4 @@ def tiles_for(
 
 def work_of(tiles: Sequence[Tile], height: int, width: int) -> float:
     """Return the arithmetic of a tiled evaluation as a multiple of the whole's: one tile is the whole."""
-    return 1.0 if len(tiles) == 1 else 1.5 * pixels_seen(tiles) / (height * width)
+    return 1.0 if len(tiles) == 1 else TWO_PASSES * pixels_seen(tiles) / (height * width)

@@ -31,7 +31,8 @@ class TiledFeatures:
     """A feature extractor of bounded memory; see :class:`nst_core.backends.interface.FeatureExtractor`.
 
     ``window`` is the largest side computed at a time; ``storage`` says how whole layers are kept, and
-    ``folder`` where files go. ``between`` is called before each of several tiles with the share that is done.
+    ``folder`` where files go. ``between`` is called before each of a picture's several tiles with the pixels
+    seen so far, margins and earlier pictures included.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class TiledFeatures:
     ) -> None:
         self.extractor, self.architecture, self.window = extractor, architecture, window
         self.storage, self.folder, self.between = storage, folder, between
+        self.seen = 0.0
 
     @property
     def layers(self) -> Sequence[str]:
@@ -89,12 +91,11 @@ class TiledFeatures:
         reach = reach_of(layers, self.architecture)
         _, height, width = picture.shape
         tiles = make_tiles(height, width, max(self.window, reach.smallest_window), reach)
-        total, done = pixels_seen(tiles), 0
         for tile in tiles:
             if len(tiles) > 1:
-                self.between(done / total)
+                self.between(self.seen)
             yield tile, self.extractor.features(picture[(slice(None), *tile.window)], layers)
-            done += pixels_seen([tile])
+            self.seen += pixels_seen([tile])
 
     def _place(self, shape: tuple[int, int, int]) -> HostArray:
         """Return an array to be filled; whoever reads it brings it to float32."""

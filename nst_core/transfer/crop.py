@@ -20,6 +20,7 @@ import numpy.typing as npt
 from nst_core.backends.interface import Backend
 from nst_core.backends.tiled_layout import Reach, reach_of
 from nst_core.settings import Settings
+from nst_core.transfer.demand import ONE_STYLE, Demand
 from nst_core.transfer.memory import VECTOR_BYTES, MemoryPlan, Room, plan_memory
 from nst_core.transfer.plan import SMALLEST_SIDE, Level
 from nst_core.vgg.layers import Architecture
@@ -115,7 +116,12 @@ def _stretch(covered: tuple[int, int], length: int, wanted: int, reach: Reach, m
 
 
 def plan_level(
-    backend: Backend, settings: Settings, level: Level, part: Part | None, room: Room
+    backend: Backend,
+    settings: Settings,
+    level: Level,
+    part: Part | None,
+    room: Room,
+    demand: Demand = ONE_STYLE,
 ) -> MemoryPlan:
     """Plan the memory of a level's window; the work of an evaluation is told as a multiple of the whole's.
 
@@ -123,7 +129,7 @@ def plan_level(
         NstError: ``out-of-memory``, as :func:`nst_core.transfer.memory.plan_memory`.
     """
     height, width = window_of(part, level, settings, backend.network.architecture).size
-    plan = plan_memory(backend, settings, height, width, room)
+    plan = plan_memory(backend, settings, height, width, room, demand)
     whole, seen = level.height * level.width, height * width
     if seen == whole:
         return plan

@@ -23,10 +23,11 @@ import psutil
 
 from nst_core.backends.interface import Backend
 from nst_core.backends.tiled import work_of
-from nst_core.backends.tiled_layout import make_tiles, reach_of
+from nst_core.backends.tiled_layout import make_tiles, pixels_seen, reach_of
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.resize import fit
 from nst_core.settings import Settings, parse_bytes
+from nst_core.transfer.demand import ONE_STYLE, Demand
 from nst_core.transfer.vectors import Storage
 from nst_core.vgg.layers import LAYERS, Architecture
 
@@ -44,6 +45,9 @@ ADAM_VECTORS = 8.0
 
 PICTURES = 1.0
 """Pictures of the level's size on the host beside the optimizer, those of the job counted already."""
+
+TARGET_PICTURES = 2.0
+"""Pictures of the level's size on the host while its targets are made: the content and the start."""
 
 WINDOWS = (2048, 1536, 1024, 768, 512, 384, 256)
 """Sides of windows, in pixels, from the one that wastes least on margins."""
@@ -74,12 +78,14 @@ class MemoryPlan:
     """How a level is held.
 
     ``window`` is None where evaluations see the picture as a whole; ``work`` is the arithmetic of one as a
-    multiple of that. ``machine`` and ``device`` are the bytes that it will take beside what is taken.
+    multiple of that, ``margins`` the pixels seen for each pixel of the picture. ``machine`` and ``device``
+    are the bytes that it will take beside what is taken.
     """
 
     window: int | None
     tiles: int
     work: float
+    margins: float
     history: int
     storage: Storage
     targets: Storage
@@ -103,28 +109,32 @@ def room_for(backend: Backend, settings: Settings) -> Room:
     return Room(machine, min(device, allowed) if allowed else device)
 
 
-def plan_memory(backend: Backend, settings: Settings, height: int, width: int, room: Room) -> MemoryPlan:
+def plan_memory(
+    backend: Backend, settings: Settings, height: int, width: int, room: Room, demand: Demand = ONE_STYLE
+) -> MemoryPlan:
     """Choose the largest window and the plainest way to keep things that fit into ``room``.
 
     Raises:
         NstError: ``out-of-memory`` where nothing fits, with the size that would.
     """
-    plan = _first_that_fits(backend, settings, height, width, room)
+    plan = _first_that_fits(backend, settings, height, width, room, demand)
     if plan is None:
-        raise _too_large(backend, settings, height, width, room)
+        raise _too_large(backend, settings, height, width, room, demand)
     return plan
 
 
 def _first_that_fits(
-    backend: Backend, settings: Settings, height: int, width: int, room: Room
+    backend: Backend, settings: Settings, height: int, width: int, room: Room, demand: Demand
 ) -> MemoryPlan | None:
-    for plan in _plans(backend, settings, height, width, room):
+    for plan in _plans(backend, settings, height, width, room, demand):
         if plan.machine <= room.machine and (room.device is None or plan.device <= room.device):
             return plan
     return None
 
 
-def _plans(backend: Backend, settings: Settings, height: int, width: int, room: Room) -> Iterable[MemoryPlan]:
+def _plans(
+    backend: Backend, settings: Settings, height: int, width: int, room: Room, demand: Demand
+) -> Iterable[MemoryPlan]:
     """All ways to hold a level, the best first."""
     architecture = backend.network.architecture
     layers = [pair.layer for pair in (*settings.content_layers, *settings.style_layers)]
@@ -151,17 +161,21 @@ def _plans(backend: Backend, settings: Settings, height: int, width: int, room: 
         seen = max(tile.rows.length * tile.columns.length for tile in tiles)
         computed = backend.fixed_bytes + backend.bytes_per_pixel * seen
         held = vectors * VECTOR_BYTES * height * width
-        host = PICTURES * VECTOR_BYTES * height * width + target_bytes
+        host = PICTURES * VECTOR_BYTES * height * width
+        # Before the optimizer has anything, the styles are there, as large as their strokes ask.
+        before = TARGET_PICTURES + demand.styles * settings.style_scale**2
+        targeted = before * VECTOR_BYTES * height * width
         if on_host:
-            host, computed, held = host + computed + held, 0, 0
+            host, targeted, computed, held = host + computed + held, targeted + computed, 0, 0
         yield MemoryPlan(
             None if window == whole else window,
             len(tiles),
             work_of(tiles, height, width) / (backend.devices if len(tiles) > 1 else 1),
+            pixels_seen(tiles) / (height * width),
             history,
             storage,
             targets,
-            round(host),
+            round(target_bytes + max(host, targeted)),
             round(computed + held),
         )
 
@@ -178,9 +192,11 @@ def _targets(
     return ("half", full / 2) if full / 2 <= HALF_TARGETS * room else ("file", 0.0)
 
 
-def _too_large(backend: Backend, settings: Settings, height: int, width: int, room: Room) -> NstError:
+def _too_large(
+    backend: Backend, settings: Settings, height: int, width: int, room: Room, demand: Demand
+) -> NstError:
     """Make the error that names a size that fits."""
-    *_, smallest = _plans(backend, settings, height, width, room)
+    *_, smallest = _plans(backend, settings, height, width, room, demand)
     short_of_device = room.device is not None and smallest.device > room.device
     needed = smallest.device if short_of_device else smallest.machine
     free = room.device if short_of_device and room.device is not None else room.machine
@@ -188,7 +204,7 @@ def _too_large(backend: Backend, settings: Settings, height: int, width: int, ro
     side, fits = max(height, width), None
     while fits is None and side > SMALLEST_HINT:
         side = max(SMALLEST_HINT, int(side * 0.95) // 16 * 16)
-        fits = _first_that_fits(backend, settings, *fit(height, width, side), room)
+        fits = _first_that_fits(backend, settings, *fit(height, width, side), room, demand)
     return NstError(
         ErrorCode.OUT_OF_MEMORY,
         f"Painting {width} x {height} pixels takes about {needed / 1e9:.1f} GB of memory on {where}; "

@@ -24,8 +24,9 @@ from nst_core.settings import Settings
 from nst_core.transfer.adam import Adam
 from nst_core.transfer.bounded import BoundedEvaluator, ran_out
 from nst_core.transfer.carry import carried
-from nst_core.transfer.clock import TARGETS_WORK, Clock, LevelWork
+from nst_core.transfer.clock import PLAIN, Clock, Rate, works_of
 from nst_core.transfer.crop import Part, Window, plan_level, window_of
+from nst_core.transfer.demand import Demand
 from nst_core.transfer.kept import Keeping
 from nst_core.transfer.lbfgs import Lbfgs
 from nst_core.transfer.memory import MemoryPlan, room_for
@@ -41,9 +42,6 @@ from nst_core.transfer.vectors import keep_as
 Array = npt.NDArray[np.float32]
 
 __all__ = ["Painted", "Sample", "Subject", "Watch", "as_rows", "at_level", "evaluate_picture", "paint"]
-
-LEAST_EVALUATIONS = 4.0
-"""Work, in evaluations, that there must be time for to begin a level: targets, the first, and two more."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +62,16 @@ class Subject:
     strength: Array | None = None
     changes: Array | None = None
     part: Part | None = None
+
+    @property
+    def all_styles(self) -> tuple[Seen, ...]:
+        """Every style picture that is looked at."""
+        return tuple(style for region in self.regions for style in region.styles) or self.styles
+
+    @property
+    def demand(self) -> Demand:
+        """What this asks of every level."""
+        return Demand(self.content is not None, len(self.all_styles), max(1, len(self.regions)))
 
 
 @dataclass(frozen=True)
@@ -92,27 +100,27 @@ def paint(
     *,
     full: tuple[int, int] | None = None,
     folder: Path | None = None,
+    rate: Rate = PLAIN,
+    limit: float | None = None,
 ) -> Painted:
     """Paint ``subject`` through all ``levels`` and return the best picture of the last.
 
-    Where ``watch.should_stop`` says so, or ``settings.time_limit`` is over, the run ends with the best
-    picture so far. What ends smaller than ``full`` (height, width; None is the last level's size) is brought
-    there by its change of the content. ``folder`` is for what memory does not hold.
+    Where ``watch.should_stop`` says so, or ``limit`` seconds are over, the run ends with the best picture so
+    far. What ends smaller than ``full`` (height, width; None is the last level's size) is brought there by
+    its change of the content. ``folder`` is for what memory does not hold; ``rate`` is how fast the engine
+    is expected to be.
 
     Raises:
         NstError: ``diverged`` where the first loss is not a number, ``out-of-memory``.
     """
     room = room_for(backend, settings)
-    plans = [plan_level(backend, settings, level, subject.part, room) for level in levels]
-    works = [
-        LevelWork(level, plan.work * level.height * level.width / 1e6)
-        for level, plan in zip(levels, plans, strict=True)
-    ]
-    clock = Clock(works, settings.time_limit or None)
+    plans = [plan_level(backend, settings, level, subject.part, room, subject.demand) for level in levels]
+    works = works_of(levels, plans, settings, backend.network.architecture, rate, subject.demand)
+    clock = Clock(works, limit)
     story = Story(watch, clock)
     picture: Array | None = None
     for index, (level, plan) in enumerate(zip(levels, plans, strict=True)):
-        if picture is not None and not clock.fits(clock.levels[index].evaluation * LEAST_EVALUATIONS):
+        if picture is not None and not clock.fits(clock.levels[index].least):
             story.late = True
             break
         with _memory(level):
@@ -164,6 +172,7 @@ def _paint_level(
     seen, start = _cut(seen, window), window.cut(start)
     held: DeviceArray = None
     keeping: Keeping | None = None
+    to_see = _pixels(seen) * plan.margins
     try:
         features = TiledFeatures(
             extractor,
@@ -171,17 +180,17 @@ def _paint_level(
             plan.window or max(window.size),
             plan.targets,
             folder,
-            lambda done: story.between(done * TARGETS_WORK),
+            lambda seen: story.between(story.work.targets * min(1.0, seen / to_see)),
         )
         objective = _objective(features, seen, settings, story.watch.on_event, level)
         seen = replace(seen, styles=(), regions=())  # large ones take as much as what is painted
-        story.advance(TARGETS_WORK)
+        story.advance(story.work.opening + story.work.targets)
         evaluator: Evaluator = BoundedEvaluator(
             backend,
             objective,
             window.size,
             plan.window,
-            story.between,
+            lambda done: story.between(done * story.work.evaluation),
             story.watch.on_event,
         )
         keeping = _keeping(evaluator, backend, seen)
@@ -190,11 +199,11 @@ def _paint_level(
         first, start = backend.upload(start), np.empty(0, np.float32)  # gone before the work begins
         optimizer = _optimizer(settings, best, first, level.iterations, plan, folder)
         del first
-        story.advance(1.0)
+        story.advance(story.work.evaluation)
         for iteration in range(1, level.iterations + 1):
             found = optimizer.iterate()
             held = found.picture
-            story.advance(1.0)
+            story.advance(story.work.evaluation)
             story.iteration = iteration
             last = iteration == level.iterations
             if last or story.due(backend):
@@ -219,6 +228,14 @@ def _paint_level(
             return None
     painted = backend.download(keeping.composed(held) if keeping else held)
     return painted if around is None else window.set_into(around, painted)
+
+
+def _pixels(seen: Subject) -> float:
+    """Return how many pixels target features are had of."""
+    pictures = [style.pixels for style in seen.all_styles]
+    if seen.content is not None:
+        pictures.append(seen.content.pixels)
+    return max(1.0, float(sum(picture.shape[1] * picture.shape[2] for picture in pictures)))
 
 
 def _cut(seen: Subject, window: Window) -> Subject:
@@ -379,7 +396,8 @@ def evaluate_picture(
     architecture = backend.network.architecture
     window = window_of(subject.part, level, settings, architecture)
     seen = _cut(at_level(subject, level, settings), window)
-    plan = plan_level(backend, settings, level, subject.part, room_for(backend, settings))
+    room = room_for(backend, settings)
+    plan = plan_level(backend, settings, level, subject.part, room, subject.demand)
     with _memory(level):
         features = TiledFeatures(extractor, architecture, plan.window or max(window.size), plan.targets)
         objective = _objective(features, seen, settings, lambda _notice: None, level)

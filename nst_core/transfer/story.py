@@ -17,7 +17,7 @@ from array_api_compat import array_namespace
 from nst_core.backends.interface import Backend, DeviceArray
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import OnEvent, Preview, Progress
-from nst_core.transfer.clock import Clock
+from nst_core.transfer.clock import Clock, LevelWork
 from nst_core.transfer.plan import Level
 
 Array = npt.NDArray[np.float32]
@@ -74,9 +74,14 @@ class Story:
         """Begin a level."""
         self.index, self.level, self.iteration = index, level, 0
 
-    def advance(self, evaluations: float) -> None:
+    @property
+    def work(self) -> LevelWork:
+        """The level's work."""
+        return self.clock.levels[self.index]
+
+    def advance(self, work: float) -> None:
         """Count work that is done."""
-        self.clock.done += evaluations * self.clock.levels[self.index].evaluation
+        self.clock.done += work
 
     def look(self) -> None:
         """Ask whether to go on."""
@@ -84,7 +89,7 @@ class Story:
         self.late = not self.stopped and self.clock.over
 
     def between(self, done: float) -> None:
-        """Before each tile: ask whether to go on, and tell how far it is, ``done`` of an evaluation.
+        """Before each tile: ask whether to go on, and tell how far it is: ``done`` is work since the last.
 
         Raises:
             Ended: the evaluation is not to be finished.
@@ -96,9 +101,9 @@ class Story:
         self.late = self.late and bool(self.curve)  # at least one step, however short the time
         if self.ended:
             raise Ended
-        if self.iteration and self.clock.seconds - self.clock.told >= TILE_SECONDS:
+        if self.curve and self.clock.seconds - self.clock.told >= TILE_SECONDS:
             self.clock.told = self.clock.seconds
-            self._tell(done * self.clock.levels[self.index].evaluation)
+            self._tell(done)
 
     def due(self, backend: Backend) -> bool:
         """Whether to look at the loss: each time where that costs nothing, else at intervals."""

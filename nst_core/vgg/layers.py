@@ -114,3 +114,17 @@ def up_to_deepest(names: Iterable[str], layers: Sequence[Layer]) -> tuple[Layer,
     wanted = set(names)
     deepest = max(index for index, layer in enumerate(layers) if layer.name in wanted)
     return tuple(layers[: deepest + 1])
+
+
+def multiply_adds(names: Iterable[str], architecture: Architecture) -> float:
+    """Return the multiply-adds for each pixel of a picture, forward to the deepest of ``names``."""
+    wanted = set(names)
+    if not wanted:
+        return 0.0
+    shapes = convolution_shapes(architecture)
+    found = 0.0
+    for layer in up_to_deepest(wanted, LAYERS[architecture]):
+        if layer.kind == "conv":
+            channels_out, channels_in, *_ = shapes[layer.name]
+            found += 9.0 * channels_in * channels_out / layer.stride**2
+    return found

@@ -21,22 +21,10 @@ from nst_core.backends.choose import open_engine
 from nst_core.settings import make_settings
 from nst_core.transfer.regions import Seen
 from nst_core.transfer.targets import make_objective
-from nst_core.vgg.layers import layer_table
+from nst_core.vgg.layers import multiply_adds
 from nst_core.vgg.store import ModelStore
 
 PRODUCT_SIDE = 2048
-
-
-def multiply_adds_per_pixel(architecture: str) -> float:
-    """Multiply-adds of one forward pass to relu5_1, for each pixel of the picture (padding ignored)."""
-    total, channels = 0.0, 3
-    for layer in layer_table(architecture):
-        if layer.kind == "conv":
-            total += 9 * channels * layer.channels / layer.stride**2
-            channels = layer.channels
-        if layer.name == "relu5_1":
-            break
-    return total
 
 
 class PeakMemory:
@@ -85,7 +73,7 @@ def main() -> None:
     given = parser.parse_args()
     settings = make_settings({"engine": given.engine, "device": given.device, "model": given.model})
     engine = open_engine(settings, ModelStore(), lambda notice: print(f"note: {notice.message}"))
-    per_pixel = multiply_adds_per_pixel(engine.network.architecture)
+    per_pixel = multiply_adds(["relu5_1"], engine.network.architecture)
     print(
         f"{engine.backend.engine} on {engine.backend.device}, {engine.network.name}, "
         f"{per_pixel:,.0f} multiply-adds a pixel forward"

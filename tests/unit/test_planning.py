@@ -6,21 +6,24 @@ import json
 
 import pytest
 
-from nst_core import planning, rates
+from nst_core import planning, rates, speed
 from nst_core.backends.choose import open_engine
+from nst_core.images.resize import fit
 from nst_core.planning import UPSAMPLE_FROM, plan_event, plan_run
-from nst_core.rates import Rate
 from nst_core.settings import make_settings
 from nst_core.speed import rate_of
-from nst_core.transfer.clock import LevelWork
+from nst_core.transfer.clock import Clock, Rate, works_of
+from nst_core.transfer.demand import ONE_STYLE, Demand
 from nst_core.transfer.memory import Room
 from nst_core.transfer.plan import Level
+
+TEN = Rate(start=2.0, level=1.0, evaluation=0.0, megapixel=10.0, features=6.0, roots=0.5, carry=0.3)
 
 
 @pytest.fixture
 def engine(models, monkeypatch):
     """An engine that takes ten seconds a megapixel."""
-    monkeypatch.setattr(planning, "rate_of", lambda _engine: Rate(1.0, 0.0, 10.0))
+    monkeypatch.setattr(planning, "rate_of", lambda _engine: TEN)
     opened = open_engine(make_settings({"engine": "onnx", "device": "cpu"}), models, lambda _notice: None)
     yield opened
     opened.close()
@@ -35,8 +38,12 @@ def cache(tmp_path, monkeypatch):
 def test_without_a_limit_everything_is_optimised(engine):
     plan = plan_run(2000, 3000, make_settings({}), engine)
     assert (plan.levels[-1].height, plan.levels[-1].width) == plan.full == (2000, 3000)
-    work = sum(level.height * level.width * (level.iterations + 2) for level in plan.levels) / 1e6
-    assert plan.seconds >= 10.0 * work + len(plan.levels) - 1e-6
+    seconds = TEN.start
+    for level, memory in zip(plan.levels, plan.memory, strict=True):
+        evaluations, targets = 10.0 * memory.work * (level.iterations + 1), 2 * 6.0 * memory.margins
+        seconds += TEN.level + level.height * level.width / 1e6 * (evaluations + targets)
+    assert plan.seconds == pytest.approx(seconds)
+    assert plan.carry == plan.before == 0.0
 
 
 @pytest.mark.parametrize("limit", [60, 300, 1000])
@@ -44,10 +51,46 @@ def test_a_time_limit_chooses_the_largest_size_that_fits(engine, limit):
     plan = plan_run(2000, 3000, make_settings({"time_limit": limit}), engine)
     assert plan.full == (2000, 3000)
     assert plan.seconds <= limit or max(plan.levels[-1].height, plan.levels[-1].width) == 256
-    side = plan.levels[-1].width
-    larger = make_settings({"size": 0})
-    bigger = planning._planned(2000, 3000, round(side * 1.5), larger, engine, Rate(1.0, 0.0, 10.0))
-    assert bigger.seconds > limit
+    assert plan.carry == pytest.approx(0.3 * 6.0)
+    larger = make_settings({"size": round(plan.levels[-1].width * 1.25)})
+    bigger = plan_run(*fit(2000, 3000, larger.size), larger, engine)
+    assert bigger.seconds + plan.carry > limit
+
+
+def seconds_of(engine, given=None, **asked):
+    """What a plan of 600 x 800 pixels says."""
+    return plan_run(600, 800, make_settings({"coarsest": 0, **(given or {})}), engine, **asked).seconds
+
+
+def test_all_that_a_job_asks_for_is_reckoned(engine):
+    plain = seconds_of(engine)
+    megapixels, level = 0.48, Level(600, 800, 150)
+    assert plain == pytest.approx(2.0 + 1.0 + megapixels * (151 * 10.0 + 2 * 6.0))
+    # Another style, a style at twice the scale: more to look at, once.
+    assert seconds_of(engine, demand=Demand(styles=2)) == pytest.approx(plain + 6.0 * megapixels)
+    assert seconds_of(engine, {"style_scale": 2.0}) == pytest.approx(plain + 3 * 6.0 * megapixels)
+    # A region: its statistics at every evaluation. The Wasserstein distance: two passes, and roots.
+    region = seconds_of(engine, demand=Demand(groups=2))
+    assert region == pytest.approx(plain + 0.05 * 151 * 10.0 * megapixels)
+    apart = seconds_of(engine, {"style_loss": "wasserstein"})
+    assert apart == pytest.approx(plain + 151 * (0.5 * 10.0 * megapixels + 0.5))
+    # Fewer layers, less arithmetic.
+    shallow = {"style_layers": [("relu2_1", 1.0)], "content_layers": [("relu2_1", 1.0)]}
+    assert seconds_of(engine, shallow) < 0.5 * plain
+    # The run before, in which a style is given another's strokes.
+    assert seconds_of(engine, fine=[(500, 500)]) > plain + 1.0
+    assert level.iterations == plan_run(600, 800, make_settings({"coarsest": 0}), engine).levels[0].iterations
+
+
+def test_progress_goes_by_seconds_and_not_by_pixels(engine):
+    """Beginning a level takes its share; at half of the expected time half is done."""
+    plan = plan_run(600, 800, make_settings({}), engine)
+    works = works_of(plan.levels, plan.memory, make_settings({}), "vgg16", TEN, ONE_STYLE)
+    clock = Clock(works)
+    assert sum(work.total for work in works) == pytest.approx(plan.seconds)
+    clock.done = works[0].total
+    assert clock.fraction() == pytest.approx(works[0].total / plan.seconds)
+    assert clock.fraction(works[1].total) == pytest.approx((works[0].total + works[1].total) / plan.seconds)
 
 
 def test_upsampling_paints_at_a_bounded_size_and_says_where_it_goes(engine):
@@ -75,19 +118,17 @@ def test_tiles_are_told_and_cost_more(engine, monkeypatch):
     assert event.bytes >= tight.memory[-1].machine
 
 
-def test_rates_are_measured_once_and_learn_from_runs(models, cache):
+def test_rates_are_measured_once_and_learn_from_runs(models, cache, monkeypatch):
+    monkeypatch.setattr(speed, "SIDES", {False: (48, 96)})
     opened = open_engine(make_settings({"engine": "onnx", "device": "cpu"}), models, lambda _notice: None)
     measured = rate_of(opened)
-    assert measured.megapixel > 0.01
+    assert min(measured.megapixel, measured.features, measured.roots, measured.carry) > 0.0
     assert list(measured) == json.loads(cache.read_text())[opened.name]
-    levels = [LevelWork(Level(1000, 1000, 8), 1.0)]
-    expected = measured.seconds(levels)
-    assert expected == pytest.approx(measured.level + 10 * (measured.evaluation + measured.megapixel))
-    rates.remember(opened.name, levels, 2 * expected + rates.LEAST_SECONDS)
-    slower = rate_of(opened)
-    assert slower.seconds(levels) > 1.4 * expected
-    rates.remember(opened.name, levels, rates.LEAST_SECONDS / 2)  # over too soon to say anything
-    assert rate_of(opened) == slower
+    monkeypatch.setattr(speed, "measure", None)
+    rates.remember(opened.name, 100.0, 200.0)
+    assert rate_of(opened) == pytest.approx([1.5 * part for part in measured])
+    rates.remember(opened.name, 1.0, rates.LEAST_SECONDS / 2)  # over too soon to say anything
+    assert rate_of(opened) == pytest.approx([1.5 * part for part in measured])
     opened.close()
 
 
@@ -97,5 +138,5 @@ def test_rates_are_measured_once_and_learn_from_runs(models, cache):
 def test_a_damaged_file_of_rates_is_no_file(cache, stored):
     cache.write_text(stored)
     assert rates.recall("a") is None
-    rates.keep("a", Rate(1.0, 2.0, 3.0))
-    assert rates.recall("a") == Rate(1.0, 2.0, 3.0)
+    rates.keep("a", TEN)
+    assert rates.recall("a") == TEN

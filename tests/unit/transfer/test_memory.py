@@ -12,7 +12,7 @@ from nst_core.backends.tiled_features import TiledFeatures, feature_sums
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice, Progress
 from nst_core.settings import make_settings, parse_bytes
-from nst_core.transfer import crop, memory, run
+from nst_core.transfer import crop, memory, run, story
 from nst_core.transfer.memory import Room, plan_memory, room_for
 from nst_core.transfer.plan import Level
 from nst_core.transfer.regions import Seen
@@ -157,6 +157,21 @@ def test_a_run_in_tiles_paints_the_same_picture(engine, monkeypatch):
     assert list(dict.fromkeys(each.iteration for each in events if isinstance(each, Progress))) == [1, 2, 3]
 
 
+def test_progress_rises_while_targets_and_tiles_are_computed(engine, monkeypatch):
+    in_windows_of(64, monkeypatch)
+    monkeypatch.setattr(story, "TILE_SECONDS", 0.0)
+    events = []
+    levels = (Level(48, 65, 1), Level(96, 130, 2))
+    paint(subject(), make_settings(QUICK), levels, *engine, Watch(events.append))
+    told = [event for event in events if isinstance(event, Progress)]
+    assert [each.fraction for each in told] == sorted(each.fraction for each in told)
+    assert told[-1].fraction == pytest.approx(1.0)
+    second = [each for each in told if each.level == 2]
+    # Content and style, and the first evaluation, in several tiles each, before the first iteration.
+    assert sum(each.iteration == 0 for each in second) > 20
+    assert len({each.fraction for each in second if each.iteration == 0}) > 20
+
+
 def test_when_memory_ends_the_run_goes_on_in_smaller_tiles(engine, monkeypatch):
     """The second evaluation and every one of more than 70 pixels a side after it fail."""
     settings, levels = make_settings(QUICK), (Level(96, 130, 3),)
@@ -228,9 +243,8 @@ def test_a_stop_before_there_is_any_picture_is_a_cancellation(engine, monkeypatc
 
 
 def test_a_time_limit_ends_a_run_and_carries_its_picture_up(engine):
-    settings = make_settings({**QUICK, "time_limit": 1e-6})
     levels, events = (Level(48, 65, 3), Level(96, 130, 3)), []
-    painted = paint(subject(), settings, levels, *engine, Watch(events.append))
+    painted = paint(subject(), make_settings(QUICK), levels, *engine, Watch(events.append), limit=1e-6)
     assert painted.late
     assert not painted.stopped
     assert painted.pixels.shape == (3, 96, 130)

@@ -1,0 +1,22 @@
+"""What a job asks of every level of its pyramid, beside its size: what plans of time and memory go by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What there is to look at at every level.
+
+    ``content`` says whether there is a content picture; ``styles`` counts the style pictures, ``groups`` the
+    regions that have styles of their own, or 1.
+    """
+
+    content: bool = True
+    styles: int = 1
+    groups: int = 1
+
+
+ONE_STYLE = Demand()
+"""A content and a style."""

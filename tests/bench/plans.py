@@ -1,0 +1,128 @@
+"""Plans against runs: how long a painting was said to take, and how long it took.
+
+``python -m tests.bench.plans [--engine auto] [--device auto] [--model auto] [CASE...]``
+
+A case is settings as on the command line, joined by commas: ``size=512,quality=draft``. Each is planned and
+run as a job on the two pictures of ``install/samples``, all in one process with an empty file of rates: the
+first plan knows only the quick measurement, later ones have learned from the runs before. A line a case:
+seconds planned, seconds taken, their ratio; and the share of the time at which the reported share of progress
+was furthest from the truth.
+
+``--rates`` prints instead what a megapixel takes at several sizes, as a whole and in tiles, in seconds of the
+processors (``time.process_time``), which other programs disturb less than seconds of the clock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from nst_core.backends.choose import open_engine
+from nst_core.backends.interface import Tiling
+from nst_core.backends.tiled import tiles_for, work_of
+from nst_core.events import Plan, Progress
+from nst_core.images.read import read_picture
+from nst_core.job import run_job
+from nst_core.preparing import Job, WeightedStyle
+from nst_core.settings import make_settings
+from nst_core.speed import default_objective
+from nst_core.transfer.run import Watch
+from nst_core.vgg.store import ModelStore
+
+CASES = (
+    "size=384,quality=draft",
+    "size=512,quality=draft",
+    "size=768,quality=draft",
+    "size=512,quality=draft,style_scale=2",
+    "size=512,quality=draft,style_loss=wasserstein",
+    "size=960,quality=draft,max_memory=1.5GB,iterations=6",
+    "size=3000,quality=draft,time_limit=60",
+)
+
+RATES = ((256, None), (384, None), (512, None), (768, None), (1024, None), (1024, 512), (1024, 768))
+
+SAMPLES = Path(__file__).parents[2] / "install" / "samples"
+
+
+def rates(given: argparse.Namespace) -> None:
+    """Print what a megapixel takes at several sizes."""
+    named = {"engine": given.engine, "device": given.device, "model": given.model}
+    engine = open_engine(make_settings(named), ModelStore(), lambda _notice: None)
+    print("| size | window | work | CPU seconds for an evaluation | for a megapixel of work |")
+    print("|---|---|---|---|---|")
+    for side, window in RATES:
+        objective = default_objective(engine.backend, side)
+        evaluator = engine.backend.evaluator(objective, side, side, Tiling(window) if window else None)
+        picture = engine.backend.upload(np.random.default_rng(0).random((3, side, side), np.float32))
+        float(evaluator(picture).loss)
+        began = time.process_time()
+        float(evaluator(picture).loss)
+        seconds = time.process_time() - began
+        tiles = tiles_for(objective, side, side, window or side, engine.network.architecture)
+        work = work_of(tiles, side, side)
+        each = seconds / (work * side * side / 1e6)
+        print(f"| {side} | {window or '-'} | {work:.2f} | {seconds:.2f} | {each:.2f} |", flush=True)
+    engine.close()
+
+
+class Seen:
+    """The plan and the progress of a run."""
+
+    def __init__(self) -> None:
+        self.plan: Plan | None = None
+        self.steps: list[tuple[float, float]] = []
+        self.began = time.perf_counter()
+
+    def __call__(self, event: object) -> None:
+        if isinstance(event, Plan):
+            self.plan = event
+            self.began = time.perf_counter()  # measuring the engine, the first time, is not the run
+        elif isinstance(event, Progress):
+            self.steps.append((time.perf_counter() - self.began, event.fraction))
+
+
+def case(text: str, given: argparse.Namespace) -> str:
+    """Plan and run one job; returns its line."""
+    pairs = dict(pair.split("=", 1) for pair in text.split(","))
+    named = {"engine": given.engine, "device": given.device, "model": given.model}
+    content, style = (read_picture(SAMPLES / name) for name in ("content.jpg", "style.jpg"))
+    seen = Seen()
+    job = Job(content, (WeightedStyle(style),), make_settings({**named, **pairs}))
+    run_job(job, Watch(seen, preview_seconds=2.0))
+    seconds = time.perf_counter() - seen.began
+    assert seen.plan is not None
+    planned = seen.plan.seconds or float("nan")
+    at, told = max(((at / seconds, told) for at, told in seen.steps), key=lambda pair: abs(pair[0] - pair[1]))
+    levels = ", ".join(f"{level.width} ({level.iterations}, {level.tiles})" for level in seen.plan.levels)
+    return (
+        f"| {text} | {levels} | {planned:.1f} | {seconds:.1f} | {planned / seconds:.2f} | "
+        f"{told:.0%} at {at:.0%} |"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cases", nargs="*", default=CASES)
+    parser.add_argument("--engine", default="auto")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--model", default="auto")
+    parser.add_argument("--rates", action="store_true")
+    given = parser.parse_args()
+    if given.rates:
+        rates(given)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["NST_CACHE"] = folder
+        print("| settings | levels (iterations, tiles) | planned s | took s | planned/took | progress |")
+        print("|---|---|---|---|---|---|")
+        for text in given.cases:
+            print(case(text, given), flush=True)
+
+
+if __name__ == "__main__":
+    main()
