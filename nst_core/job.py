@@ -26,6 +26,8 @@ from nst_core.preparing import (
     BUILT_IN_STARTS,
     Job,
     channels_first,
+    demand_of,
+    fine_sizes,
     painted_part,
     painted_size,
     prepare,
@@ -34,7 +36,6 @@ from nst_core.preparing import (
 from nst_core.rates import remember
 from nst_core.settings import Settings
 from nst_core.transfer.carry import carried
-from nst_core.transfer.demand import Demand
 from nst_core.transfer.kept import within
 from nst_core.transfer.plan import Level, check_size
 from nst_core.transfer.regions import Seen
@@ -84,15 +85,8 @@ def plan_job(job: Job, engine: Engine) -> Plan:
 
 
 def _planned(job: Job, engine: Engine) -> RunPlan:
-    styles = job.all_styles
-    groups = len(job.regions) + bool(job.regions and job.styles)
     return plan_run(
-        *painted_size(job),
-        job.settings,
-        engine,
-        painted_part(job),
-        Demand(job.content is not None, len(styles), max(1, groups)),
-        [(style.picture.height, style.picture.width) for style in styles if style.fine is not None],
+        *painted_size(job), job.settings, engine, painted_part(job), demand_of(job), fine_sizes(job)
     )
 
 

@@ -21,6 +21,7 @@ from nst_core.images.resize import crop, crop_mask, fit
 from nst_core.kept_colours import colours_of, grey, kept_share, seen_colours
 from nst_core.settings import KeepColors, Settings
 from nst_core.transfer.crop import Part, part_of
+from nst_core.transfer.demand import Demand
 from nst_core.transfer.plan import check_size
 from nst_core.transfer.regions import Seen, StyleRegion, product
 from nst_core.transfer.run import Subject
@@ -96,6 +97,17 @@ def painted_size(job: Job) -> tuple[int, int]:
             return height, width
         return fit(height, width, job.settings.size)
     return height, width
+
+
+def demand_of(job: Job) -> Demand:
+    """Return what the job asks of every level, beside its size."""
+    groups = len(job.regions) + bool(job.regions and job.styles)
+    return Demand(job.content is not None, len(job.all_styles), max(1, groups))
+
+
+def fine_sizes(job: Job) -> list[tuple[int, int]]:
+    """Return (height, width) of the styles that are first given the strokes of another picture."""
+    return [(style.picture.height, style.picture.width) for style in job.all_styles if style.fine is not None]
 
 
 def painted_part(job: Job) -> Part | None:

@@ -32,7 +32,9 @@ from nst_core.vgg.layers import LAYERS
 SIDES = {False: (256, 512), True: (256, 1024)}
 """Sides of the pictures, by whether the device works on its own: a GPU has hardly begun at 256 pixels."""
 
-ROUNDS = {False: 1, True: 5}
+ROUNDS, UNSEEN = {False: 1, True: 5}, {False: 0, True: 5}
+"""Iterations that are timed, and before them those that are not, beside the optimizer's first evaluation: a
+GPU chooses kernels and takes memory in them."""
 
 CARRIED_TO = 1024
 """Side of the picture that a change is carried to, from a quarter of it."""
@@ -71,7 +73,7 @@ def measure(engine: Engine) -> Rate:
 
 def _iteration(backend: Backend, side: int) -> tuple[float, float]:
     """Return the seconds that a level takes to begin, and an iteration of its optimizer."""
-    rounds = ROUNDS[backend.asynchronous]
+    rounds, unseen = ROUNDS[backend.asynchronous], UNSEEN[backend.asynchronous]
     began = time.perf_counter()
     evaluator = backend.evaluator(default_objective(backend, side), side, side)
     picture = backend.upload(_picture(side))
@@ -82,8 +84,8 @@ def _iteration(backend: Backend, side: int) -> tuple[float, float]:
         return found.loss, found.gradient
 
     optimizer = Lbfgs(evaluate, picture, history=HISTORY, precondition=inverse_frequency(picture))
-    for _ in range(rounds):
-        float(optimizer.iterate().loss)  # the first ones choose kernels and take memory
+    for _ in range(unseen):
+        float(optimizer.iterate().loss)
     return opening, _timed(lambda: [optimizer.iterate() for _ in range(rounds)][-1].loss, float) / rounds
 
 
@@ -91,7 +93,8 @@ def _features(engine: Engine, side: int) -> float:
     """Return the seconds that the target features of a million pixels take."""
     layers = [name for name, _ in Settings().style_layers]
     picture = _picture(side)
-    engine.extractor.features(picture, layers)
+    if engine.backend.asynchronous:
+        engine.extractor.features(picture, layers)
     return _timed(lambda: engine.extractor.features(picture, layers)) / (side * side / 1e6)
 
 
@@ -109,7 +112,8 @@ def _roots(backend: Backend) -> float:
         xp = array_namespace(values[0])
         return float(xp.sum(xp.stack(values)))
 
-    once()
+    if backend.asynchronous:
+        once()
     return _timed(once)
 
 

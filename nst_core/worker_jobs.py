@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,8 +16,9 @@ from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice, Plan, Preview, Progress
 from nst_core.images.picture import Picture
 from nst_core.images.resize import fit, resize
-from nst_core.job import check_job, plan_job, run_job
-from nst_core.preparing import Job, Region, WeightedStyle
+from nst_core.job import check_job, run_job
+from nst_core.planning import plan_event, plan_run
+from nst_core.preparing import Job, Region, WeightedStyle, demand_of, fine_sizes, painted_size
 from nst_core.settings import make_settings
 from nst_core.transfer.run import Watch
 from nst_core.vgg.store import ModelStore
@@ -135,16 +136,34 @@ def unread(pixels: Pixels) -> Picture:
     return Picture(np.broadcast_to(np.float32(0.0), (pixels.height, pixels.width, 3)))
 
 
+def unread_styles(styles: Sequence[StylePixels]) -> tuple[WeightedStyle, ...]:
+    """Return styles of those sizes; see :func:`unread`."""
+    return tuple(
+        WeightedStyle(unread(style), style.weight, fine=unread(style.fine) if style.fine else None)
+        for style in styles
+    )
+
+
 def plan(request: Request) -> dict[str, object]:
-    """Answer the ``plan`` command: the plan event's fields. No pixels are read, for it is asked often."""
+    """Answer the ``plan`` command: the plan event's fields.
+
+    No pixels are read, for it is asked often: how much of the picture regions cover is not known.
+    """
     if request.content is None or not (request.styles or request.regions):
         raise NstError(ErrorCode.PROTOCOL, "The request has no content or no style.")
-    styles = tuple(WeightedStyle(unread(style), style.weight) for style in request.styles)
-    job = Job(unread(request.content), styles, make_settings(request.settings), keep_size=True)
+    nothing = np.broadcast_to(np.float32(0.0), (request.content.height, request.content.width))
+    job = Job(
+        unread(request.content),
+        unread_styles(request.styles),
+        make_settings(request.settings),
+        keep_size=True,
+        regions=tuple(Region(nothing, unread_styles(region.styles)) for region in request.regions),
+    )
     engine = open_engine(job.settings, ModelStore(), lambda _notice: None)
     try:
         check_job(job, engine.network.layers)
-        return asdict(plan_job(job, engine))
+        planned = plan_run(*painted_size(job), job.settings, engine, None, demand_of(job), fine_sizes(job))
+        return asdict(plan_event(planned, job.settings, engine))
     finally:
         engine.close()
 

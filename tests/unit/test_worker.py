@@ -163,6 +163,17 @@ def test_a_plan_is_told_without_painting(engine, folder):
     assert events["plan"]["model"] == "vgg16"
     assert "progress" not in events
     assert not (folder / "result").exists()
+    plain = events["plan"]["seconds"]
+    style = {**message["styles"][0], "path": str(folder / "nothing")}
+    mask = {**unwritten, "channels": 1}
+    for more in (
+        {"styles": [style, style]},
+        {"regions": [{"mask": mask, "styles": [style]}]},
+        {"styles": [{**style, "fine": {**style, "width": 64, "height": 64}}]},
+    ):
+        engine.send({**change(message, content=unwritten), **more})
+        found = {event["event"]: event for event in engine.events()}
+        assert found["plan"]["seconds"] > plain
 
 
 def test_a_process_answers_one_request_after_another(engine, folder):
