@@ -57,12 +57,11 @@ class Painting:
 
     def key(self, model_sha256: str) -> str:
         """Return a hash of all that decides how its pictures come out, to know them again."""
-        digest = hashlib.sha256()
-        words = [self.job.settings.model_dump(mode="json"), self.job.texture_size, self.kept, model_sha256]
+        digest, job = hashlib.sha256(), self.job
+        words = [job.settings.model_dump(mode="json"), job.texture_size, self.kept, model_sha256]
+        words += [[region.keep_colors for region in job.regions]] if job.regions else []
         digest.update(json.dumps(words, sort_keys=True).encode())
-        job = self.job
         arrays = [job.selection, job.strength_mask, *(region.mask for region in job.regions)]
-        digest.update(repr([region.keep_colors for region in job.regions if region.keep_colors]).encode())
         for style in job.all_styles:
             digest.update(f"{style.weight!r}".encode())
             arrays += [style.picture.pixels, style.part, style.fine.pixels if style.fine else None]
