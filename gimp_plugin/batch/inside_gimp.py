@@ -14,7 +14,7 @@ from gi.repository import Gegl, Gimp, Gio  # noqa: E402
 with open(os.environ["NST_BATCH_JOB"], encoding="utf-8") as job_file:
     job = json.load(job_file)
 sys.path.insert(0, job["plug_in"])
-from nst_gimp import opening  # noqa: E402
+from nst_gimp import masks, opening  # noqa: E402
 
 
 def say(**event):
@@ -23,13 +23,23 @@ def say(**event):
 
 
 def subject(image):
-    """Return the layer to paint: the only one, or a new one with all that is visible."""
+    """Return the layer to paint: the only one, or a new one with all that is visible; masks aside.
+
+    Raises:
+        CallError: a mask that is named is not there.
+    """
     if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
         image.convert_rgb()
-    layers = image.get_layers()
-    if len(layers) == 1:
+    aside = [masks.find(image, name) for name in job["masks"]]
+    layers = [layer for layer in image.get_layers() if layer not in aside] or image.get_layers()
+    if len(layers) == 1 and not layers[0].is_group():
         return layers[0]
+    hidden = [layer for layer in aside if isinstance(layer, Gimp.Layer) and layer.get_visible()]
+    for layer in hidden:
+        layer.set_visible(False)
     visible = Gimp.Layer.new_from_visible(image, image, "Visible")
+    for layer in hidden:
+        layer.set_visible(True)
     image.insert_layer(visible, None, 0)
     return visible
 
@@ -46,8 +56,9 @@ def paint(image):
     config = procedure.create_config()
     config.set_property("image", image)
     config.set_core_object_array("drawables", [subject(image)])
-    config.set_property("style-file", Gio.File.new_for_path(job["style"]))
-    for name, value in job["settings"].items():
+    if job["style"]:
+        config.set_property("style-file", Gio.File.new_for_path(job["style"]))
+    for name, value in job["arguments"].items():
         config.set_property(name, value)
     answer = procedure.run(config)
     if answer.index(0) != Gimp.PDBStatusType.SUCCESS:

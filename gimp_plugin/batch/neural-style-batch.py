@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Paints a folder of pictures in the style of one, through one start of GIMP.
+"""Paints a folder of pictures in the style of one or several, through one start of GIMP.
 
 Pictures come in any format that GIMP opens and go out as XCF, with the painting as a layer, or in any
-format that GIMP exports. A picture that fails does not stop the others; the end tells which failed and why,
-and the exit status is then 1 (2 for a wrong command line, 3 where GIMP itself cannot be run).
+format that GIMP exports. Regions go by the names of channels, layers or groups in each picture, so that they
+need XCF files, or others that keep these. A picture that fails does not stop the others; the end tells which
+failed and why, and the exit status is then 1 (2 for a wrong command line, 3 where GIMP itself cannot be run).
 
 Runs in any Python 3.9 or newer, with nothing but the standard library.
 """
@@ -11,7 +12,6 @@ Runs in any Python 3.9 or newer, with nothing but the standard library.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import shutil
@@ -22,6 +22,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PLUG_IN = HERE.parent / "neural-style"
+sys.path.insert(0, str(PLUG_IN))
+from nst_gimp import kept_styles  # noqa: E402
+from nst_gimp.settings_table import SETTINGS  # noqa: E402
+
 MARK = "neural-style-batch "
 """What the lines begin with that the script inside GIMP prints for this one."""
 
@@ -34,20 +38,11 @@ PLACES = (
 KINDS = {"double": float, "int": int, "choice": str, "string": str, "boolean": lambda text: text == "yes"}
 
 
-def settings():
-    """Return the engine's settings as the plug-in knows them."""
-    path = PLUG_IN / "nst_gimp" / "settings_table.py"
-    spec = importlib.util.spec_from_file_location("settings_table", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.SETTINGS
-
-
 def command_line(arguments):
     """Read the command line; exits with 2 and a sentence where it is wrong."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("pictures", nargs="+", type=Path, help="pictures, or folders of them")
-    parser.add_argument("--style", required=True, type=Path, help="the painting whose style is taken")
+    parser.add_argument("--style", help="the painting whose style is taken, or the name of a kept style")
     parser.add_argument(
         "--output", required=True, type=Path, help="the folder for the results, made if need be"
     )
@@ -58,8 +53,37 @@ def command_line(arguments):
     parser.add_argument(
         "--gimp", help="the gimp-console to start; else GIMP_CONSOLE, else the PATH is searched"
     )
+    several = parser.add_argument_group(
+        "several styles and regions",
+        "A style is a file or the name of a kept style; masks go by their names.",
+    )
+    several.add_argument(
+        "--more-style",
+        action="append",
+        default=[],
+        metavar="STYLE[:WEIGHT]",
+        help="a style blended with the first; may be given several times",
+    )
+    several.add_argument("--style-weight", type=float, help="the first style's weight in the blend (1)")
+    several.add_argument(
+        "--region",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("MASK", "STYLE"),
+        help="paint in STYLE where the channel or layer MASK is white; may be given several times",
+    )
+    several.add_argument(
+        "--outside",
+        choices=("style", "keep"),
+        help="what no region covers is painted in --style, or stays as it is (style, if there is one)",
+    )
+    several.add_argument(
+        "--strength-mask", metavar="MASK", help="where this channel or layer mask is black, the picture stays"
+    )
+    several.add_argument("--fine-style", metavar="STYLE", help="take the fine strokes from this style")
     look = parser.add_argument_group("settings of the filter")
-    for setting in settings():
+    for setting in SETTINGS:
         look.add_argument(
             f"--{setting.name}",
             type=KINDS[setting.kind],
@@ -67,12 +91,66 @@ def command_line(arguments):
             help=f"{setting.help} ({setting.default})".replace("%", "%%"),
         )
     given = parser.parse_args(arguments)
-    if not given.style.is_file():
-        parser.error(f"there is no style file {given.style}")
+    if given.style is None and not given.region:
+        parser.error("there is no style: give --style, or --region MASK STYLE")
+    try:
+        given.style = given.style and resolved(given.style, weighted=False)
+        given.fine_style = given.fine_style and resolved(given.fine_style)
+        given.more_style = [resolved(style) for style in given.more_style]
+        given.region = [(mask, resolved(style)) for mask, style in given.region]
+    except FileNotFoundError as error:
+        parser.error(str(error))
     missing = [str(path) for path in given.pictures if not path.exists()]
     if missing:
         parser.error(f"there is no {missing[0]}")
     return given
+
+
+def resolved(text: str, weighted: bool = True) -> str:
+    """Return a style as the filter takes it: the whole path of its file, with the weight behind it.
+
+    Raises:
+        FileNotFoundError: there is neither a file nor a kept style of that name.
+    """
+    name, colon, weight = text.rpartition(":")
+    for stem, rest in ((text, ""), *([(name, colon + weight)] if weighted and is_number(weight) else [])):
+        path = kept_styles.path_of(stem) if stem else None
+        if path is not None:
+            return path + rest
+    raise FileNotFoundError(f"there is no style file {text}, and no kept style of that name")
+
+
+def is_number(text: str) -> bool:
+    """Whether ``text`` is a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def job_of(given, pictures: list) -> dict:
+    """Return what the script inside GIMP is to do, as the arguments of the filter."""
+    values = {setting.name: getattr(given, setting.name.replace("-", "_")) for setting in SETTINGS}
+    values.update(
+        {
+            "style-weight": given.style_weight,
+            "more-styles": given.more_style or None,
+            "region-masks": [mask for mask, _style in given.region] or None,
+            "region-styles": [style for _mask, style in given.region] or None,
+            "outside": given.outside,
+            "strength-mask": given.strength_mask,
+            "fine-style": given.fine_style,
+        }
+    )
+    named = [mask for mask, _style in given.region] + ([given.strength_mask] if given.strength_mask else [])
+    return {
+        "plug_in": str(PLUG_IN),
+        "style": given.style,
+        "masks": named,
+        "arguments": {name: value for name, value in values.items() if value is not None},
+        "pictures": pictures,
+    }
 
 
 def pictures_in(paths, output: Path) -> list:
@@ -166,13 +244,7 @@ def main(arguments=None) -> int:
             problems[str(picture)] = f"{result} is already there (--overwrite replaces it)."
         else:
             todo.append([str(picture), str(result)])
-    values = {setting.name: getattr(given, setting.name.replace("-", "_")) for setting in settings()}
-    job = {
-        "plug_in": str(PLUG_IN),
-        "style": str(given.style.resolve()),
-        "settings": {name: value for name, value in values.items() if value is not None},
-        "pictures": todo,
-    }
+    job = job_of(given, todo)
     with tempfile.TemporaryDirectory(prefix="nst-batch-") as folder:
         outcome = paint(gimp, job, Path(folder)) if todo else {}
         printed = (Path(folder) / "gimp.log").read_text("utf-8", "replace") if todo else ""

@@ -69,6 +69,11 @@ def test_a_wrong_command_line_starts_nothing(wrapped: Path, tmp_path: Path) -> N
         ((tmp_path / "none", "--style", style, "--output", tmp_path), "there is no"),
         ((style, "--style", tmp_path / "none.png", "--output", tmp_path), "there is no style file"),
         ((style, "--style", style, "--output", tmp_path, "--quality", "fast"), "draft"),
+        ((style, "--output", tmp_path), "give --style, or --region"),
+        (
+            (style, "--output", tmp_path, "--region", "sky", "monnet"),
+            "no style file monnet, and no kept style",
+        ),
     ):
         done = batch(wrapped, *arguments)
         assert done.returncode == 2
@@ -135,6 +140,45 @@ for name, top in (("photo", 0), ("coat", 30), ("sky", 0)):
 Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(os.environ["PHOTO"]), None)
 image.delete()
 """
+
+
+def test_a_folder_with_regions_by_name(gimp: Gimp, wrapped: Path, tmp_path: Path) -> None:
+    """Masks are channels and layers of each picture; one that lacks them fails in a sentence."""
+    gimp.mode("copy")
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    gimp.variables["PHOTO"] = str(photos / "portrait.xcf")
+    try:
+        made = gimp.batch("import os" + MASKED)
+    finally:
+        gimp.variables.pop("PHOTO")
+    assert made.returncode == 0, made.stderr
+    draw(photos / "no masks.ppm", 40, 30, 10)
+    klimt, starry = draw(tmp_path / "klimt.ppm", 20, 20, 200), draw(tmp_path / "starry.ppm", 20, 20, 90)
+    regions = ("--region", "sky", starry, "--region", "coat", f"{klimt}:2", "--outside", "keep")
+    more = ("--strength-mask", "sky", "--fine-style", klimt, "--keep-colors", "luminance")
+    done = batch(wrapped, photos, *regions, *more, "--output", out)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "1 painted, 1 failed." in done.stdout
+    assert "no masks.ppm: There is no channel or layer called “sky”." in done.stderr
+    asked = json.loads((gimp.fakes / "request.json").read_text())
+    assert [region["name"] for region in asked["regions"]] == ["sky", "coat"]
+    assert [region["styles"][0]["name"] for region in asked["regions"]] == ["starry", "klimt"]
+    assert asked["regions"][1]["styles"][0]["weight"] == 2.0
+    assert asked["regions"][0]["styles"][0]["fine"]["name"] == "klimt"
+    assert asked["styles"] == []
+    assert "strength_mask" in asked
+    assert (asked["content"]["width"], asked["settings"]["keep-colors"]) == (64, "luminance")
+
+    blend = ("--style", starry, "--style-weight", "3", "--more-style", f"{klimt}:0.5")
+    done = batch(wrapped, photos / "no masks.ppm", *blend, "--output", out)
+    assert done.returncode == 0, done.stderr
+    asked = json.loads((gimp.fakes / "request.json").read_text())
+    assert [(style["name"], style["weight"]) for style in asked["styles"]] == [
+        ("starry", 3.0),
+        ("klimt", 0.5),
+    ]
+    assert not gimp.leftovers()
 
 
 def test_the_script_for_two_regions_with_kept_colours(gimp: Gimp, tmp_path: Path) -> None:
