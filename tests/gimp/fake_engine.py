@@ -2,7 +2,8 @@
 """Stands in for the engine's Python in tests: speaks the protocol, paints nothing, and misbehaves on demand.
 
 Started like a Python (its arguments are ignored). The folder $NST_FAKE holds ``mode``, one word and its
-argument; a mode of ``real`` starts the command in the file ``real`` instead. Requests are kept there as
+argument; a mode of ``real`` starts the command in the file ``real`` instead, and so does the command ``nst``.
+``recorded`` is the real engine, with its events in ``events.jsonl``. Requests are kept there as
 ``request.json``, the process id as ``pid``.
 """
 
@@ -12,6 +13,7 @@ import os
 import queue
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -129,11 +131,29 @@ def stylize(request, mode, argument):
         stopped=stop.is_set())  # fmt: skip
 
 
+def record(command):
+    """Be the real engine, whose events are written down; it sees the end of stdin by itself."""
+    (HOME / "pid").write_text(str(os.getpid()))
+    engine = subprocess.Popen(command, stdout=subprocess.PIPE)
+    with (HOME / "events.jsonl").open("ab") as events:
+        for line in engine.stdout:
+            events.write(line)
+            events.flush()
+            with contextlib.suppress(BrokenPipeError):
+                sys.stdout.buffer.write(line)
+                sys.stdout.buffer.flush()
+    status = engine.wait()
+    (HOME / "pid").unlink(missing_ok=True)
+    os._exit(status)
+
+
 def main():
     mode, _, argument = (HOME / "mode").read_text().strip().partition(" ")
-    if mode == "real":
+    if mode == "real" or ("nst_core.cli" in sys.argv and mode != "missing-core"):
         command = json.loads((HOME / "real").read_text())
         os.execvp(command[0], [*command, *sys.argv[1:]])  # noqa: S606
+    if mode == "recorded":
+        record([*json.loads((HOME / "real").read_text()), *sys.argv[1:]])
     if mode == "missing-core":
         sys.stderr.write("/usr/bin/python3: Error while finding module: No module named 'nst_core'\n")
         sys.exit(1)

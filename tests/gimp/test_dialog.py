@@ -14,6 +14,7 @@ from tests.gimp.desk import Desk
 from tests.gimp.screen import Window, until
 from tests.gimp.test_screen import (
     DIALOG,
+    gone,
     keep_picture,
     nothing_left,
     record,
@@ -120,8 +121,96 @@ def test_a_trial_that_fails_says_so_and_the_next_one_works(desk: Desk) -> None:
     nothing_left(desk)
 
 
-def test_two_regions_from_layer_masks_with_kept_colours(desk: Desk) -> None:
-    """From the dialog, with the real engine: one style taken from the gallery, one called like its mask."""
+FIRST_STYLE = (362, 262)
+"""The first style at hand, from the dialog's upper left corner."""
+
+
+def style_menu(desk: Desk, dialog: Window, key: str) -> None:
+    """Open the menu of the first style at hand and take the entry with that letter."""
+    time.sleep(1)  # until the gallery shows what the engine has done
+    desk.screen.click(dialog.x + FIRST_STYLE[0], dialog.y + FIRST_STYLE[1], "3")
+    time.sleep(0.6)
+    desk.screen.press(key)
+
+
+def answer(desk: Desk, title: str, key: str, text: str = "") -> None:
+    """Type into a window's first field, which is selected, press a key, and see the window close."""
+    window = desk.screen.wait_for(title)
+    if text:
+        desk.screen.type(window, text)
+    desk.screen.key(window, key)
+    gone(desk, title)
+
+
+def test_a_style_is_kept_renamed_exported_removed_and_imported(desk: Desk) -> None:
+    """By the engine's own ``nst styles``, while the dialog is open."""
+    kept, screen = desk.gimp.home / ".local/share/nst/styles", desk.screen
+    packed = desk.gimp.folder / "swirls.styles.json"
+    desk.gimp.mode("copy")
+    number = call(desk, strength=70.0, tv=2.5)
+    dialog = screen.wait_for(DIALOG)
+
+    screen.key(dialog, "alt+k")
+    naming = screen.wait_for("^Keep a Style$")
+    keep_picture(desk, "keep")
+    screen.key(naming, "alt+s")  # with the settings
+    screen.key(naming, "alt+n")
+    answer(desk, "^Keep a Style$", "Return", "Blue swirls")
+    until(
+        (kept / "Blue swirls.png").exists,
+        20,
+        "the kept style, written by GIMP: the engine reads no PPM there",
+    )
+    settings = json.loads((kept / "Blue swirls.json").read_text())
+    assert settings == {"strength": 70.0, "style_scale": 1.0, "keep_colors": "none", "tv": 2.5}
+
+    style_menu(desk, dialog, "n")
+    answer(desk, "^Rename the Style$", "Return", "Night")
+    until((kept / "Night.png").exists, 20, "the new name")
+    assert not (kept / "Blue swirls.png").exists()
+    style_menu(desk, dialog, "e")
+    screen.key(screen.wait_for("^Export Styles$"), "ctrl+a")  # its suffix would stay
+    answer(desk, "^Export Styles$", "alt+e", str(packed))
+    until(packed.exists, 20, "the exported file")
+    assert json.loads(packed.read_text())["styles"][0]["settings"]["strength"] == 70.0
+
+    style_menu(desk, dialog, "r")
+    keep_picture(desk, "remove")
+    screen.press("Return")  # Cancel is the default
+    time.sleep(1)
+    assert (kept / "Night.png").exists()
+    style_menu(desk, dialog, "r")
+    time.sleep(1)
+    screen.press("alt+r")
+    until(lambda: not list(kept.glob("*.*")), 20, "the style to go")
+
+    for _time in range(2):  # the second time it replaces what the first has brought
+        dialog = screen.wait_for(DIALOG)
+        screen.key(dialog, "alt+e")
+        time.sleep(0.6)
+        screen.press("i")
+        answer(desk, "^Import Styles$", "alt+i", str(packed))
+        until((kept / "Night.png").exists, 20, "the imported style")
+        time.sleep(1.5)
+        if _time:
+            keep_picture(desk, "replace")
+            screen.press("alt+r")
+            time.sleep(2)
+    screen.key(dialog, "Escape")
+    assert desk.result(number) == "cancel"
+    assert sorted(path.name for path in kept.rglob("*.*")) == ["Night.json", "Night.png", "Night.png"]
+    shutil.rmtree(kept)
+    nothing_left(desk)
+
+
+FACE = (200, 30, 80, 60)
+
+
+def test_two_regions_from_layer_masks_around_a_face_with_kept_colours(desk: Desk) -> None:
+    """From the dialog, with the real engine: one style taken from the gallery, one called like its mask.
+
+    A selection leaves the face out. One undo takes it all back.
+    """
     kept = desk.gimp.home / ".local/share/nst/styles"
     kept.mkdir(parents=True, exist_ok=True)
     for name in ("coat", "swirls"):
@@ -135,6 +224,7 @@ def test_two_regions_from_layer_masks_with_kept_colours(desk: Desk) -> None:
         "    layer.add_mask(mask); buffer = mask.get_buffer()\n"
         "    ones = array('f', [1.0] * (480 * 120)).tobytes()\n"
         "    buffer.set(Gegl.Rectangle.new(0, top, 480, 120), 'Y float', ones); buffer.flush()\n"
+        f"image.select_rectangle(Gimp.ChannelOps.REPLACE, *{FACE}); Gimp.Selection.invert(image)"
     )
     before = desk.layers()
     desk.gimp.mode("real")
@@ -158,15 +248,18 @@ def test_two_regions_from_layer_masks_with_kept_colours(desk: Desk) -> None:
     ]
     assert told["settings"]["keep-colors"] == "luminance"
     assert "styles" not in told
-    rows = desk.ask(
-        "def row(layer, y):\n"
-        "    data = layer.get_buffer().get(Gegl.Rectangle.new(0, y, 480, 1), 1.0, \"R'G'B' u8\", 0)\n"
+    same = desk.ask(
+        "def part(layer, *box):\n"
+        "    data = layer.get_buffer().get(Gegl.Rectangle.new(*box), 1.0, \"R'G'B' u8\", 0)\n"
         "    return bytes(data)\n"
         "photo, painted = image.get_layers()[-1], image.get_layers()[-2]\n"
-        "answer = [row(photo, y) == row(painted, y) for y in (60, 140, 220, 300)]"
+        f"parts = [(0, y, 480, 1) for y in (60, 140, 220, 300)] + [{FACE}]\n"
+        "answer = [part(photo, *box) == part(painted, *box) for box in parts]"
     )
-    assert rows == [False, True, False, True]
+    assert same == [False, True, False, True, True]
     nothing_left(desk)
     assert '(region-masks 2 "layer:coat" "layer:sky")' in stored(desk).read_text()
     recent = json.loads((kept.parent / "recent-styles.json").read_text())
     assert str(kept / "coat.bmp") in recent
+    desk.screen.key(desk.main, "ctrl+z")
+    until(lambda: desk.layers() == before, 10, "one undo")

@@ -6,10 +6,13 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from nst_core.styles import StyleLibrary
+from nst_core.images.read import read_picture
+from nst_core.styles import StyleLibrary, is_name
+from tests.unit.images.build import gamma_curve, rgb_profile
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -90,6 +93,94 @@ def test_expected_times_and_sizes_are_said_no_finer_than_they_are_known(plugin) 
     assert {seconds: words.roughly(seconds) for seconds in times} == times
     sizes = {350e6: "350 MB", 999.6e6: "1.0 GB", 1.23e9: "1.2 GB"}
     assert {size: words.amount(size) for size in sizes} == sizes
+
+
+@pytest.fixture
+def commands(plugin, monkeypatch):
+    """The module that asks the engine's ``nst styles``, with this Python as the engine's."""
+    monkeypatch.setenv("NST_PYTHON", sys.executable)
+    return plugin("style_commands")
+
+
+def test_the_engine_keeps_renames_packs_and_removes_for_the_plugin(plugin, commands, tmp_path: Path) -> None:
+    kept_styles = plugin("kept_styles")
+    picture, home = painting(tmp_path / "a.png"), commands.home()
+    given = commands.options({"strength": 70.0, "keep-colors": "luminance"})
+    answer = commands.change("add", ["--as=-x y", *given, "--", str(picture)], home)
+    assert [style.path for style in kept_styles.kept()] == [answer["path"]]
+    assert kept_styles.settings_of(answer["path"]) == {"strength": 70.0, "keep-colors": "luminance"}
+    with pytest.raises(plugin("messages").UserError) as refused:
+        commands.change("add", ["--as=-x y", "--", str(picture)], home)
+    assert refused.value.code == commands.TAKEN
+    commands.change("rename", ["--", "-x y", "Monet"], home)
+    commands.change("export", ["--", str(tmp_path / "all.json"), "Monet"], home)
+    commands.change("remove", ["--", "Monet"], home)
+    assert kept_styles.kept() == []
+    commands.change("import", ["--", str(tmp_path / "all.json")], home)
+    assert [style.name for style in kept_styles.kept()] == ["Monet"]
+
+
+def test_an_engine_that_cannot_answer_is_told_in_words(plugin, commands, tmp_path: Path, monkeypatch) -> None:
+    error = plugin("messages").UserError
+    with pytest.raises(error, match="Monet"):
+        commands.change("remove", ["--", "Monet"], tmp_path)
+    bad = tmp_path / "python"
+    bad.write_text("#!/bin/sh\necho no module >&2; exit 1\n")
+    bad.chmod(0o755)
+    monkeypatch.setenv("NST_PYTHON", str(bad))
+    with pytest.raises(error, match=r"could not change the kept styles.*gimp-engine\.log"):
+        commands.change("remove", ["--", "Monet"], tmp_path)
+    assert "no module" in plugin("places").log_path().read_text()
+
+
+def test_what_is_kept_with_a_style_is_about_the_style(plugin, commands) -> None:
+    settings = {setting.name: setting.default for setting in plugin("settings_table").SETTINGS}
+    every = {"strength": 50.0, "style-scale": 1.0, "keep-colors": "none"}
+    assert commands.suiting(settings) == every
+    moved = {
+        "tv": 1.23456789,
+        "iterations": 5,
+        "size": 640,
+        "quality": "draft",
+        "device": "cpu",
+        "init": "noise",
+    }
+    assert commands.suiting({**settings, **moved}) == {**every, "tv": 1.234568}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Monet's sky", "-x", "Стиль 風", "a/b", "a:2", ".hidden", "dot.", "", " x", "x" * 64, "x" * 65, "a\nb"],
+)
+def test_the_plugin_knows_what_can_be_a_name(commands, name: str) -> None:
+    assert commands.is_name(name) == is_name(name)
+    assert is_name(commands.possible_name(name)) or not commands.possible_name(name)
+
+
+def test_a_style_used_last_can_be_forgotten(plugin, tmp_path: Path) -> None:
+    kept_styles = plugin("kept_styles")
+    first, second = (str(painting(tmp_path / name)) for name in ("a.png", "b.png"))
+    kept_styles.remember([first, second])
+    kept_styles.forget(first)
+    assert kept_styles.recent() == [second]
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_png_of_16_bits_is_what_was_written(plugin, tmp_path: Path, channels: int) -> None:
+    path, (height, width) = tmp_path / "a.png", (7, 5)
+    values = np.random.default_rng(0).integers(0, 65536, (height, width, channels), dtype=np.uint16)
+    profile = rgb_profile(gamma_curve(2.2)) if channels > 2 else b""
+    strips = [values[:3].tobytes(), values[3:].tobytes()]
+    plugin("png").write(str(path), width, height, channels, strips, profile)
+    picture = read_picture(path)
+    assert (picture.width, picture.height, picture.bits, picture.grey) == (width, height, 16, channels < 3)
+    if channels % 2 == 0:
+        assert picture.alpha is not None
+        np.testing.assert_allclose(picture.alpha, values[:, :, -1] / 65535, atol=1e-6)
+    if channels < 3:
+        np.testing.assert_allclose(picture.pixels[:, :, 0], values[:, :, 0] / 65535, atol=1e-6)
+    else:
+        assert picture.profile == profile
 
 
 class Config(dict):

@@ -1,4 +1,4 @@
-"""The dialog: a trial, the style with five settings, further styles and regions, the rest, what to expect.
+"""The dialog: a trial, the style and how it looks, further styles and regions, the rest, what to expect.
 
 GIMP's own ProcedureDialog keeps the last values, the named presets and the Reset button. Everything is in
 pages, so that the dialog fits on a small screen.
@@ -12,19 +12,17 @@ import gi
 
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gdk, GimpUi, Gio, GLib, Gtk  # noqa: E402
+from gi.repository import Gdk, GimpUi, Gio, Gtk  # noqa: E402
 
-from nst_gimp import effects, help_pages, style, widgets  # noqa: E402
+from nst_gimp import help_pages, look_page, style, widgets  # noqa: E402
 from nst_gimp.companion import Companion  # noqa: E402
 from nst_gimp.expectation import Expectation  # noqa: E402
 from nst_gimp.messages import UserError  # noqa: E402
 from nst_gimp.settings_table import SETTINGS  # noqa: E402
 from nst_gimp.several import SeveralPage  # noqa: E402
-from nst_gimp.style_chooser import StyleChooser  # noqa: E402
 from nst_gimp.trial_view import TrialView  # noqa: E402
 from nst_gimp.words import _  # noqa: E402
 
-UP_FRONT = ("strength", "style-scale", "keep-colors", "quality", "size")
 PAIRS = (
     *("seed", "init"),
     *("loss", "style-loss"),
@@ -38,7 +36,6 @@ PAIRS = (
     *("optimizer", "iterations"),
     *("coarsest", "model"),
     *("engine", "device"),
-    *("finish", "time-limit"),
     *("max-memory", "max-device-memory"),
 )
 """What stands side by side behind "Advanced"; settings that are not named here follow."""
@@ -82,7 +79,7 @@ class StyleDialog:
         self.several = SeveralPage(self.config, self.subject)
         pages = Gtk.Notebook()
         for words, page in (
-            (_("St_yle"), self._look()),
+            (_("St_yle"), look_page.LookPage(self.config, self.subject, self.tell)),
             (_("Se_veral styles, regions"), self.several),
             (_("_Advanced"), self._advanced()),
         ):
@@ -91,40 +88,8 @@ class StyleDialog:
         pages.connect("switch-page", lambda _pages, page, _number: page is self.several and page.refresh())
         return pages
 
-    def _look(self) -> Gtk.Widget:
-        grid = Gtk.Grid(column_spacing=12, row_spacing=6, valign=Gtk.Align.START)
-        strength = widgets.scale(self.config, "strength", 1, 10, 0)
-        effects.follow(self.config, "strength", strength)
-        grid.attach(strength, 0, 0, 2, 1)
-        grid.attach(self._ends(_("photograph"), _("painting")), 0, 1, 2, 1)
-        grid.attach(widgets.scale(self.config, "style-scale", 0.05, 0.25, 2), 0, 2, 2, 1)
-        grid.attach(self._ends(_("fine strokes"), _("broad strokes")), 0, 3, 2, 1)
-        rows = (
-            ("keep-colors", widgets.combo(self.config, "keep-colors")),
-            ("quality", widgets.combo(self.config, "quality")),
-            ("size", widgets.number(self.config, "size", zero=_("as it is"), unit=_(" px"))),
-        )
-        for row, (name, widget) in enumerate(rows, 4):
-            words = widgets.label(widgets.arguments.BY_NAME[name])
-            words.set_mnemonic_widget(widget)
-            grid.attach(words, 0, row, 1, 1)
-            grid.attach(widget, 1, row, 1, 1)
-        page = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
-        page.pack_start(StyleChooser(self.config), False, False, 0)
-        page.pack_start(grid, False, False, 0)
-        return page
-
-    def _ends(self, left: str, right: str) -> Gtk.Widget:
-        row = Gtk.Box()
-        for text, pack in ((left, row.pack_start), (right, row.pack_end)):
-            words = Gtk.Label()
-            words.set_markup(f"<small>{GLib.markup_escape_text(text)}</small>")
-            words.get_style_context().add_class("dim-label")
-            pack(words, False, False, 4)
-        return row
-
     def _advanced(self) -> Gtk.Widget:
-        rest = [setting.name for setting in SETTINGS if setting.name not in UP_FRONT]
+        rest = [setting.name for setting in SETTINGS if setting.name not in look_page.SETTINGS]
         names = [name for name in PAIRS if name in rest] + [name for name in rest if name not in PAIRS]
         scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER)
         scrolled.add(widgets.table(self.config, names))

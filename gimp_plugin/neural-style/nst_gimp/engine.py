@@ -71,7 +71,7 @@ class Engine:
                     stderr=log,
                     env=env,
                     bufsize=0,
-                    **_platform_options(),
+                    **platform_options(),
                 )
             except OSError as error:
                 raise UserError(
@@ -224,7 +224,8 @@ class Engine:
                 continue
 
 
-def _platform_options() -> dict:
+def platform_options() -> dict:
+    """Return what starting the engine's Python takes on this platform beside the command."""
     if sys.platform != "win32":
         return {}
     import ctypes

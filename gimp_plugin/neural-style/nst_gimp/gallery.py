@@ -5,13 +5,16 @@ Thumbnails are read one at a time while GTK has nothing else to do, so that open
 
 from __future__ import annotations
 
+import os
+
 import gi
 
+gi.require_version("Gdk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import GdkPixbuf, GLib, Gtk  # noqa: E402
+from gi.repository import Gdk, GdkPixbuf, GLib, Gtk  # noqa: E402
 
-from nst_gimp import kept_styles  # noqa: E402
+from nst_gimp import arguments, kept_styles, widgets  # noqa: E402
 from nst_gimp.words import _  # noqa: E402
 
 SIDE = 56
@@ -21,31 +24,41 @@ _thumbnails = {}
 
 
 def at_hand() -> list:
-    """Return (name, path, path of a thumbnail) of the kept styles and then of those used last."""
+    """Return (name, path, thumbnail's path, when that was made) of the kept styles, then those used last."""
     kept = kept_styles.kept()
     paths = {style.path for style in kept}
     last = [path for path in kept_styles.recent() if path not in paths]
-    return [
+    shown = [
         *((style.name, style.path, style.thumbnail or style.path) for style in kept),
         *((kept_styles.name_of(path), path, path) for path in last),
     ]
+    return [(*style, made(style[-1])) for style in shown]
+
+
+def made(path: str) -> int:
+    """Return when a file was last written, in nanoseconds; 0 where it is gone."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def thumbnail(path: str, side: int):
     """Return a small picture of a file, or None where GdkPixbuf cannot read it."""
-    if (path, side) not in _thumbnails:
+    key = (path, side, made(path))
+    if key not in _thumbnails:
         try:
             read = GdkPixbuf.Pixbuf.new_from_file_at_scale(path, side, side, True)
-            _thumbnails[path, side] = read.apply_embedded_orientation()
+            _thumbnails[key] = read.apply_embedded_orientation()
         except GLib.Error:
-            _thumbnails[path, side] = None
-    return _thumbnails[path, side]
+            _thumbnails[key] = None
+    return _thumbnails[key]
 
 
 class Gallery(Gtk.FlowBox):
-    """Calls ``take(path)`` when a style is clicked on."""
+    """Calls ``take(path)`` when a style is clicked on; ``menu(path)``, if given, returns its context menu."""
 
-    def __init__(self, take) -> None:
+    def __init__(self, take, menu=None) -> None:
         super().__init__(
             selection_mode=Gtk.SelectionMode.NONE,
             max_children_per_line=ROW,
@@ -56,7 +69,7 @@ class Gallery(Gtk.FlowBox):
             halign=Gtk.Align.START,
             valign=Gtk.Align.START,
         )
-        self.take = take
+        self.take, self.menu = take, menu
         self._shown = []
         self._later = []
         self._idle = 0
@@ -72,19 +85,38 @@ class Gallery(Gtk.FlowBox):
         self._shown = styles
         for child in self.get_children():
             child.destroy()
-        for name, path, picture in styles:
+        for name, path, picture, _made in styles:
             image = Gtk.Image.new_from_icon_name("image-x-generic-symbolic", Gtk.IconSize.DND)
             button = Gtk.Button(
-                relief=Gtk.ReliefStyle.NONE, tooltip_text=name, image=image, always_show_image=True
+                relief=Gtk.ReliefStyle.NONE,
+                tooltip_text=told(name, path),
+                image=image,
+                always_show_image=True,
             )
             button.set_size_request(SIDE + 8, SIDE + 8)
             button.get_accessible().set_name(name)
             button.connect("clicked", lambda _button, path=path: self.take(path))
+            if self.menu is not None:
+                button.connect("button-press-event", self._pressed, path)
+                button.connect("popup-menu", lambda button, path=path: self._open_menu(button, path))
             self.add(button)
             button.get_parent().set_can_focus(False)  # the button can: one stop of the Tab key is enough
             self._later.append((image, picture))
         self.show_all()
         self._idle = GLib.idle_add(self._one_more)
+
+    def _pressed(self, button, event, path: str) -> bool:
+        return event.triggers_context_menu() and self._open_menu(button, path, event)
+
+    def _open_menu(self, button, path: str, event=None) -> bool:
+        menu = self.menu(path)
+        menu.attach_to_widget(button, None)
+        menu.show_all()
+        if event is not None:
+            menu.popup_at_pointer(event)
+        else:
+            menu.popup_at_widget(button, Gdk.Gravity.SOUTH_WEST, Gdk.Gravity.NORTH_WEST, None)
+        return True
 
     def _one_more(self) -> bool:
         if not self._later:
@@ -103,10 +135,19 @@ class Gallery(Gtk.FlowBox):
             self._idle = 0
 
 
+def told(name: str, path: str) -> str:
+    """Return what a style's tooltip says: its name, and the settings that it brings along."""
+    listed = []
+    for setting, value in kept_styles.settings_of(path).items():
+        if setting in arguments.BY_NAME:
+            listed.append(widgets.said(setting, value))
+    return "\n".join([name, *listed])
+
+
 def hint() -> Gtk.Label:
     """Return what stands in the place of a gallery with nothing in it."""
     words = Gtk.Label(
-        label=_("Styles that were used appear here."), xalign=0.0, wrap=True, max_width_chars=40
+        label=_("Styles that were used or kept appear here."), xalign=0.0, wrap=True, max_width_chars=40
     )
     words.get_style_context().add_class("dim-label")
     return words

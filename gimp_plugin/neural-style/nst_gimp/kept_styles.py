@@ -1,8 +1,9 @@
 """Styles at hand: those kept under a name (``nst styles``), and those used last. Works without GIMP.
 
 Kept styles lie in the folder ``styles``: ``NAME.jpg`` the picture, ``NAME.json`` settings that suit it, where
-there are any, ``thumbnails/NAME.png``. The engine writes them, this only reads. What was used last is
-remembered beside it, in ``recent-styles.json``. A file that is damaged or gone costs an entry, never a run.
+there are any, ``thumbnails/NAME.png``. The engine writes them (see ``style_commands``), this only reads. What
+was used last is remembered beside it, in ``recent-styles.json``. A file that is damaged or gone costs an
+entry, never a run.
 """
 
 from __future__ import annotations
@@ -40,7 +41,15 @@ def recent() -> list:
 
 def remember(paths) -> None:
     """Put ``paths`` in front of the styles used last. A disk that cannot be written to is no fault."""
-    listed = list(dict.fromkeys([*paths, *recent()]))[:MOST_RECENT]
+    _write_recent(list(dict.fromkeys([*paths, *recent()]))[:MOST_RECENT])
+
+
+def forget(path: str) -> None:
+    """Take ``path`` from the styles used last."""
+    _write_recent([each for each in recent() if each != path])
+
+
+def _write_recent(listed) -> None:
     target, beside = recent_file(), None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -103,4 +112,9 @@ def path_of(text: str):
 def name_of(path: str) -> str:
     """Return what the style at ``path`` is called: its own name where it is kept, else the file's."""
     named = next((style.name for style in kept() if style.path == path), "")
-    return named or os.path.splitext(os.path.basename(path))[0]
+    return named or name_in(path)
+
+
+def name_in(path: str) -> str:
+    """Return the name of the file at ``path``, without its suffix."""
+    return os.path.splitext(os.path.basename(path))[0]

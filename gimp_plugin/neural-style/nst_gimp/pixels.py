@@ -92,6 +92,25 @@ def read(drawable, box, channels, path, *, like=None, scale=1.0, mask=None, alph
     return Pixels(path, width, height, channels)
 
 
+def in_16_bits(drawable, box, channels, mask=None):
+    """Yield ``box`` (x, y, width, height) of a drawable in strips of whole rows, as 16-bit integers.
+
+    ``mask``, a drawable of the box's size, is multiplied into the alpha.
+    """
+    x, y, width, height = box
+    name, clamp = space_format(channels, "u16", drawable.get_format()), Gegl.AbyssPolicy.CLAMP
+    for top, rows in strips(width, height, channels):
+        area = Gegl.Rectangle.new(x, y + top, width, rows)
+        data = _exact(drawable.get_buffer().get(area, 1.0, name, clamp), width * rows * channels * 2)
+        if mask is not None:
+            values, area = array("H", data), Gegl.Rectangle.new(0, top, width, rows)
+            plane = array("H", bytes(mask.get_buffer().get(area, 1.0, "Y u16", clamp)))
+            alpha = values[channels - 1 :: channels]
+            values[channels - 1 :: channels] = array("H", (a * m // 65535 for a, m in zip(alpha, plane)))  # noqa: B905
+            data = values.tobytes()
+        yield data
+
+
 def _widened(data: bytes, narrow: str, name: str, area) -> bytes:
     """Widen 16-bit values, which cannot lie outside 0..1, to float32."""
     buffer = Gegl.Buffer.new(narrow, 0, 0, area.width, area.height)

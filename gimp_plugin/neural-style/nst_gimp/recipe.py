@@ -97,6 +97,24 @@ def split_weight(text: str):
         return text.strip(), 1.0
 
 
+def rename(config, old: str, new: str) -> None:
+    """Have everything that names the kept style at the path ``old`` name the one at ``new``."""
+    called = {old: new, kept_styles.name_in(old): kept_styles.name_in(new)}
+    for name in ("more-styles", "region-styles"):
+        before = texts(config, name)
+        after = [_renamed(text, called) for text in before]
+        if after != before:
+            config.set_property(name, after)
+    fine = config.get_property("fine-style") or ""
+    if _renamed(fine, called) != fine:
+        config.set_property("fine-style", _renamed(fine, called))
+
+
+def _renamed(text: str, called: dict) -> str:
+    name, _weight = split_weight(text)
+    return called[name] + text.strip()[len(name) :] if name in called else text
+
+
 def source(text: str, image):
     """Return the :class:`nst_gimp.style.Source` that ``text`` stands for.
 

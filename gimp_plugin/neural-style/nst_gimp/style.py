@@ -10,11 +10,15 @@ import os
 from collections import namedtuple
 from contextlib import contextmanager
 
-from gi.repository import Gimp, Gio
+import gi
 
-from nst_gimp import arguments, layers, opening, pixels
-from nst_gimp.messages import CallError, UserError
-from nst_gimp.words import _
+gi.require_version("Babl", "0.1")
+from gi.repository import Babl, Gimp, Gio  # noqa: E402
+
+from nst_gimp import arguments, layers, opening, pixels, png  # noqa: E402
+from nst_gimp.job import disk_error  # noqa: E402
+from nst_gimp.messages import CallError, UserError  # noqa: E402
+from nst_gimp.words import _  # noqa: E402
 
 SPARE = 1.5
 """The style is sent at up to this many times the size at which it is shown, as a margin for resampling."""
@@ -90,6 +94,26 @@ def opened(source: Source):
         yield flat(image, source.file)
     finally:
         image.delete()
+
+
+def write_png(source: Source, path: str) -> None:
+    """Write a style as it is seen into a PNG file, in its own colour space.
+
+    Raises:
+        CallError: the file is not there.
+        UserError: GIMP cannot open it, or the disk is full.
+    """
+    with opened(source) as layer, layers.as_seen(layer) as (drawable, shift_x, shift_y):
+        width, height = layer.get_width(), layer.get_height()
+        mask = layer.get_mask() if layer.get_apply_mask() else None
+        channels = (1 if layer.is_gray() else 3) + (layer.has_alpha() or mask is not None)
+        space = Babl.format_get_space(drawable.get_format())
+        profile = bytes(Babl.space_get_icc(space)) if channels > 2 else b""  # a grey PNG takes none for RGB
+        strips = pixels.in_16_bits(drawable, (shift_x, shift_y, width, height), channels, mask)
+        try:
+            png.write(path, width, height, channels, strips, profile)
+        except OSError as error:
+            raise disk_error(error) from None
 
 
 def remember_layer(config) -> None:

@@ -14,7 +14,7 @@ gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, Gimp, GimpUi, Gio, Gtk  # noqa: E402
 
-from nst_gimp import arguments, gallery, kept_styles, previews, style_picker  # noqa: E402
+from nst_gimp import arguments, gallery, keeping, kept_styles, previews, recipe, style_picker  # noqa: E402
 from nst_gimp.messages import UserError  # noqa: E402
 from nst_gimp.words import _  # noqa: E402
 
@@ -25,9 +25,10 @@ GALLERY_HEIGHT = 134
 class StyleChooser(Gtk.Box):
     """Shows and sets the arguments style-file and style-layer of ``config``."""
 
-    def __init__(self, config) -> None:
+    def __init__(self, config, tell) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self.config = config
+        self.keeping = keeping.Keeping(config, self.get_toplevel, self._styles_changed, tell)
         self._drawn = None
         self.picture = Gtk.Image()
         frame = Gtk.Button()
@@ -54,7 +55,7 @@ class StyleChooser(Gtk.Box):
         upper.pack_start(frame, False, False, 0)
         upper.pack_start(beside, True, True, 0)
         self.pack_start(upper, False, False, 0)
-        self.pack_start(self._gallery(), False, False, 0)
+        self.pack_start(self._at_hand(), False, False, 0)
         if config.get_property("style-layer") is not None:
             self.layers.set_drawable(config.get_property("style-layer"))
         self.layers.connect("notify::drawable", self._layer_chosen)
@@ -62,13 +63,66 @@ class StyleChooser(Gtk.Box):
             config.connect(f"notify::{name}", lambda *_args: self.show_style())
         self.show_style()
 
-    def _gallery(self) -> Gtk.Widget:
-        if not gallery.at_hand():
-            return gallery.hint()
-        scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, propagate_natural_height=True)
-        scrolled.set_max_content_height(GALLERY_HEIGHT)
-        scrolled.add(gallery.Gallery(self.take_kept))
-        return scrolled
+    def _at_hand(self) -> Gtk.Widget:
+        """Return the gallery, with what can be done with styles beside it."""
+        self.styles = gallery.Gallery(self.take_kept, self.keeping.menu_of)
+        self.scrolled = Gtk.ScrolledWindow(
+            hscrollbar_policy=Gtk.PolicyType.NEVER, propagate_natural_height=True
+        )
+        self.scrolled.set_max_content_height(GALLERY_HEIGHT)
+        self.scrolled.add(self.styles)
+        self.hint = gallery.hint()
+        self.keep = Gtk.Button.new_with_mnemonic(_("_Keep…"))
+        self.keep.set_tooltip_text(
+            _("Keep the chosen style under a name, with the present settings if you like")
+        )
+        self.keep.connect("clicked", lambda _button: self.keeping.keep_chosen(self._kept))
+        self.more = Gtk.MenuButton()
+        words = Gtk.Box(spacing=6)
+        words.pack_start(Gtk.Label.new_with_mnemonic(_("Styl_es")), True, True, 0)
+        words.pack_start(
+            Gtk.Image.new_from_icon_name("pan-down-symbolic", Gtk.IconSize.BUTTON), False, False, 0
+        )
+        self.more.add(words)
+        self.more.set_tooltip_text(
+            _("Import or export styles. The right mouse button on a style renames, removes or exports it.")
+        )
+        buttons = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, valign=Gtk.Align.START)
+        for button in (self.keep, self.more):
+            buttons.pack_start(button, False, False, 0)
+        row = Gtk.Box(spacing=12)
+        row.pack_start(self.scrolled, True, True, 0)
+        row.pack_start(self.hint, True, True, 0)
+        row.pack_start(buttons, False, False, 0)
+        for part in (self.scrolled, self.hint):
+            part.show_all()
+            part.set_no_show_all(True)
+        self._show_gallery()
+        return row
+
+    def _show_gallery(self) -> None:
+        self.styles.refresh()
+        some = bool(self.styles.get_children())
+        self.scrolled.set_visible(some)
+        self.hint.set_visible(not some)
+        self.more.set_popup(self.keeping.menu())
+
+    def _styles_changed(self, old: str, new: str) -> None:
+        """Take note that styles were changed: the one at ``old`` lies at ``new`` now, or is gone."""
+        current = self.config.get_property("style-file")
+        chosen = current.get_path() if current is not None else ""
+        self._drawn = None
+        if old and new:
+            recipe.rename(self.config, old, new)
+        if old and chosen == old:
+            self.config.set_property("style-file", Gio.File.new_for_path(new) if new else None)
+        self._show_gallery()
+        self.show_style()
+
+    def _kept(self, path: str) -> None:
+        """Go on with the kept style in the place of what it was kept from."""
+        if path:
+            self.take_file(Gio.File.new_for_path(path))
 
     def ask_for_file(self) -> None:
         """Open the file chooser, with a preview."""
@@ -112,6 +166,7 @@ class StyleChooser(Gtk.Box):
         if self._drawn is not None and chosen == self._drawn:
             return
         self._drawn = chosen
+        self.keep.set_sensitive(chosen is not None)
         try:
             if layer is not None and layer.is_valid():
                 picture = previews.of_layer(layer, previews.whole(layer), SIDE)

@@ -35,8 +35,8 @@ CHOICES = {
     "cholesky": "Cholesky",
     "edge": mark("Continued"),
     "zero": mark("Zeros"),
-    "optimise": mark("Paint all levels"),
-    "upsample": mark("Enlarge at the end"),
+    "optimise": mark("Painted at full size"),
+    "upsample": mark("Painted small, carried up"),
     "max": mark("Maximum"),
     "average": mark("Average"),
     "lbfgs": "L-BFGS",
@@ -50,6 +50,13 @@ CHOICES = {
 
 BAR_LOOKS = b"trough, progress { min-height: 10px; border-radius: 5px; } progress { background: #6a9fd8; }"
 """GIMP's themes draw a progress bar of two grey pixels."""
+
+
+def said(name: str, value) -> str:
+    """Return a setting and its value as the dialog calls them: "Brush size 0.5"."""
+    setting = arguments.BY_NAME[name]
+    text = _(CHOICES.get(value, value)) if setting.kind == "choice" else value
+    return f"{_(setting.label)}: " + (f"{text:g}" if isinstance(text, float) else str(text))
 
 
 def progress_bar() -> Gtk.ProgressBar:
@@ -68,11 +75,11 @@ def label(setting) -> Gtk.Label:
     return made
 
 
-def adjustment(setting, step: float, page: float) -> Gtk.Adjustment:
-    """Return an adjustment over a setting's range."""
+def adjustment(setting, step: float, page: float, share: float = 1.0) -> Gtk.Adjustment:
+    """Return an adjustment over ``share`` of a setting's range."""
     low = setting.minimum if setting.minimum is not None else -1e9
     high = setting.maximum if setting.maximum is not None else 1e9
-    return Gtk.Adjustment.new(setting.default, low, high, step, page, 0)
+    return Gtk.Adjustment.new(setting.default * share, low * share, high * share, step, page, 0)
 
 
 def scale(config, name: str, step: float, page: float, digits: int) -> Gtk.Widget:
@@ -98,26 +105,31 @@ def combo(config, name: str) -> Gtk.Widget:
     return made
 
 
-def number(config, name: str, zero: str = "", unit: str = "") -> Gtk.Widget:
-    """Return a field for a number, that says ``zero`` for 0 and adds ``unit`` to anything else."""
+def number(config, name: str, zero: str = "", unit: str = "", share: float = 1.0) -> Gtk.Widget:
+    """Return a field for a number, that says ``zero`` for 0 and adds ``unit`` to anything else.
+
+    The field shows ``share`` of the setting: 1/60 of what is stored in seconds is minutes.
+    """
     setting = arguments.BY_NAME[name]
-    whole = setting.kind == "int"
+    whole = setting.kind == "int" or share != 1.0
     step = 1 if whole else 0.1
-    control = adjustment(setting, step, 64 * step if whole else 10 * step)
-    made = Gtk.SpinButton.new(control, 1.0, 0 if whole else 2)
+    control = adjustment(setting, step, 64 * step if setting.kind == "int" else 10 * step, share)
+    digits = 0 if setting.kind == "int" else 1 if share != 1.0 else 2
+    made = Gtk.SpinButton.new(control, 1.0, digits)
     made.set_numeric(not (zero or unit))
     made.set_width_chars(max(9, len(zero)))
     if zero or unit:
 
         def say(field):
             value = field.get_adjustment().get_value()
-            text = zero if zero and value == 0 else (f"{value:.0f}" if whole else f"{value:.2f}") + unit
+            text = zero if zero and value == 0 else f"{round(value, digits):g}{unit}"
             if field.get_text() != text:
                 field.set_text(text)
             return True
 
         made.connect("output", say)
-    config.bind_property(name, control, "value", BOTH_WAYS)
+    shown, stored = (lambda _b, value: value * share), (lambda _b, value: value / share)
+    config.bind_property(name, control, "value", BOTH_WAYS, *(() if share == 1.0 else (shown, stored)))
     made.set_tooltip_text(_(setting.help))
     made.set_hexpand(True)
     return made
@@ -153,7 +165,7 @@ def fitting(config, setting) -> Gtk.Widget:
         return check(config, setting.name)
     if setting.kind == "string":
         return entry(config, setting.name)
-    zero = {"iterations": _("from the quality"), "time-limit": _("no limit")}.get(setting.name, "")
+    zero = {"iterations": _("from the quality")}.get(setting.name, "")
     return number(config, setting.name, zero=zero)
 
 

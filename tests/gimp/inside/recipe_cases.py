@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from array import array
 from pathlib import Path
 
@@ -97,6 +98,22 @@ def styles_are_blended_by_weight():
     record = json.loads(bytes(painted.get_parasite("neural-style").get_data()).decode())
     assert record["style"].endswith("first.png")
     assert record["styles"][1]["weight"] == 0.5
+
+
+@case()
+def a_renamed_style_is_renamed_wherever_it_is_named():
+    sys.path.insert(0, str(Path(os.environ["GIMP3_DIRECTORY"]) / "plug-ins/neural-style"))
+    from nst_gimp import recipe
+
+    old, new = keep_style("old name"), keep_style("new name")
+    config = Gimp.get_pdb().lookup_procedure("plug-in-neural-style").create_config()
+    config.set_property("more-styles", [f"{old}:0.5", "old name:2", "old name", "layer:old name"])
+    config.set_property("region-styles", ["", "old name"])
+    config.set_property("fine-style", str(old))
+    recipe.rename(config, str(old), str(new))
+    assert recipe.texts(config, "more-styles") == [f"{new}:0.5", "new name:2", "new name", "layer:old name"]
+    assert recipe.texts(config, "region-styles") == ["", "new name"]
+    assert config.get_property("fine-style") == str(new)
 
 
 @case()

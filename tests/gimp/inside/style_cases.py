@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from array import array
 from pathlib import Path
 
@@ -187,6 +188,37 @@ def what_cannot_be_a_style():
     folder = HERE / "folder"
     folder.mkdir(exist_ok=True)
     refused(image, [layer], "cannot open the file", style_file=folder)
+
+
+@case(*[(base, base) for base in ("RGB", "GRAY")])
+def a_style_is_written_as_it_is_seen(base):
+    """What is kept of a layer: its filters and mask in the pixels, its colours in its own space, 16 bits."""
+    sys.path.insert(0, str(Path(os.environ["GIMP3_DIRECTORY"]) / "plug-ins/neural-style"))
+    from nst_gimp import style
+
+    profile = Gimp.ColorProfile.new_rgb_adobe() if base == "RGB" else None
+    other = new_image(24, 16, base, "U16_LINEAR", profile=profile)
+    own = (0.25, 0.5, 0.8) if base == "RGB" else (0.25,)
+    layer = new_layer(other, "what is seen", values=array("f", [*own, 0.5] * (24 * 16)))
+    layer.append_filter(Gimp.DrawableFilter.new(layer, "gegl:invert-gamma", "inverted"))
+    seen = Gimp.Layer.new_from_drawable(layer, other)
+    other.insert_layer(seen, None, 0)
+    seen.merge_filters()
+    mask = layer.create_mask(Gimp.AddMaskType.WHITE)
+    layer.add_mask(mask)
+    buffer = mask.get_buffer()
+    buffer.set(buffer.get_extent(), "Y float", array("f", [0.5] * 24 * 16).tobytes())
+    buffer.flush()
+    path = HERE / "kept.png"
+    style.write_png(style.from_layer(layer), str(path))
+    written = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(str(path)))
+    again = written.get_layers()[0]
+    assert (again.get_width(), again.get_height(), again.is_gray()) == (24, 16, base == "GRAY")
+    for name in (None, "R'G'B'A float"):  # in their own space, and in sRGB
+        pixel = floats(seen, name=name)
+        pixel = pixel[: len(pixel) // (24 * 16) - 1]
+        near(floats(again, name=name)[: len(pixel) + 1], [*pixel, 0.25], 2e-3)
+    written.delete()
 
 
 @case()
