@@ -14,31 +14,34 @@ from nst_core.cli.options import (
     GroupedOption,
     SettingsCommand,
     chosen_settings,
+    json_option,
     setting_options,
     store_option,
 )
 from nst_core.settings import fields
 
 
-@click.command(cls=SettingsCommand, short_help="Print what `stylize` would do, as JSON, without doing it.")
+@click.command(cls=SettingsCommand, short_help="Print what `stylize` would do and take, without doing it.")
 @click.argument("content", metavar="CONTENT")
 @click.argument("styles", metavar="[STYLE]...", nargs=-1)
 @control_options
 @setting_options(fields())
 @click.option("--settings", "settings_file", cls=GroupedOption, metavar="FILE", help="As for stylize.")
-@click.option("--json", is_flag=True, hidden=True, expose_value=False, help="It always is.")
+@json_option("Print the plan as JSON.")
 @store_option
 def plan(
     content: str,
     styles: tuple[str, ...],
     settings_file: str | None,
+    as_json: bool,
     store: Path | None,
     **given: Any,
 ) -> None:
-    """Print the levels, evaluations, engine, device, network, memory and, once known, seconds of a run."""
+    """Print a run's levels, evaluations, tiles, engine, network, seconds and memory, before it is begun."""
     from nst_core.backends.choose import open_engine
     from nst_core.cli.control_files import parse_control
     from nst_core.cli.running import Task, read_job
+    from nst_core.cli.telling import Quiet, plan_in_lines
     from nst_core.events import Event
     from nst_core.job import check_job, plan_job
     from nst_core.record import recorded_in
@@ -54,7 +57,13 @@ def plan(
     engine = open_engine(settings, ModelStore(store), notices.append)
     try:
         check_job(job, engine.network.layers)
-        found = asdict(plan_job(job, engine))
+        found = plan_job(job, engine)
     finally:
         engine.close()
-    click.echo(json.dumps({**found, "notices": [asdict(notice) for notice in notices]}, indent=1))
+    if as_json:
+        told = [asdict(notice) for notice in notices]
+        click.echo(json.dumps({**asdict(found), "notices": told}, indent=1))
+        return
+    for notice in notices:
+        Quiet().event(notice)
+    click.echo(plan_in_lines(found))

@@ -232,3 +232,28 @@ def plan_in_words(plan: Plan) -> str:
         f"{plan.model} ({plan.model_sha256[:12]}) with {plan.engine} on {plan.device}; "
         f"levels (evaluations): {levels}{carried}{takes}; seed {plan.seed}."
     )
+
+
+def plan_in_lines(plan: Plan) -> str:
+    """Say what is going to happen, a line a level."""
+    lines = [f"{plan.model} ({plan.model_sha256[:12]}) with {plan.engine} on {plan.device}, seed {plan.seed}"]
+    for level in plan.levels:
+        tiles = f" in {level.tiles} tiles" if level.tiles > 1 else ""
+        lines.append(f"  {level.width:>5} x {level.height:<5} {level.iterations:>4} evaluations{tiles}")
+    last = plan.levels[-1]
+    if (plan.width, plan.height) not in ((0, 0), (last.width, last.height)):
+        lines.append(f"  {plan.width:>5} x {plan.height:<5} its change is carried up")
+    takes = [] if plan.seconds is None else [f"about {_duration(plan.seconds)}"]
+    if plan.bytes is not None:
+        takes.append(f"{plan.bytes / 1e9:.1f} GB of memory")
+    if plan.device_bytes is not None:
+        takes.append(f"{plan.device_bytes / 1e9:.1f} GB of the device's")
+    return "\n".join([*lines, ", ".join(takes)])
+
+
+def _duration(seconds: float) -> str:
+    """Say seconds in the units that people use: 48 s, 12 min, 3 h 20 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

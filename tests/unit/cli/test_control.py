@@ -137,7 +137,7 @@ def test_bad_masks_and_regions_are_one_sentence(nst: Nst, place: Path, arguments
 
 def test_a_plan_knows_regions(nst: Nst, place: Path) -> None:
     mask("left.png", (0, 0, 24, 48))
-    planned = nst("plan", "photo.png", "--region", "left.png", "painting.png", *QUICK)
+    planned = nst("plan", "photo.png", "--region", "left.png", "painting.png", *QUICK, "--json")
     assert planned.code == 0, planned
     assert planned.json["levels"][0]["iterations"] == 3
 

@@ -39,7 +39,7 @@ def test_a_machine_where_it_works(nst: Nst, place: Path, models: ModelStore) -> 
 
 def test_what_it_says_will_be_used_is_used(nst: Nst, place: Path) -> None:
     choice = nst("doctor", "--json").json["choice"]
-    planned = nst("plan", "photo.png", "painting.png").json
+    planned = nst("plan", "photo.png", "painting.png", "--json").json
     assert (choice["engine"], choice["model"]) == (planned["engine"], planned["model"])
     assert choice["why"]
     text = nst("doctor").out
