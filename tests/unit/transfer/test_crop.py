@@ -11,6 +11,7 @@ from nst_core.backends.onnx_backend import OnnxBackend
 from nst_core.backends.torch_backend import TorchBackend
 from nst_core.events import Preview
 from nst_core.settings import Settings, make_settings
+from nst_core.transfer import crop
 from nst_core.transfer.crop import Part, Window, part_of, plan_level, window_of
 from nst_core.transfer.kept import Keeping
 from nst_core.transfer.memory import Room, plan_memory
@@ -176,6 +177,21 @@ def test_strokes_are_those_of_the_whole_picture(network, extractor):
     )
     backend.close()
     assert cut == pytest.approx(whole, rel=2e-4, abs=1e-7)
+
+
+@pytest.mark.parametrize("kind", [TorchBackend, OnnxBackend])
+def test_a_window_in_tiles_is_the_window_as_a_whole(network, extractor, kind, monkeypatch):
+    """Guides that reach past the region's edge, and tiles smaller than the window."""
+    settings = make_settings({**SHALLOW, "guides": "all"})
+    told = subject(mask(150, 230), mask(200, 250))
+    window = window_of(told.part, Level(*SIZE, 1), settings, "vgg16")
+    backend = kind(network, device="cpu")
+    whole = evaluate_picture(picture(9), told, settings, backend, extractor)
+    monkeypatch.setattr(crop, "plan_memory", lambda *given: replace(plan_memory(*given), window=64))
+    assert max(window.size) > 2 * 64
+    tiled = evaluate_picture(picture(9), told, settings, backend, extractor)
+    backend.close()
+    assert tiled == pytest.approx(whole, rel=2e-4, abs=1e-7)
 
 
 def test_windows_follow_their_part_through_the_levels():
