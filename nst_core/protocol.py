@@ -14,8 +14,9 @@ styles         a list of the same, each with an optional ``"weight"`` (1.0), ``"
                of the part of the picture that the style is taken from) and ``"fine"`` (a picture as above,
                whose strokes are taken with this one's composition); empty where there are regions: what
                no region covers then stays as it was
-regions        optional list of ``{"mask", "styles", "name"}``: a mask, a list like ``styles`` that is
-               blended there, and what reports and notices call it
+regions        optional list of ``{"mask", "styles", "name", "keep_colors"}``: a mask, a list like ``styles``
+               that is blended there, what reports and notices call it, and, if it differs there, what the
+               setting of that name says for all
 selection      optional mask: what lies outside takes no part in anything and stays as it was
 strength_mask  optional mask: how strongly each pixel is painted, from 0, as it was, to 1
 settings       names and values of :class:`nst_core.settings.Settings`; what is left out has its default

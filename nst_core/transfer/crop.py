@@ -34,7 +34,7 @@ RESAMPLING_REACH = 3
 """Pixels, of the coarser of two sizes, by which resizing a mask may widen it: Lanczos' three lobes."""
 
 HOST_PICTURES = 2
-"""Pictures of a level's whole size on the host beside what is painted: content and result."""
+"""Pictures of a level's whole size on the host, beside what is painted and the styles: content, result."""
 
 
 @dataclass(frozen=True)
@@ -133,5 +133,6 @@ def plan_level(
     whole, seen = level.height * level.width, height * width
     if seen == whole:
         return plan
-    beside = HOST_PICTURES * VECTOR_BYTES * (whole - seen)
+    pictures = HOST_PICTURES + demand.styles * settings.style_scale**2
+    beside = round(pictures * VECTOR_BYTES * (whole - seen))
     return replace(plan, work=plan.work * seen / whole, machine=plan.machine + beside)
