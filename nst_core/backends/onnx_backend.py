@@ -35,11 +35,19 @@ from nst_core.transfer.objective import Objective
 from nst_core.transfer.style_statistics import target_of
 from nst_core.vgg.features import failure
 from nst_core.vgg.graph import INPUT, IR_VERSION, OPSET
-from nst_core.vgg.layers import check_layers
+from nst_core.vgg.layers import Architecture, check_layers
 from nst_core.vgg.network import Network
 from nst_core.vgg.sessions import Session, find_device, open_session
 
 OUTPUTS = ("loss", "gradient", "terms")
+
+BYTES_PER_PIXEL: Mapping[Architecture, int] = {"vgg16": 2400, "vgg19": 2700}
+"""Peak memory for each pixel seen at a time, on the CPU. ``python -m tests.bench.memory``, VGG-16: 0.90 GB in
+tiles of 448 x 448 pixels, 1.55 GB in tiles of 704 x 704; 0.79 and 2.12 GB for 512 x 512 and 1024 x 1024 as a
+whole. VGG-19 has two layers more, in its third and fourth block."""
+
+FIXED_BYTES: Mapping[Architecture, int] = {"vgg16": 500_000_000, "vgg19": 620_000_000}
+"""The same at no pixels: sessions, and kernels transformed for both ways."""
 
 GRAPH_STATISTICS = ("gram", "moments")
 """Statistics whose distance a graph computes; the Wasserstein distance needs the roots of matrices."""
@@ -54,8 +62,6 @@ class OnnxBackend:
 
     engine = "onnx"
     asynchronous = False
-    bytes_per_pixel = 2700
-    fixed_bytes = 900_000_000
     devices = 1
     whole_pixels = math.inf
 
@@ -80,6 +86,16 @@ class OnnxBackend:
         self._shared: dict[str, onnxruntime.OrtValue] = {}  # what sessions share must outlive them
         self._kept: tuple[Shape, Session] | None = None
         self._windows = WindowSessions(lambda wanted: self.open(*window_graph(wanted, self._kernels)))
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Peak memory of an evaluation for each pixel that it sees at a time."""
+        return BYTES_PER_PIXEL[self.network.architecture]
+
+    @property
+    def fixed_bytes(self) -> int:
+        """What an evaluation takes at any size."""
+        return FIXED_BYTES[self.network.architecture]
 
     @property
     def own_memory(self) -> bool:

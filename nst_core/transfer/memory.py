@@ -49,7 +49,7 @@ PICTURES = 1.0
 TARGET_PICTURES = 2.0
 """Pictures of the level's size on the host while its targets are made: the content and the start."""
 
-WINDOWS = (2048, 1536, 1024, 768, 512, 384, 256)
+WINDOWS = (2048, 1536, 1280, 1024, 896, 768, 640, 512, 448, 384, 320, 256)
 """Sides of windows, in pixels, from the one that wastes least on margins."""
 
 MACHINE_SHARE, DEVICE_SHARE = 0.8, 0.9

@@ -1,0 +1,71 @@
+"""What an evaluation takes of memory: the figures that plans of memory go by.
+
+``python -m tests.bench.memory [--engine auto] [--device auto] [--model auto] [SIDE/WINDOW...]``
+
+Each case is a process of its own, one evaluation of the default objective at SIDE x SIDE pixels in tiles of
+at most WINDOW, or as a whole where that is no smaller: the pixels seen at a time, and the most that the process
+took beyond what it had before (without pages of files). A line through the cases, fitted last, gives the
+backend's ``fixed_bytes`` and ``bytes_per_pixel``, to be rounded up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+
+import numpy as np
+import psutil
+
+from nst_core.backends.choose import open_engine
+from nst_core.backends.interface import Tiling
+from nst_core.backends.tiled import tiles_for
+from nst_core.settings import make_settings
+from nst_core.speed import default_objective
+from nst_core.vgg.store import ModelStore
+from tests.bench.sizes import Peak
+
+CASES = ("512/512", "768/768", "1024/1024", "1024/512", "1280/768", "1280/896")
+
+
+def one(given: argparse.Namespace) -> None:
+    """Evaluate once and print (pixels seen at a time, bytes)."""
+    side, window = map(int, given.one.split("/"))
+    named = {"engine": given.engine, "device": given.device, "model": given.model}
+    engine = open_engine(make_settings(named), ModelStore(), lambda _notice: None)
+    objective = default_objective(engine.backend, side)
+    picture = engine.backend.upload(np.random.default_rng(0).random((3, side, side), np.float32))
+    before = psutil.Process().memory_info()
+    with Peak() as peak:
+        tiling = Tiling(window) if window < side else None
+        float(engine.backend.evaluator(objective, side, side, tiling)(picture).loss)
+    tiles = tiles_for(objective, side, side, window, engine.network.architecture)
+    seen = max(tile.rows.length * tile.columns.length for tile in tiles)
+    print(json.dumps([seen, peak.most - (before.rss - getattr(before, "shared", 0))]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cases", nargs="*", default=CASES)
+    for name in ("engine", "device", "model"):
+        parser.add_argument(f"--{name}", default="auto")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        one(given)
+        return
+    found = []
+    for case in given.cases:
+        command = [sys.executable, "-m", "tests.bench.memory", "--one", case]
+        for name in ("engine", "device", "model"):
+            command += [f"--{name}", getattr(given, name)]
+        found.append(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+        print(f"{case}: {found[-1][0] / 1e6:.3f} MP at a time, {found[-1][1] / 1e9:.2f} GB", flush=True)
+    if len(found) > 1:
+        slope, fixed = np.polyfit(*np.array(found, dtype=np.float64).T, 1)
+        print(f"{fixed / 1e6:.0f} MB and {slope:.0f} bytes a pixel")
+
+
+if __name__ == "__main__":
+    main()
