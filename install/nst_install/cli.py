@@ -53,10 +53,11 @@ def make_parser() -> argparse.ArgumentParser:
     add("install", "Install the engine and the plug-in; run again, it mends and updates.", choices)
     add("update", "Bring what is installed to the state of this checkout.", choices)
     add("repair", "Check every hash and make anew what is damaged.", choices)
-    removing = add("uninstall", "Take everything away; asks before deleting networks.")
-    either = removing.add_mutually_exclusive_group()
-    either.add_argument("--delete-weights", dest="weights", action="store_true", default=None)
-    either.add_argument("--keep-weights", dest="weights", action="store_false", default=None)
+    removing = add("uninstall", "Take everything away; asks before deleting networks and kept styles.")
+    for what in ("weights", "styles"):
+        either = removing.add_mutually_exclusive_group()
+        either.add_argument(f"--delete-{what}", dest=what, action="store_true", default=None)
+        either.add_argument(f"--keep-{what}", dest=what, action="store_false", default=None)
     showing = add("status", "Say what is installed, and how large it is.")
     showing.add_argument("--json", action="store_true")
     add("verify", "Check every file against its hash.")
@@ -105,7 +106,7 @@ def carry_out(given: argparse.Namespace, console: Console) -> int:
     """Call what the command names."""
     places = find_places()
     if given.command == "uninstall":
-        return removal.uninstall(places, console, given.weights)
+        return removal.uninstall(places, console, given.weights, given.styles)
     if given.command == "status":
         return status.show(places, console, given.json)
     if given.command == "verify":

@@ -6,6 +6,7 @@ The same rules as the plug-in's (``nst_gimp/places.py``), which finds the engine
     <data>/venv-XXXXXX/    the environment with the pinned packages
     <data>/code-XXXXXX/    the engine's own code, which the environment's nst.pth names
     <data>/models/         the networks
+    <data>/styles/         the styles that the user kept, which the engine looks after
     <data>/python/         a Python of the engine's own, where the system had none that fits
     <data>/bin/            `nst`
     <data>/logs/           install.log, and the plug-in's
@@ -55,6 +56,11 @@ class Places:
     def models(self) -> Path:
         """Where networks are kept unless the user says otherwise."""
         return self.data / "models"
+
+    @property
+    def styles(self) -> Path:
+        """Where the engine keeps the user's styles unless the user says otherwise."""
+        return self.data / "styles"
 
     @property
     def own_python(self) -> Path:

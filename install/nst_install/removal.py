@@ -13,8 +13,10 @@ from nst_install.places import Places, size_of
 from nst_install.record import Record
 
 
-def uninstall(places: Places, console: Console, delete_weights: bool | None = None) -> int:
-    """Take away the plug-ins, the engine, its caches and its log; networks only where the user says so.
+def uninstall(
+    places: Places, console: Console, delete_weights: bool | None = None, delete_styles: bool | None = None
+) -> int:
+    """Take away the plug-ins, the engine, its caches and its log; networks and kept styles only if told to.
 
     Returns the exit code: 2 where something could not be deleted.
     """
@@ -35,13 +37,19 @@ def uninstall(places: Places, console: Console, delete_weights: bool | None = No
             if link.is_symlink() and link.readlink() == places.launcher:
                 link.unlink()
         models = Path(now.models) if now else places.models
-        gone = models == places.models and may_delete(models, delete_weights, console)
-        if models.is_dir() and not gone and weights.installed(models):
+        names = weights.installed(models)
+        gone = models == places.models and may_delete("networks", names, models, delete_weights, console)
+        if names and not gone:
             console.say(f"  the networks are left in {models}")
+        kept = sorted(path.stem for path in places.styles.glob("*.json"))
+        styles_gone = may_delete("styles you kept", kept, places.styles, delete_styles, console)
+        if not styles_gone:
+            console.say(f"  the kept styles are left in {places.styles}")
         console.close_log()
         # The record goes first: from there on, nothing is installed.
         rest = [*places.data.glob("venv-*"), *places.data.glob("code-*"), places.own_python, places.cache]
         rest += [places.launcher.parent, places.log.parent, *([places.models] if gone else ())]
+        rest += [places.styles] if styles_gone else []
         for path in (places.record, *rest):
             try:
                 delete(path)
@@ -66,16 +74,13 @@ def all_profiles(now: Record | None) -> list[gimps.Profile]:
     return list(found.values())
 
 
-def may_delete(models: Path, wish: bool | None, console: Console) -> bool:
-    """Ask whether the networks may go; without anybody to ask, they stay."""
-    names = weights.installed(models)
+def may_delete(what: str, names: list[str], folder: Path, wish: bool | None, console: Console) -> bool:
+    """Ask whether what the user may want to keep may go; without anybody to ask, it stays."""
     if not names:
         return True
     if wish is not None:
         return wish
-    return console.ask(
-        f"Delete the networks too ({', '.join(names)}; {size_of(models) / 1e6:.0f} MB)?", False
-    )
+    return console.ask(f"Delete the {what} too ({', '.join(names)}; {size_of(folder) / 1e6:.0f} MB)?", False)
 
 
 def delete(path: Path) -> None:

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -144,6 +145,26 @@ class Checkout:
             stdin=subprocess.DEVNULL,
         )
 
+    def run_on_terminal(self, *arguments: str, answers: str = "") -> tuple[int, str]:
+        """Run the installer on a terminal, ``answers`` typed ahead; return the exit code and what is seen."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            self.command(*arguments), env=self.environment(), stdin=theirs, stdout=theirs, stderr=theirs
+        )
+        os.close(theirs)
+        os.write(ours, answers.encode())
+        seen = b""
+        while True:
+            try:
+                block = os.read(ours, 65536)
+            except OSError:  # Linux's way of saying that nobody holds the other end
+                break
+            if not block:
+                break
+            seen += block
+        os.close(ours)
+        return process.wait(timeout=120), seen.decode()
+
     def works(self) -> bool:
         """Tell whether what is on record starts, and has its network."""
         said = self.record
@@ -166,7 +187,7 @@ class Checkout:
         said = self.record
         if not self.data.exists():
             return []
-        keep = {"engine.json", "bin", "logs", "models", Path(said.get("environment", "-")).name}
+        keep = {"engine.json", "bin", "logs", "models", "styles", Path(said.get("environment", "-")).name}
         names = [path.name for path in self.data.iterdir()]
         codes = [name for name in names if name.startswith("code-")]
         return sorted(set(names) - keep - set(codes if said and len(codes) == 1 else ()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.install.checkout import Checkout
+from tests.install.package_index import serving
 
 
 def tree(folder: Path) -> dict[str, tuple[int, int]]:
@@ -104,6 +106,34 @@ def test_uninstall_leaves_no_trace(checkout: Checkout, profile: Path, wish: str,
             checkout.home / ".local" / "share",
         }
     assert "Nothing is installed" in checkout.run("verify").stderr
+
+
+def test_uninstall_asks_before_it_deletes_networks_and_styles(checkout: Checkout) -> None:
+    assert checkout.run("install", "--no-gimp").returncode == 0
+    styles = checkout.data / "styles"
+    styles.mkdir()
+    (styles / "Starry.jpg").write_bytes(b"x")
+    (styles / "Starry.json").write_text("{}")
+    code, seen = checkout.run_on_terminal("uninstall", answers="\ny\n")
+    assert code == 0, seen
+    assert "Delete the networks too (vgg19; 0 MB)? [y/N]" in seen
+    assert "Delete the styles you kept too (Starry; 0 MB)? [y/N]" in seen
+    assert [path.name for path in checkout.data.iterdir()] == ["models"]
+    code, seen = checkout.run_on_terminal("uninstall", answers="y\n")
+    assert code == 0, seen
+    assert not checkout.data.exists()
+
+
+def test_a_bar_on_a_terminal_and_every_step_in_the_log(checkout: Checkout) -> None:
+    checkout.pin("1.1", megabytes=8)
+    with serving(checkout):
+        code, seen = checkout.run_on_terminal("install", "--no-gimp")
+    assert code == 0, seen
+    assert re.search(r"ballast-1\.1 +#+ +\d+\.\d of 8\.\d MB", seen), seen
+    log = (checkout.data / "logs" / "install.log").read_text("utf-8")
+    assert "install --no-gimp" in log
+    assert "pip install" in log
+    assert re.search(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d Done in", log, re.MULTILINE)
 
 
 def damage_package(checkout: Checkout, profile: Path) -> None:
