@@ -179,6 +179,29 @@ def test_losses_are_those_of_the_regions_that_were_painted(nst: Nst, place: Path
     assert plain["relative"]["total"] != pytest.approx(found.json["relative"]["total"], rel=0.05)
 
 
+def test_where_colours_are_kept_light_and_dark_alone_are_judged(nst: Nst, place: Path) -> None:
+    mask("face.png", (0, 0, 36, 48))
+    control = (
+        "painting.png",
+        "--region",
+        "face.png",
+        "painting.png",
+        "--region-colors",
+        "face.png",
+        "luminance",
+    )
+    look = ("--iterations", "8", "--coarsest", "0", "--strength", "30")
+    painted = nst("stylize", "photo.png", *control, *look, "--json", "-o", "out.tif")
+    found = nst("evaluate", "out.tif", "photo.png", *control, "--settings", "out.tif")
+    assert (painted.code, found.code) == (0, 0), painted.err + found.err
+    told, terms = painted.events[-1]["terms"], found.json["relative"]["terms"]
+    for kind in ("content", "style"):
+        wanted, here = (
+            sum(value for name, value in each.items() if name.startswith(kind)) for each in (told, terms)
+        )
+        assert here == pytest.approx(wanted, rel=0.25), kind  # what colour the painting had is lost
+
+
 def test_what_a_mask_leaves_out_does_not_count(nst: Nst, place: Path) -> None:
     mask("left.png", (0, 0, 24, 48))
     spoilt = Image.open("photo.png").convert("RGB")
