@@ -59,3 +59,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the known word closest to ``word``, or an empty string."""
     found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.5)
     return f" Did you mean {found[0]!r}?" if found else ""
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether an error says that memory ended, in whatever words a framework has for it."""
+    if isinstance(error, NstError):
+        return error.code is ErrorCode.OUT_OF_MEMORY
+    text = str(error).lower()
+    words = "out of memory" in text or "can't allocate memory" in text
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and words)

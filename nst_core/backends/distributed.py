@@ -26,8 +26,7 @@ import torch.distributed as dist
 
 from nst_core.backends.interface import Evaluation, Evaluator, HostArray, Tiling
 from nst_core.backends.torch_backend import TorchBackend
-from nst_core.errors import ErrorCode, NstError
-from nst_core.transfer.bounded import ran_out
+from nst_core.errors import ErrorCode, NstError, ran_out
 from nst_core.transfer.objective import Objective
 from nst_core.vgg.network import Network
 

@@ -12,16 +12,19 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 
 from nst_core.backends.interface import FeatureExtractor, HostArray
 from nst_core.backends.tiled_layout import Tile, make_tiles, pixels_seen, reach_of, strides_of
+from nst_core.errors import ran_out
 from nst_core.transfer.layer_losses import StyleSums, style_sums
 from nst_core.transfer.objective import Statistic
 from nst_core.transfer.vectors import Storage
 from nst_core.vgg.layers import LAYERS, Architecture
+
+Found = TypeVar("Found")
 
 LARGEST_HALF = 65504.0
 """Largest number of float16; features beyond it, which no photograph was seen to have, count as this."""
@@ -57,6 +60,9 @@ class TiledFeatures:
         """Return the ``(channels, height, width)`` features of ``picture``; float16 where so stored."""
         if not layers:
             return {}
+        return self._while_memory_lasts(lambda: self._features(picture, layers), layers)
+
+    def _features(self, picture: HostArray, layers: Sequence[str]) -> dict[str, HostArray]:
         table = {layer.name: layer for layer in LAYERS[self.architecture]}
         found: dict[str, HostArray] = {}
         for tile, features in self._parts(picture, layers):
@@ -75,6 +81,11 @@ class TiledFeatures:
         self, picture: HostArray, guides: Mapping[str, HostArray | None], statistic: Statistic
     ) -> dict[str, StyleSums]:
         """Return the sums that ``statistic`` needs at each layer of ``guides``, guided."""
+        return self._while_memory_lasts(lambda: self._sums(picture, guides, statistic), list(guides))
+
+    def _sums(
+        self, picture: HostArray, guides: Mapping[str, HostArray | None], statistic: Statistic
+    ) -> dict[str, StyleSums]:
         strides = strides_of(guides, self.architecture)
         found: dict[str, StyleSums] = {}
         for tile, features in self._parts(picture, list(guides)):
@@ -84,6 +95,18 @@ class TiledFeatures:
                 sums = style_sums(owned, None if guide is None else guide[tile.owned(stride)], statistic)
                 found[name] = found[name] + sums if name in found else sums
         return found
+
+    def _while_memory_lasts(self, work: Callable[[], Found], layers: Sequence[str]) -> Found:
+        """Do ``work``; where memory ends, again in windows of half the side, down to the smallest."""
+        smallest = reach_of(layers, self.architecture).smallest_window
+        while True:
+            seen = self.seen
+            try:
+                return work()
+            except Exception as error:
+                if not ran_out(error) or self.window <= smallest:
+                    raise
+            self.window, self.seen = max(self.window // 2, smallest), seen
 
     def _parts(
         self, picture: HostArray, layers: Sequence[str]

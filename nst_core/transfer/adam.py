@@ -54,6 +54,10 @@ class Adam:
         self.correction1 = xp.zeros_like(self.loss)
         self.correction2 = xp.zeros_like(self.loss)
 
+    def shorten_history(self) -> bool:
+        """There is none."""
+        return False
+
     @property
     def stuck(self) -> bool:
         """Whether steps have become too short to matter; waits for the device."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from nst_core.backends.interface import Backend, DeviceArray, Evaluation, Evaluator, Tiling
 from nst_core.backends.tiled_layout import reach_of
-from nst_core.errors import ErrorCode, NstError
+from nst_core.errors import ran_out
 from nst_core.events import Notice
 from nst_core.transfer.objective import Objective
 
@@ -67,12 +67,3 @@ class BoundedEvaluator:
             Notice("smaller-tiles", f"Memory ran out; painting goes on in tiles of {smaller} pixels.")
         )
         return True
-
-
-def ran_out(error: BaseException) -> bool:
-    """Whether an error says that memory ended, in whatever words a framework has for it."""
-    if isinstance(error, NstError):
-        return error.code is ErrorCode.OUT_OF_MEMORY
-    text = str(error).lower()
-    words = "out of memory" in text or "can't allocate memory" in text
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and words)

@@ -87,6 +87,14 @@ class Lbfgs:
         self.step = self.xp.ones_like(self.loss)
         self.gamma = self.step * 0.0
 
+    def shorten_history(self) -> bool:
+        """Give half of the history's memory back, for good; False where there is hardly any."""
+        if self.capacity <= 1:
+            return False
+        self.capacity //= 2
+        del self.pairs[: -self.capacity]
+        return True
+
     @property
     def stuck(self) -> bool:
         """Whether steps have become too short to matter; waits for the device."""

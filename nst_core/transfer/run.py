@@ -18,17 +18,17 @@ from array_api_compat import array_namespace
 
 from nst_core.backends.interface import Backend, DeviceArray, Evaluation, Evaluator, FeatureExtractor
 from nst_core.backends.tiled_features import TiledFeatures
-from nst_core.errors import ErrorCode, NstError
+from nst_core.errors import ErrorCode, NstError, ran_out
 from nst_core.events import Notice, OnEvent
 from nst_core.settings import Settings
 from nst_core.transfer.adam import Adam
-from nst_core.transfer.bounded import BoundedEvaluator, ran_out
+from nst_core.transfer.bounded import BoundedEvaluator
 from nst_core.transfer.carry import carried
 from nst_core.transfer.clock import PLAIN, Clock, Rate, works_of
 from nst_core.transfer.crop import Part, Window, plan_level, window_of
 from nst_core.transfer.demand import Demand
 from nst_core.transfer.kept import Keeping
-from nst_core.transfer.lbfgs import Lbfgs
+from nst_core.transfer.lbfgs import Held, Lbfgs
 from nst_core.transfer.memory import MemoryPlan, room_for
 from nst_core.transfer.objective import Objective
 from nst_core.transfer.plan import Level
@@ -201,7 +201,7 @@ def _paint_level(
         del first
         story.advance(story.work.evaluation)
         for iteration in range(1, level.iterations + 1):
-            found = optimizer.iterate()
+            found = _iterate(optimizer, story)
             held = found.picture
             story.advance(story.work.evaluation)
             story.iteration = iteration
@@ -228,6 +228,19 @@ def _paint_level(
             return None
     painted = backend.download(keeping.composed(held) if keeping else held)
     return painted if around is None else window.set_into(around, painted)
+
+
+def _iterate(optimizer: Lbfgs | Adam, story: Story) -> Held:
+    """Take a step; where not even the smallest tiles leave memory for it, with less of a history."""
+    while True:
+        try:
+            return optimizer.iterate()
+        except Exception as error:
+            if not ran_out(error) or not optimizer.shorten_history():
+                raise
+        story.watch.on_event(
+            Notice("shorter-history", "Memory ran out; painting goes on with less of what it remembers.")
+        )
 
 
 def _pixels(seen: Subject) -> float:

@@ -12,7 +12,7 @@ from nst_core.backends.tiled_features import TiledFeatures, feature_sums
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice, Progress
 from nst_core.settings import make_settings, parse_bytes
-from nst_core.transfer import crop, memory, run, story
+from nst_core.transfer import crop, memory, run, story, vectors
 from nst_core.transfer.memory import Room, plan_memory, room_for
 from nst_core.transfer.plan import Level
 from nst_core.transfer.regions import Seen
@@ -196,6 +196,56 @@ def test_when_memory_ends_the_run_goes_on_in_smaller_tiles(engine, monkeypatch):
     assert calls == [130, 130, 65, 65, 65]
     assert [event.code for event in events if isinstance(event, Notice)] == ["smaller-tiles"]
     assert painted.loss == pytest.approx(whole.loss, rel=1e-4)
+
+
+def test_when_memory_ends_with_the_targets_they_are_made_in_smaller_tiles(engine, monkeypatch):
+    settings, levels = make_settings(QUICK), (Level(96, 130, 2),)
+    whole = paint(subject(), settings, levels, *engine, Watch())
+    extractor, sides = engine[1], []
+    real = extractor.features
+
+    def scarce(at, layers):
+        sides.append(max(at.shape))
+        if sides[-1] > 70:
+            raise NstError(ErrorCode.OUT_OF_MEMORY, "No memory.")
+        return real(at, layers)
+
+    monkeypatch.setattr(extractor, "features", scarce)
+    events = []
+    painted = paint(subject(), settings, levels, *engine, Watch(events.append))
+    assert sides[0] == 130
+    assert max(sides[-4:]) <= 70
+    assert painted.loss == pytest.approx(whole.loss, rel=1e-4)
+    fractions = [event.fraction for event in events if isinstance(event, Progress)]
+    assert fractions == sorted(fractions)
+
+
+def test_when_memory_ends_with_the_history_the_run_goes_on_with_less(engine, monkeypatch):
+    """Every place for a vector beyond twelve is refused: six pairs."""
+    places = 0
+    real = vectors.KeptAsIs
+
+    class Scarce(real):
+        def __init__(self):
+            nonlocal places
+            places += 1
+            if places > 12:
+                places -= 1
+                raise MemoryError
+            super().__init__()
+
+        def __del__(self):
+            nonlocal places
+            places -= 1
+
+    monkeypatch.setattr(vectors, "KeptAsIs", Scarce)
+    events = []
+    levels = (Level(48, 64, 12),)
+    painted = paint(subject(), make_settings(QUICK), levels, *engine, Watch(events.append))
+    assert [event.code for event in events if isinstance(event, Notice)] == ["shorter-history"]
+    losses = [sample.loss for sample in painted.curve]
+    assert len(losses) == 12
+    assert losses == sorted(losses, reverse=True)
 
 
 def test_memory_that_ends_in_the_smallest_tiles_is_an_error(engine, monkeypatch):
