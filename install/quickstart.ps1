@@ -17,7 +17,8 @@ function Test-Python([string] $path) {
     # The Store's Python writes to folders that GIMP cannot see, or only opens the Store.
     if ($path -like '*\WindowsApps\*') { return $false }
     try {
-        & $path -c 'import sys; sys.exit(sys.version_info < (3, 9) or "mingw" in sys.version.lower())' 2>$null
+        # No double quotes inside: Windows PowerShell 5.1 drops them on the way to a program.
+        & $path -c "import sys; sys.exit(sys.version_info < (3, 9) or 'mingw' in sys.version.lower())" 2>$null
         return $LASTEXITCODE -eq 0
     } catch { return $false }
 }
@@ -69,6 +70,7 @@ try {
     & $uv python install --managed-python 3.12
     if ($LASTEXITCODE -ne 0) { Stop-WithWords 'Python 3.12 could not be downloaded.' }
     $python = & $uv python find --managed-python 3.12
+    if (-not $python) { Stop-WithWords 'Python 3.12 was downloaded but is not there.' }
 } finally { Remove-Item -Recurse -Force $work -ErrorAction SilentlyContinue }
 & $python $installer quickstart @args
 exit $LASTEXITCODE

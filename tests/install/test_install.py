@@ -218,6 +218,13 @@ def test_status_speaks_json(checkout: Checkout, profile: Path) -> None:
     assert said["profiles"] == [{"folder": str(profile), "kind": "native", "plug_in": "missing"}]
 
 
+def test_a_console_without_umlauts(checkout: Checkout, profile: Path) -> None:
+    """The folders' names have umlauts in them, and the console knows none."""
+    done = checkout.run("install", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert "home of Zo?" in done.stdout
+
+
 def test_sudo_is_refused(checkout: Checkout) -> None:
     if os.getuid() != 0:
         checkout.variables["SUDO_USER"] = "zoe"
