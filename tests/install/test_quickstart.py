@@ -54,6 +54,8 @@ def test_one_command_paints_the_samples_and_the_second_is_quick(with_samples: Ch
     picture = Path(done.stdout.strip().splitlines()[-1].strip())
     assert picture.parent == with_samples.home / "nst-quickstart"
     assert picture.read_text() == "painted"
+    log = with_samples.data / "logs" / "install.log"
+    assert "--size 512 --time-limit 170" in log.read_text()
     before = times(with_samples.home)
     again = quickstart(with_samples)
     assert again.returncode == 0
@@ -63,6 +65,8 @@ def test_one_command_paints_the_samples_and_the_second_is_quick(with_samples: Ch
     # The data folder itself held the lock for a while.
     changed = {path for path in {*before, *after} if before.get(path) != after.get(path)}
     assert changed <= {with_samples.data}
+    assert quickstart(with_samples, "--size", "64").returncode == 0
+    assert "--size 64 --time-limit 0" in log.read_text()  # who names a size waits for it
 
 
 def test_pictures_that_are_not_there_are_named_before_anything_is_installed(with_samples: Checkout) -> None:
