@@ -12,7 +12,7 @@ import pytest
 
 from nst_core.vgg.store import ModelStore
 from tests.gimp.desk import Desk, browser
-from tests.gimp.start import Gimp, complaints, draw
+from tests.gimp.start import VERSIONS, Gimp, complaints, draw
 
 GTKS_OWN = ("WIDGET_REALIZED_FOR_EVENT", "gtk_tree_model_get_iter_first")
 """What GTK's file chooser prints when a path is typed into it faster than a person can."""
@@ -26,12 +26,12 @@ def gimp(models: ModelStore) -> Iterator[Gimp]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="module")
-def desk() -> Iterator[Desk]:
+@pytest.fixture(scope="module", params=VERSIONS)
+def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
     # A name that can be typed with any keyboard layout: mkdtemp's may have an underscore.
     folder = Path(tempfile.gettempdir()) / f"gimpdesk{os.getpid()}"
     folder.mkdir(mode=0o700)
-    gimp = Gimp(folder)
+    gimp = Gimp(folder, version=request.param)
     draw(folder / "swirls.ppm", 200, 150, 30)
     browser(gimp)
     made = Desk(gimp, draw(folder / "photo.ppm", 480, 320, 200))

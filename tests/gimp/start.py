@@ -18,6 +18,9 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 PLUG_IN = REPOSITORY / "gimp_plugin" / "neural-style"
 
+VERSIONS = ["3.0", "3.2"] if os.environ.get("NST_TEST_GIMP32") else ["3.0"]
+"""3.0 stands for the GIMP 3 of this machine, where it has one."""
+
 COMPLAINTS = (
     "GEGL-CRITICAL",
     "GEGL-WARNING",

@@ -149,7 +149,8 @@ def test_a_folder_with_regions_by_name(gimp: Gimp, wrapped: Path, tmp_path: Path
     photos.mkdir()
     gimp.variables["PHOTO"] = str(photos / "portrait.xcf")
     try:
-        made = gimp.batch("import os" + MASKED)
+        selecting = "image.select_rectangle(Gimp.ChannelOps.REPLACE, 4, 4, 50, 40); Gimp.file_save("
+        made = gimp.batch("import os" + MASKED.replace("Gimp.file_save(", selecting))
     finally:
         gimp.variables.pop("PHOTO")
     assert made.returncode == 0, made.stderr
@@ -167,7 +168,7 @@ def test_a_folder_with_regions_by_name(gimp: Gimp, wrapped: Path, tmp_path: Path
     assert asked["regions"][1]["styles"][0]["weight"] == 2.0
     assert asked["regions"][0]["styles"][0]["fine"]["name"] == "klimt"
     assert asked["styles"] == []
-    assert "strength_mask" in asked
+    assert {"strength_mask", "selection"} <= set(asked), "a selection is kept in the file, too"
     assert (asked["content"]["width"], asked["settings"]["keep-colors"]) == (64, "luminance")
 
     blend = ("--style", starry, "--style-weight", "3", "--more-style", f"{klimt}:0.5")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import re
 from pathlib import Path
 
 import pytest
 
 from tests.gimp.inside import cases
-from tests.gimp.start import REPOSITORY, Gimp, complaints
+from tests.gimp.start import REPOSITORY, VERSIONS, Gimp, complaints
 
 MODULES = sorted(path.stem for path in (Path(__file__).parent / "inside").glob("*_cases.py"))
 for module in MODULES:
@@ -24,10 +23,6 @@ def parts(stderr: str) -> dict[str, str]:
     """Return what was printed during each case, by name."""
     found = re.findall(r"^=== begin (.+?)$(.*?)^=== end \1$", stderr, re.DOTALL | re.MULTILINE)
     return dict(found)
-
-
-VERSIONS = ["3.0", "3.2"] if os.environ.get("NST_TEST_GIMP32") else ["3.0"]
-"""3.0 stands for the GIMP 3 of this machine, where it has one."""
 
 
 @pytest.fixture(scope="module", params=VERSIONS)

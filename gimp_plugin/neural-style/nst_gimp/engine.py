@@ -142,11 +142,9 @@ class Engine:
 
     def _told(self, event: dict) -> UserError:
         """Return the error that the engine reports; it is ready for another request after it."""
-        error = self._with_log(
-            from_engine(*(str(event.get(part) or "") for part in ("code", "message", "hint")))
-        )
+        error = from_engine(*(str(event.get(part) or "") for part in ("code", "message", "hint")))
         error.told = True
-        return error
+        return self._with_log(error) if error.code == "internal" else error
 
     def _parse(self, line: bytes) -> dict:
         try:
@@ -193,8 +191,7 @@ class Engine:
         return UserError(sentence, hint, code)
 
     def _with_log(self, error: UserError) -> UserError:
-        if error.code in ("internal", "out-of-memory"):
-            error.hint = (error.hint + " " + _("The log is {path}.").format(path=self.log)).strip()
+        error.hint = (error.hint + " " + _("The log is {path}.").format(path=self.log)).strip()
         return error
 
     def last_words(self) -> str:

@@ -123,9 +123,10 @@ class Gallery(Gtk.FlowBox):
             self._idle = 0
             return False
         image, path = self._later.pop(0)
-        picture = thumbnail(path, SIDE)
+        pixels = self.get_scale_factor()
+        picture = thumbnail(path, SIDE * pixels)
         if picture is not None:
-            image.set_from_pixbuf(picture)
+            widgets.put(image, picture, pixels)
         return True
 
     def _stop(self) -> None:

@@ -174,11 +174,11 @@ class PaintingWindow:
         room = self.view.get_allocation()
         width, height = self.original.get_width(), self.original.get_height()
         share = min(room.width / width, room.height / height)
-        size = (max(1, int(width * share)), max(1, int(height * share)))
-        current = self.picture.get_pixbuf()
-        if current is None or (current.get_width(), current.get_height()) != size or self._drawn is not shown:
-            self.picture.set_from_pixbuf(shown.scale_simple(*size, GdkPixbuf.InterpType.BILINEAR))
-            self._drawn = shown
+        pixels = self.view.get_scale_factor()
+        size = (max(1, int(width * share * pixels)), max(1, int(height * share * pixels)))
+        if self._drawn != (shown, size):
+            widgets.put(self.picture, shown.scale_simple(*size, GdkPixbuf.InterpType.BILINEAR), pixels)
+            self._drawn = (shown, size)
         return False
 
     def _answered(self, _window, response: int) -> None:

@@ -14,7 +14,7 @@ gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, Gimp, GimpUi, Gio, Gtk  # noqa: E402
 
-from nst_gimp import arguments, gallery, keeping, kept_styles, previews, recipe, style_picker  # noqa: E402
+from nst_gimp import arguments, gallery, keeping, kept_styles, previews, recipe, style_picker, widgets  # noqa: E402
 from nst_gimp.messages import UserError  # noqa: E402
 from nst_gimp.words import _  # noqa: E402
 
@@ -167,12 +167,13 @@ class StyleChooser(Gtk.Box):
             return
         self._drawn = chosen
         self.keep.set_sensitive(chosen is not None)
+        pixels = self.get_scale_factor()
         try:
             if layer is not None and layer.is_valid():
-                picture = previews.of_layer(layer, previews.whole(layer), SIDE)
+                picture = previews.of_layer(layer, previews.whole(layer), SIDE * pixels)
                 name, width, height = layer.get_name(), layer.get_width(), layer.get_height()
             elif file is not None:
-                picture, width, height = previews.of_file(file, SIDE)
+                picture, width, height = previews.of_file(file, SIDE * pixels)
                 name = os.path.splitext(file.get_basename())[0]
             else:
                 self.picture.set_from_icon_name("insert-image-symbolic", Gtk.IconSize.DIALOG)
@@ -183,6 +184,6 @@ class StyleChooser(Gtk.Box):
             self.caption.set_text(error.message)
             self.caption.set_tooltip_text(str(error))
             return
-        self.picture.set_from_pixbuf(picture)
+        widgets.put(self.picture, picture, pixels)
         self.caption.set_text(_("{name}, {width} × {height}").format(name=name, width=width, height=height))
         self.caption.set_tooltip_text(file.get_path() if file is not None else "")

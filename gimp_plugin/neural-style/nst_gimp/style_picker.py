@@ -13,7 +13,7 @@ gi.require_version("GdkPixbuf", "2.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import GdkPixbuf, GLib, Gtk  # noqa: E402
 
-from nst_gimp import gallery, kept_styles, masks  # noqa: E402
+from nst_gimp import gallery, kept_styles, masks, widgets  # noqa: E402
 from nst_gimp.words import _  # noqa: E402
 
 SIDE = 32
@@ -74,9 +74,10 @@ class StyleButton(Gtk.MenuButton):
         """Show a style."""
         self.text = text
         path = None if text.startswith(masks.LAYER) else kept_styles.path_of(text) if text else None
-        picture = gallery.thumbnail(path, SIDE) if path else None
+        pixels = self.get_scale_factor()
+        picture = gallery.thumbnail(path, SIDE * pixels) if path else None
         if picture is not None:
-            self.picture.set_from_pixbuf(picture)
+            widgets.put(self.picture, picture, pixels)
         else:
             lost = bool(text) and path is None and not text.startswith(masks.LAYER)
             icon = "dialog-warning-symbolic" if lost else "image-x-generic-symbolic"

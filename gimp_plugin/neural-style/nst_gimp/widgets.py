@@ -5,11 +5,15 @@ The ranges come from the engine's table: those that GIMP knows are wide open (se
 
 from __future__ import annotations
 
+import re
+
 import gi
 
+gi.require_version("Gdk", "3.0")
+gi.require_version("GdkPixbuf", "2.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import GimpUi, GObject, Gtk  # noqa: E402
+from gi.repository import Gdk, GdkPixbuf, GimpUi, GObject, Gtk  # noqa: E402
 
 from nst_gimp import arguments, effects  # noqa: E402
 from nst_gimp.words import _, mark  # noqa: E402
@@ -68,6 +72,26 @@ def progress_bar() -> Gtk.ProgressBar:
     return bar
 
 
+def put(image: Gtk.Image, picture, pixels: int = 1) -> None:
+    """Show a picture that has ``pixels`` of the screen's along each of GTK's: 2 where the screen is fine."""
+    if pixels > 1:
+        try:
+            image.set_from_surface(Gdk.cairo_surface_create_from_pixbuf(picture, pixels, None))
+            return
+        except (TypeError, NotImplementedError):  # a Python without pycairo
+            width, height = (max(1, side // pixels) for side in (picture.get_width(), picture.get_height()))
+            picture = picture.scale_simple(width, height, GdkPixbuf.InterpType.BILINEAR)
+    image.set_from_pixbuf(picture)
+
+
+def tip(setting) -> str:
+    """Return a setting's help, in which its choices are called as they are in the dialog, each on a line."""
+    text = _(setting.help)
+    for choice in setting.choices:
+        text = re.sub(rf"(^|\s){choice}\s?:", f"\n{_(CHOICES.get(choice, choice))}:", text)
+    return text.strip()
+
+
 def label(setting) -> Gtk.Label:
     """Return a label that stands left of a setting's widget."""
     made = Gtk.Label.new(_(setting.label))
@@ -88,7 +112,7 @@ def scale(config, name: str, step: float, page: float, digits: int) -> Gtk.Widge
     control = adjustment(setting, step, page)
     made = GimpUi.SpinScale.new(control, _(setting.label), digits)
     config.bind_property(name, control, "value", BOTH_WAYS)
-    made.set_tooltip_text(_(setting.help))
+    made.set_tooltip_text(tip(setting))
     made.set_hexpand(True)
     return made
 
@@ -100,7 +124,7 @@ def combo(config, name: str) -> Gtk.Widget:
     for choice in setting.choices:
         made.append(choice, _(CHOICES.get(choice, choice)))
     config.bind_property(name, made, "active-id", BOTH_WAYS)
-    made.set_tooltip_text(_(setting.help))
+    made.set_tooltip_text(tip(setting))
     made.set_hexpand(True)
     return made
 
@@ -130,7 +154,7 @@ def number(config, name: str, zero: str = "", unit: str = "", share: float = 1.0
         made.connect("output", say)
     shown, stored = (lambda _b, value: value * share), (lambda _b, value: value / share)
     config.bind_property(name, control, "value", BOTH_WAYS, *(() if share == 1.0 else (shown, stored)))
-    made.set_tooltip_text(_(setting.help))
+    made.set_tooltip_text(tip(setting))
     made.set_hexpand(True)
     return made
 
@@ -144,7 +168,7 @@ def entry(config, name: str) -> Gtk.Widget:
     free = {"max-memory": _("what is free"), "max-device-memory": _("what is free")}
     made.set_placeholder_text(str(setting.default) or free.get(name, ""))
     made.set_width_chars(12)
-    made.set_tooltip_text(_(setting.help))
+    made.set_tooltip_text(tip(setting))
     made.set_hexpand(True)
     return made
 
@@ -153,7 +177,7 @@ def check(config, name: str) -> Gtk.Widget:
     """Return a box to tick."""
     made = Gtk.CheckButton()
     config.bind_property(name, made, "active", BOTH_WAYS)
-    made.set_tooltip_text(_(arguments.BY_NAME[name].help))
+    made.set_tooltip_text(tip(arguments.BY_NAME[name]))
     return made
 
 
