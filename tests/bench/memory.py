@@ -2,10 +2,10 @@
 
 ``python -m tests.bench.memory [--engine auto] [--device auto] [--model auto] [SIDE/WINDOW...]``
 
-Each case is a process of its own, one evaluation of the default objective at SIDE x SIDE pixels in tiles of
-at most WINDOW, or as a whole where that is no smaller: the pixels seen at a time, and the most that the process
-took beyond what it had before (without pages of files). A line through the cases, fitted last, gives the
-backend's ``fixed_bytes`` and ``bytes_per_pixel``, to be rounded up.
+Each case is a process of its own: target features and one evaluation of the default objective at SIDE x SIDE
+pixels in tiles of at most WINDOW, or as a whole where that is no smaller; the pixels seen at a time, and the
+most that the process took beyond what it had before (without pages of files). A line through the cases,
+fitted last, gives the backend's ``fixed_bytes`` and ``bytes_per_pixel``, to be rounded up.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import psutil
 from nst_core.backends.choose import open_engine
 from nst_core.backends.interface import Tiling
 from nst_core.backends.tiled import tiles_for
+from nst_core.backends.tiled_features import TiledFeatures, feature_sums
 from nst_core.settings import make_settings
 from nst_core.speed import default_objective
 from nst_core.vgg.store import ModelStore
@@ -37,7 +38,10 @@ def one(given: argparse.Namespace) -> None:
     objective = default_objective(engine.backend, side)
     picture = engine.backend.upload(np.random.default_rng(0).random((3, side, side), np.float32))
     before = psutil.Process().memory_info()
+    features = TiledFeatures(engine.extractor, engine.network.architecture, window)
     with Peak() as peak:
+        for terms in (objective.content, objective.style):
+            feature_sums(features, picture, {term.layer: None for term in terms}, "gram")
         tiling = Tiling(window) if window < side else None
         float(engine.backend.evaluator(objective, side, side, tiling)(picture).loss)
     tiles = tiles_for(objective, side, side, window, engine.network.architecture)

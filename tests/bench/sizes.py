@@ -5,12 +5,13 @@
 
 Each size is a process of its own, which does what a run does at its last level: targets of a content and a
 style of that size, an optimizer with the history that the plan gives it, and some iterations. A line
-a size: the plan's tiles and window; seconds to make targets and the first evaluation; seconds for each
-iteration and megapixel; the most memory of the machine (without pages of files, which the system takes back
+a size: the plan's tiles and window; the seconds that the plan said and that it took; seconds for each
+evaluation and megapixel; the most memory of the machine (without pages of files, which the system takes back
 when it wants to), and of the device; what the plan said it would be. Up to ``--whole-up-to``
 megapixels the same is done as a whole, and the difference between both is told: the largest of the gradient,
 as a share of the largest gradient; the length of it, as a share of the gradient's; and that of the losses.
-``--seams`` writes a picture of the first, 1e-5 being white.
+``--seams`` writes a picture of the first, 1e-5 being white. ``--exact`` tells also how far the whole's
+gradient is from the one in double precision (torch), which needs 6 kB a pixel.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from nst_core.backends.choose import Engine, open_engine
 from nst_core.backends.interface import Tiling
 from nst_core.backends.tiled_features import TiledFeatures
 from nst_core.settings import Settings, make_settings
+from nst_core.speed import rate_of
+from nst_core.transfer.clock import works_of
 from nst_core.transfer.memory import MemoryPlan, plan_memory, room_for
 from nst_core.transfer.plan import Level
 from nst_core.transfer.regions import Seen
@@ -78,21 +81,22 @@ class Peak:
 def measure(height: int, width: int, iterations: int, engine: Engine, settings: Settings) -> dict:
     """Paint one level of a size."""
     subject = Subject(Seen(picture(1, height, width)), (Seen(picture(2, height, width)),))
+    rate, levels = rate_of(engine), (Level(height, width, iterations),)
     plan = plan_memory(engine.backend, settings, height, width, room_for(engine.backend, settings))
+    work = works_of(levels, [plan], settings, engine.network.architecture, rate)[0]
     before = psutil.Process().memory_info()
     with Peak() as peak:
-        level = (Level(height, width, iterations),)
-        painted = paint(subject, settings, level, engine.backend, engine.extractor, Watch())
-    times = [sample.seconds for sample in painted.curve]
-    each = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else float("nan")
+        painted = paint(subject, settings, levels, engine.backend, engine.extractor, Watch())
+    evaluation = painted.seconds * work.evaluation / work.total
     found = {
         "height": height,
         "width": width,
         "tiles": plan.tiles,
         "window": plan.window,
         "history": f"{plan.history} {plan.storage}",
-        "first_seconds": times[0] - each,
-        "seconds_per_megapixel": each / (height * width / 1e6),
+        "planned_seconds": work.total,
+        "seconds": painted.seconds,
+        "seconds_per_megapixel": evaluation / (height * width / 1e6),
         "machine_gb": peak.most / 1e9,
         "planned_gb": (before.rss - getattr(before, "shared", 0) + plan.machine) / 1e9,
     }
@@ -104,8 +108,26 @@ def measure(height: int, width: int, iterations: int, engine: Engine, settings: 
     return found
 
 
+def _rounding(engine: Engine, objective, at: np.ndarray, whole: np.ndarray) -> float:
+    """Length of the difference between a gradient and the one in double precision, as a share of it."""
+    import torch
+
+    from nst_core.backends.torch_backend import TorchBackend
+
+    double = TorchBackend(engine.network, device="cpu", dtype=torch.float64)
+    _, height, width = at.shape
+    wanted = np.asarray(double.evaluator(objective, height, width)(double.upload(at)).gradient)
+    return float(np.linalg.norm(whole - wanted) / np.linalg.norm(wanted))
+
+
 def seams(
-    height: int, width: int, engine: Engine, settings: Settings, plan: MemoryPlan, folder: Path | None
+    height: int,
+    width: int,
+    engine: Engine,
+    settings: Settings,
+    plan: MemoryPlan,
+    folder: Path | None,
+    exact: bool,
 ) -> dict:
     """Return how far tiled is from whole: the gradient's largest difference and its length, and the loss."""
     backend = engine.backend
@@ -124,7 +146,9 @@ def seams(
         folder.mkdir(parents=True, exist_ok=True)
         shown = np.clip(difference.max(axis=0) * GRADIENT_SCALE * 255, 0, 255).astype(np.uint8)
         Image.fromarray(shown).save(folder / f"seams-{width}x{height}.png")
+    found = {} if not exact else {"single against double": _rounding(engine, objective, at, whole)}
     return {
+        **found,
         "largest": float(difference.max()),
         "length": float(np.linalg.norm(part - whole) / np.linalg.norm(whole)),
         "loss": abs(float(tiled.loss) / loss - 1),
@@ -140,7 +164,7 @@ def one(given: argparse.Namespace) -> None:
     engine = open_engine(settings, ModelStore(), lambda _notice: None)
     if given.difference:
         plan = plan_memory(engine.backend, settings, height, width, room_for(engine.backend, settings))
-        print(json.dumps(seams(height, width, engine, settings, plan, given.seams)))
+        print(json.dumps(seams(height, width, engine, settings, plan, given.seams, given.exact)))
     else:
         print(json.dumps(measure(height, width, given.evaluations, engine, settings)))
     engine.close()
@@ -153,6 +177,8 @@ def in_process(given: argparse.Namespace, megapixels: str, *more: str, capped: b
         command += [f"--{name}", str(getattr(given, name))]
     if capped:
         command += ["--max-memory", given.max_memory, "--max-device-memory", given.max_device_memory]
+    if given.exact:
+        command += ["--exact"]
     if given.seams:
         command += ["--seams", str(given.seams)]
     found = subprocess.run(command, capture_output=True, text=True)
@@ -168,7 +194,8 @@ def line(name: str, found: dict) -> str:
     device = f"{found['device_gb']:.2f}" if "device_gb" in found else "-"
     return (
         f"| {name} | {found['width']} x {found['height']} | {found['tiles']} | {found['window'] or '-'} | "
-        f"{found['history']} | {found['first_seconds']:.1f} | {found['seconds_per_megapixel']:.2f} | "
+        f"{found['history']} | {found['planned_seconds']:.0f} | {found['seconds']:.0f} | "
+        f"{found['seconds_per_megapixel']:.2f} | "
         f"{found['machine_gb']:.2f} | {found['planned_gb']:.2f} | {device} |"
     )
 
@@ -176,7 +203,7 @@ def line(name: str, found: dict) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--megapixels", default="0.25,1,4,12,24")
-    parser.add_argument("--evaluations", type=int, default=2)
+    parser.add_argument("--evaluations", type=int, default=1, help="beside the first (%(default)s)")
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--model", default="auto")
@@ -184,6 +211,7 @@ def main() -> None:
     parser.add_argument("--max-device-memory", default="8GB")
     parser.add_argument("--whole-up-to", type=float, default=1.0)
     parser.add_argument("--seams", type=Path)
+    parser.add_argument("--exact", action="store_true")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--difference", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -191,8 +219,8 @@ def main() -> None:
         one(given)
         return
     print(time.strftime("%Y-%m-%d"), f"{psutil.cpu_count()} cores, limits {given.max_memory}")
-    print("| MP | size | tiles | window | history | first s | s/MP/iteration | GB | planned GB | device GB |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print("| MP | size | tiles | window | history | planned s | s | s/MP | GB | planned GB | device GB |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     for megapixels in given.megapixels.split(","):
         print(line(megapixels, in_process(given, megapixels)), flush=True)
         if float(megapixels) <= given.whole_up_to:
