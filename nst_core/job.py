@@ -30,6 +30,7 @@ from nst_core.preparing import (
     fine_sizes,
     painted_part,
     painted_size,
+    picture_bytes,
     prepare,
     visible,
 )
@@ -81,13 +82,12 @@ def plan_job(job: Job, engine: Engine) -> Plan:
     Raises:
         NstError: ``too-small``, ``out-of-memory``.
     """
-    return plan_event(_planned(job, engine), job.settings, engine)
+    return plan_event(_planned(job, engine, picture_bytes(job)), job.settings, engine)
 
 
-def _planned(job: Job, engine: Engine) -> RunPlan:
-    return plan_run(
-        *painted_size(job), job.settings, engine, painted_part(job), demand_of(job), fine_sizes(job)
-    )
+def _planned(job: Job, engine: Engine, ahead: int = 0) -> RunPlan:
+    part, demand, fine = painted_part(job), demand_of(job), fine_sizes(job)
+    return plan_run(*painted_size(job), job.settings, engine, part, demand, fine, ahead)
 
 
 def check_job(job: Job, network_layers: tuple[str, ...]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psutil
 
@@ -46,6 +46,7 @@ class RunPlan:
     painting: float
     before: float
     carry: float
+    ahead: int = 0
 
     @property
     def seconds(self) -> float:
@@ -61,10 +62,12 @@ def plan_run(
     part: Part | None = None,
     demand: Demand = ONE_STYLE,
     fine: Sequence[tuple[int, int]] = (),
+    ahead: int = 0,
 ) -> RunPlan:
     """Plan a painting of ``height`` x ``width``, of which ``part`` alone is painted.
 
-    ``fine`` are the sizes (height, width) of the style pictures that are first given another's strokes.
+    ``fine`` are the sizes (height, width) of the style pictures that are first given another's strokes;
+    ``ahead`` is what will be taken of the machine's memory, in bytes, before the painting begins.
 
     Raises:
         NstError: ``too-small``; ``out-of-memory`` for what cannot be held here in the smallest of tiles.
@@ -72,7 +75,7 @@ def plan_run(
     check_size(height, width, "The picture")
     long_side = max(height, width)
     first = min(long_side, UPSAMPLE_FROM) if settings.finish == "upsample" else long_side
-    asked = _Asked(height, width, settings, engine, rate_of(engine), part, demand, tuple(fine))
+    asked = _Asked(height, width, settings, engine, rate_of(engine), part, demand, tuple(fine), ahead)
     plan = asked.planned(first)
     side = first
     while settings.time_limit and plan.seconds > settings.time_limit and side > smallest_side(settings):
@@ -98,6 +101,7 @@ class _Asked:
     part: Part | None
     demand: Demand
     fine: tuple[tuple[int, int], ...]
+    ahead: int
 
     def planned(self, long_side: int) -> RunPlan:
         """Plan a painting that is optimised up to ``long_side``."""
@@ -105,11 +109,12 @@ class _Asked:
         size = full if long_side >= max(full) else fit(*full, long_side)
         levels = make_levels(*size, self.settings)
         room = room_for(self.engine.backend, self.settings)
+        room = replace(room, machine=room.machine - self.ahead)
         memory = self._memory(levels, self.settings, room, self.part, self.demand)
         painting = self._seconds(levels, memory, self.settings, self.demand)
         before = sum(self._combining(style, levels[-1], room) for style in self.fine)
         carry = 0.0 if size == full else self.rate.carry * self.height * self.width / 1e6
-        return RunPlan(levels, memory, full, self.rate, painting, before, carry)
+        return RunPlan(levels, memory, full, self.rate, painting, before, carry, self.ahead)
 
     def _memory(
         self, levels: tuple[Level, ...], settings: Settings, room: Room, part: Part | None, demand: Demand
@@ -151,7 +156,7 @@ def plan_event(plan: RunPlan, settings: Settings, engine: Engine) -> Plan:
         engine.network.sha256,
         settings.seed,
         plan.seconds,
-        psutil.Process().memory_info().rss + max(memory.machine for memory in plan.memory),
+        psutil.Process().memory_info().rss + plan.ahead + max(memory.machine for memory in plan.memory),
         device if engine.backend.own_memory else None,
         plan.full[1],
         plan.full[0],

@@ -22,6 +22,7 @@ from nst_core.kept_colours import colours_of, grey, kept_share, seen_colours
 from nst_core.settings import KeepColors, Settings
 from nst_core.transfer.crop import Part, part_of
 from nst_core.transfer.demand import Demand
+from nst_core.transfer.memory import VECTOR_BYTES
 from nst_core.transfer.plan import check_size
 from nst_core.transfer.regions import Seen, StyleRegion, product
 from nst_core.transfer.run import Subject
@@ -108,6 +109,14 @@ def demand_of(job: Job) -> Demand:
 def fine_sizes(job: Job) -> list[tuple[int, int]]:
     """Return (height, width) of the styles that are first given the strokes of another picture."""
     return [(style.picture.height, style.picture.width) for style in job.all_styles if style.fine is not None]
+
+
+def picture_bytes(job: Job) -> int:
+    """Return the bytes that :func:`prepare` will take for the job's pictures."""
+    pictures = [style.picture for style in job.all_styles]
+    if job.content is not None:
+        pictures.append(job.content)
+    return VECTOR_BYTES * sum(picture.height * picture.width for picture in pictures)
 
 
 def painted_part(job: Job) -> Part | None:

@@ -18,7 +18,7 @@ from nst_core.images.picture import Picture
 from nst_core.images.resize import fit, resize
 from nst_core.job import check_job, run_job
 from nst_core.planning import plan_event, plan_run
-from nst_core.preparing import Job, Region, WeightedStyle, demand_of, fine_sizes, painted_size
+from nst_core.preparing import Job, Region, WeightedStyle, demand_of, fine_sizes, painted_size, picture_bytes
 from nst_core.settings import make_settings
 from nst_core.transfer.run import Watch
 from nst_core.vgg.store import ModelStore
@@ -162,7 +162,9 @@ def plan(request: Request) -> dict[str, object]:
     engine = open_engine(job.settings, ModelStore(), lambda _notice: None)
     try:
         check_job(job, engine.network.layers)
-        planned = plan_run(*painted_size(job), job.settings, engine, None, demand_of(job), fine_sizes(job))
+        ahead = 2 * picture_bytes(job)  # once as they are read, once as they are painted
+        sizes, demand, fine = painted_size(job), demand_of(job), fine_sizes(job)
+        planned = plan_run(*sizes, job.settings, engine, None, demand, fine, ahead)
         return asdict(plan_event(planned, job.settings, engine))
     finally:
         engine.close()

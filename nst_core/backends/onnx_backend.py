@@ -43,8 +43,8 @@ OUTPUTS = ("loss", "gradient", "terms")
 
 BYTES_PER_PIXEL: Mapping[Architecture, int] = {"vgg16": 2300, "vgg19": 2600}
 """Peak memory for each pixel seen at a time, on the CPU. ``python -m tests.bench.memory``, VGG-16: 1.13 GB in
-tiles of 448 x 448 pixels, 1.79 GB in tiles of 704 x 704; 1.00, 1.69 and 2.34 GB for 512 x 512, 768 x 768 and
-1024 x 1024 as a whole, which two passes are not. VGG-19 has two layers more, in its third and fourth block."""
+tiles of 448 x 448 pixels, 1.79 GB in tiles of 704 x 704; 1.00, 1.69 and 2.34 GB for 512 x 512, 768 x 768
+and 1024 x 1024 as a whole, in one pass. VGG-19 has two layers more, in its third and fourth block."""
 
 FIXED_BYTES: Mapping[Architecture, int] = {"vgg16": 700_000_000, "vgg19": 820_000_000}
 """The same at no pixels: sessions, and kernels transformed for both ways."""
