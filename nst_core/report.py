@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from nst_core import __version__
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Plan, Progress
+from nst_core.rates import rates_file
 from nst_core.record import settings_to_repeat
 
 if TYPE_CHECKING:
@@ -104,6 +106,8 @@ def level_seconds(steps: Sequence[Progress], levels: int) -> list[float]:
 
 def curves(steps: Sequence[Progress]) -> bytes:
     """Draw the loss and its terms over the evaluations of all levels, on a logarithmic scale, as a PNG."""
+    # Its list of fonts goes where all that can be made again goes, and away with it.
+    os.environ.setdefault("MPLCONFIGDIR", str(rates_file().parent / "matplotlib"))
     from matplotlib.figure import Figure  # never pyplot: no display, no global state
 
     figure = Figure(figsize=(10, 6), dpi=110, layout="constrained")
