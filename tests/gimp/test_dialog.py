@@ -127,7 +127,7 @@ FIRST_STYLE = (362, 262)
 
 def style_menu(desk: Desk, dialog: Window, key: str) -> None:
     """Open the menu of the first style at hand and take the entry with that letter."""
-    time.sleep(1)  # until the gallery shows what the engine has done
+    time.sleep(2)  # until the gallery shows what the engine has done
     desk.screen.click(dialog.x + FIRST_STYLE[0], dialog.y + FIRST_STYLE[1], "3")
     time.sleep(0.6)
     desk.screen.press(key)
@@ -156,11 +156,7 @@ def test_a_style_is_kept_renamed_exported_removed_and_imported(desk: Desk) -> No
     screen.key(naming, "alt+s")  # with the settings
     screen.key(naming, "alt+n")
     answer(desk, "^Keep a Style$", "Return", "Blue swirls")
-    until(
-        (kept / "Blue swirls.png").exists,
-        20,
-        "the kept style, written by GIMP: the engine reads no PPM there",
-    )
+    until((kept / "Blue swirls.png").exists, 20, "the kept style, its PPM made a PNG")
     settings = json.loads((kept / "Blue swirls.json").read_text())
     assert settings == {"strength": 70.0, "style_scale": 1.0, "keep_colors": "none", "tv": 2.5}
 
@@ -175,27 +171,29 @@ def test_a_style_is_kept_renamed_exported_removed_and_imported(desk: Desk) -> No
     assert json.loads(packed.read_text())["styles"][0]["settings"]["strength"] == 70.0
 
     style_menu(desk, dialog, "r")
+    screen.wait_for("^Remove the Style$")
     keep_picture(desk, "remove")
     screen.press("Return")  # Cancel is the default
-    time.sleep(1)
+    gone(desk, "^Remove the Style$")
     assert (kept / "Night.png").exists()
     style_menu(desk, dialog, "r")
-    time.sleep(1)
-    screen.press("alt+r")
+    answer(desk, "^Remove the Style$", "alt+r")
     until(lambda: not list(kept.glob("*.*")), 20, "the style to go")
 
-    for _time in range(2):  # the second time it replaces what the first has brought
-        dialog = screen.wait_for(DIALOG)
+    for again in (False, True):  # the second time it replaces what the first has brought
+        time.sleep(1)
         screen.key(dialog, "alt+e")
         time.sleep(0.6)
         screen.press("i")
         answer(desk, "^Import Styles$", "alt+i", str(packed))
-        until((kept / "Night.png").exists, 20, "the imported style")
-        time.sleep(1.5)
-        if _time:
+        if again:
+            before = (kept / "Night.png").stat().st_mtime_ns
+            screen.wait_for("^Replace Styles$")
             keep_picture(desk, "replace")
-            screen.press("alt+r")
-            time.sleep(2)
+            answer(desk, "^Replace Styles$", "alt+r")
+            until(lambda: (kept / "Night.png").stat().st_mtime_ns != before, 20, "the style to be replaced")  # noqa: B023
+        until((kept / "Night.png").exists, 20, "the imported style")
+    time.sleep(1)
     screen.key(dialog, "Escape")
     assert desk.result(number) == "cancel"
     assert sorted(path.name for path in kept.rglob("*.*")) == ["Night.json", "Night.png", "Night.png"]

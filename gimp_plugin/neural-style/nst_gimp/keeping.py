@@ -132,7 +132,7 @@ class Keeping:
         name = kept_styles.name_in(path)
         question = _("Remove the style “{name}”?").format(name=name)
         more = _("Its picture and settings are deleted. Paintings made with it stay as they are.")
-        if not ask(self.parent(), question, more, _("_Remove")):
+        if not ask(self.parent(), _("Remove the Style"), question, more, _("_Remove")):
             return
 
         def removed(_answer, problem) -> None:
@@ -172,7 +172,7 @@ class Keeping:
         def imported(_answer, problem) -> None:
             if problem is not None and problem.code == style_commands.TAKEN and not replacing:
                 question = _("Replace the styles of the same names?")
-                if ask(self.parent(), question, problem.message, _("_Replace")):
+                if ask(self.parent(), _("Replace Styles"), question, problem.message, _("_Replace")):
                     self._import(path, replacing=True)
                 return
             self._told(problem)
@@ -214,10 +214,10 @@ def _menu(*entries) -> Gtk.Menu:
     return menu
 
 
-def ask(parent, question: str, more: str, button: str) -> bool:
+def ask(parent, title: str, question: str, more: str, button: str) -> bool:
     """Ask whether to do what cannot be undone."""
     window = Gtk.MessageDialog(
-        transient_for=parent, modal=True, message_type=Gtk.MessageType.QUESTION, text=question
+        title=title, transient_for=parent, modal=True, message_type=Gtk.MessageType.QUESTION, text=question
     )
     window.format_secondary_text(more)
     window.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)

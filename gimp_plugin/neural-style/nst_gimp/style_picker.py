@@ -60,6 +60,7 @@ class StyleButton(Gtk.MenuButton):
         self.image, self.changed, self.empty, self.clearable = image, changed, empty, clearable
         self.text = ""
         self.picture = Gtk.Image()
+        self.picture.set_size_request(SIDE, SIDE)  # so that rows line up, whatever the pictures' shapes
         self.words = Gtk.Label(xalign=0.0, ellipsize=3, max_width_chars=18, width_chars=12)
         row = Gtk.Box(spacing=8)
         row.pack_start(self.picture, False, False, 0)
