@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from nst_core import protocol, settings
+from nst_core.planning import UPSAMPLE_FROM
 
 PLUGIN = Path(__file__).resolve().parents[2] / "gimp_plugin"
 
@@ -48,3 +49,8 @@ def test_the_protocol_is_the_same(monkeypatch) -> None:
     assert protocol.JOB_PREFIX == job.PREFIX
     for name in [name for name in sys.modules if name.startswith("nst_gimp")]:
         del sys.modules[name]
+
+
+def test_the_dialog_knows_from_which_size_the_finish_matters() -> None:
+    page = (PLUGIN / "neural-style" / "nst_gimp" / "look_page.py").read_text(encoding="utf-8")
+    assert f"\nCARRIED_FROM = {UPSAMPLE_FROM}\n" in page

@@ -40,7 +40,7 @@ class StyleChooser(Gtk.Box):
         frame.drag_dest_set(Gtk.DestDefaults.ALL, [], Gdk.DragAction.COPY)
         frame.drag_dest_add_uri_targets()
         frame.connect("drag-data-received", self._dropped)
-        self.caption = Gtk.Label(xalign=0.0, max_width_chars=30, ellipsize=3)
+        self.caption = Gtk.Label(xalign=0.0, max_width_chars=30, ellipsize=2)  # in the middle: the size stays
         self.caption.get_style_context().add_class("dim-label")
         file_button = Gtk.Button.new_with_mnemonic(_("Picture _file…"))
         file_button.connect("clicked", lambda _button: self.ask_for_file())
