@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 
 from nst_core.backends.choose import Engine, open_engine
 from nst_core.errors import ErrorCode, NstError
@@ -82,12 +83,13 @@ def plan_job(job: Job, engine: Engine) -> Plan:
     Raises:
         NstError: ``too-small``, ``out-of-memory``.
     """
-    return plan_event(_planned(job, engine, picture_bytes(job)), job.settings, engine)
+    held = psutil.Process().memory_info().rss + picture_bytes(job)  # they are read, and yet to be prepared
+    return plan_event(_planned(job, engine, held), job.settings, engine)
 
 
-def _planned(job: Job, engine: Engine, ahead: int = 0) -> RunPlan:
+def _planned(job: Job, engine: Engine, held: int | None = None) -> RunPlan:
     part, demand, fine = painted_part(job), demand_of(job), fine_sizes(job)
-    return plan_run(*painted_size(job), job.settings, engine, part, demand, fine, ahead)
+    return plan_run(*painted_size(job), job.settings, engine, part, demand, fine, held)
 
 
 def check_job(job: Job, network_layers: tuple[str, ...]) -> None:

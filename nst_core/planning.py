@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import psutil
 
@@ -36,7 +36,8 @@ class RunPlan:
     """``levels`` with the memory of each; ``full`` (height, width) is what the painting is brought to.
 
     ``seconds`` are expected for ``levels`` and all else; ``carry`` of them for what comes after the last
-    level, ``before`` for what comes before the first. ``rate`` is what they were reckoned by.
+    level, ``before`` for what comes before the first. ``rate`` is what they were reckoned by; ``held`` is as
+    for :func:`plan_run`.
     """
 
     levels: tuple[Level, ...]
@@ -46,7 +47,7 @@ class RunPlan:
     painting: float
     before: float
     carry: float
-    ahead: int = 0
+    held: int | None = None
 
     @property
     def seconds(self) -> float:
@@ -62,12 +63,12 @@ def plan_run(
     part: Part | None = None,
     demand: Demand = ONE_STYLE,
     fine: Sequence[tuple[int, int]] = (),
-    ahead: int = 0,
+    held: int | None = None,
 ) -> RunPlan:
     """Plan a painting of ``height`` x ``width``, of which ``part`` alone is painted.
 
     ``fine`` are the sizes (height, width) of the style pictures that are first given another's strokes;
-    ``ahead`` is what will be taken of the machine's memory, in bytes, before the painting begins.
+    ``held`` are the bytes that the process will hold when the painting begins; None is what it holds now.
 
     Raises:
         NstError: ``too-small``; ``out-of-memory`` for what cannot be held here in the smallest of tiles.
@@ -75,7 +76,7 @@ def plan_run(
     check_size(height, width, "The picture")
     long_side = max(height, width)
     first = min(long_side, UPSAMPLE_FROM) if settings.finish == "upsample" else long_side
-    asked = _Asked(height, width, settings, engine, rate_of(engine), part, demand, tuple(fine), ahead)
+    asked = _Asked(height, width, settings, engine, rate_of(engine), part, demand, tuple(fine), held)
     plan = asked.planned(first)
     side = first
     while settings.time_limit and plan.seconds > settings.time_limit and side > smallest_side(settings):
@@ -101,20 +102,19 @@ class _Asked:
     part: Part | None
     demand: Demand
     fine: tuple[tuple[int, int], ...]
-    ahead: int
+    held: int | None
 
     def planned(self, long_side: int) -> RunPlan:
         """Plan a painting that is optimised up to ``long_side``."""
         full = self.height, self.width
         size = full if long_side >= max(full) else fit(*full, long_side)
         levels = make_levels(*size, self.settings)
-        room = room_for(self.engine.backend, self.settings)
-        room = replace(room, machine=room.machine - self.ahead)
+        room = room_for(self.engine.backend, self.settings, self.held)
         memory = self._memory(levels, self.settings, room, self.part, self.demand)
         painting = self._seconds(levels, memory, self.settings, self.demand)
         before = sum(self._combining(style, levels[-1], room) for style in self.fine)
         carry = 0.0 if size == full else self.rate.carry * self.height * self.width / 1e6
-        return RunPlan(levels, memory, full, self.rate, painting, before, carry, self.ahead)
+        return RunPlan(levels, memory, full, self.rate, painting, before, carry, self.held)
 
     def _memory(
         self, levels: tuple[Level, ...], settings: Settings, room: Room, part: Part | None, demand: Demand
@@ -148,6 +148,7 @@ def plan_event(plan: RunPlan, settings: Settings, engine: Engine) -> Plan:
         for level, memory in zip(plan.levels, plan.memory, strict=True)
     )
     device = max(memory.device for memory in plan.memory)
+    held = psutil.Process().memory_info().rss if plan.held is None else plan.held
     return Plan(
         levels,
         engine.backend.engine,
@@ -156,7 +157,7 @@ def plan_event(plan: RunPlan, settings: Settings, engine: Engine) -> Plan:
         engine.network.sha256,
         settings.seed,
         plan.seconds,
-        psutil.Process().memory_info().rss + plan.ahead + max(memory.machine for memory in plan.memory),
+        held + max(memory.machine for memory in plan.memory),
         device if engine.backend.own_memory else None,
         plan.full[1],
         plan.full[0],

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 
 from nst_core.arrays import as_array, as_picture
 from nst_core.backends.choose import open_engine
@@ -25,6 +26,9 @@ from nst_core.vgg.store import ModelStore
 from nst_core.worker import Pixels, PreviewRequest, Request, StylePixels, checked_directory
 
 Array = npt.NDArray[np.float32]
+
+FRESH_BYTES = psutil.Process().memory_info().rss
+"""What an engine's process holds before its first job: plans are for a process that has done nothing yet."""
 
 
 class Send(Protocol):
@@ -162,9 +166,9 @@ def plan(request: Request) -> dict[str, object]:
     engine = open_engine(job.settings, ModelStore(), lambda _notice: None)
     try:
         check_job(job, engine.network.layers)
-        ahead = 2 * picture_bytes(job)  # once as they are read, once as they are painted
+        held = FRESH_BYTES + 2 * picture_bytes(job)  # once as they are read, once as they are painted
         sizes, demand, fine = painted_size(job), demand_of(job), fine_sizes(job)
-        planned = plan_run(*sizes, job.settings, engine, None, demand, fine, ahead)
+        planned = plan_run(*sizes, job.settings, engine, None, demand, fine, held)
         return asdict(plan_event(planned, job.settings, engine))
     finally:
         engine.close()

@@ -93,17 +93,21 @@ class MemoryPlan:
     device: int
 
 
-def room_for(backend: Backend, settings: Settings) -> Room:
+def room_for(backend: Backend, settings: Settings, held: float | None = None) -> Room:
     """Measure what is free, and keep within what ``settings`` allow.
 
-    ``max_memory`` is for the whole process, with what it holds already.
+    ``max_memory`` is for the whole process, with what it holds already. ``held`` is what the process will
+    hold when the painting begins, where it is another one or has not read everything yet.
     """
     allowed = parse_bytes(settings.max_memory)
-    machine = MACHINE_SHARE * psutil.virtual_memory().available
+    now = psutil.Process().memory_info().rss
+    held = now if held is None else held
+    free = psutil.virtual_memory().available + now - held
+    machine = MACHINE_SHARE * free
     if allowed:
-        machine = min(machine, allowed - psutil.Process().memory_info().rss)
+        machine = min(machine, allowed - held)
     if not backend.own_memory:
-        return Room(min(machine, MACHINE_SHARE * backend.free_bytes()), None)
+        return Room(min(machine, MACHINE_SHARE * (backend.free_bytes() + now - held)), None)
     device = DEVICE_SHARE * backend.free_bytes()
     allowed = parse_bytes(settings.max_device_memory)
     return Room(machine, min(device, allowed) if allowed else device)

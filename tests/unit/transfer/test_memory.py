@@ -73,6 +73,9 @@ def test_24_megapixels_fit_into_4_gigabytes_and_8_of_a_card():
 
 def test_settings_cap_what_is_used(monkeypatch):
     plain = room_for(backend(gpu=True), make_settings({}))
+    # Another process will hold what it reads, and not what this one holds.
+    fresh = room_for(backend(gpu=False), make_settings({"max_memory": "5 GB"}), held=1e9)
+    assert fresh.machine == pytest.approx(4e9)
     capped = room_for(backend(gpu=True), make_settings({"max_memory": "5 GB", "max_device_memory": "2GB"}))
     assert capped.device == 2 * GB
     assert plain.device == pytest.approx(memory.DEVICE_SHARE * 8 * GB)
