@@ -130,13 +130,14 @@ def read(subject: Subject, path: str, alpha_path: str = "", scale: float = 1.0) 
 
     ``scale`` at most 1 shrinks both.
     """
-    layer, (x, y, width, height) = subject.layer, subject.box
-    with as_seen(layer) as (drawable, shift_x, shift_y):
+    layer = subject.layer
+    with as_seen(layer) as (drawable, *shift):
         return pixels.read(
             drawable,
-            pixels.scaled_box((x + shift_x, y + shift_y, width, height), scale),
+            subject.box,
             subject.channels,
             path,
+            shift=shift,
             mask=_mask(layer),
             alpha_path=alpha_path if layer.has_alpha() else "",
             scale=scale,

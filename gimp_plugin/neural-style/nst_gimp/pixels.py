@@ -54,15 +54,18 @@ def scaled_box(box, scale: float) -> tuple:
     )
 
 
-def read(drawable, box, channels, path, *, like=None, scale=1.0, mask=None, alpha_path="") -> Pixels:
-    """Write ``box`` (x, y, width, height) of a drawable to ``path`` as float32.
+def read(
+    drawable, box, channels, path, *, shift=(0, 0), like=None, scale=1.0, mask=None, alpha_path=""
+) -> Pixels:
+    """Write ``box`` (x, y, width, height) of a layer to ``path`` as float32.
 
+    ``drawable`` has the layer's pixels, ``shift`` (x, y) farther right and down than the layer itself.
     ``like`` is the babl format in whose colour space the values are given (the drawable's own if None);
-    ``scale`` at most 1 shrinks, by averaging, and ``box`` is in pixels after shrinking; ``mask``, a
-    drawable of the same size, is multiplied into the alpha. ``alpha_path`` names a file for the alpha as
-    it was without the mask.
+    ``scale`` at most 1 shrinks, by averaging. The layer's ``mask`` is multiplied into the alpha.
+    ``alpha_path`` names a file for the alpha as it was without the mask.
     """
-    x, y, width, height = box
+    x, y, width, height = scaled_box((box[0] + shift[0], box[1] + shift[1], *box[2:]), scale)
+    mask_x, mask_y, _width, _height = scaled_box(box, scale)
     source = drawable.get_buffer()
     foreign = like is not None
     like = like or drawable.get_format()
@@ -82,6 +85,7 @@ def read(drawable, box, channels, path, *, like=None, scale=1.0, mask=None, alph
                     alpha_file.write(_exact(source.get(area, scale, "A float", clamp), width * rows * 4))
                 if shade:
                     values = array("f", data)
+                    area = Gegl.Rectangle.new(mask_x, mask_y + top, width, rows)
                     plane = array("f", _exact(shade.get(area, scale, "Y float", clamp), width * rows * 4))
                     alpha = values[channels - 1 :: channels]
                     values[channels - 1 :: channels] = array("f", map(mul, alpha, plane))

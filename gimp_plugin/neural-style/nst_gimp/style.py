@@ -161,12 +161,6 @@ def read(source, subject, settings: dict, path: str, crop: str = "") -> pixels.P
     mask = source.get_mask() if source.get_apply_mask() else None
     see_through = source.has_alpha() or mask is not None
     channels = (1 if subject.layer.is_gray() else 3) + see_through
-    with layers.as_seen(source) as (drawable, shift_x, shift_y):
-        box = (
-            round((x + shift_x) * scale),
-            round((y + shift_y) * scale),
-            max(1, round(width * scale)),
-            max(1, round(height * scale)),
-        )
-        like = subject.layer.get_format()
-        return pixels.read(drawable, box, channels, path, like=like, scale=scale, mask=mask)
+    with layers.as_seen(source) as (drawable, *shift):
+        like, box = subject.layer.get_format(), (x, y, width, height)
+        return pixels.read(drawable, box, channels, path, shift=shift, like=like, scale=scale, mask=mask)

@@ -149,6 +149,44 @@ def filters_on_the_style_are_seen():
 
 
 @case()
+def a_mask_stays_where_it_is_when_a_filter_enlarges_its_layer():
+    """For a shadow, GIMP 3.2 enlarges to the left and above as well. A style, and what is to be painted."""
+    sys.path.insert(0, str(Path(os.environ["GIMP3_DIRECTORY"]) / "plug-ins/neural-style"))
+    from nst_gimp import layers
+
+    image = new_image(96, 64)
+    layer = new_layer(image, size=(40, 30), alpha=False, offsets=(30, 20))
+    mask = layer.create_mask(Gimp.AddMaskType.WHITE)
+    layer.add_mask(mask)
+    shade = array("f", ([1.0] * 20 + [0.0] * 20) * 30)
+    buffer = mask.get_buffer()
+    buffer.set(buffer.get_extent(), "Y float", shade.tobytes())
+    buffer.flush()
+    shadow = Gimp.DrawableFilter.new(layer, "gegl:dropshadow", "shadow")
+    for name, value in (("x", -6.0), ("y", -8.0), ("radius", 3.0)):
+        shadow.get_config().set_property(name, value)
+    shadow.update()
+    layer.append_filter(shadow)
+    own = floats(layer)
+
+    subject = layers.choose(image, [layer])
+    sent = layers.read(subject, str(HERE / "content.f32"))
+    values = array("f", Path(sent.path).read_bytes())
+    assert sent[1:] == (40, 30, 4)
+    near(values[3::4], shade, 1 / 255)
+    for colour in range(3):
+        near(values[colour::4], own[colour::3], 2 / 255)
+    small = layers.read(subject, str(HERE / "content.f32"), scale=0.5)
+    values = array("f", Path(small.path).read_bytes())
+    near(values[3::4], array("f", ([1.0] * 10 + [0.0] * 10) * 15), 1 / 255)
+
+    other = new_image(96, 64)
+    paint(other, new_layer(other), style_layer=layer)
+    assert sent_style() == (40, 30, 4)
+    near(kept_style()[3::4], shade, 1 / 255)
+
+
+@case()
 def a_large_style_is_sent_no_larger_than_useful():
     path = saved("large.png", 900, 600)
     image = new_image(100, 80)
