@@ -35,6 +35,7 @@ PLACES = (
     r"C:\Program Files\GIMP 3\bin\gimp-console-3.2.exe",
     r"C:\Program Files\GIMP 3\bin\gimp-console-3.0.exe",
 )
+COLORS = next(setting.choices for setting in SETTINGS if setting.name == "keep-colors")
 KINDS = {"double": float, "int": int, "choice": str, "string": str, "boolean": lambda text: text == "yes"}
 
 
@@ -74,6 +75,14 @@ def command_line(arguments):
         help="paint in STYLE where the channel or layer MASK is white; may be given several times",
     )
     several.add_argument(
+        "--region-colors",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("MASK", "|".join(COLORS)),
+        help="what --keep-colors is for all, for the region with MASK alone; may be given several times",
+    )
+    several.add_argument(
         "--outside",
         choices=("style", "keep"),
         help="what no region covers is painted in --style, or stays as it is (style, if there is one)",
@@ -93,6 +102,11 @@ def command_line(arguments):
     given = parser.parse_args(arguments)
     if given.style is None and not given.region:
         parser.error("there is no style: give --style, or --region MASK STYLE")
+    for mask, colors in given.region_colors:
+        if mask not in [named for named, _style in given.region]:
+            parser.error(f"--region-colors names {mask}, which is the mask of no region")
+        if colors not in COLORS:
+            parser.error(f"--region-colors {mask} cannot be {colors}; it can be {', '.join(COLORS)}")
     try:
         given.style = given.style and resolved(given.style, weighted=False)
         given.fine_style = given.fine_style and resolved(given.fine_style)
@@ -132,12 +146,14 @@ def is_number(text: str) -> bool:
 def job_of(given, pictures: list) -> dict:
     """Return what the script inside GIMP is to do, as the arguments of the filter."""
     values = {setting.name: getattr(given, setting.name.replace("-", "_")) for setting in SETTINGS}
+    colors = dict(given.region_colors)
     values.update(
         {
             "style-weight": given.style_weight,
             "more-styles": given.more_style or None,
             "region-masks": [mask for mask, _style in given.region] or None,
             "region-styles": [style for _mask, style in given.region] or None,
+            "region-colors": [colors.get(mask, "") for mask, _style in given.region] if colors else None,
             "outside": given.outside,
             "strength-mask": given.strength_mask,
             "fine-style": given.fine_style,

@@ -74,6 +74,14 @@ def test_a_wrong_command_line_starts_nothing(wrapped: Path, tmp_path: Path) -> N
             (style, "--output", tmp_path, "--region", "sky", "monnet"),
             "no style file monnet, and no kept style",
         ),
+        (
+            (style, "--output", tmp_path, "--region", "sky", style, "--region-colors", "skies", "none"),
+            "--region-colors names skies, which is the mask of no region",
+        ),
+        (
+            (style, "--output", tmp_path, "--region", "sky", style, "--region-colors", "sky", "grey"),
+            "--region-colors sky cannot be grey; it can be none, luminance, match",
+        ),
     ):
         done = batch(wrapped, *arguments)
         assert done.returncode == 2
@@ -158,6 +166,7 @@ def test_a_folder_with_regions_by_name(gimp: Gimp, wrapped: Path, tmp_path: Path
     klimt, starry = draw(tmp_path / "klimt.ppm", 20, 20, 200), draw(tmp_path / "starry.ppm", 20, 20, 90)
     regions = ("--region", "sky", starry, "--region", "coat", f"{klimt}:2", "--outside", "keep")
     more = ("--strength-mask", "sky", "--fine-style", klimt, "--keep-colors", "luminance")
+    more += ("--region-colors", "coat", "match")
     done = batch(wrapped, photos, *regions, *more, "--output", out)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "1 painted, 1 failed." in done.stdout
@@ -166,6 +175,7 @@ def test_a_folder_with_regions_by_name(gimp: Gimp, wrapped: Path, tmp_path: Path
     assert [region["name"] for region in asked["regions"]] == ["sky", "coat"]
     assert [region["styles"][0]["name"] for region in asked["regions"]] == ["starry", "klimt"]
     assert asked["regions"][1]["styles"][0]["weight"] == 2.0
+    assert [region.get("keep_colors") for region in asked["regions"]] == [None, "match"]
     assert asked["regions"][0]["styles"][0]["fine"]["name"] == "klimt"
     assert asked["styles"] == []
     assert {"strength_mask", "selection"} <= set(asked), "a selection is kept in the file, too"
@@ -182,7 +192,7 @@ def test_a_folder_with_regions_by_name(gimp: Gimp, wrapped: Path, tmp_path: Path
     assert not gimp.leftovers()
 
 
-def test_the_script_for_two_regions_with_kept_colours(gimp: Gimp, tmp_path: Path) -> None:
+def test_the_script_for_two_regions_one_with_kept_colours(gimp: Gimp, tmp_path: Path) -> None:
     """The picture with its layer masks comes from an XCF file, as a painter would have it."""
     gimp.mode("copy")
     given = {
@@ -204,5 +214,5 @@ def test_the_script_for_two_regions_with_kept_colours(gimp: Gimp, tmp_path: Path
     asked = json.loads((gimp.fakes / "request.json").read_text())
     assert [region["name"] for region in asked["regions"]] == ["sky", "coat"]
     assert [region["styles"][0]["name"] for region in asked["regions"]] == ["starry", "klimt"]
-    assert asked["settings"]["keep-colors"] == "luminance"
+    assert [region["keep_colors"] for region in asked["regions"]] == ["luminance", "none"]
     assert asked["styles"] == []

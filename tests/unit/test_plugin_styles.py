@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from nst_core.events import Plan, PlannedLevel
 from nst_core.images.read import read_picture
 from nst_core.styles import StyleLibrary, is_name
 from tests.unit.images.build import gamma_curve, rgb_profile
@@ -93,6 +95,47 @@ def test_expected_times_and_sizes_are_said_no_finer_than_they_are_known(plugin) 
     assert {seconds: words.roughly(seconds) for seconds in times} == times
     sizes = {350e6: "350 MB", 999.6e6: "1.0 GB", 1.23e9: "1.2 GB"}
     assert {size: words.amount(size) for size in sizes} == sizes
+
+
+SMALL = {"width": 900, "height": 600, "iterations": 300, "tiles": 1}
+SMALL_PLAN = {"seconds": 95.0, "bytes": 1.23e9, "width": 900, "height": 600, "levels": [SMALL]}
+LARGE_PLAN = {**SMALL_PLAN, "seconds": 4205, "width": 6000, "height": 4000, "levels": [SMALL] * 2}
+TILED_PLAN = {**SMALL_PLAN, "levels": [SMALL, {**SMALL, "tiles": 6}]}
+FULL_SIZE = "Painted at 900 × 600 pixels and carried up to 6000 × 4000."
+TILES = "Painted in 6 tiles, to fit into memory."
+SHORTER = "A time limit makes it shorter."
+
+
+@pytest.mark.parametrize(
+    ("plan", "limited", "expected"),
+    [
+        (SMALL_PLAN, False, ["On CPU: about 2 min, 1.2 GB of memory."]),
+        (TILED_PLAN, False, ["On CPU: about 2 min, 1.2 GB of memory.", TILES]),
+        (LARGE_PLAN, True, ["On CPU: about 1 h 10 min, 1.2 GB of memory.", FULL_SIZE]),
+        (LARGE_PLAN, False, ["On CPU: about 1 h 10 min, 1.2 GB of memory.", FULL_SIZE, SHORTER]),
+        (
+            {**LARGE_PLAN, "levels": TILED_PLAN["levels"], "seconds": 1200, "device_bytes": 3e9},
+            False,
+            ["On CPU: about 20 min, 1.2 GB of memory, 3.0 GB of the device’s.", FULL_SIZE, TILES],
+        ),
+        (
+            {"seconds": None, "bytes": 5e8, "levels": []},
+            False,
+            ["On CPU: 500 MB of memory, how long it takes is known after the first painting."],
+        ),
+    ],
+    ids=["small", "tiles", "carried up, limited", "carried up, long", "all of it", "not measured yet"],
+)
+def test_what_a_plan_says_in_words(plugin, plan: dict, limited: bool, expected: list[str]) -> None:
+    assert plugin("plan_words").all_of_it(plan, "CPU", limited=limited).splitlines() == expected
+
+
+def test_what_the_engine_plans_can_be_said(plugin) -> None:
+    """Its event has the names that the sentences are made of."""
+    levels = (PlannedLevel(900, 600, 300, 6),)
+    event = asdict(Plan(levels, "onnx", "CPU", "vgg19", "", 0, 5.0, 10**9, None, 6000, 4000))
+    said = plugin("plan_words").all_of_it(event, "", limited=False).splitlines()
+    assert said == ["On ?: about 5 s, 1.0 GB of memory.", FULL_SIZE, TILES]
 
 
 @pytest.fixture
@@ -184,8 +227,17 @@ def test_a_png_of_16_bits_is_what_was_written(plugin, tmp_path: Path, channels: 
 
 
 class Config(dict):
+    """What the dialog's settings are; what is not given is as it is at first."""
+
     def get_property(self, name: str) -> object:
-        return self[name]
+        return {"keep-colors": "none", "outside": "style", **self}.get(name)
+
+
+COLOURS_BY_REGION = {
+    "region-masks": ["sky", "coat"],
+    "region-colors": ["none", "luminance"],
+    "outside": "keep",
+}
 
 
 @pytest.mark.parametrize(
@@ -197,8 +249,17 @@ class Config(dict):
         ("outside", {"region-masks": []}, False),
         ("outside", {"region-masks": ["sky"]}, True),
         ("guides", {"region-masks": None}, False),
-        ("color-match", {"keep-colors": "none", "fine-style": ""}, False),
-        ("color-match", {"keep-colors": "none", "fine-style": "a.png"}, True),
+        ("color-match", {}, False),
+        ("color-match", {"fine-style": "a.png"}, True),
+        ("color-match", {"keep-colors": "match"}, True),
+        ("color-match", {"keep-colors": "match", **COLOURS_BY_REGION}, False),
+        ("color-match", {"region-masks": ["sky"], "region-colors": ["match"]}, True),
+        ("color-match", {"region-masks": [], "region-colors": ["match"]}, False),
+        ("keep-colors", {}, True),
+        ("keep-colors", COLOURS_BY_REGION, False),
+        ("keep-colors", {**COLOURS_BY_REGION, "outside": "style"}, True),
+        ("keep-colors", {**COLOURS_BY_REGION, "region-colors": ["none", ""]}, True),
+        ("keep-colors", {**COLOURS_BY_REGION, "region-colors": None}, True),
         ("seed", {}, True),
     ],
 )

@@ -26,6 +26,7 @@ EXTRAS = (
     "fine-style",
     "region-masks",
     "region-styles",
+    "region-colors",
     "outside",
     "strength-mask",
 )
@@ -108,6 +109,12 @@ def _declare_extras(procedure, flags) -> None:
         "region-styles",
         _("Styles of the regions"),
         _("For each region a style, as in more-styles; an empty one is called like the mask"),
+        flags,
+    )
+    procedure.add_string_array_argument(
+        "region-colors",
+        _("Colours of the regions"),
+        _("For each region what keep-colors is for the whole picture; an empty one, or none, is as that"),
         flags,
     )
     procedure.add_string_argument(

@@ -5,11 +5,26 @@ Knows names and values of the procedure's arguments, and nothing of how they are
 
 from __future__ import annotations
 
+
+def _whole_has_colours(masks, own, outside) -> bool:
+    """Whether anything goes by what ``keep-colors`` says for the whole picture."""
+    return not (masks and outside == "keep" and own and all(own))
+
+
+def _colours_are_matched(colors, fine, masks, own, outside) -> bool:
+    by_region = bool(masks) and "match" in (own or ())
+    return bool(fine) or by_region or (colors == "match" and _whole_has_colours(masks, own, outside))
+
+
 RULES = {
     "strength": (("loss",), lambda loss: loss != "paper"),
     "alpha": (("loss",), lambda loss: loss == "paper"),
     "beta": (("loss",), lambda loss: loss == "paper"),
-    "color-match": (("keep-colors", "fine-style"), lambda colors, fine: colors == "match" or bool(fine)),
+    "keep-colors": (("region-masks", "region-colors", "outside"), _whole_has_colours),
+    "color-match": (
+        ("keep-colors", "fine-style", "region-masks", "region-colors", "outside"),
+        _colours_are_matched,
+    ),
     "fine-layers": (("fine-style",), bool),
     "guides": (("region-masks",), bool),
     "tv-beta": (("tv",), lambda tv: tv > 0),

@@ -41,6 +41,7 @@ class Reader:
                     "mask": self._mask(region.mask, region.name),
                     "name": region.name,
                     "styles": [self._style(each, recipe.fine) for each in region.styles],
+                    **({"keep_colors": region.colors} if region.colors else {}),
                 }
                 for region in recipe.regions
             ]

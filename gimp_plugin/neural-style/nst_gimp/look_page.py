@@ -36,7 +36,8 @@ class LookPage(Gtk.Box):
             )
         ):
             self.grid.attach(widget, 0, row, 4, 1)
-        self._put("keep-colors", widgets.combo(config, "keep-colors"), 4, 0, wide=True)
+        colors = self._put("keep-colors", widgets.combo(config, "keep-colors"), 4, 0, wide=True)
+        effects.follow(config, "keep-colors", *colors)
         self._put("quality", widgets.combo(config, "quality"), 5, 0)
         limit = widgets.number(config, "time-limit", zero=_("no limit"), unit=_(" min"), share=1 / 60)
         self._put("time-limit", limit, 5, 2)

@@ -17,8 +17,9 @@ from nst_gimp import arguments, kept_styles, masks, style
 from nst_gimp.messages import CallError
 from nst_gimp.words import _
 
-Region = namedtuple("Region", "mask styles name")
-"""``mask`` is a drawable, ``styles`` a list of :class:`nst_gimp.style.Source`."""
+Region = namedtuple("Region", "mask styles name colors")
+"""``mask`` is a drawable, ``styles`` a list of :class:`nst_gimp.style.Source`, ``colors`` what keep-colors is
+there, "" for what it is for the whole picture."""
 
 Recipe = namedtuple("Recipe", "styles regions fine strength")
 """``styles`` for everything, or for what lies outside of the regions; empty where that stays as it is.
@@ -64,6 +65,7 @@ def texts(config, name: str) -> list:
 
 def _regions(config, image) -> list:
     names, wanted = texts(config, "region-masks"), texts(config, "region-styles")
+    colors = _region_colors(config, len(names))
     if len(wanted) > len(names):
         raise CallError(
             _("There are {styles} region-styles for {masks} region-masks.").format(
@@ -73,7 +75,8 @@ def _regions(config, image) -> list:
             "bad-setting",
         )
     found = []
-    for name, text in zip(names, wanted + [""] * (len(names) - len(wanted))):  # noqa: B905 - not in 3.9
+    wanted += [""] * (len(names) - len(wanted))
+    for name, text, its_colors in zip(names, wanted, colors):  # noqa: B905 - not in 3.9
         mask = masks.find(image, name)
         parts = masks.children(mask) or [mask]
         for part in parts:
@@ -84,8 +87,26 @@ def _regions(config, image) -> list:
                     _("Name each mask once."),
                     "bad-setting",
                 )
-            found.append(Region(part, [source(text.strip() or own, image)], own))
+            found.append(Region(part, [source(text.strip() or own, image)], own, its_colors))
     return found
+
+
+def _region_colors(config, count: int) -> list:
+    """Return what each of ``count`` regions says of its colours."""
+    given = texts(config, "region-colors")
+    if given and len(given) != count:
+        raise CallError(
+            _("There are {colors} region-colors for {masks} region-masks.").format(
+                colors=len(given), masks=count
+            ),
+            _("Give each region one, which may be empty, or give none."),
+            "bad-setting",
+        )
+    choices = arguments.BY_NAME["keep-colors"].choices
+    return [
+        arguments.choice("region-colors", text.strip(), choices) if text.strip() else ""
+        for text in given or [""] * count
+    ]
 
 
 def split_weight(text: str):
@@ -173,7 +194,11 @@ def record(recipe: Recipe) -> dict:
         found["styles"] = [told(each) for each in recipe.styles]
     if recipe.regions:
         found["regions"] = [
-            {"mask": region.name, "styles": [told(each) for each in region.styles]}
+            {
+                "mask": region.name,
+                "styles": [told(each) for each in region.styles],
+                **({"keep_colors": region.colors} if region.colors else {}),
+            }
             for region in recipe.regions
         ]
     if recipe.fine is not None:

@@ -1,4 +1,4 @@
-"""Lists in the dialog: styles that are blended, and regions, each with a style of its own.
+"""Lists in the dialog: styles that are blended, and regions, each with a style and colours of its own.
 
 Each list is a view of string arguments of the procedure, so that presets, Reset and the last values move it.
 """
@@ -8,16 +8,18 @@ from __future__ import annotations
 import gi
 
 gi.require_version("Gtk", "3.0")
-from gi.repository import GLib, Gtk  # noqa: E402
+from gi.repository import GLib, Gtk, Pango  # noqa: E402
 
-from nst_gimp import kept_styles, masks, recipe, style_picker  # noqa: E402
+from nst_gimp import arguments, kept_styles, masks, recipe, style_picker, widgets  # noqa: E402
 from nst_gimp.words import _  # noqa: E402
 
 SPIN = (0.0, 100.0, 0.1)
+COLORS_CHARS = 12
+"""How wide the menu of a region's colours is, in characters, so that a row fits on a small screen."""
 
 
 class Rows(Gtk.Box):
-    """Rows that stand for the strings of one or two arguments of equal length, with a button for one more."""
+    """Rows that stand for the strings of arguments of equal length, with a button for one more."""
 
     def __init__(self, config, names, words: str, tip: str) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
@@ -134,7 +136,7 @@ def weight_field(value: float) -> Gtk.SpinButton:
 
 
 class Regions(Rows):
-    """Masks, each with the style that is painted there."""
+    """Masks, each with the style that is painted there, and what becomes of the colours."""
 
     def __init__(self, config, image, without) -> None:
         self.image, self.without = image, without
@@ -142,7 +144,7 @@ class Regions(Rows):
         self.hint.get_style_context().add_class("dim-label")
         super().__init__(
             config,
-            ("region-masks", "region-styles"),
+            ("region-masks", "region-styles", "region-colors"),
             _("Add a re_gion"),
             _("Give a part of the picture a style of its own"),
         )
@@ -160,21 +162,30 @@ class Regions(Rows):
         )
         self.show_values()
 
-    def make_row(self, index, mask, text):
-        """Return where, and the style that is painted there."""
+    def make_row(self, index, mask, text, chosen_colors):
+        """Return where, the style that is painted there, and its colours."""
         where = mask_menu(self.image, self.without, mask)
         where.connect("changed", lambda menu: self._place_chosen(index, menu.get_active_id() or ""))
         arrow = Gtk.Image.new_from_icon_name("go-next-symbolic", Gtk.IconSize.BUTTON)
         named = masks.is_group(self.image, mask)
+        colors = colors_menu(chosen_colors)
+        colors.connect("changed", lambda menu: self.change(index, 2, menu.get_active_id() or ""))
+
+        def style_chosen(text: str) -> None:
+            self.change(index, 1, text)
+            colors.set_sensitive(bool(text) or named)
+
         button = style_picker.StyleButton(
             self.image,
-            lambda chosen: self.change(index, 1, chosen),
+            style_chosen,
             _("as its layers are called") if named else _("Choose…"),
             clearable=named,
         )
         called = mask.partition(":")[2]
-        button.show_style(text or (called if kept_styles.path_of(called) else ""))
-        return (where, True), (arrow, False), (button, True)
+        shown = text or (called if kept_styles.path_of(called) else "")
+        button.show_style(shown)
+        colors.set_sensitive(bool(shown) or named)
+        return (where, True), (arrow, False), (button, True), (colors, False)
 
     def _place_chosen(self, index: int, mask: str) -> None:
         self.change(index, 0, mask)
@@ -182,13 +193,27 @@ class Regions(Rows):
 
     def add_one(self) -> None:
         """Add the first mask that has no style yet, with none."""
-        taken = {mask for mask, _style in self.values()}
+        taken = {mask for mask, _style, _colors in self.values()}
         names = [name for name, _words in masks.choices(self.image, self.without)]
         free = [name for name in names if name not in taken] or names
-        self.put([*self.values(), (free[0], "")])
+        self.put([*self.values(), (free[0], "", "")])
         self.show_values()
         parts = self.rows.get_children()[-1].get_children()
         next(part for part in parts if isinstance(part, style_picker.StyleButton)).grab_focus()
+
+
+def colors_menu(chosen: str) -> Gtk.ComboBoxText:
+    """Return a menu of what can become of a region's colours."""
+    menu = Gtk.ComboBoxText()
+    menu.append("", _("as for the whole picture"))
+    setting = arguments.BY_NAME["keep-colors"]
+    for choice in setting.choices:
+        menu.append(choice, _(widgets.CHOICES[choice]))
+    for cell in menu.get_cells():
+        cell.set_properties(ellipsize=Pango.EllipsizeMode.END, width_chars=COLORS_CHARS)
+    menu.set_active_id(chosen)
+    menu.set_tooltip_text(_("Colours of this region") + "\n" + widgets.tip(setting))
+    return menu
 
 
 def mask_menu(image, without, chosen: str, none: str = "") -> Gtk.ComboBoxText:

@@ -170,6 +170,31 @@ def a_group_is_a_region_for_each_layer_called_like_its_style():
 
 
 @case()
+def each_region_has_its_own_word_on_colours():
+    image = new_image(32, 24)
+    layer = new_layer(image)
+    group = Gimp.GroupLayer.new(image, "where")
+    image.insert_layer(group, None, 0)
+    group.set_visible(False)
+    for name, top in (("left", 0), ("right", 12)):
+        keep_style(name)
+        new_layer(image, name, size=(32, 12), parent=group, offsets=(0, top))
+    channel(image, "sky", (0, 0, 32, 8))
+    blue = str(saved("blue.png", colour=SKY))
+    regions = {"region_masks": ["sky", "where"], "region_styles": [blue, ""]}
+    painted = paint(image, layer, keep_colors="match", region_colors=["luminance", ""], **regions)
+    assert [each.get("keep_colors") for each in request()["regions"]] == ["luminance", None, None]
+    assert request()["settings"]["keep-colors"] == "match"
+    record = json.loads(bytes(painted.get_parasite("neural-style").get_data()).decode())
+    assert [each.get("keep_colors") for each in record["regions"]] == ["luminance", None, None]
+    painted = paint(image, layer, region_colors=["", " none "], **regions)
+    asked = [(each["name"], each.get("keep_colors")) for each in request()["regions"]]
+    assert asked == [("sky", None), ("right", "none"), ("left", "none")]
+    paint(image, layer, **regions)
+    assert not any("keep_colors" in each for each in request()["regions"])
+
+
+@case()
 def strength_by_place_and_strokes_from_another_picture():
     image = new_image(32, 24)
     layer = new_layer(image)
@@ -208,6 +233,15 @@ WRONG = {
     "too many styles": ({"region_styles": ["a.png"]}, "1 region-styles for 0 region-masks"),
     "twice": ({"region_masks": ["sky", "channel:sky"], "region_styles": ["orange.png"] * 2}, "two regions"),
     "black": ({"region_masks": ["far"], "region_styles": ["orange.png"]}, "“far” is black wherever"),
+    "colours": (
+        {"region_masks": ["sky"], "region_styles": ["orange.png"], "region_colors": ["luminence"]},
+        "region-colors cannot be “luminence”. It can be none, luminance, match. Did you mean “luminance”?",
+    ),
+    "too many colours": (
+        {"region_masks": ["sky"], "region_styles": ["orange.png"], "region_colors": ["none", ""]},
+        "There are 2 region-colors for 1 region-masks.",
+    ),
+    "colours of nothing": ({"region_colors": ["none"]}, "There are 1 region-colors for 0 region-masks."),
     "outside": ({"outside": "kept"}, "outside cannot be “kept”. It can be style, keep. Did you mean “keep”?"),
     "weight": ({"more_styles": ["orange.png:-1"]}, "cannot be -1. It can be a number from 0"),
     "no weight": ({"style_weight": 0.0}, "All styles have weight 0."),
@@ -234,10 +268,11 @@ def a_name_that_stands_for_nothing_is_said(name):
 
 
 @case()
-def the_real_engine_paints_two_regions_from_layer_masks_and_keeps_the_colours():
-    """What lies outside both stays to the bit, and the layer's colours are where they were."""
+def the_real_engine_paints_two_regions_from_layer_masks_and_keeps_the_colours_of_one():
+    """What lies outside both stays to the bit. Where it keeps its colours, a layer without any has none."""
     image = new_image(96, 80)
-    layer = new_layer(image, alpha=False)
+    grey = [0.1 + 0.8 * (x + y) / 176 for y in range(80) for x in range(96)]
+    layer = new_layer(image, alpha=False, values=array("f", [value for value in grey for _ in range(3)]))
     masked_layer(image, "sky", (0, 0, 96, 30))
     masked_layer(image, "coat", (20, 40, 40, 40))
     orange, stripes = saved("orange.png", 96, 96), style_layer(image)
@@ -255,6 +290,7 @@ def the_real_engine_paints_two_regions_from_layer_masks_and_keeps_the_colours():
         region_styles=[str(saved_stripes), str(orange)],
         outside="keep",
         keep_colors="luminance",
+        region_colors=["", "none"],
         iterations=20,
     )
     assert picture_of(image, without=painted) == before
@@ -262,15 +298,22 @@ def the_real_engine_paints_two_regions_from_layer_masks_and_keeps_the_colours():
     own, new = floats(layer), floats(painted)
     channels = channels_of(layer)
     inside = [rectangle(96, 80, box) for box in ((0, 0, 96, 30), (20, 40, 40, 40))]
-    changed = [0.0, 0.0]
+    changed, coloured = [0.0, 0.0], [0.0, 0.0]
     for position in range(96 * 80):
         first = position * channels
+        spread = max(new[first : first + 3]) - min(new[first : first + 3])
         difference = [abs(new[first + c] - own[first + c]) for c in range(3)]
         for number, mask in enumerate(inside):
             changed[number] += max(difference) * mask[position]
+            coloured[number] = max(coloured[number], spread * mask[position])
         if not any(mask[position] for mask in inside):
             assert max(difference) == 0.0, position
     assert min(changed) > 5.0, changed
+    assert coloured[0] <= 1.01 / 255, "the sky keeps what colours it had"
+    assert coloured[1] > 0.1, "the coat takes the painting's"
     record = json.loads(bytes(painted.get_parasite("neural-style").get_data()).decode())
-    assert [each["mask"] for each in record["regions"]] == ["sky", "coat"]
+    assert [(each["mask"], each.get("keep_colors")) for each in record["regions"]] == [
+        ("sky", None),
+        ("coat", "none"),
+    ]
     assert "styles" not in record
