@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.gimp.desk import Desk
 from tests.gimp.screen import Window, until
+from tests.gimp.start import draw
 from tests.gimp.test_screen import (
     DIALOG,
     gone,
@@ -22,6 +23,8 @@ from tests.gimp.test_screen import (
 
 TRIAL = (160, 156)
 """The middle of the trial, from the dialog's upper left corner."""
+FIRST_STYLE = (362, 262)
+"""The first style at hand, from there as well."""
 PHOTO_RED = 200
 
 
@@ -121,8 +124,61 @@ def test_a_trial_that_fails_says_so_and_the_next_one_works(desk: Desk) -> None:
     nothing_left(desk)
 
 
-FIRST_STYLE = (362, 262)
-"""The first style at hand, from the dialog's upper left corner."""
+def test_a_regions_colours_reach_the_plan_and_the_trial(desk: Desk) -> None:
+    """Chosen by the keyboard, from the button of a second region, whose mask is called like its style."""
+    swirls, screen = str(desk.gimp.folder / "swirls.ppm"), desk.screen
+    desk.ask(
+        f"names = ({swirls!r}, 'face')\n"
+        "made = [Gimp.Channel.new(image, name, 480, 320, 50.0, Gegl.Color.new('red')) for name in names]\n"
+        "for each in made: image.insert_channel(each, None, 0); each.fill(Gimp.FillType.WHITE)"
+    )
+    forget(desk)
+    desk.gimp.mode("copy")
+    number = call(desk, region_masks=["channel:face"], region_styles=[swirls])
+    dialog = screen.wait_for(DIALOG)
+    plan = until(lambda: asked(desk, "plan"), 20, "the first plan")[-1]
+    assert [region.get("keep_colors") for region in plan["regions"]] == [None]
+    screen.key(dialog, "alt+v")
+    screen.key(dialog, "alt+g")
+    time.sleep(1)
+    screen.press("shift+Tab", "shift+Tab", "shift+Tab", "Down", "Down", "Down")
+    keep_picture(desk, "region-colours")
+    wanted = ["match", None]
+
+    def colours(command: str) -> list[list[str | None]]:
+        return [
+            [region.get("keep_colors") for region in request["regions"]] for request in asked(desk, command)
+        ]
+
+    until(lambda: wanted in colours("plan"), 20, "a plan with the region's colours")
+    screen.key(dialog, "alt+t")
+    until(lambda: colours("stylize"), 20, "the trial")
+    assert colours("stylize") == [wanted]
+    screen.key(dialog, "Escape")
+    assert desk.result(number) == "cancel"
+    desk.ask("for each in made: image.remove_channel(each)")
+    nothing_left(desk)
+
+
+def test_a_style_used_last_is_forgotten_from_the_menu_that_the_menu_key_opens(desk: Desk) -> None:
+    recent, screen = desk.gimp.home / ".local/share/nst/recent-styles.json", desk.screen
+    recent.parent.mkdir(parents=True, exist_ok=True)
+    used = [str(draw(desk.gimp.folder / f"{name}.ppm", 60, 40, 90)) for name in ("first", "second")]
+    recent.write_text(json.dumps(used))
+    desk.gimp.mode("copy")
+    number = call(desk, style=False)
+    dialog = screen.wait_for(DIALOG)
+    screen.click(dialog.x + FIRST_STYLE[0], dialog.y + FIRST_STYLE[1])  # takes it, and has the focus then
+    time.sleep(1)
+    screen.press("Menu")
+    keep_picture(desk, "style-menu")
+    screen.press("f")
+    until(lambda: json.loads(recent.read_text()) == used[1:], 20, "the style to be forgotten")
+    screen.key(dialog, "Escape")
+    assert desk.result(number) == "cancel"
+    assert Path(used[0]).exists(), "its file stays"
+    recent.unlink()
+    nothing_left(desk)
 
 
 def style_menu(desk: Desk, dialog: Window, key: str) -> None:
@@ -234,12 +290,14 @@ def test_two_regions_from_layer_masks_around_a_face_with_kept_colours(desk: Desk
         time.sleep(1)
         desk.screen.press(*keys)  # opens the gallery, takes the first or second
         time.sleep(0.5)
+    desk.screen.press("Tab", "Down")  # the sky's colours are the style's
     keep_picture(desk, "regions")
     desk.screen.key(dialog, "alt+p")
     assert desk.result(number, 60) == "success"
     assert len(desk.layers()) == len(before) + 1
     told = json.loads(record(desk))
     assert [region["mask"] for region in told["regions"]] == list(names)
+    assert [region.get("keep_colors") for region in told["regions"]] == [None, "none"]
     assert [region["styles"][0]["style"].rpartition("/")[2] for region in told["regions"]] == [
         "coat.bmp",
         "swirls.bmp",
@@ -257,6 +315,7 @@ def test_two_regions_from_layer_masks_around_a_face_with_kept_colours(desk: Desk
     assert same == [False, True, False, True, True]
     nothing_left(desk)
     assert '(region-masks 2 "layer:coat" "layer:sky")' in stored(desk).read_text()
+    assert '(region-colors 2 "" "none")' in stored(desk).read_text(), "so that Repeat Filter does the same"
     recent = json.loads((kept.parent / "recent-styles.json").read_text())
     assert str(kept / "coat.bmp") in recent
     desk.screen.key(desk.main, "ctrl+z")

@@ -14,8 +14,6 @@ from nst_gimp import arguments, kept_styles, masks, recipe, style_picker, widget
 from nst_gimp.words import _  # noqa: E402
 
 SPIN = (0.0, 100.0, 0.1)
-COLORS_CHARS = 12
-"""How wide the menu of a region's colours is, in characters, so that a row fits on a small screen."""
 
 
 class Rows(Gtk.Box):
@@ -168,7 +166,7 @@ class Regions(Rows):
         where.connect("changed", lambda menu: self._place_chosen(index, menu.get_active_id() or ""))
         arrow = Gtk.Image.new_from_icon_name("go-next-symbolic", Gtk.IconSize.BUTTON)
         named = masks.is_group(self.image, mask)
-        colors = colors_menu(chosen_colors)
+        colors = ColorsMenu(chosen_colors)
         colors.connect("changed", lambda menu: self.change(index, 2, menu.get_active_id() or ""))
 
         def style_chosen(text: str) -> None:
@@ -202,23 +200,38 @@ class Regions(Rows):
         next(part for part in parts if isinstance(part, style_picker.StyleButton)).grab_focus()
 
 
-def colors_menu(chosen: str) -> Gtk.ComboBoxText:
-    """Return a menu of what can become of a region's colours."""
-    menu = Gtk.ComboBoxText()
-    menu.append("", _("as for the whole picture"))
-    setting = arguments.BY_NAME["keep-colors"]
-    for choice in setting.choices:
-        menu.append(choice, _(widgets.CHOICES[choice]))
-    for cell in menu.get_cells():
-        cell.set_properties(ellipsize=Pango.EllipsizeMode.END, width_chars=COLORS_CHARS)
-    menu.set_active_id(chosen)
-    menu.set_tooltip_text(_("Colours of this region") + "\n" + widgets.tip(setting))
-    return menu
+class ColorsMenu(Gtk.ComboBoxText):
+    """What can become of a region's colours. As wide as its first entry, so that mask and style have room."""
+
+    def __init__(self, chosen: str) -> None:
+        super().__init__(visible=True)  # what is not shown has no width
+        self._width = None
+        self.append("", _("as for the whole picture"))
+        self.set_active_id("")
+        for cell in self.get_cells():
+            cell.set_property("ellipsize", Pango.EllipsizeMode.END)
+        self._width = self.get_preferred_width().natural_width
+        setting = arguments.BY_NAME["keep-colors"]
+        for choice in setting.choices:
+            self.append(choice, _(widgets.CHOICES[choice]))
+        self.set_active_id(chosen)
+        self.set_tooltip_text(_("Colours of this region") + "\n" + widgets.tip(setting))
+
+    def do_get_preferred_width(self):
+        """Return (the least, the best) width; what is longer is shortened, but not in the open menu."""
+        least, best = Gtk.ComboBoxText.do_get_preferred_width(self)
+        return least, best if self._width is None else max(least, min(best, self._width))
+
+    def do_get_preferred_width_for_height(self, _height):
+        """Return the same: GTK's own does not ask the above."""
+        return self.do_get_preferred_width()
 
 
 def mask_menu(image, without, chosen: str, none: str = "") -> Gtk.ComboBoxText:
     """Return a menu of the image's masks; ``none`` is the entry for no mask, where that is possible."""
     menu = Gtk.ComboBoxText(tooltip_text=_("White is where it counts"))
+    for cell in menu.get_cells():
+        cell.set_property("ellipsize", Pango.EllipsizeMode.END)  # a long name must not widen the dialog
     if none:
         menu.append("", none)
     kinds = {masks.CHANNEL: _("channel {name}"), masks.LAYER: _("layer {name}")}
