@@ -170,7 +170,8 @@ def test_a_style_used_last_is_forgotten_from_the_menu_that_the_menu_key_opens(de
     dialog = screen.wait_for(DIALOG)
     screen.click(dialog.x + FIRST_STYLE[0], dialog.y + FIRST_STYLE[1])  # takes it, and has the focus then
     time.sleep(1)
-    screen.press("Menu")
+    screen.key(dialog, "Menu")
+    time.sleep(0.6)
     keep_picture(desk, "style-menu")
     screen.press("f")
     until(lambda: json.loads(recent.read_text()) == used[1:], 20, "the style to be forgotten")
