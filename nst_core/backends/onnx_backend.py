@@ -41,10 +41,10 @@ from nst_core.vgg.sessions import Session, find_device, open_session
 
 OUTPUTS = ("loss", "gradient", "terms")
 
-BYTES_PER_PIXEL: Mapping[Architecture, int] = {"vgg16": 2300, "vgg19": 2600}
-"""Peak memory for each pixel seen at a time, on the CPU. ``python -m tests.bench.memory``, VGG-16: 1.13 GB in
-tiles of 448 x 448 pixels, 1.79 GB in tiles of 704 x 704; 1.00, 1.69 and 2.34 GB for 512 x 512, 768 x 768
-and 1024 x 1024 as a whole, in one pass. VGG-19 has two layers more, in its third and fourth block."""
+BYTES_PER_PIXEL: Mapping[Architecture, int] = {"vgg16": 2700, "vgg19": 3000}
+"""Peak memory for each pixel seen at a time, on the CPU. ``python -m tests.bench.memory``, VGG-16: 1.14, 1.80,
+2.95 and 3.95 GB in tiles of 0.20, 0.50, 0.92 and 1.18 megapixels; 1.01 and 2.35 GB for 512 x 512 and
+1024 x 1024 as a whole, in one pass. VGG-19 has two layers more, in its third and fourth block."""
 
 FIXED_BYTES: Mapping[Architecture, int] = {"vgg16": 700_000_000, "vgg19": 820_000_000}
 """The same at no pixels: sessions, and kernels transformed for both ways."""
@@ -154,7 +154,12 @@ class OnnxBackend:
             tiles = tiles_for(objective, height, width, tiling.window, self.network.architecture)
             targets = [target_of(term) for term in objective.style]
             worker = OnnxTileWorker(
-                self._windows, objective, self.network.architecture, self.shape_for_window, failure
+                self._windows,
+                objective,
+                self.network.architecture,
+                self.shape_for_window,
+                failure,
+                several=len({tile.size for tile in tiles}) > 1,
             )
             return TiledEvaluator(worker, objective, targets, tiles, tiling)
         self._windows.close()
@@ -205,6 +210,7 @@ class OnnxEvaluator:
         self.objective = objective
         self.shape = shape
         self._bound: tuple[Session, onnxruntime.IOBinding] | None = None
+        self._bound_shape: Shape | None = None
 
     def __call__(self, picture: HostArray) -> Evaluation:
         """Return loss (), gradient (3, height, width) and terms (K,) at ``picture`` (3, height, width).
@@ -216,6 +222,8 @@ class OnnxEvaluator:
         if picture.shape != size:
             raise ValueError(f"this evaluator is for pictures of {size}, not {picture.shape}")
         shape = self.shape_for(picture)
+        if shape != self._bound_shape:
+            self._bound, self._bound_shape = None, shape  # the old session's memory goes first
         session = self.backend.session(shape)
         try:
             binding = self._binding(session, shape)
