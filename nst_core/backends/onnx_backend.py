@@ -42,8 +42,8 @@ from nst_core.vgg.sessions import Session, find_device, open_session
 OUTPUTS = ("loss", "gradient", "terms")
 
 BYTES_PER_PIXEL: Mapping[Architecture, int] = {"vgg16": 2700, "vgg19": 3000}
-"""Peak memory for each pixel seen at a time, on the CPU. ``python -m tests.bench.memory``, VGG-16: 1.14, 1.80,
-2.95 and 3.95 GB in tiles of 0.20, 0.50, 0.92 and 1.18 megapixels; 1.01 and 2.35 GB for 512 x 512 and
+"""Peak memory for each pixel seen at a time, on the CPU. ``python -m tests.bench.memory``, VGG-16: 1.14,
+1.80, 2.95 and 3.95 GB in tiles of 0.20, 0.50, 0.92 and 1.18 megapixels; 1.01 and 2.35 GB for 512 x 512 and
 1024 x 1024 as a whole, in one pass. VGG-19 has two layers more, in its third and fourth block."""
 
 FIXED_BYTES: Mapping[Architecture, int] = {"vgg16": 700_000_000, "vgg19": 820_000_000}
