@@ -88,6 +88,7 @@ class DistributedBackend:
         self.devices = len(devices)
         self.own_memory, self.asynchronous = self.local.own_memory, self.local.asynchronous
         self.bytes_per_pixel = self.local.bytes_per_pixel * (1 if self.own_memory else len(devices))
+        self.tile_bytes_per_pixel = self.local.tile_bytes_per_pixel * (1 if self.own_memory else len(devices))
         self.fixed_bytes = self.local.fixed_bytes * (1 if self.own_memory else len(devices))
         self.whole_pixels = WHOLE_PIXELS
         self._folder = Path(tempfile.mkdtemp(prefix="nst-group-"))

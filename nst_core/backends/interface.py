@@ -100,7 +100,12 @@ class Backend(Protocol):
 
     @property
     def bytes_per_pixel(self) -> int:
-        """Peak memory of an evaluation for each pixel that it sees at a time, on the device; measured."""
+        """Peak memory of an evaluation as a whole for each of its pixels, on the device; measured."""
+        ...
+
+    @property
+    def tile_bytes_per_pixel(self) -> int:
+        """The same for each pixel of the largest of several tiles."""
         ...
 
     @property

@@ -1,10 +1,10 @@
 """What the ONNX Runtime backend does with one window of a picture; see :mod:`nst_core.backends.tiled`.
 
 Comes in: an objective, windows, as numpy arrays. Goes out: sums and gradients. Sessions are opened for the
-few sizes that windows have, and each for both passes. Where windows have one size, the arena of a session is
-given back when its pass is over. Where they have several, the session is closed: arenas keep part of what
-they gave back (4 megapixels in windows of 1.2, four sizes of them: 6.3 GB with all sessions kept, 4.0
-without). Opening it again takes a third of a second.
+few sizes that windows have, and each for both passes. Where windows are small and of one size, the arena of a
+session is given back when its pass is over. Else the session is closed: arenas keep part of what they gave
+back (4 megapixels in windows of 1.2, four sizes of them: 6.3 GB with all sessions kept, 4.0 without), and
+opening it again, a third of a second, is little beside what it computes.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ from nst_core.vgg.sessions import Session
 
 KEPT_SESSIONS = 8
 """Two passes over four sizes of windows; without their arenas sessions hold little."""
+
+KEPT_PIXELS = 750_000
+"""Pixels of windows up to which sessions are kept where there is one size alone."""
 
 Opener = Callable[[WindowShape], Session]
 
@@ -61,7 +64,7 @@ class OnnxTileWorker:
     """Sessions and an objective; see :class:`nst_core.backends.tiled.TileWorker`.
 
     ``shape_of(form, picture)`` says how a window's network is computed; ``failure`` puts an error in words;
-    ``several`` that windows have more than one size.
+    ``keep`` whether sessions are kept from evaluation to evaluation.
     """
 
     def __init__(
@@ -72,9 +75,9 @@ class OnnxTileWorker:
         shape_of: Callable[[Form, HostArray], Shape],
         failure: Callable[[Exception, Session, HostArray], Exception],
         *,
-        several: bool,
+        keep: bool,
     ) -> None:
-        self.several = several
+        self.keep = keep
         self.sessions, self.objective, self.shape_of, self.failure = sessions, objective, shape_of, failure
         self.means = means_of(objective)
         self.form = window_form(objective, style_only=False)
@@ -139,7 +142,7 @@ class OnnxTileWorker:
             values = session.runtime.run(names, {INPUT: image, **feeds}, _run_options(session, last=last))
         except Exception as error:  # ONNX Runtime's own classes are not all public
             raise self.failure(error, session, picture) from None
-        if last and self.several:
+        if last and not self.keep:
             self.sessions.drop(wanted)
         return dict(zip(names, values, strict=True))
 

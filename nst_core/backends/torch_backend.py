@@ -82,7 +82,7 @@ class TorchBackend:
     """One network on one torch device. See :class:`nst_core.backends.interface.Backend`."""
 
     engine = "torch"
-    bytes_per_pixel = 3000
+    bytes_per_pixel = tile_bytes_per_pixel = 3000
     fixed_bytes = 500_000_000
     devices = 1
     whole_pixels = math.inf

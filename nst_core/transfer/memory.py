@@ -163,7 +163,8 @@ def _plans(
         tiles = make_tiles(height, width, window, reach)
         vectors = ADAM_VECTORS if adam else LBFGS_VECTORS + 2 * history * KEEPS[storage]
         seen = max(tile.rows.length * tile.columns.length for tile in tiles)
-        computed = backend.fixed_bytes + backend.bytes_per_pixel * seen
+        each = backend.tile_bytes_per_pixel if len(tiles) > 1 else backend.bytes_per_pixel
+        computed = backend.fixed_bytes + each * seen
         held = vectors * VECTOR_BYTES * height * width
         host = PICTURES * VECTOR_BYTES * height * width
         # Before the optimizer has anything, the styles are there, as large as their strokes ask.

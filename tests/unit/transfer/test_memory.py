@@ -29,6 +29,7 @@ def backend(*, gpu=False):
         device="card" if gpu else "CPU",
         own_memory=gpu,
         bytes_per_pixel=2700,
+        tile_bytes_per_pixel=2700,
         fixed_bytes=900_000_000,
         free_bytes=lambda: 8 * GB,
         devices=1,
