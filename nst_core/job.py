@@ -157,8 +157,7 @@ def run_job(job: Job, watch: Watch | None = None, store: ModelStore | None = Non
         )
     finally:
         engine.close()
-    if not painted.stopped and not painted.late:
-        remember(engine.name, plan.painting + plan.carry, painted.seconds)
+    remember(engine.name, painted.work, painted.worked)
     return Result(
         finish(job, subject, painted),
         job.settings,

@@ -15,8 +15,9 @@ import platformdirs
 
 from nst_core.transfer.clock import Rate
 
-SMOOTHING = 0.5
-"""Share of the newest run in the remembered rate: other programs slow single runs down."""
+SMOOTHING = 0.75
+"""Share of the newest run in the remembered rate. Other programs slow single runs down, and may have slowed
+the first measurement down several times: two runs bring that back to the truth."""
 
 LEAST_SECONDS = 5.0
 """Runs that were over sooner say more of starting up than of painting, and are not remembered."""

@@ -78,7 +78,8 @@ class Subject:
 class Painted:
     """What came out: ``pixels`` (3, height, width), as the optimizer left them.
 
-    ``stopped`` says that somebody ended the run, ``late`` that the time limit did.
+    ``stopped`` says that somebody ended the run, ``late`` that the time limit did. ``work`` is what was done,
+    in the unit of the rate that was given, in ``worked`` seconds.
     """
 
     pixels: Array
@@ -88,6 +89,8 @@ class Painted:
     seconds: float
     stopped: bool
     late: bool = False
+    work: float = 0.0
+    worked: float = 0.0
 
 
 def paint(
@@ -131,13 +134,22 @@ def paint(
         if story.ended:
             break
     assert picture is not None  # noqa: S101 -- there is always a level
+    worked = clock.seconds
     if story.late:
         watch.on_event(Notice("time-limit", "The time limit is reached; what is there is carried up."))
     size = Level(*(full or (levels[-1].height, levels[-1].width)), 0)
     if picture.shape[1:] != (size.height, size.width):
         picture = carried(picture, _content_at(subject, *picture.shape[1:]), subject.content, size)
     return Painted(
-        picture, story.loss, story.terms, tuple(story.curve), clock.seconds, story.stopped, story.late
+        picture,
+        story.loss,
+        story.terms,
+        tuple(story.curve),
+        clock.seconds,
+        story.stopped,
+        story.late,
+        clock.done + story.beyond,
+        worked,
     )
 
 

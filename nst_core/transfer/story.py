@@ -64,6 +64,7 @@ class Story:
         self.loss, self.terms = math.nan, dict[str, float]()
         self.curve: list[Sample] = []
         self.stopped = self.late = False
+        self.beyond = 0.0  # work done since the last was counted
 
     @property
     def ended(self) -> bool:
@@ -82,6 +83,7 @@ class Story:
     def advance(self, work: float) -> None:
         """Count work that is done."""
         self.clock.done += work
+        self.beyond = 0.0
 
     def look(self) -> None:
         """Ask whether to go on."""
@@ -95,6 +97,7 @@ class Story:
             Ended: the evaluation is not to be finished.
             NstError: ``cancelled``, stopped before there was any picture to keep.
         """
+        self.beyond = done
         self.look()
         if self.stopped and not self.curve:
             raise NstError(ErrorCode.CANCELLED, "Stopped before anything was painted.")

@@ -126,9 +126,9 @@ def test_rates_are_measured_once_and_learn_from_runs(models, cache, monkeypatch)
     assert list(measured) == json.loads(cache.read_text())[opened.name]
     monkeypatch.setattr(speed, "measure", None)
     rates.remember(opened.name, 100.0, 200.0)
-    assert rate_of(opened) == pytest.approx([1.5 * part for part in measured])
+    assert rate_of(opened) == pytest.approx([1.75 * part for part in measured])
     rates.remember(opened.name, 1.0, rates.LEAST_SECONDS / 2)  # over too soon to say anything
-    assert rate_of(opened) == pytest.approx([1.5 * part for part in measured])
+    assert rate_of(opened) == pytest.approx([1.75 * part for part in measured])
     opened.close()
 
 

@@ -283,6 +283,9 @@ def test_a_stop_is_seen_between_tiles_and_the_best_picture_kept(engine, monkeypa
     painted = paint(subject(), settings, (Level(96, 130, 50),), *engine, Watch(on_event, should_stop))
     assert painted.stopped
     assert len(painted.curve) == 1  # the second step's evaluation was cut off
+    evaluation = 1.5 * 96 * 130 / 1e6
+    assert evaluation < painted.work < 6 * evaluation  # targets, two evaluations, and some tiles
+    assert 0.0 < painted.worked <= painted.seconds
     assert painted.loss == events[0].loss
     assert painted.pixels.shape == (3, 96, 130)
     found = run.evaluate_picture(painted.pixels, subject(), settings, *engine)
