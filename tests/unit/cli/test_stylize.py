@@ -242,7 +242,7 @@ def test_a_terminal_gets_a_bar(start: Start, place: Path) -> None:
 
 def test_plan_says_what_stylize_does(nst: Nst, place: Path) -> None:
     arguments = ("photo.png", "painting.png", "--iterations", 2, "--size", 64, "--coarsest", 32)
-    planned = nst("plan", *arguments).json
+    planned = nst("plan", *arguments, "--json").json
     assert planned["seconds"] > 0
     assert (planned["seed"], planned["width"], planned["height"]) == (0, 64, 43)
     run = nst("stylize", *arguments, "-o", "out.png", "--json").events
@@ -251,5 +251,7 @@ def test_plan_says_what_stylize_does(nst: Nst, place: Path) -> None:
     assert min(planned.pop("bytes"), told.pop("bytes")) > 1e8  # what the process holds already counts
     assert (event, planned) == ("plan", told)
     assert [notice["code"] for notice in notices] == ["fallback-model"]
-    assert nst("plan", *arguments).json["seconds"] > 0
+    words = nst("plan", *arguments).out.splitlines()
+    assert words[1].split() == ["64", "x", "43", "2", "evaluations"]
+    assert re.fullmatch(r"about \d+ s, \d\.\d GB of memory", words[2])
     assert nst("plan", "photo.png", "missing.png").code == 2
