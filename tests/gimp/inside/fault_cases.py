@@ -101,7 +101,15 @@ def the_arguments_are_the_engines_settings():
     procedure = Gimp.get_pdb().lookup_procedure("plug-in-neural-style")
     names = [argument.get_name() for argument in procedure.get_arguments()]
     settings = [setting.name for setting in engine_settings]
-    extras = ["style-weight", "more-styles", "fine-style", "region-masks", "region-styles", "outside"]
+    extras = [
+        "style-weight",
+        "more-styles",
+        "fine-style",
+        "region-masks",
+        "region-styles",
+        "region-colors",
+        "outside",
+    ]
     own = ["style-file", "style-layer", *extras, "strength-mask"]
     assert names == ["run-mode", "image", "drawables", *own, *settings]
     for setting in engine_settings:
