@@ -25,9 +25,11 @@ preview        optional ``{"path", "max_side", "seconds"}``: previews are writte
 =============  =====================================================================================
 
 A mask is ``{"path", "width", "height", "channels": 1}``: float32 0..1, of the shape of its picture (masks of
-another size are resized). Where masks are 0 the result is the content to the bit, in between the two are
-mixed; so a caller that shows the result through a soft selection gives the selection as 0 and 1. The notice
-``empty-region`` tells of a region too small for a layer, ``fine-style`` that styles are combined first.
+another size are resized). That of a region may say ``"covered": [left, top, right, bottom]``, the box outside
+of which it is 0; plans, which read no pixels, go by it. Where masks are 0 the result is the content to the
+bit, in between the two are mixed; so a caller that shows the result through a soft selection gives the
+selection as 0 and 1. The notice ``empty-region`` tells of a region too small for a layer, ``fine-style`` that
+styles are combined first.
 
 Other commands: ``plan`` (the same fields less result and preview; sizes alone count, so that the files need
 not be there; answers with a plan event, then ``done``), ``doctor`` (answers

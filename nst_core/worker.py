@@ -20,7 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nst_core import __version__
 from nst_core.errors import ErrorCode, NstError
@@ -43,6 +43,22 @@ class Pixels(BaseModel):
     name: str = ""
 
 
+class RegionMask(Pixels):
+    """A region's mask; ``covered`` is the box (left, top, right, bottom) outside of which it is 0.
+
+    Plans alone go by it, for they read no pixels.
+    """
+
+    covered: tuple[int, int, int, int] | None = None
+
+    @model_validator(mode="after")
+    def _check_box(self) -> RegionMask:
+        left, top, right, bottom = self.covered or (0, 0, self.width, self.height)
+        if not (0 <= left < right <= self.width and 0 <= top < bottom <= self.height):
+            raise ValueError("the box does not lie in the mask")
+        return self
+
+
 class StylePixels(Pixels):
     """A style picture; ``part`` masks what of it is taken, ``fine`` is the picture with the strokes."""
 
@@ -54,7 +70,7 @@ class RegionRequest(BaseModel):
     """A part of the content with styles of its own, and its own word on colours where there is one."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
-    mask: Pixels
+    mask: RegionMask
     styles: list[StylePixels] = Field(min_length=1)
     name: str = ""
     keep_colors: KeepColors | None = None

@@ -21,6 +21,7 @@ from nst_core.job import check_job, run_job
 from nst_core.planning import plan_event, plan_run
 from nst_core.preparing import Job, Region, WeightedStyle, demand_of, fine_sizes, painted_size, picture_bytes
 from nst_core.settings import make_settings
+from nst_core.transfer.crop import Part
 from nst_core.transfer.run import Watch
 from nst_core.vgg.store import ModelStore
 from nst_core.worker import Pixels, PreviewRequest, Request, StylePixels, checked_directory
@@ -148,10 +149,25 @@ def unread_styles(styles: Sequence[StylePixels]) -> tuple[WeightedStyle, ...]:
     )
 
 
+def told_part(request: Request, content: Pixels) -> Part | None:
+    """Return the box of what is painted, as far as the request says it; None is all of it."""
+    size = content.height, content.width
+    boxes = [region.mask.covered for region in request.regions if _size(region.mask) == size]
+    known = [box for box in boxes if box is not None]
+    if request.styles or not known or len(known) < len(request.regions):
+        return None
+    left, top, right, bottom = zip(*known, strict=True)
+    return Part((min(top), max(bottom)), (min(left), max(right)), size)
+
+
+def _size(pixels: Pixels) -> tuple[int, int]:
+    return pixels.height, pixels.width
+
+
 def plan(request: Request) -> dict[str, object]:
     """Answer the ``plan`` command: the plan event's fields.
 
-    No pixels are read, for it is asked often: how much of the picture regions cover is not known.
+    No pixels are read, for it is asked often: what regions cover is what the request says of it.
     """
     if request.content is None or not (request.styles or request.regions):
         raise NstError(ErrorCode.PROTOCOL, "The request has no content or no style.")
@@ -168,7 +184,8 @@ def plan(request: Request) -> dict[str, object]:
         check_job(job, engine.network.layers)
         held = FRESH_BYTES + 2 * picture_bytes(job)  # once as they are read, once as they are painted
         sizes, demand, fine = painted_size(job), demand_of(job), fine_sizes(job)
-        planned = plan_run(*sizes, job.settings, engine, None, demand, fine, held)
+        part = told_part(request, request.content)
+        planned = plan_run(*sizes, job.settings, engine, part, demand, fine, held)
         return asdict(plan_event(planned, job.settings, engine))
     finally:
         engine.close()

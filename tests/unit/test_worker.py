@@ -176,6 +176,31 @@ def test_a_plan_is_told_without_painting(engine, folder):
         assert found["plan"]["seconds"] > plain
 
 
+def test_a_plan_goes_by_the_boxes_that_regions_are_said_to_cover(engine, folder):
+    large = {"path": str(folder / "nothing"), "width": 1600, "height": 1200, "channels": 3}
+    mask = {**large, "channels": 1}
+
+    def seconds(*boxes, **more):
+        message = change(request(folder, command="plan"), content=large)
+        style = {**large, "width": 64, "height": 64}
+        regions = [
+            {"mask": mask if box is None else {**mask, "covered": box}, "styles": [style]} for box in boxes
+        ]
+        engine.send({**message, "styles": [], "regions": regions, **more})
+        *others, last = engine.events()
+        return last["message"] if last["event"] == "error" else others[-1]["seconds"]
+
+    whole = seconds(None)
+    assert seconds([0, 0, 1600, 1200]) == pytest.approx(whole)
+    corner = [1400, 1000, 1600, 1200]
+    assert seconds(corner) < 0.7 * whole
+    assert seconds(corner, [0, 0, 100, 100]) > whole  # two corners, and all in between
+    assert seconds(corner, None) > whole
+    assert seconds(corner, styles=[{**large, "width": 64, "height": 64}]) > whole  # outside is painted too
+    assert "does not lie in the mask" in seconds([0, 0, 1601, 10])
+    assert "does not lie in the mask" in seconds([5, 0, 5, 10])
+
+
 def test_a_process_answers_one_request_after_another(engine, folder):
     """A trial, a mistake, a plan, a trial: what was said to one of them means nothing to the next."""
     engine.send(request(folder, iterations=10_000))

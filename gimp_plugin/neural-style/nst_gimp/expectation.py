@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from gi.repository import GLib
 
-from nst_gimp import arguments, plan_words, recipe
+from nst_gimp import arguments, masks, plan_words, recipe
 from nst_gimp.job import Pixels
 from nst_gimp.messages import UserError
 
@@ -23,6 +23,7 @@ class Expectation:
     def __init__(self, companion, subject, config, show) -> None:
         self.companion, self.subject, self.config, self.show = companion, subject, config, show
         self.device = ""
+        self._boxes: dict = {}  # of masks, by the item's number
         self._asked = None
         self._handler = config.connect("notify", lambda *_args: self.ask_soon())
         self._timer = GLib.timeout_add(1, self._ask)
@@ -58,13 +59,24 @@ class Expectation:
         return False
 
     def _ingredients(self) -> tuple:
-        """Return (how many styles for all, (styles, colours) by region, whether strokes are another's)."""
+        """Return (styles for all, (styles, colours, box) by region, whether strokes are another's)."""
         try:
             wanted = recipe.resolve(self.config, self.subject.image)
         except UserError:  # nothing is chosen yet, or a region has no style
             return 1, (), False
-        regions = tuple((len(each.styles), each.colors) for each in wanted.regions)
+        kept = not wanted.styles  # only then does it matter how much of the picture they cover
+        regions = tuple(
+            (len(each.styles), each.colors, self._box(each.mask) if kept else None) for each in wanted.regions
+        )
         return len(wanted.styles), regions, wanted.fine is not None
+
+    def _box(self, mask):
+        number = mask.get_id()
+        if number not in self._boxes:
+            x, y, width, height = self.subject.box
+            _ok, left, top = self.subject.layer.get_offsets()
+            self._boxes[number] = masks.covered(mask, (width, height), (left + x, top + y))
+        return self._boxes[number]
 
     def _request(self, job, settings: dict, ingredients: tuple) -> dict:
         _x, _y, width, height = self.subject.box
@@ -78,12 +90,12 @@ class Expectation:
         if regions:
             fields["regions"] = [
                 {
-                    "mask": mask,
+                    "mask": {**mask, **({"covered": box} if box else {})},
                     "styles": [style] * count,
                     "name": "",
                     **({"keep_colors": colors} if colors else {}),
                 }
-                for count, colors in regions
+                for count, colors, box in regions
             ]
         return job.request(content, fields, settings, command="plan")
 

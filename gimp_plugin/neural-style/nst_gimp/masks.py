@@ -7,6 +7,7 @@ styles.
 from __future__ import annotations
 
 import difflib
+import math
 
 from gi.repository import Gegl, Gimp
 
@@ -14,6 +15,9 @@ from nst_gimp.messages import CallError
 from nst_gimp.words import _
 
 CHANNEL, LAYER = "channel:", "layer:"
+
+LOOKED_AT = 512
+"""Long side, in pixels, that a mask is shrunk to where only its box is wanted."""
 
 
 def all_layers(image) -> list:
@@ -93,12 +97,39 @@ def read(item, box, shift, scale: float) -> bytes:
 
     ``shift`` leads from the box's coordinates, before scaling, to the image's.
     """
+    return _read(item, box, shift, scale, "float")
+
+
+def covered(item, size, shift):
+    """Return (left, top, right, bottom) of what a mask covers of (width, height) pixels; None for nothing.
+
+    ``shift`` is as for :func:`read`. A large mask is looked at shrunk: the box is a little too large then.
+    """
+    step = max(1.0, max(size) / LOOKED_AT)
+    width, height = (math.ceil(length / step) for length in size)
+    plane = _read(item, (0, 0, width, height), shift, 1.0 / step, "u8")
+    rows = [plane[start : start + width] for start in range(0, width * height, width)]
+    some = [number for number, row in enumerate(rows) if any(row)]
+    if not some:
+        return None
+    left = min(width - len(rows[number].lstrip(b"\0")) for number in some)
+    right = max(len(rows[number].rstrip(b"\0")) for number in some)
+    more = 1 if step > 1.0 else 0  # what lies across two shrunk pixels
+    first = [math.floor(max(0, edge - more) * step) for edge in (left, some[0])]
+    last = [
+        min(length, math.ceil((edge + more) * step))
+        for edge, length in zip((right, some[-1] + 1), size)  # noqa: B905 - not in 3.9
+    ]
+    return (*first, *last)
+
+
+def _read(item, box, shift, scale: float, precision: str) -> bytes:
     x, y, width, height = box
     left, top = shift
-    drawable, values = item, "Y float"
+    drawable, values = item, f"Y {precision}"
     if isinstance(item, Gimp.Layer):
         mask = item.get_mask()
-        drawable, values = (mask, "Y float") if mask is not None else (item, "A float")
+        drawable, values = (mask, values) if mask is not None else (item, f"A {precision}")
         _ok, own_left, own_top = item.get_offsets()
         left, top = left - own_left, top - own_top
     area = Gegl.Rectangle.new(x + round(left * scale), y + round(top * scale), width, height)

@@ -135,6 +135,32 @@ def a_channel_and_a_layers_mask_are_regions_where_they_lie_on_the_layer():
 
 
 @case()
+def plans_know_what_a_mask_covers_of_the_layer():
+    sys.path.insert(0, str(Path(os.environ["GIMP3_DIRECTORY"]) / "plug-ins/neural-style"))
+    from nst_gimp import masks
+
+    image = new_image(64, 48)
+    coat = masked_layer(image, "coat", (5, 6, 10, 10), offsets=(20, 15), size=(30, 30))
+    assert masks.covered(coat, (40, 30), (10, 8)) == (15, 13, 25, 23)
+    assert masks.covered(coat, (40, 30), (28, 8)) == (0, 13, 7, 23)
+    assert masks.covered(coat, (10, 10), (40, 30)) is None
+    large = new_image(3000, 2000)  # looked at shrunk: nothing is missed, little is added
+    left, top, right, bottom = masks.covered(
+        channel(large, "sky", (1000, 700, 500, 300)), (3000, 2000), (0, 0)
+    )
+    assert 985 <= left <= 1000
+    assert 685 <= top <= 700
+    assert 1500 <= right <= 1515
+    assert 1000 <= bottom <= 1015
+    assert masks.covered(channel(large, "all", (0, 0, 3000, 2000)), (3000, 2000), (0, 0)) == (
+        0,
+        0,
+        3000,
+        2000,
+    )
+
+
+@case()
 def outside_of_the_regions_the_picture_can_stay():
     image = new_image(64, 48)
     layer = new_layer(image)
