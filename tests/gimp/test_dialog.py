@@ -134,10 +134,11 @@ def test_a_regions_colours_reach_the_plan_and_the_trial(desk: Desk) -> None:
     )
     forget(desk)
     desk.gimp.mode("copy")
-    number = call(desk, region_masks=["channel:face"], region_styles=[swirls])
+    number = call(desk, region_masks=["channel:face"], region_styles=[swirls], outside="keep")
     dialog = screen.wait_for(DIALOG)
     plan = until(lambda: asked(desk, "plan"), 20, "the first plan")[-1]
     assert [region.get("keep_colors") for region in plan["regions"]] == [None]
+    assert [region["mask"]["covered"] for region in plan["regions"]] == [[0, 0, 480, 320]]
     screen.key(dialog, "alt+v")
     screen.key(dialog, "alt+g")
     time.sleep(1)
