@@ -212,12 +212,13 @@ def add_pines(image: Image.Image, random: np.random.Generator) -> Image.Image:
     scale = 3
     layer = Image.new("RGBA", (WIDTH * scale, HEIGHT * scale), (0, 0, 0, 0))
     draw = ImageDraw.Draw(layer)
+    below = 2 * HEIGHT * scale
     for left, right, base in ((-0.02, 0.30, 0.985), (0.86, 1.02, 0.97)):
         xs = np.linspace(left, right, 60)
         inner = (right - xs if left < 0 else xs - left) / (right - left)
         ys = base + 0.03 - 0.10 * inner**0.7 + random.normal(0, 0.003, 60)
         bank = [(x * WIDTH * scale, y * HEIGHT * scale) for x, y in zip(xs, ys, strict=True)]
-        draw.polygon([*bank, (bank[-1][0], 9e3), (bank[0][0], 9e3)], fill=(34, 38, 22, 255))
+        draw.polygon([*bank, (bank[-1][0], below), (bank[0][0], below)], fill=(34, 38, 22, 255))
         for _ in range(int(70 * (right - left) / 0.32)):
             at = int(random.integers(0, 60))
             tall = (0.10 + 0.36 * inner[at] ** 1.4) * random.uniform(0.55, 1.1) * HEIGHT * scale
