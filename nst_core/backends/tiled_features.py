@@ -9,7 +9,6 @@ evaluation; half precision moves a feature by 2^-12 of itself, less than TF32 co
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
@@ -21,6 +20,7 @@ from nst_core.backends.tiled_layout import Tile, make_tiles, pixels_seen, reach_
 from nst_core.errors import ran_out
 from nst_core.transfer.layer_losses import StyleSums, style_sums
 from nst_core.transfer.objective import Statistic
+from nst_core.transfer.scratch import unnamed_file
 from nst_core.transfer.vectors import Storage
 from nst_core.vgg.layers import LAYERS, Architecture
 
@@ -126,7 +126,8 @@ class TiledFeatures:
             return np.empty(shape, dtype=np.float32)
         if self.storage == "half":
             return cast(HostArray, np.empty(shape, dtype=np.float16))
-        with tempfile.TemporaryFile(dir=self.folder, prefix="nst-") as file:
+        size = int(np.prod(shape)) * np.dtype(np.float16).itemsize
+        with unnamed_file(self.folder, size) as file:
             return cast(HostArray, np.memmap(file, dtype=np.float16, mode="w+", shape=shape))
 
 

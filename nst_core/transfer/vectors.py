@@ -8,14 +8,16 @@ a file. Knows nothing of losses, nor how much memory there is.
 
 from __future__ import annotations
 
-import tempfile
+import math
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device, to_device
+
+from nst_core.transfer.scratch import unnamed_file
 
 DeviceArray: TypeAlias = Any
 
@@ -118,29 +120,34 @@ class KeptInHalf:
 
 
 class KeptInFile:
-    """Keeps float16 in a file without a name, which is gone when this is; for numpy arrays."""
+    """Keeps float16 in a file without a name, which is gone when this is."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.file: IO[bytes] = tempfile.TemporaryFile(dir=folder, prefix="nst-", buffering=0)  # noqa: SIM115
+        self.file = unnamed_file(folder)
         self.strips: list[tuple[int, tuple[int, ...], DeviceArray]] = []
 
     def put(self, values: DeviceArray) -> DeviceArray:
         """Round and write the next strip."""
-        half, scale = _halved(values, array_namespace(values))
+        xp = array_namespace(values)
+        half, scale = _halved(values, xp)
         offset = self.file.seek(0, 2)
-        self.file.write(np.ascontiguousarray(half).data)
-        self.strips.append((offset, half.shape, scale))
-        return half.astype(values.dtype) * scale
+        rest = np.ascontiguousarray(to_device(half, "cpu")).data.cast("B")
+        while rest:  # a disk that fills up takes a part first
+            rest = rest[self.file.write(rest) :]
+        self.strips.append((offset, tuple(half.shape), scale))
+        return xp.astype(half, values.dtype) * scale
 
     def get(self, index: int) -> DeviceArray:
         """Read a strip."""
         offset, shape, scale = self.strips[index]
         self.file.seek(offset)
-        half = np.fromfile(self.file, dtype=np.float16, count=int(np.prod(shape))).reshape(shape)
-        return half.astype(scale.dtype) * scale
+        half = np.fromfile(self.file, dtype=np.float16, count=math.prod(shape)).reshape(shape)
+        xp = array_namespace(scale)
+        return xp.astype(xp.asarray(half, device=device(scale)), scale.dtype) * scale
 
     def __del__(self) -> None:
-        self.file.close()
+        if hasattr(self, "file"):  # else there was no room for one
+            self.file.close()
 
 
 def _halved(values: DeviceArray, xp: Any) -> tuple[DeviceArray, DeviceArray]:
@@ -152,7 +159,7 @@ def _halved(values: DeviceArray, xp: Any) -> tuple[DeviceArray, DeviceArray]:
 
 
 def keep_as(storage: Storage, folder: Path | None = None) -> Keep:
-    """Return what makes places of a kind; ``folder`` is for files, None the system's for temporary ones."""
+    """Return what makes places of a kind; ``folder`` is for files, None one that is on a disk."""
     if storage == "file":
         return partial(KeptInFile, folder)
     return KeptInHalf if storage == "half" else KeptAsIs

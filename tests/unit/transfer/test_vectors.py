@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
-from nst_core.transfer import vectors
+from nst_core.transfer import scratch, vectors
 from nst_core.transfer.lbfgs import Lbfgs
 from nst_core.transfer.precondition import inverse_frequency
 from nst_core.transfer.vectors import KeptInFile, add_scaled, dot, keep_as, strips
@@ -31,7 +34,8 @@ def kept(storage, values, folder=None):
     return place
 
 
-@pytest.mark.parametrize(("kind", "storage"), [("numpy", "file"), ("numpy", "half"), ("torch", "half")])
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("storage", ["file", "half"])
 def test_half_precision_keeps_eleven_bits_at_any_scale(cut, kind, storage):
     for scale in (1e-12, 1.0, 1e20):
         values = array(1, kind) * scale
@@ -80,7 +84,8 @@ def test_lbfgs_takes_the_same_steps_in_strips(monkeypatch):
     np.testing.assert_allclose(descend("full", dtype=np.float64, count=30), whole, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("kind", "storage"), [("numpy", "file"), ("numpy", "half"), ("torch", "half")])
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("storage", ["file", "half"])
 def test_a_history_in_half_precision_descends_as_fast(cut, kind, storage):
     full, half = descend("full", kind), descend(storage, kind)
     assert half[-1] < 0.05 * half[0]
@@ -113,3 +118,42 @@ def test_files_are_gone_with_their_vectors(tmp_path):
     np.testing.assert_allclose(place.get(0), array(1), atol=1e-2)
     del place
     assert list(tmp_path.iterdir()) == []
+
+
+def test_files_do_not_go_where_folders_are_memory(tmp_path, monkeypatch):
+    """Many a system's folder for temporary files is."""
+    memory, disk = tmp_path / "memory", tmp_path / "memory" / "disk"
+    disk.mkdir(parents=True)
+    parts = [("/", "ext4"), (str(memory), "tmpfs"), (str(disk), "xfs")]
+    mounted = [SimpleNamespace(mountpoint=point, fstype=kind) for point, kind in parts]
+    monkeypatch.setattr(scratch.psutil, "disk_partitions", lambda **_: mounted)
+    chosen = scratch._on_a_disk.__wrapped__
+    monkeypatch.setattr(scratch.tempfile, "tempdir", str(disk))
+    assert chosen() == disk
+    monkeypatch.setattr(scratch.tempfile, "tempdir", str(memory))
+    assert chosen() == Path("/var/tmp")
+    mounted[0].fstype = "tmpfs"
+    assert chosen() == memory  # all there is
+
+
+def test_a_disk_that_fills_up_is_no_shorter_vector(tmp_path, monkeypatch):
+    """The system takes a part of what is written, and refuses the next."""
+
+    class Filling:
+        room = 500
+
+        def seek(self, *_where):
+            return 0
+
+        def write(self, data):
+            if not self.room:
+                raise OSError(28, "No space left on device")
+            taken, self.room = min(len(data), self.room), 0
+            return taken
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(vectors, "unnamed_file", lambda _folder: Filling())
+    with pytest.raises(OSError, match="No space left"):
+        KeptInFile(tmp_path).put(array(1))
