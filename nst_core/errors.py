@@ -8,7 +8,9 @@ callers; the wording belongs to whoever shows it.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import errno
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 
 
@@ -61,10 +63,41 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f" Did you mean {found[0]!r}?" if found else ""
 
 
+MEMORY_ENDED = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
+"""What torch's errors say, on Linux, on Windows, and of the libraries that it calls on a GPU."""
+
+
 def ran_out(error: BaseException) -> bool:
     """Whether an error says that memory ended, in whatever words a framework has for it."""
     if isinstance(error, NstError):
         return error.code is ErrorCode.OUT_OF_MEMORY
     text = str(error).lower()
-    words = "out of memory" in text or "can't allocate memory" in text
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and words)
+    said = isinstance(error, RuntimeError) and any(words in text for words in MEMORY_ENDED)
+    return said or isinstance(error, MemoryError)
+
+
+@contextmanager
+def naming_what_ran_out() -> Iterator[None]:
+    """Turn the end of memory or of a disk, in whatever words it was told, into an error for people.
+
+    Raises:
+        NstError: ``out-of-memory``, ``disk-full``; whatever else the block raises passes.
+    """
+    try:
+        yield
+    except NstError:
+        raise
+    except Exception as error:
+        if ran_out(error):
+            raise NstError(
+                ErrorCode.OUT_OF_MEMORY,
+                "There is not enough memory for these pictures.",
+                "Close other programs, or use smaller pictures.",
+            ) from error
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NstError(
+                ErrorCode.DISK_FULL,
+                "The disk has no room for the temporary files of a picture of this size.",
+                "Make room, allow more with --max-memory, or paint at a smaller --size.",
+            ) from error
+        raise

@@ -7,6 +7,7 @@ RGB arrays; files and wording are the callers'.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ import numpy.typing as npt
 import psutil
 
 from nst_core.backends.choose import Engine, open_engine
-from nst_core.errors import ErrorCode, NstError
+from nst_core.errors import ErrorCode, NstError, naming_what_ran_out
 from nst_core.events import Event, Notice, OnEvent, Plan, Preview
 from nst_core.fine_style import with_fine_styles
 from nst_core.images.picture import Picture
@@ -33,6 +34,7 @@ from nst_core.preparing import (
     painted_size,
     picture_bytes,
     prepare,
+    result_size,
     visible,
 )
 from nst_core.rates import remember
@@ -77,6 +79,7 @@ class Result:
     notices: tuple[Notice, ...] = ()
 
 
+@naming_what_ran_out()
 def plan_job(job: Job, engine: Engine) -> Plan:
     """Say what a job will do, before doing it.
 
@@ -89,7 +92,7 @@ def plan_job(job: Job, engine: Engine) -> Plan:
 
 def _planned(job: Job, engine: Engine, held: int | None = None) -> RunPlan:
     part, demand, fine = painted_part(job), demand_of(job), fine_sizes(job)
-    return plan_run(*painted_size(job), job.settings, engine, part, demand, fine, held)
+    return plan_run(*painted_size(job), job.settings, engine, part, demand, fine, held, result_size(job))
 
 
 def check_job(job: Job, network_layers: tuple[str, ...]) -> None:
@@ -108,12 +111,19 @@ def check_job(job: Job, network_layers: tuple[str, ...]) -> None:
             f"init must be content, style, noise or the path of a picture, not {settings.init!r}.",
         )
     for styles in (job.styles, *(region.styles for region in job.regions)):
-        if styles and sum(style.weight for style in styles) <= 0:
+        weights = [style.weight for style in styles]
+        if not all(math.isfinite(weight) and weight >= 0 for weight in weights):
+            raise NstError(
+                ErrorCode.BAD_SETTING,
+                f"Weights of styles are finite numbers, 0 or more, not {', '.join(map(str, weights))}.",
+            )
+        if styles and not any(weights):
             raise NstError(
                 ErrorCode.BAD_SETTING, "All styles have weight 0.", "Give at least one a positive weight."
             )
 
 
+@naming_what_ran_out()
 def run_job(job: Job, watch: Watch | None = None, store: ModelStore | None = None) -> Result:
     """Do a job: one plan event, progress, previews and notices as ``watch`` asks, and the result.
 
@@ -181,6 +191,7 @@ def evaluate_job(picture: Picture, job: Job, store: ModelStore | None = None) ->
     return evaluate_jobs(picture, job, [job.settings], store)[0]
 
 
+@naming_what_ran_out()
 def evaluate_jobs(
     picture: Picture, job: Job, variants: Sequence[Settings], store: ModelStore | None = None
 ) -> list[dict[str, float]]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import psutil
 
 from nst_core.backends.choose import Engine
+from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Plan, PlannedLevel
 from nst_core.fine_style import combined_size, fine_settings
 from nst_core.images.resize import fit
@@ -22,7 +23,7 @@ from nst_core.transfer.clock import Rate, works_of
 from nst_core.transfer.crop import Part, plan_level
 from nst_core.transfer.demand import ONE_STYLE, Demand
 from nst_core.transfer.memory import MemoryPlan, Room, room_for
-from nst_core.transfer.plan import Level, check_size, make_levels
+from nst_core.transfer.plan import Level, check_size, coarsest_side, make_levels
 
 UPSAMPLE_FROM = 1536
 """Long side, in pixels, that ``finish upsample`` paints at: strokes are what they are by then."""
@@ -64,30 +65,38 @@ def plan_run(
     demand: Demand = ONE_STYLE,
     fine: Sequence[tuple[int, int]] = (),
     held: int | None = None,
+    result: tuple[int, int] | None = None,
 ) -> RunPlan:
     """Plan a painting of ``height`` x ``width``, of which ``part`` alone is painted.
 
     ``fine`` are the sizes (height, width) of the style pictures that are first given another's strokes;
     ``held`` are the bytes that the process will hold when the painting begins; None is what it holds now.
+    ``result`` (height, width) is what the finished painting is carried up to; None is its own size.
 
     Raises:
         NstError: ``too-small``; ``out-of-memory`` for what cannot be held here in the smallest of tiles.
     """
     check_size(height, width, "The picture")
-    long_side = max(height, width)
-    first = min(long_side, UPSAMPLE_FROM) if settings.finish == "upsample" else long_side
-    asked = _Asked(height, width, settings, engine, rate_of(engine), part, demand, tuple(fine), held)
-    plan = asked.planned(first)
-    side = first
-    while settings.time_limit and plan.seconds > settings.time_limit and side > smallest_side(settings):
-        side = max(smallest_side(settings), round(side / LIMIT_STEP))
-        plan = asked.planned(side)
-    return plan
+    smallest, side = smallest_side(height, width, settings), max(height, width)
+    if settings.finish == "upsample":
+        side = min(side, max(UPSAMPLE_FROM, smallest))
+    asked = _Asked(height, width, settings, engine, rate_of(engine), part, demand, tuple(fine), held, result)
+    while True:
+        may_shrink = bool(settings.time_limit) and side > smallest
+        try:
+            plan = asked.planned(side)
+            if not may_shrink or plan.seconds <= settings.time_limit:
+                return plan
+        except NstError as error:  # nor does it matter what does not fit, if it is not going to be painted
+            if not may_shrink or error.code is not ErrorCode.OUT_OF_MEMORY:
+                raise
+        side = max(smallest, round(side / LIMIT_STEP))
 
 
-def smallest_side(settings: Settings) -> int:
-    """Return the long side, in pixels, below which no time limit leads."""
-    return settings.coarsest or Settings().coarsest
+def smallest_side(height: int, width: int, settings: Settings) -> int:
+    """Return the long side, in pixels, below which neither a time limit nor ``finish upsample`` leads."""
+    chosen = settings if settings.coarsest else Settings()
+    return min(max(height, width), math.ceil(coarsest_side(height, width, chosen)))
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,7 @@ class _Asked:
     demand: Demand
     fine: tuple[tuple[int, int], ...]
     held: int | None
+    result: tuple[int, int] | None
 
     def planned(self, long_side: int) -> RunPlan:
         """Plan a painting that is optimised up to ``long_side``."""
@@ -113,7 +123,9 @@ class _Asked:
         memory = self._memory(levels, self.settings, room, self.part, self.demand)
         painting = self._seconds(levels, memory, self.settings, self.demand)
         before = sum(self._combining(style, levels[-1], room) for style in self.fine)
-        carry = 0.0 if size == full else self.rate.carry * self.height * self.width / 1e6
+        steps = (size, full), (full, self.result or full)
+        carried = sum(math.prod(larger) for smaller, larger in steps if smaller != larger)
+        carry = self.rate.carry * carried / 1e6
         return RunPlan(levels, memory, full, self.rate, painting, before, carry, self.held)
 
     def _memory(

@@ -100,6 +100,13 @@ def painted_size(job: Job) -> tuple[int, int]:
     return height, width
 
 
+def result_size(job: Job) -> tuple[int, int]:
+    """Return (height, width) of the result: the painting's, or the content's where that is to be kept."""
+    if job.keep_size and job.content is not None:
+        return job.content.height, job.content.width
+    return painted_size(job)
+
+
 def demand_of(job: Job) -> Demand:
     """Return what the job asks of every level, beside its size."""
     groups = len(job.regions) + bool(job.regions and job.styles)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
 
+from nst_core.errors import NstError
+from nst_core.images.files import replace_file
 from nst_core.transfer.clock import Rate
 
 SMOOTHING = 0.75
@@ -51,14 +53,9 @@ def recall(key: str) -> Rate | None:
 def keep(key: str, rate: Rate) -> None:
     """Remember ``rate`` as that of ``key``."""
     rates = {**_read(), key: rate}
-    path = rates_file()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-            json.dump(rates, file)
-        Path(file.name).replace(path)
-    except OSError:
-        return
+    with suppress(OSError, NstError):
+        rates_file().parent.mkdir(parents=True, exist_ok=True)
+        replace_file(rates_file(), json.dumps(rates).encode(), force=True)
 
 
 def remember(key: str, expected: float, seconds: float) -> None:

@@ -16,6 +16,7 @@ from array_api_compat import array_namespace
 
 from nst_core.backends.choose import Engine
 from nst_core.backends.interface import Backend, DeviceArray
+from nst_core.errors import ran_out
 from nst_core.rates import keep, recall
 from nst_core.settings import Settings
 from nst_core.transfer.carry import carried
@@ -31,6 +32,9 @@ from nst_core.vgg.layers import LAYERS
 
 SIDES = {False: (256, 512), True: (256, 1024)}
 """Sides of the pictures, by whether the device works on its own: a GPU has hardly begun at 256 pixels."""
+
+SMALLEST = 64
+"""Side, in pixels, of the smallest picture that says anything of the speed."""
 
 ROUNDS, UNSEEN = {False: 1, True: 5}, {False: 0, True: 5}
 """Iterations that are timed, and before them those that are not, beside the optimizer's first evaluation: a
@@ -50,10 +54,25 @@ def rate_of(engine: Engine) -> Rate:
 
 
 def measure(engine: Engine) -> Rate:
-    """Time openings, iterations, target features, roots and carrying; see :data:`SIDES`."""
+    """Time openings, iterations, target features, roots and carrying; see :data:`SIDES`.
+
+    Where memory ends, on pictures of half the sides: what is painted may still fit, in tiles.
+    """
+    sides = SIDES[engine.backend.asynchronous]
+    while True:
+        try:
+            return _measured(engine, sides)
+        except Exception as error:
+            if not ran_out(error) or sides[0] <= SMALLEST:
+                raise
+        engine.backend.close()
+        sides = sides[0] // 2, sides[1] // 2
+
+
+def _measured(engine: Engine, sides: tuple[int, int]) -> Rate:
     backend = engine.backend
     openings, points = [], []
-    for side in SIDES[backend.asynchronous]:
+    for side in sides:
         opening, seconds = _iteration(backend, side)
         openings.append(opening)
         points.append((side * side / 1e6, seconds))
@@ -65,7 +84,7 @@ def measure(engine: Engine) -> Rate:
         level=openings[-1],
         evaluation=max(0.0, first - slope * small),
         megapixel=slope,
-        features=_features(engine, SIDES[backend.asynchronous][-1]),
+        features=_features(engine, sides[-1]),
         roots=_roots(backend),
         carry=_carry(),
     )

@@ -13,13 +13,22 @@ import psutil
 
 from nst_core.arrays import as_array, as_picture
 from nst_core.backends.choose import open_engine
-from nst_core.errors import ErrorCode, NstError
+from nst_core.errors import ErrorCode, NstError, naming_what_ran_out
 from nst_core.events import Event, Notice, Plan, Preview, Progress
 from nst_core.images.picture import Picture
 from nst_core.images.resize import fit, resize
 from nst_core.job import check_job, run_job
 from nst_core.planning import plan_event, plan_run
-from nst_core.preparing import Job, Region, WeightedStyle, demand_of, fine_sizes, painted_size, picture_bytes
+from nst_core.preparing import (
+    Job,
+    Region,
+    WeightedStyle,
+    demand_of,
+    fine_sizes,
+    painted_size,
+    picture_bytes,
+    result_size,
+)
 from nst_core.settings import make_settings
 from nst_core.transfer.crop import Part
 from nst_core.transfer.run import Watch
@@ -164,6 +173,7 @@ def _size(pixels: Pixels) -> tuple[int, int]:
     return pixels.height, pixels.width
 
 
+@naming_what_ran_out()
 def plan(request: Request) -> dict[str, object]:
     """Answer the ``plan`` command: the plan event's fields.
 
@@ -185,12 +195,13 @@ def plan(request: Request) -> dict[str, object]:
         held = FRESH_BYTES + 2 * picture_bytes(job)  # once as they are read, once as they are painted
         sizes, demand, fine = painted_size(job), demand_of(job), fine_sizes(job)
         part = told_part(request, request.content)
-        planned = plan_run(*sizes, job.settings, engine, part, demand, fine, held)
+        planned = plan_run(*sizes, job.settings, engine, part, demand, fine, held, result_size(job))
         return asdict(plan_event(planned, job.settings, engine))
     finally:
         engine.close()
 
 
+@naming_what_ran_out()
 def stylize(request: Request, send: Send, should_stop: Callable[[], bool]) -> dict[str, object]:
     """Do the ``stylize`` command, write the result's pixels, and return the done event's fields."""
     directory = checked_directory(request.job_directory)

@@ -80,18 +80,17 @@ class Adam:
         correction2 = self.correction2 * BETA2 + (1.0 - BETA2)
         progress = min(1.0, self.count / self.iterations)
         length = self.shrink * (self.length * 0.5 * (1.0 + math.cos(math.pi * progress)))
-        change = (first / correction1) / (xp.sqrt(second / correction2) + EPSILON) * length
-        candidate = xp.clip(self.current - change, 0.0, 1.0)
+        candidate = (first / correction1) / (xp.sqrt(second / correction2) + EPSILON) * length
+        candidate = xp.clip(self.current - candidate, 0.0, 1.0)
         loss, gradient = self.evaluate(candidate)
         self.count += 1
 
         fine = xp.isfinite(loss) & xp.isfinite(xp.sum(gradient)) & (loss <= self.best_loss * DIVERGED)
-        zero = xp.zeros_like(first)
+        nothing = xp.zeros_like(loss)
         self.current = xp.where(fine, candidate, self.current)
         self.gradient = xp.where(fine, gradient, self.gradient)
         self.loss = xp.where(fine, loss, self.loss)
-        self.first, self.second = xp.where(fine, first, zero), xp.where(fine, second, zero)
-        nothing = xp.zeros_like(loss)
+        self.first, self.second = xp.where(fine, first, nothing), xp.where(fine, second, nothing)
         self.correction1 = xp.where(fine, correction1, nothing)
         self.correction2 = xp.where(fine, correction2, nothing)
         self.shrink = xp.where(fine, self.shrink, self.shrink * 0.5)

@@ -40,8 +40,9 @@ VECTOR_BYTES = 12
 LBFGS_VECTORS = 4.5
 """Vectors while L-BFGS evaluates: picture, candidate, their gradients, and the preconditioner's gains."""
 
-ADAM_VECTORS = 8.0
-"""Vectors while Adam evaluates: current, best, candidate, two gradients, two moments, and the step."""
+ADAM_VECTORS = 10.0
+"""Vectors when Adam has evaluated: current, best, candidate, two gradients, both moments before and after the
+step, and one that is being made."""
 
 PICTURES = 1.0
 """Pictures of the level's size on the host beside the optimizer, those of the job counted already."""
@@ -200,7 +201,7 @@ def _targets(
 def _too_large(
     backend: Backend, settings: Settings, height: int, width: int, room: Room, demand: Demand
 ) -> NstError:
-    """Make the error that names a size that fits."""
+    """Make the error that names a size that fits, where there is one."""
     *_, smallest = _plans(backend, settings, height, width, room, demand)
     short_of_device = room.device is not None and smallest.device > room.device
     needed = smallest.device if short_of_device else smallest.machine
@@ -210,9 +211,13 @@ def _too_large(
     while fits is None and side > SMALLEST_HINT:
         side = max(SMALLEST_HINT, int(side * 0.95) // 16 * 16)
         fits = _first_that_fits(backend, settings, *fit(height, width, side), room, demand)
+    name = "max_device_memory" if short_of_device else "max_memory"
+    ways = [] if fits is None else [f"paint at --size {side} or smaller"]
+    ways += [f"allow more with --{name.replace('_', '-')}"] if parse_bytes(getattr(settings, name)) else []
+    hint = ", or ".join([*ways, "close other programs"])
     return NstError(
         ErrorCode.OUT_OF_MEMORY,
         f"Painting {width} x {height} pixels takes about {needed / 1e9:.1f} GB of memory on {where}; "
         f"{max(0.0, free) / 1e9:.1f} GB may be used.",
-        f"Paint at --size {side} or smaller, or close other programs.",
+        f"{hint[0].upper()}{hint[1:]}.",
     )

@@ -53,8 +53,16 @@ def check_size(height: int, width: int, what: str) -> None:
         raise NstError(
             ErrorCode.TOO_SMALL,
             f"{what} is {width} x {height} pixels; the network needs at least {SMALLEST_SIDE} on each side.",
-            "Use a larger picture, or scale this one up first.",
+            "Use a larger picture, a larger --size, or scale this one up first.",
         )
+
+
+def coarsest_side(height: int, width: int, settings: Settings) -> float:
+    """Return the long side of a picture's coarsest level.
+
+    A thin picture starts larger, so that its coarsest level is still seen by every layer.
+    """
+    return max(settings.coarsest, 2 * SMALLEST_SIDE * max(height, width) / min(height, width))
 
 
 def make_levels(height: int, width: int, settings: Settings) -> tuple[Level, ...]:
@@ -67,9 +75,7 @@ def make_levels(height: int, width: int, settings: Settings) -> tuple[Level, ...
     first, last = ITERATIONS[settings.quality]
     if settings.iterations:
         first, last = round(settings.iterations * first / last), settings.iterations
-    long_side, short_side = max(height, width), min(height, width)
-    # A thin picture starts larger, so that its coarsest level is still seen by every layer.
-    coarsest = max(settings.coarsest, 2 * SMALLEST_SIDE * long_side / short_side)
+    long_side, coarsest = max(height, width), coarsest_side(height, width, settings)
     if not settings.coarsest or long_side < coarsest * math.sqrt(STEPS_BETWEEN_LEVELS):
         return (Level(height, width, settings.iterations or first),)
     count = max(1, math.ceil(math.log(long_side / coarsest, STEPS_BETWEEN_LEVELS) - 0.01))

@@ -139,6 +139,7 @@ def paint(
         watch.on_event(Notice("time-limit", "The time limit is reached; what is there is carried up."))
     size = Level(*(full or (levels[-1].height, levels[-1].width)), 0)
     if picture.shape[1:] != (size.height, size.width):
+        backend.close()
         picture = carried(picture, _content_at(subject, *picture.shape[1:]), subject.content, size)
     return Painted(
         picture,

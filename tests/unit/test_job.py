@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nst_core import job
 from nst_core.arrays import as_array, as_picture, stylize
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Plan, Preview, Progress
@@ -262,7 +263,7 @@ def test_a_job_that_cannot_fit_is_refused_before_it_starts(monkeypatch):
     with pytest.raises(NstError) as caught:
         stylize(photo(), painting(), QUICK)
     assert caught.value.code is ErrorCode.OUT_OF_MEMORY
-    assert "--size" in caught.value.hint
+    assert caught.value.hint == "Close other programs."
 
 
 def test_frames_come_every_so_many_iterations():
@@ -271,3 +272,26 @@ def test_frames_come_every_so_many_iterations():
     watch = Watch(lambda event: frames.append(event) if isinstance(event, Preview) else None, frames_every=2)
     run_job(Job(content, (style,), make_settings({**QUICK, "iterations": 5})), watch)
     assert [frame.iteration for frame in frames] == [2, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [
+        (MemoryError(), ErrorCode.OUT_OF_MEMORY),
+        (
+            RuntimeError("DefaultCPUAllocator: not enough memory: you tried"),
+            ErrorCode.OUT_OF_MEMORY,
+        ),
+        (OSError(28, "No space left on device"), ErrorCode.DISK_FULL),
+    ],
+)
+@pytest.mark.parametrize("phase", ["prepare", "plan_run", "paint", "finish"])
+def test_whatever_runs_out_is_told_in_every_phase(monkeypatch, phase, raised, code):
+    def ends(*_given, **_named):
+        raise raised
+
+    monkeypatch.setattr(job, phase, ends)
+    with pytest.raises(NstError) as caught:
+        stylize(photo(), painting(), QUICK)
+    assert caught.value.code is code
+    assert caught.value.hint

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from nst_core import planning, rates, speed
 from nst_core.backends.choose import open_engine
+from nst_core.errors import ErrorCode, NstError
+from nst_core.images.picture import Picture
 from nst_core.images.resize import fit
 from nst_core.planning import UPSAMPLE_FROM, plan_event, plan_run
+from nst_core.preparing import Job, painted_size, result_size
 from nst_core.settings import make_settings
 from nst_core.speed import rate_of
 from nst_core.transfer.clock import Clock, Rate, works_of
@@ -55,6 +60,45 @@ def test_a_time_limit_chooses_the_largest_size_that_fits(engine, limit):
     larger = make_settings({"size": round(plan.levels[-1].width * 1.25)})
     bigger = plan_run(*fit(2000, 3000, larger.size), larger, engine)
     assert bigger.seconds + plan.carry > limit
+
+
+@pytest.mark.parametrize("size", [(40, 3000), (3000, 16), (20, 9000), (100, 3000), (17, 300)])
+@pytest.mark.parametrize("asked", [{"finish": "upsample"}, {"time_limit": 0.5}, {"time_limit": 20.0}])
+def test_thin_pictures_are_not_shrunk_to_nothing(engine, size, asked):
+    plan = plan_run(*size, make_settings(asked), engine)
+    assert plan.full == size
+    assert all(min(level.height, level.width) >= 16 for level in plan.levels)
+
+
+def test_what_does_not_fit_into_memory_need_not_where_a_limit_leads_below_it(engine, monkeypatch):
+    monkeypatch.setattr(planning, "room_for", lambda *_: Room(1.5e9, None))
+    with pytest.raises(NstError) as caught:
+        plan_run(4000, 6000, make_settings({}), engine)
+    assert caught.value.code is ErrorCode.OUT_OF_MEMORY
+    for limit in (300.0, 1e7):
+        plan = plan_run(4000, 6000, make_settings({"time_limit": limit}), engine)
+        assert plan.full == (4000, 6000)
+        assert plan.seconds <= limit
+        assert max(memory.machine for memory in plan.memory) <= 1.5e9
+    monkeypatch.setattr(planning, "room_for", lambda *_: Room(1e8, None))
+    with pytest.raises(NstError, match="memory"):
+        plan_run(4000, 6000, make_settings({"time_limit": 60.0}), engine)
+
+
+def test_the_way_back_to_the_contents_size_is_reckoned(engine):
+    """A layer of 24 megapixels that is painted at 512 pixels."""
+    settings = make_settings({"size": 512})
+    plain, kept = (plan_run(341, 512, settings, engine, result=size) for size in (None, (4000, 6000)))
+    assert plain.carry == 0.0
+    assert kept.carry == pytest.approx(0.3 * 24.0)
+    assert kept.full == (341, 512)
+    job = Job(unread(4000, 6000), (), settings, keep_size=True)
+    assert result_size(job) == (4000, 6000)
+    assert result_size(replace(job, keep_size=False)) == painted_size(job) == (341, 512)
+
+
+def unread(height, width):
+    return Picture(np.broadcast_to(np.float32(0.0), (height, width, 3)))
 
 
 def seconds_of(engine, given=None, **asked):
@@ -129,6 +173,24 @@ def test_rates_are_measured_once_and_learn_from_runs(models, cache, monkeypatch)
     assert rate_of(opened) == pytest.approx([1.75 * part for part in measured])
     rates.remember(opened.name, 1.0, rates.LEAST_SECONDS / 2)  # over too soon to say anything
     assert rate_of(opened) == pytest.approx([1.75 * part for part in measured])
+    opened.close()
+
+
+def test_where_memory_ends_the_speed_is_measured_on_smaller_pictures(models, cache, monkeypatch):
+    monkeypatch.setattr(speed, "SIDES", {False: (96, 192)})
+    monkeypatch.setattr(speed, "SMALLEST", 48)
+    opened = open_engine(make_settings({"engine": "onnx", "device": "cpu"}), models, lambda _notice: None)
+    real, sides = opened.backend.evaluator, []
+
+    def scarce(objective, height, width):
+        sides.append(height)
+        if height > 100:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 20 MiB")
+        return real(objective, height, width)
+
+    monkeypatch.setattr(opened.backend, "evaluator", scarce)
+    assert rate_of(opened).megapixel > 0.0
+    assert sides == [96, 192, 48, 96]
     opened.close()
 
 

@@ -63,6 +63,17 @@ def test_plans_keep_to_the_room_there_is(megapixels, gpu):
         assert (plan.tiles == 1) == (plan.window is None)
 
 
+def test_where_no_size_fits_none_is_proposed():
+    """A cap below what an engine takes at any size."""
+    with pytest.raises(NstError, match=r"0\.0 GB may be used") as caught:
+        plan_memory(backend(), make_settings({"max_memory": "200MB"}), 300, 400, Room(-1e8, None))
+    assert caught.value.hint == "Allow more with --max-memory, or close other programs."
+    with pytest.raises(NstError) as caught:
+        plan_memory(backend(), make_settings({}), 8000, 8000, Room(2 * GB, None))
+    assert caught.value.hint.startswith("Paint at --size ")
+    assert caught.value.hint.endswith(" or smaller, or close other programs.")
+
+
 def test_24_megapixels_fit_into_4_gigabytes_and_8_of_a_card():
     plan = plan_memory(backend(), make_settings({}), 4000, 6000, Room(3.6 * GB, None))
     assert plan.storage == "file"
