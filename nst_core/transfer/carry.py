@@ -42,17 +42,29 @@ def carried(picture: Array, content: Seen | None, full: Seen | None, level: Leve
     if content is None or full is None:
         return resized(picture, height, width)
     change = picture - content.pixels
-    slope = _fitted(content.pixels, change)
+    rest = np.empty_like(change)
     for rows in _strips(*change.shape[1:]):
-        change[:, rows] -= _applied(slope[:, :, rows], content.pixels[:, rows])
-    result = resized_change(change, height, width)
+        rest[:, rows] = change[:, rows] - _applied(
+            _slopes(content.pixels, change, rows), content.pixels[:, rows]
+        )
+    result = resized_change(rest, height, width)
+    del rest
     large = resized(full.pixels, height, width)
-    flat = slope.reshape(9, *slope.shape[2:])
     for rows in _strips(height, width):
         part = large[:, rows]
-        found = _enlarged(flat, height, width, rows).reshape(3, 3, *part.shape[1:])
+        top, bottom, share = _neighbours(change.shape[1], height, rows)
+        first = int(top[0])
+        slopes = _slopes(content.pixels, change, slice(first, int(bottom[-1]) + 1))
+        found = _enlarged(slopes, top - first, bottom - first, share, width)
         result[:, rows] = np.clip(result[:, rows] + _applied(found, part) + part, 0.0, 1.0)
     return result
+
+
+def _slopes(guide: Array, change: Array, rows: slice) -> Array:
+    """Return the slopes of ``rows``, (3, 3, n, w); those of all would be as large as three pictures."""
+    seen = slice(max(0, rows.start - 2 * RADIUS), min(guide.shape[1], rows.stop + 2 * RADIUS))
+    fitted = _fitted(guide[:, seen], change[:, seen])
+    return fitted[:, :, rows.start - seen.start : rows.stop - seen.start]
 
 
 def _fitted(guide: Array, change: Array) -> Array:
@@ -66,9 +78,7 @@ def _fitted(guide: Array, change: Array) -> Array:
             covariance[:, :, i, j] = _box(guide[i : i + 1] * guide[j : j + 1])[0] - mean[i] * mean[j]
             cross[:, :, i, j] = _box(guide[i : i + 1] * change[j : j + 1])[0] - mean[i] * mean_change[j]
         covariance[:, :, i, i] += FLATNESS
-    for rows in _strips(height, width):
-        cross[rows] = np.linalg.solve(covariance[rows], cross[rows])
-    slope = cross.transpose(3, 2, 0, 1)  # (change's channel, guide's channel, h, w)
+    slope = np.linalg.solve(covariance, cross).transpose(3, 2, 0, 1)  # (change's, guide's channel, h, w)
     return np.stack([_box(row) for row in slope])
 
 
@@ -87,12 +97,15 @@ def _box(values: Array) -> Array:
     return values
 
 
-def _enlarged(values: Array, height: int, width: int, rows: slice) -> Array:
-    """Return ``rows`` of (C, h, w) enlarged to ``height`` x ``width``, bilinear, centres kept."""
-    top, bottom, down = _neighbours(values.shape[1], height, rows)
-    left, right, across = _neighbours(values.shape[2], width, slice(0, width))
-    between = values[:, top] * (1 - down[:, None]) + values[:, bottom] * down[:, None]
-    return np.asarray(between[:, :, left] * (1 - across) + between[:, :, right] * across, dtype=np.float32)
+def _enlarged(
+    slopes: Array, top: npt.NDArray[np.intp], bottom: npt.NDArray[np.intp], down: Array, width: int
+) -> Array:
+    """Enlarge slopes (3, 3, h, w), bilinear, centres kept, to ``width`` and to the rows between two each."""
+    left, right, across = _neighbours(slopes.shape[3], width, slice(0, width))
+    between = slopes[:, :, top] * (1 - down[:, None]) + slopes[:, :, bottom] * down[:, None]
+    return np.asarray(
+        between[:, :, :, left] * (1 - across) + between[:, :, :, right] * across, dtype=np.float32
+    )
 
 
 def _neighbours(

@@ -31,14 +31,16 @@ def resized(pixels: Array, height: int, width: int) -> Array:
     """Resize ``pixels`` (3, H, W) to (3, height, width) and clip the resampling's overshoot to 0..1."""
     if pixels.shape[1:] == (height, width):
         return pixels
-    rows = resize(np.ascontiguousarray(pixels.transpose(1, 2, 0)), height, width)
-    return np.ascontiguousarray(np.clip(rows, 0.0, 1.0).transpose(2, 0, 1))
+    found = resized_change(pixels, height, width)
+    return np.clip(found, 0.0, 1.0, out=found)
 
 
 def resized_change(change: Array, height: int, width: int) -> Array:
     """Resize a difference of pictures, (3, H, W), which may be negative: nothing is clipped."""
-    rows = resize(np.ascontiguousarray(change.transpose(1, 2, 0)), height, width)
-    return np.ascontiguousarray(rows.transpose(2, 0, 1))
+    found = np.empty((len(change), height, width), np.float32)
+    for channel, plane in enumerate(change):  # one by one, as a picture may be as large as memory
+        found[channel] = resize(plane, height, width)
+    return found
 
 
 def resized_mask(mask: Array | None, height: int, width: int) -> Array | None:

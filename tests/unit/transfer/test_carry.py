@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,20 @@ def test_strips_do_not_show(strip, monkeypatch):
     np.testing.assert_allclose(carried(picture, Seen(small), Seen(large), Level(90, 70, 0)), whole, atol=1e-5)
     assert whole.min() >= 0
     assert whole.max() <= 1
+
+
+def test_little_more_than_the_pictures_is_held(monkeypatch):
+    """Also where a picture is carried from nearly its own size: that was 138 bytes a pixel."""
+    monkeypatch.setattr(carry, "STRIP_PIXELS", 4096)
+    large = np.random.default_rng(3).random((3, 500, 600), dtype=np.float32)
+    small = resized(large, 400, 480)
+    picture = small * 0.8
+    tracemalloc.start()
+    found = carried(picture, Seen(small), Seen(large), Level(500, 600, 0))
+    peak = tracemalloc.get_traced_memory()[1] / (500 * 600)
+    tracemalloc.stop()
+    assert found.shape == large.shape
+    assert peak < 45.0
 
 
 def test_without_content_the_picture_itself_is_enlarged():
