@@ -110,7 +110,8 @@ def result_size(job: Job) -> tuple[int, int]:
 def demand_of(job: Job) -> Demand:
     """Return what the job asks of every level, beside its size."""
     groups = len(job.regions) + bool(job.regions and job.styles)
-    return Demand(job.content is not None, len(job.all_styles), max(1, groups))
+    masked = bool(job.regions) or job.selection is not None or job.strength_mask is not None
+    return Demand(job.content is not None, len(job.all_styles), max(1, groups), masked)
 
 
 def fine_sizes(job: Job) -> list[tuple[int, int]]:

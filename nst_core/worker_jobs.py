@@ -188,6 +188,8 @@ def plan(request: Request) -> dict[str, object]:
         make_settings(request.settings),
         keep_size=True,
         regions=tuple(Region(nothing, unread_styles(region.styles)) for region in request.regions),
+        selection=nothing if request.selection else None,
+        strength_mask=nothing if request.strength_mask else None,
     )
     engine = open_engine(job.settings, ModelStore(), lambda _notice: None)
     try:

@@ -20,9 +20,9 @@ from typing import Literal
 import numpy as np
 import onnx
 import onnxruntime
-import psutil
 from onnx import TensorProto, helper
 
+from nst_core.available import available_memory
 from nst_core.backends.interface import Evaluation, Evaluator, HostArray, Tiling
 from nst_core.backends.onnx_gradient import Form, Shape, gradient_graph, make_feeds
 from nst_core.backends.onnx_rows import SMALLEST_PICTURE, TransformedKernels, repeats
@@ -117,7 +117,7 @@ class OnnxBackend:
 
     def free_bytes(self) -> int:
         """Return the machine's free memory; of a GPU's, ONNX Runtime says nothing."""
-        return int(psutil.virtual_memory().available) if self.wanted.kind == "cpu" else 2**63 - 1
+        return available_memory() if self.wanted.kind == "cpu" else 2**63 - 1
 
     def upload(self, array: HostArray) -> HostArray:
         """Give ``array`` as contiguous float32; every provider takes its inputs from the host."""

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-import psutil
 import torch
 
+from nst_core.available import available_memory
 from nst_core.backends.cuda_graph import CudaGraphEvaluator
 from nst_core.backends.interface import Evaluation, Evaluator, HostArray, Tiling
 from nst_core.backends.tiled import Group, TiledEvaluator, tiles_for
@@ -118,7 +118,7 @@ class TorchBackend:
         if self.torch_device.type == "cuda":
             free, _total = torch.cuda.mem_get_info(self.torch_device)
             return int(free)
-        return int(psutil.virtual_memory().available)
+        return available_memory()
 
     def upload(self, array: HostArray) -> torch.Tensor:
         """Copy a host array to the device."""

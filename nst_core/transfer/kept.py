@@ -30,14 +30,14 @@ class Keeping:
 
     def __init__(self, evaluator: Evaluator, backend: Backend, original: Array, changes: Array) -> None:
         self.evaluator = evaluator
-        free = np.broadcast_to(changes > SMALLEST_CHANGE, original.shape).astype(np.float32)
-        self.free = backend.upload(free)
-        self.original = backend.upload(original * (1.0 - free))
+        self.free = backend.upload((changes > SMALLEST_CHANGE)[None].astype(np.float32))
+        self.original = backend.upload(original)
 
     def __call__(self, picture: DeviceArray) -> Evaluation:
         """Evaluate at ``picture`` set into the original; the gradient is 0 at what is kept."""
-        found = self.evaluator(self.composed(picture))
-        return Evaluation(found.loss, found.gradient * self.free, found.terms)
+        loss, gradient, terms = self.evaluator(self.composed(picture))
+        gradient *= self.free
+        return Evaluation(loss, gradient, terms)
 
     def composed(self, picture: DeviceArray) -> DeviceArray:
         """Set ``picture`` into the original."""

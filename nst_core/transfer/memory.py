@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import psutil
 
+from nst_core.available import available_memory
 from nst_core.backends.interface import Backend
 from nst_core.backends.tiled import work_of
 from nst_core.backends.tiled_layout import make_tiles, pixels_seen, reach_of
@@ -43,6 +44,12 @@ LBFGS_VECTORS = 4.5
 ADAM_VECTORS = 10.0
 """Vectors when Adam has evaluated: current, best, candidate, two gradients, both moments before and after the
 step, and one that is being made."""
+
+KEPT_VECTORS = 2.5
+"""Vectors where masks say what may change: the original, the painting set into it, and what may."""
+
+GUIDE_VECTORS = 0.5
+"""Vectors that the guides of a region are, at all its layers."""
 
 PICTURES = 1.0
 """Pictures of the level's size on the host beside the optimizer, those of the job counted already."""
@@ -103,7 +110,7 @@ def room_for(backend: Backend, settings: Settings, held: float | None = None) ->
     allowed = parse_bytes(settings.max_memory)
     now = psutil.Process().memory_info().rss
     held = now if held is None else held
-    free = psutil.virtual_memory().available + now - held
+    free = available_memory() + now - held
     machine = MACHINE_SHARE * free
     if allowed:
         machine = min(machine, allowed - held)
@@ -163,6 +170,7 @@ def _plans(
             targets, target_bytes = "file", 0.0
         tiles = make_tiles(height, width, window, reach)
         vectors = ADAM_VECTORS if adam else LBFGS_VECTORS + 2 * history * KEEPS[storage]
+        vectors += (KEPT_VECTORS + GUIDE_VECTORS * demand.groups) * demand.masked
         seen = max(tile.rows.length * tile.columns.length for tile in tiles)
         each = backend.tile_bytes_per_pixel if len(tiles) > 1 else backend.bytes_per_pixel
         computed = backend.fixed_bytes + each * seen

@@ -71,7 +71,8 @@ class Subject:
     @property
     def demand(self) -> Demand:
         """What this asks of every level."""
-        return Demand(self.content is not None, len(self.all_styles), max(1, len(self.regions)))
+        masked = bool(self.regions) or self.changes is not None
+        return Demand(self.content is not None, len(self.all_styles), max(1, len(self.regions)), masked)
 
 
 @dataclass(frozen=True)
@@ -135,9 +136,10 @@ def paint(
             break
     assert picture is not None  # noqa: S101 -- there is always a level
     worked = clock.seconds
-    if story.late:
-        watch.on_event(Notice("time-limit", "The time limit is reached; what is there is carried up."))
     size = Level(*(full or (levels[-1].height, levels[-1].width)), 0)
+    if story.late:
+        becomes = "the result" if picture.shape[1:] == (size.height, size.width) else "carried up"
+        watch.on_event(Notice("time-limit", f"The time limit is reached; what is there is {becomes}."))
     if picture.shape[1:] != (size.height, size.width):
         backend.close()
         picture = carried(picture, _content_at(subject, *picture.shape[1:]), subject.content, size)

@@ -13,6 +13,7 @@ from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice, Progress
 from nst_core.settings import make_settings, parse_bytes
 from nst_core.transfer import crop, memory, run, story, vectors
+from nst_core.transfer.demand import Demand
 from nst_core.transfer.memory import Room, plan_memory, room_for
 from nst_core.transfer.plan import Level
 from nst_core.transfer.regions import Seen
@@ -81,6 +82,15 @@ def test_24_megapixels_fit_into_4_gigabytes_and_8_of_a_card():
     on_card = plan_memory(backend(gpu=True), make_settings({}), 4000, 6000, Room(4 * GB, 8 * GB))
     assert on_card.window >= 1024
     assert on_card.storage == "half"
+
+
+def test_masks_are_reckoned():
+    room = Room(64 * GB, None)
+    plain, masked = (
+        plan_memory(backend(), make_settings({}), 3000, 4000, room, Demand(groups=2, masked=masked))
+        for masked in (False, True)
+    )
+    assert masked.machine - plain.machine == pytest.approx((2.5 + 2 * 0.5) * 12 * 12e6)
 
 
 def test_settings_cap_what_is_used(monkeypatch):
