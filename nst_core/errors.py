@@ -63,17 +63,21 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f" Did you mean {found[0]!r}?" if found else ""
 
 
-MEMORY_ENDED = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
-"""What torch's errors say, on Linux, on Windows, and of the libraries that it calls on a GPU."""
+MEMORY_ENDED = ("out of memory", "allocat", "not enough memory", "alloc_failed", "bad_alloc")
+"""What errors of torch and ONNX Runtime say, on Linux, on Windows, and of the libraries on a GPU."""
+
+
+def memory_ended(error: BaseException) -> bool:
+    """Whether a framework's error says that memory ended, in whatever words it has for it."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in text for words in MEMORY_ENDED)
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether an error says that memory ended, in whatever words a framework has for it."""
+    """Whether an error says that memory ended, be it this family's or a framework's."""
     if isinstance(error, NstError):
         return error.code is ErrorCode.OUT_OF_MEMORY
-    text = str(error).lower()
-    said = isinstance(error, RuntimeError) and any(words in text for words in MEMORY_ENDED)
-    return said or isinstance(error, MemoryError)
+    return isinstance(error, RuntimeError | MemoryError) and memory_ended(error)
 
 
 @contextmanager

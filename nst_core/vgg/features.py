@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nst_core.errors import ErrorCode, NstError
+from nst_core.errors import ErrorCode, NstError, memory_ended
 from nst_core.events import Notice
 from nst_core.vgg.graph import INPUT, Padding, Pooling, forward_graph
 from nst_core.vgg.layers import LAYERS, check_layers
@@ -119,9 +119,8 @@ class OnnxFeatures:
 
 def failure(error: Exception, session: Session, picture: HostArray) -> NstError:
     """Say in words why a run failed."""
-    text = str(error)
     _, height, width = picture.shape
-    if isinstance(error, MemoryError) or "allocat" in text or "bad_alloc" in text or "out of memory" in text:
+    if memory_ended(error):
         return NstError(
             ErrorCode.OUT_OF_MEMORY,
             f"{session.device.words} has not enough memory for a picture of {width} x {height} pixels.",

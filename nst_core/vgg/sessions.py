@@ -18,7 +18,7 @@ from typing import TypeAlias
 import onnx
 import onnxruntime
 
-from nst_core.errors import ErrorCode, NstError, nearest
+from nst_core.errors import ErrorCode, NstError, memory_ended, nearest
 from nst_core.events import Notice
 
 OnNotice: TypeAlias = Callable[[Notice], None]
@@ -130,7 +130,7 @@ def open_session(
     ``configure`` may change the session's options.
 
     Raises:
-        NstError: ``no-engine`` when not even the CPU can run the model.
+        NstError: ``no-engine`` when not even the CPU can run the model; ``out-of-memory``.
     """
     content = model.SerializeToString()
     if device.kind != "cpu":
@@ -161,6 +161,7 @@ def open_on(
 
     Raises:
         ProviderMissing: the device's provider did not take it.
+        NstError: ``out-of-memory``.
     """
     provider = CPU if device.kind == "cpu" else PROVIDERS[device.kind]
     if provider not in onnxruntime.get_available_providers():
@@ -179,6 +180,12 @@ def open_on(
         # Its own way of falling back prints to stdout and goes on in silence; so it is turned off.
         session = onnxruntime.InferenceSession(content, options, providers=chosen, enable_fallback=0)
     except Exception as error:  # every provider raises its own
+        if device.kind == "cpu" and memory_ended(error):  # where it is a GPU's, the CPU steps in
+            raise NstError(
+                ErrorCode.OUT_OF_MEMORY,
+                "There is not enough memory to open the network.",
+                "Close other programs, or paint at a smaller size.",
+            ) from None
         raise ProviderMissing(first_line(error)) from None
     if session.get_providers()[0] != provider:
         raise ProviderMissing(f"{provider} did not start; its driver or libraries are missing or too old")
