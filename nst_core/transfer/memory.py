@@ -16,6 +16,7 @@ losses after 20, 40 and 60 iterations are 0.211, 0.168, 0.152 with 10 pairs in f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -215,7 +216,8 @@ def _too_large(
     needed = smallest.device if short_of_device else smallest.machine
     free = room.device if short_of_device and room.device is not None else room.machine
     where = backend.device if short_of_device else "this machine"
-    side, fits = max(height, width), None
+    # What is needed grows with the pixels, and begins above nothing: no larger one fits.
+    side, fits = round(max(height, width) * math.sqrt(max(0.0, free) / needed)), None
     while fits is None and side > SMALLEST_HINT:
         side = max(SMALLEST_HINT, int(side * 0.95) // 16 * 16)
         fits = _first_that_fits(backend, settings, *fit(height, width, side), room, demand)
