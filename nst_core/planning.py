@@ -80,7 +80,8 @@ def plan_run(
     smallest, side = smallest_side(height, width, settings), max(height, width)
     if settings.finish == "upsample":
         side = min(side, max(UPSAMPLE_FROM, smallest))
-    asked = _Asked(height, width, settings, engine, rate_of(engine), part, demand, tuple(fine), held, result)
+    rate = rate_of(engine, room_for(engine.backend, settings))
+    asked = _Asked(height, width, settings, engine, rate, part, demand, tuple(fine), held, result)
     while True:
         may_shrink = bool(settings.time_limit) and side > smallest
         try:

@@ -22,7 +22,7 @@ from nst_core.settings import Settings
 from nst_core.transfer.carry import carried
 from nst_core.transfer.clock import Rate
 from nst_core.transfer.lbfgs import Lbfgs
-from nst_core.transfer.memory import HISTORY
+from nst_core.transfer.memory import HISTORY, Room
 from nst_core.transfer.objective import ContentTerm, Objective, RangePenalty, StyleTerm, TotalVariation
 from nst_core.transfer.plan import Level
 from nst_core.transfer.precondition import inverse_frequency
@@ -44,21 +44,24 @@ CARRIED_TO = 1024
 """Side of the picture that a change is carried to, from a quarter of it."""
 
 
-def rate_of(engine: Engine) -> Rate:
-    """Return the remembered rate of ``engine``, measuring it the first time."""
+def rate_of(engine: Engine, room: Room | None = None) -> Rate:
+    """Return the remembered rate of ``engine``, measuring it the first time, within ``room`` where it can."""
     known = recall(engine.name)
     if known is None:
-        known = measure(engine)
+        known = measure(engine, room)
         keep(engine.name, known)
     return known
 
 
-def measure(engine: Engine) -> Rate:
+def measure(engine: Engine, room: Room | None = None) -> Rate:
     """Time openings, iterations, target features, roots and carrying; see :data:`SIDES`.
 
-    Where memory ends, on pictures of half the sides: what is painted may still fit, in tiles.
+    Where memory does not hold them, or ends, on pictures of half the sides: what is painted may still fit, in
+    tiles.
     """
     sides = SIDES[engine.backend.asynchronous]
+    while sides[0] > SMALLEST and not _fits(engine.backend, sides[1], room):
+        sides = sides[0] // 2, sides[1] // 2
     while True:
         try:
             return _measured(engine, sides)
@@ -67,6 +70,13 @@ def measure(engine: Engine) -> Rate:
                 raise
         engine.backend.close()
         sides = sides[0] // 2, sides[1] // 2
+
+
+def _fits(backend: Backend, side: int, room: Room | None) -> bool:
+    if room is None:
+        return True
+    needed = backend.fixed_bytes + backend.bytes_per_pixel * side * side
+    return needed <= (room.machine if room.device is None else room.device)
 
 
 def _measured(engine: Engine, sides: tuple[int, int]) -> Rate:

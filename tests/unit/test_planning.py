@@ -28,7 +28,7 @@ TEN = Rate(start=2.0, level=1.0, evaluation=0.0, megapixel=10.0, features=6.0, r
 @pytest.fixture
 def engine(models, monkeypatch):
     """An engine that takes ten seconds a megapixel."""
-    monkeypatch.setattr(planning, "rate_of", lambda _engine: TEN)
+    monkeypatch.setattr(planning, "rate_of", lambda *_: TEN)
     opened = open_engine(make_settings({"engine": "onnx", "device": "cpu"}), models, lambda _notice: None)
     yield opened
     opened.close()
@@ -191,6 +191,12 @@ def test_where_memory_ends_the_speed_is_measured_on_smaller_pictures(models, cac
     monkeypatch.setattr(opened.backend, "evaluator", scarce)
     assert rate_of(opened).megapixel > 0.0
     assert sides == [96, 192, 48, 96]
+    # Nor is more taken for it than may be.
+    sides.clear()
+    cache.unlink()
+    room = Room(opened.backend.fixed_bytes + opened.backend.bytes_per_pixel * 100.0**2, None)
+    assert rate_of(opened, room).megapixel > 0.0
+    assert sides == [48, 96]
     opened.close()
 
 
