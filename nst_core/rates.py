@@ -7,6 +7,7 @@ file costs nothing but the estimate, so nothing here raises.
 from __future__ import annotations
 
 import json
+import math
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -36,13 +37,17 @@ def _read() -> dict[str, Rate]:
     try:
         stored = json.loads(rates_file().read_text("utf-8"))
         found = {str(key): Rate(*map(float, value)) for key, value in stored.items() if _is_rate(value)}
-        return {key: rate for key, rate in found.items() if rate.megapixel > 0 and min(rate) >= 0}
+        return {key: rate for key, rate in found.items() if _is_possible(rate)}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}
 
 
 def _is_rate(value: object) -> bool:
     return isinstance(value, list) and len(value) == len(Rate._fields)
+
+
+def _is_possible(rate: Rate) -> bool:
+    return rate.megapixel > 0 and all(0 <= part < math.inf for part in rate)
 
 
 def recall(key: str) -> Rate | None:

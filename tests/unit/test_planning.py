@@ -201,7 +201,16 @@ def test_where_memory_ends_the_speed_is_measured_on_smaller_pictures(models, cac
 
 
 @pytest.mark.parametrize(
-    "stored", ["", "[]", '{"a": 3.0}', '{"a": [1, 2]}', '{"a": [-1, 0, 1]}', '{"a": ["x"]}']
+    "stored",
+    [
+        "",
+        "[]",
+        '{"a": 3.0}',
+        '{"a": [1, 2]}',
+        '{"a": [-1, 0, 1]}',
+        '{"a": ["x"]}',
+        '{"a": [1, 1, 1, 1, 1, NaN, 1]}',
+    ],
 )
 def test_a_damaged_file_of_rates_is_no_file(cache, stored):
     cache.write_text(stored)
