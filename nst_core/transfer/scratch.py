@@ -6,6 +6,7 @@ nothing. Knows nothing of what is kept.
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import tempfile
@@ -30,12 +31,13 @@ def unnamed_file(folder: Path | None = None, size: int = 0) -> IO[bytes]:
     """
     folder = folder or _on_a_disk()
     file = tempfile.TemporaryFile(dir=folder, prefix="nst-", buffering=0)  # noqa: SIM115 -- the caller's
-    try:
-        if size and hasattr(os, "posix_fallocate"):
+    if size and hasattr(os, "posix_fallocate"):
+        try:
             os.posix_fallocate(file.fileno(), 0, size)
-    except BaseException:
-        file.close()
-        raise
+        except OSError as error:  # not every file system can
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                file.close()
+                raise
     return file
 
 
@@ -52,7 +54,10 @@ def _on_a_disk() -> Path:
 
 def _in_memory(folder: Path) -> bool:
     """Whether ``folder`` lies in memory, by the innermost of the file systems that it is below of."""
-    place = folder.resolve()
-    above = [part for part in psutil.disk_partitions(all=True) if place.is_relative_to(part.mountpoint)]
+    try:
+        place, mounted = folder.resolve(), psutil.disk_partitions(all=True)
+    except OSError:
+        return False  # nobody tells
+    above = [part for part in mounted if place.is_relative_to(part.mountpoint)]
     innermost = max(above, key=lambda part: len(part.mountpoint), default=None)
     return innermost is not None and innermost.fstype in IN_MEMORY
