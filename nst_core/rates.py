@@ -51,7 +51,7 @@ def _is_possible(rate: Rate) -> bool:
 
 
 def recall(key: str) -> Rate | None:
-    """Return the rate of ``key`` (engine, device and network), or None where it never ran."""
+    """Return the rate of ``key`` (an engine's name), or None where it never ran."""
     return _read().get(key)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +18,7 @@ from nst_core.events import Notice
 from nst_core.settings import Settings
 from nst_core.vgg.features import OnnxFeatures
 from nst_core.vgg.network import Network
+from nst_core.vgg.sessions import DEVICE, wanted_threads
 from nst_core.vgg.store import ModelStore
 
 OnNotice = Callable[[Notice], None]
@@ -36,8 +37,10 @@ class Engine:
 
     @property
     def name(self) -> str:
-        """What runs of the same speed have in common: engine, device, network."""
-        return f"{self.backend.engine} {self.backend.device} {self.network.architecture}"
+        """What runs of the same speed have in common: engine, device, network, and threads where told."""
+        words = [self.backend.engine, self.backend.device, self.network.architecture]
+        threads = 0 if self.backend.own_memory else wanted_threads()
+        return " ".join([*words, f"{threads} threads"] if threads else words)
 
     def close(self) -> None:
         """Release what the device holds, and end processes that share its work."""
@@ -119,6 +122,7 @@ def open_engine(settings: Settings, store: ModelStore, on_notice: OnNotice) -> E
     extractor: FeatureExtractor
     if engine == "torch":
         devices = _each(device)
+        check_torch_devices(devices)
         if len(devices) > 1:
             from nst_core.backends.distributed import DistributedBackend
 
@@ -148,6 +152,42 @@ def open_engine(settings: Settings, store: ModelStore, on_notice: OnNotice) -> E
         on_notice=on_notice,
     )
     return Engine(network, backend, extractor)
+
+
+def check_torch_devices(devices: Sequence[str]) -> None:
+    """Make sure that torch can compute on each of ``devices``.
+
+    Raises:
+        NstError: ``bad-setting`` for a name that is none, or is there twice; ``no-device``.
+    """
+    import torch
+
+    there = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if hasattr(torch, "xpu"):
+        there["xpu"] = torch.xpu.device_count()
+    seen = set[tuple[str, int]]()
+    for name in devices:
+        match = DEVICE.fullmatch(name)
+        if match is None:
+            raise NstError(
+                ErrorCode.BAD_SETTING,
+                f"There is no device {name!r}.",
+                "Devices are named like cuda or cuda:1.",
+            )
+        kind, index = match[1], int(match[2] or 0)
+        if kind == "cpu":
+            continue
+        if index >= there.get(kind, 0):
+            raise NstError(
+                ErrorCode.NO_DEVICE,
+                f"torch drives no {name} here.",
+                "`nst doctor` shows what there is; without --device the best of it is taken.",
+            )
+        if (kind, index) in seen:
+            raise NstError(
+                ErrorCode.BAD_SETTING, f"The device {name} is named twice.", "Name each device once."
+            )
+        seen.add((kind, index))
 
 
 def _each(device: str) -> list[str]:

@@ -15,9 +15,11 @@ import contextlib
 import multiprocessing
 import os
 import shutil
+import signal
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +34,9 @@ from nst_core.vgg.network import Network
 
 PATIENCE = timedelta(days=7)
 """How long a process waits for the first, which may wait for a person."""
+
+FAREWELL_SECONDS = 10.0
+"""How long a process that was told to end is given."""
 
 FINE, INTERRUPTED, OUT_OF_MEMORY = 0, 1, 2
 """What a process says when it has done its tiles; the worst of all counts."""
@@ -56,7 +61,7 @@ class ProcessGroup:
         if int(worst) == OUT_OF_MEMORY:
             raise NstError(ErrorCode.OUT_OF_MEMORY, "One of the devices has not enough memory for its tiles.")
         if int(worst) == INTERRUPTED:
-            raise InterruptedError
+            raise NstError(ErrorCode.NO_ENGINE, "One of the devices failed.", "Leave it out of --device.")
 
     def add_up(self, arrays: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
         """Return the sums of everybody's ``arrays``."""
@@ -87,26 +92,31 @@ class DistributedBackend:
         self.device = ",".join(devices)
         self.devices = len(devices)
         self.own_memory, self.asynchronous = self.local.own_memory, self.local.asynchronous
+        self.holds_vectors = self.local.holds_vectors
         self.bytes_per_pixel = self.local.bytes_per_pixel * (1 if self.own_memory else len(devices))
         self.tile_bytes_per_pixel = self.local.tile_bytes_per_pixel * (1 if self.own_memory else len(devices))
         self.fixed_bytes = self.local.fixed_bytes * (1 if self.own_memory else len(devices))
         self.whole_pixels = WHOLE_PIXELS
+        self._in_step = True
         self._folder = Path(tempfile.mkdtemp(prefix="nst-group-"))
         context = multiprocessing.get_context("spawn")
-        self._processes = [
-            context.Process(
-                target=_serve,
-                args=(rank, list(devices), str(self._folder / "meeting"), network, pooling, padding, dtype),
-                daemon=True,
-            )
-            for rank in range(1, len(devices))
-        ]
+        meeting, ears = str(self._folder / "meeting"), list[Connection]()
+        self._processes = list[Any]()
         try:
-            for process in self._processes:
-                process.start()
-            self.group = _join(0, list(devices), str(self._folder / "meeting"))
-        except Exception:
-            self._end_processes()
+            for rank in range(1, len(devices)):
+                ear, mouth = context.Pipe(duplex=False)
+                with mouth:
+                    given = (mouth, rank, list(devices), meeting, network, pooling, padding, dtype)
+                    process = context.Process(target=_serve, args=given, daemon=True)
+                    process.start()
+                self._processes.append(process)
+                ears.append(ear)
+            for ear, name in zip(ears, devices[1:], strict=True):
+                _hear(ear, name)
+            self.group = _join(0, list(devices), meeting)
+        except BaseException:
+            self._in_step = False
+            self.end()
             raise
 
     def free_bytes(self) -> int:
@@ -136,8 +146,33 @@ class DistributedBackend:
         """Bind ``objective``: without tiling on the first device alone."""
         if tiling is None:
             return self.local.evaluator(objective, height, width)
-        _tell("bind", objective, height, width, tiling.window)
-        return SharedEvaluator(self.local.evaluator(objective, height, width, tiling, self.group))
+        with self.together():
+            _tell("bind", objective, height, width, tiling.window)
+        return SharedEvaluator(self.local.evaluator(objective, height, width, tiling, self.group), self)
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Do what all processes take part in; afterwards they wait for orders, or are lost.
+
+        Raises:
+            NstError: ``no-engine`` where one of them has ended; what the block raises passes else.
+        """
+        try:
+            yield
+        except Exception as error:
+            # What travels between processes fails with RuntimeError, a moment before the process is gone.
+            patience = 1.0 if isinstance(error, RuntimeError) and not ran_out(error) else 0.0
+            if not wait([process.sentinel for process in self._processes], patience):
+                raise
+            self._in_step = False
+            raise NstError(
+                ErrorCode.NO_ENGINE,
+                "A process that shares the picture's tiles has ended.",
+                "Its device may be out of memory; paint on fewer devices, or see the log.",
+            ) from error
+        except BaseException:
+            self._in_step = False  # broken off at any point: the others may wait for what never comes
+            raise
 
     def close(self) -> None:
         """Give cached memory back, here; the other processes keep theirs for the next level."""
@@ -145,18 +180,16 @@ class DistributedBackend:
 
     def end(self) -> None:
         """End the other processes; nothing can be evaluated afterwards."""
-        if self._processes:
+        if self._processes and self._in_step:
             with contextlib.suppress(RuntimeError):
                 _tell("end")
-            if dist.is_initialized():
-                dist.destroy_process_group()
-        self._end_processes()
-
-    def _end_processes(self) -> None:
         for process in self._processes:
-            process.join(timeout=10)
+            process.join(timeout=FAREWELL_SECONDS if self._in_step else 0)
             if process.is_alive():
                 process.terminate()
+                process.join()
+        if self._processes and dist.is_initialized():
+            dist.destroy_process_group()
         self._processes = []
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -164,14 +197,29 @@ class DistributedBackend:
 class SharedEvaluator:
     """The first process's evaluator: has the others evaluate with it."""
 
-    def __init__(self, evaluator: Evaluator) -> None:
-        self.evaluator = evaluator
+    def __init__(self, evaluator: Evaluator, backend: DistributedBackend) -> None:
+        self.evaluator, self.backend = evaluator, backend
 
     def __call__(self, picture: torch.Tensor) -> Evaluation:
         """Evaluate at ``picture`` (3, height, width), together."""
-        _tell("evaluate", tuple(picture.shape), picture.dtype)
-        dist.broadcast(picture.contiguous(), src=0)
-        return self.evaluator(picture)
+        with self.backend.together():
+            _tell("evaluate", tuple(picture.shape), picture.dtype)
+            dist.broadcast(picture.contiguous(), src=0)
+            return self.evaluator(picture)
+
+
+def _hear(ear: Connection, device: str) -> None:
+    """Wait until the process of ``device`` can begin.
+
+    Raises:
+        NstError: ``no-device``.
+    """
+    try:
+        ear.recv()
+    except EOFError:
+        raise NstError(
+            ErrorCode.NO_DEVICE, f"No process could be started for {device}.", "Leave it out of --device."
+        ) from None
 
 
 def _join(rank: int, devices: list[str], meeting: str) -> ProcessGroup:
@@ -195,6 +243,7 @@ def _tell(*order: Any) -> None:
 
 
 def _serve(
+    mouth: Connection,
     rank: int,
     devices: list[str],
     meeting: str,
@@ -203,14 +252,21 @@ def _serve(
     padding: Literal["zero", "edge"],
     dtype: torch.dtype,
 ) -> None:
-    """Do what the first process says until it says end, or is gone."""
-    group = _join(rank, devices, meeting)
+    """Do what the first process says until it says end, or is gone; ``mouth`` tells that it can begin."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all: the first decides what it means
     backend = TorchBackend(network, device=devices[rank], pooling=pooling, padding=padding, dtype=dtype)
+    torch.zeros(1, device=backend.torch_device)
+    with mouth:
+        mouth.send(rank)
+    group = _join(rank, devices, meeting)
     evaluator: Evaluator | None = None
     parent = os.getppid()
     while os.getppid() == parent:
         heard: list[Any] = [None]
-        dist.broadcast_object_list(heard, src=0, device=torch.device("cpu"))
+        try:
+            dist.broadcast_object_list(heard, src=0, device=torch.device("cpu"))
+        except RuntimeError:
+            return  # the first is gone
         order, *details = heard[0]
         if order == "end":
             break
@@ -224,6 +280,6 @@ def _serve(
             picture = torch.empty(shape, dtype=kind, device=backend.torch_device)
             dist.broadcast(picture, src=0)
             # What goes wrong here is told to the first process, which decides.
-            with contextlib.suppress(InterruptedError, NstError, MemoryError, RuntimeError):
+            with contextlib.suppress(NstError, MemoryError, RuntimeError):
                 evaluator(picture)
     dist.destroy_process_group()

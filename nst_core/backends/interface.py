@@ -99,6 +99,11 @@ class Backend(Protocol):
         ...
 
     @property
+    def holds_vectors(self) -> bool:
+        """Whether arrays lie in the device's own memory once they are uploaded; else in the machine's."""
+        ...
+
+    @property
     def bytes_per_pixel(self) -> int:
         """Peak memory of an evaluation as a whole for each of its pixels, on the device; measured."""
         ...

@@ -66,6 +66,7 @@ class OnnxBackend:
     engine = "onnx"
     asynchronous = False
     devices = 1
+    holds_vectors = False  # every provider takes its inputs from the host
     whole_pixels = math.inf
 
     def __init__(
@@ -120,7 +121,7 @@ class OnnxBackend:
         return available_memory() if self.wanted.kind == "cpu" else 2**63 - 1
 
     def upload(self, array: HostArray) -> HostArray:
-        """Give ``array`` as contiguous float32; every provider takes its inputs from the host."""
+        """Give ``array`` as contiguous float32, on the host."""
         return np.array(array, dtype=np.float32, order="C")
 
     def download(self, array: HostArray) -> HostArray:

@@ -192,6 +192,6 @@ def tiles_for(
     return make_tiles(height, width, max(window, reach.smallest_window), reach)
 
 
-def work_of(tiles: Sequence[Tile], height: int, width: int) -> float:
-    """Return the arithmetic of a tiled evaluation as a multiple of the whole's: one tile is the whole."""
-    return 1.0 if len(tiles) == 1 else TWO_PASSES * pixels_seen(tiles) / (height * width)
+def work_of(tiles: Sequence[Tile], pixels: int) -> float:
+    """Return the arithmetic of evaluating ``pixels`` in tiles as a multiple of the whole's, one tile's."""
+    return 1.0 if len(tiles) == 1 else TWO_PASSES * pixels_seen(tiles) / pixels

@@ -99,7 +99,7 @@ class TorchBackend:
         self.network = network
         self.torch_device = torch.device(device)
         self.device = device
-        self.own_memory = self.torch_device.type in ("cuda", "xpu")
+        self.own_memory = self.holds_vectors = self.torch_device.type in ("cuda", "xpu")
         self._seeing: TorchNetwork | None = None
         self.asynchronous = self.torch_device.type != "cpu"
         self.pooling: Literal["max", "average"] = pooling

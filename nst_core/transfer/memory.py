@@ -17,15 +17,15 @@ losses after 20, 40 and 60 iterations are 0.211, 0.168, 0.152 with 10 pairs in f
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import psutil
 
 from nst_core.available import available_memory
 from nst_core.backends.interface import Backend
 from nst_core.backends.tiled import work_of
-from nst_core.backends.tiled_layout import make_tiles, pixels_seen, reach_of
+from nst_core.backends.tiled_layout import Tile, make_tiles, pixels_seen, reach_of
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.resize import fit
 from nst_core.settings import Settings, parse_bytes
@@ -58,7 +58,7 @@ PICTURES = 1.0
 TARGET_PICTURES = 2.0
 """Pictures of the level's size on the host while its targets are made: the content and the start."""
 
-WINDOWS = (2048, 1536, 1280, 1024, 896, 768, 640, 512, 448, 384, 320, 256)
+WINDOWS = (2048, 1536, 1280, 1024, 896, 768, 704, 640, 576, 512, 448, 384, 320, 256)
 """Sides of windows, in pixels, from the one that wastes least on margins."""
 
 MACHINE_SHARE, DEVICE_SHARE = 0.8, 0.9
@@ -149,50 +149,75 @@ def _plans(
     backend: Backend, settings: Settings, height: int, width: int, room: Room, demand: Demand
 ) -> Iterable[MemoryPlan]:
     """All ways to hold a level, the best first."""
-    architecture = backend.network.architecture
     layers = [pair.layer for pair in (*settings.content_layers, *settings.style_layers)]
-    reach = reach_of(layers, architecture)
+    reach = reach_of(layers, backend.network.architecture)
     whole = max(height, width)
     smaller = [window for window in WINDOWS if reach.smallest_window <= window < whole]
     windows = [whole, *smaller] if height * width <= backend.whole_pixels or not smaller else smaller
-    on_host = room.device is None
-    plain: list[tuple[Storage, int]] = [("full", HISTORY), ("half", HISTORY)]
-    if on_host:
-        plain.append(("file", HISTORY))
-    adam = settings.optimizer == "adam"
-    ways: list[tuple[Storage, int]] = [("full", 0)] if adam else plain
-    scarce: list[tuple[Storage, int]] = [] if adam or on_host else [("half", 5), ("half", 2)]
-    for window, (storage, history) in [
-        *((window, way) for window in windows for way in ways),
-        *((windows[-1], way) for way in scarce),
-    ]:
-        targets, target_bytes = _targets(settings, architecture, height * width, room.machine)
-        if storage == "file":
-            targets, target_bytes = "file", 0.0
+    for window, way in _ways(backend, settings, windows):
         tiles = make_tiles(height, width, window, reach)
-        vectors = ADAM_VECTORS if adam else LBFGS_VECTORS + 2 * history * KEEPS[storage]
-        vectors += (KEPT_VECTORS + GUIDE_VECTORS * demand.groups) * demand.masked
-        seen = max(tile.rows.length * tile.columns.length for tile in tiles)
-        each = backend.tile_bytes_per_pixel if len(tiles) > 1 else backend.bytes_per_pixel
-        computed = backend.fixed_bytes + each * seen
-        held = vectors * VECTOR_BYTES * height * width
-        host = PICTURES * VECTOR_BYTES * height * width
-        # Before the optimizer has anything, the styles are there, as large as their strokes ask.
-        before = TARGET_PICTURES + demand.styles * settings.style_scale**2
-        targeted = before * VECTOR_BYTES * height * width
-        if on_host:
-            host, targeted, computed, held = host + computed + held, targeted + computed, 0, 0
-        yield MemoryPlan(
-            None if window == whole else window,
-            len(tiles),
-            work_of(tiles, height, width) / (backend.devices if len(tiles) > 1 else 1),
-            pixels_seen(tiles) / (height * width),
-            history,
-            storage,
-            targets,
-            round(target_bytes + max(host, targeted)),
-            round(computed + held),
-        )
+        plan = _plan(backend, settings, height * width, tiles, way, room, demand)
+        yield plan if window == whole else replace(plan, window=window)
+
+
+def _ways(
+    backend: Backend, settings: Settings, windows: Sequence[int]
+) -> list[tuple[int, tuple[Storage, int]]]:
+    """Return windows with ways to keep a history, its storage and its length, the best first."""
+    if settings.optimizer == "adam":
+        return [(window, ("full", 0)) for window in windows]
+    plain: list[tuple[Storage, int]] = [("full", HISTORY), ("half", HISTORY)]
+    scarce: list[tuple[Storage, int]] = []
+    if backend.holds_vectors:
+        scarce = [("half", 5), ("half", 2)]
+    else:
+        plain.append(("file", HISTORY))
+    return [
+        *((window, way) for window in windows for way in plain),
+        *((windows[-1], way) for way in scarce),
+    ]
+
+
+def _plan(
+    backend: Backend,
+    settings: Settings,
+    pixels: int,
+    tiles: Sequence[Tile],
+    way: tuple[Storage, int],
+    room: Room,
+    demand: Demand,
+) -> MemoryPlan:
+    """Reckon what it takes to hold ``pixels`` in ``tiles``, and the history in a way."""
+    storage, history = way
+    targets, target_bytes = _targets(settings, backend.network.architecture, pixels, room.machine)
+    if storage == "file":
+        targets, target_bytes = "file", 0.0
+    vectors = ADAM_VECTORS if settings.optimizer == "adam" else LBFGS_VECTORS + 2 * history * KEEPS[storage]
+    vectors += (KEPT_VECTORS + GUIDE_VECTORS * demand.groups) * demand.masked
+    each = backend.tile_bytes_per_pixel if len(tiles) > 1 else backend.bytes_per_pixel
+    computed = backend.fixed_bytes + each * max(pixels_seen([tile]) for tile in tiles)
+    host, device = PICTURES * VECTOR_BYTES * pixels, 0.0
+    # Before the optimizer has anything, the styles are there, as large as their strokes ask.
+    targeted = (TARGET_PICTURES + demand.styles * settings.style_scale**2) * VECTOR_BYTES * pixels
+    if backend.holds_vectors:
+        device += vectors * VECTOR_BYTES * pixels
+    else:
+        host += vectors * VECTOR_BYTES * pixels
+    if room.device is None:
+        host, targeted = host + computed, targeted + computed
+    else:
+        device += computed
+    return MemoryPlan(
+        None,
+        len(tiles),
+        work_of(tiles, pixels) / (backend.devices if len(tiles) > 1 else 1),
+        pixels_seen(tiles) / pixels,
+        history,
+        storage,
+        targets,
+        round(target_bytes + max(host, targeted)),
+        round(device),
+    )
 
 
 def _targets(

@@ -66,7 +66,7 @@ def rates(given: argparse.Namespace) -> None:
         float(evaluator(picture).loss)
         seconds = time.process_time() - began
         tiles = tiles_for(objective, side, side, window or side, engine.network.architecture)
-        work = work_of(tiles, side, side)
+        work = work_of(tiles, side * side)
         each = seconds / (work * side * side / 1e6)
         print(f"| {side} | {window or '-'} | {work:.2f} | {seconds:.2f} | {each:.2f} |", flush=True)
     engine.close()

@@ -176,6 +176,14 @@ def test_rates_are_measured_once_and_learn_from_runs(models, cache, monkeypatch)
     opened.close()
 
 
+def test_with_fewer_threads_it_is_another_machine(engine, monkeypatch):
+    """A painter with a share of the processors must not teach the others its speed."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert engine.name == "onnx CPU vgg16"
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert engine.name == "onnx CPU vgg16 3 threads"
+
+
 def test_where_memory_ends_the_speed_is_measured_on_smaller_pictures(models, cache, monkeypatch):
     monkeypatch.setattr(speed, "SIDES", {False: (96, 192)})
     monkeypatch.setattr(speed, "SMALLEST", 48)

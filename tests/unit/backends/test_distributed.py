@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nst_core.backends.choose import choose
+from nst_core.backends.choose import check_torch_devices, choose
 from nst_core.backends.distributed import DistributedBackend
 from nst_core.backends.interface import Tiling
 from nst_core.backends.torch_backend import TorchBackend
@@ -77,3 +77,24 @@ def test_several_devices_are_named_and_need_torch():
         with pytest.raises(NstError) as caught:
             choose(engine, device, "cuda")
         assert caught.value.code is ErrorCode.BAD_SETTING
+
+
+def test_devices_that_are_not_there_are_refused():
+    check_torch_devices(["cpu", "cpu"])
+    for names, code in (
+        (["cuda:77"], ErrorCode.NO_DEVICE),
+        (["cpu", "cuda:77"], ErrorCode.NO_DEVICE),
+        (["cuda:x"], ErrorCode.BAD_SETTING),
+        (["cuda", ""], ErrorCode.BAD_SETTING if torch.cuda.is_available() else ErrorCode.NO_DEVICE),
+    ):
+        with pytest.raises(NstError) as caught:
+            check_torch_devices(names)
+        assert caught.value.code is code
+        assert caught.value.hint
+
+
+def test_no_device_is_named_twice(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    check_torch_devices(["cuda:0", "cuda:1"])
+    with pytest.raises(NstError, match="twice"):
+        check_torch_devices(["cuda", "cuda:0"])

@@ -204,8 +204,8 @@ def test_what_is_said_between_tiles_ends_the_evaluation(network):
 
 def test_the_work_of_tiles_is_three_passes_for_two_and_the_margins():
     objective = Objective(style=(StyleTerm("relu5_1", 1.0, np.eye(512, dtype=np.float32)),))
-    assert work_of(tiles_for(objective, 200, 300, 512, "vgg16"), 200, 300) == 1.0
-    work = work_of(tiles_for(objective, 2000, 3000, 1024, "vgg16"), 2000, 3000)
+    assert work_of(tiles_for(objective, 200, 300, 512, "vgg16"), 200 * 300) == 1.0
+    work = work_of(tiles_for(objective, 2000, 3000, 1024, "vgg16"), 2000 * 3000)
     assert 1.5 * 1.1 < work < 1.5 * 1.5
 
 

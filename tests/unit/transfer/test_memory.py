@@ -29,6 +29,7 @@ def backend(*, gpu=False):
         network=SimpleNamespace(architecture="vgg19"),
         device="card" if gpu else "CPU",
         own_memory=gpu,
+        holds_vectors=gpu,
         bytes_per_pixel=2700,
         tile_bytes_per_pixel=2700,
         fixed_bytes=900_000_000,
@@ -82,6 +83,16 @@ def test_24_megapixels_fit_into_4_gigabytes_and_8_of_a_card():
     on_card = plan_memory(backend(gpu=True), make_settings({}), 4000, 6000, Room(4 * GB, 8 * GB))
     assert on_card.window >= 1024
     assert on_card.storage == "half"
+
+
+def test_a_card_whose_vectors_are_the_machines():
+    """ONNX Runtime's: what they take, in files where it is scarce, is not the card's."""
+    card = SimpleNamespace(**{**vars(backend(gpu=True)), "holds_vectors": False})
+    roomy, tight = (plan_memory(card, make_settings({}), 4000, 6000, Room(r * GB, 8 * GB)) for r in (16, 3))
+    assert (roomy.storage, tight.storage) == ("full", "file")
+    assert roomy.machine > 24 * 12 * 24e6
+    assert tight.machine <= 3 * GB
+    assert roomy.device == tight.device <= 8 * GB
 
 
 def test_masks_are_reckoned():
