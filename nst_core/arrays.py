@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -72,8 +72,16 @@ def stylize(
     chosen = settings if isinstance(settings, Settings) else make_settings(settings or {})
     listed = [styles] if isinstance(styles, np.ndarray) else list(styles)
     shares = [1.0] * len(listed) if weights is None else list(weights)
-    if not (listed or regions) or len(shares) != len(listed):
+    if not (listed or regions):
+        raise NstError(ErrorCode.BAD_SETTING, "There is no style.", "Give one, or regions that have some.")
+    if len(shares) != len(listed):
         raise NstError(ErrorCode.BAD_SETTING, f"There are {len(listed)} styles and {len(shares)} weights.")
+    for _, _, *word in regions:
+        if not set(word) <= set(get_args(KeepColors)):
+            raise NstError(
+                ErrorCode.BAD_SETTING,
+                f"A region's colours are one of {', '.join(get_args(KeepColors))}, not {word[0]!r}.",
+            )
     fine = None if fine_style is None else as_picture(fine_style, "fine style")
 
     def weighted(style: AnyArray, share: float) -> WeightedStyle:

@@ -18,6 +18,9 @@ from nst_core.images.read import read_picture
 from nst_core.preparing import Job, Region, WeightedStyle
 from nst_core.settings import KeepColors
 
+RECORDED = ("regions", "mask", "strength-mask", "fine-style", "region-colors")
+"""What :meth:`Control.recorded` may tell of."""
+
 
 @dataclass(frozen=True)
 class StyleFile:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -61,12 +62,17 @@ class Painting:
         words = [job.settings.model_dump(mode="json"), job.texture_size, self.kept, model_sha256]
         words += [[region.keep_colors for region in job.regions]] if job.regions else []
         digest.update(json.dumps(words, sort_keys=True).encode())
-        arrays = [job.selection, job.strength_mask, *(region.mask for region in job.regions)]
+        pictures, masks = [job.content], [job.selection, job.strength_mask]
+        masks += [region.mask for region in job.regions]
         for style in job.all_styles:
             digest.update(f"{style.weight!r}".encode())
-            arrays += [style.picture.pixels, style.part, style.fine.pixels if style.fine else None]
-        for array in (job.content.pixels if job.content else None, *arrays):
-            digest.update(b"-" if array is None else np.ascontiguousarray(array).data)
+            pictures += [style.picture, style.fine]
+            masks.append(style.part)
+        planes = [(picture.pixels, picture.alpha) if picture else (None,) for picture in pictures]
+        for array in (*itertools.chain(*planes), *masks):
+            digest.update(b"-" if array is None else f"{array.shape}".encode())
+            if array is not None:
+                digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
 
@@ -103,7 +109,7 @@ def design(content: Picture, style: Picture, settings: Settings, iterations: int
     def transfer(name: str, **values: object) -> Painting:
         return Painting(name, Job(content, styles, changed(**values)))
 
-    size = settings.size
+    size = settings.size or max(content.height, content.width)
     reconstructions = [
         Painting(f"content-{layer}", Job(content, (), changed(**RECONSTRUCTION, content_layers=layer)))
         for layer in CONTENT_RECONSTRUCTIONS
@@ -280,6 +286,10 @@ img { display: block; max-width: 100% }
 """
 
 
+HEAD = '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Neural style transfer: figures</title>'
+"""How the page begins, to know it again."""
+
+
 def html_page(figures: Sequence[Figure], files: Mapping[str, bytes]) -> str:
     """Write all figures as one HTML file that needs no other; ``files`` are PNG files by picture name."""
     sections = []
@@ -294,7 +304,4 @@ def html_page(figures: Sequence[Figure], files: Mapping[str, bytes]) -> str:
             f'<div class="panels">\n{panels}\n</div></section>'
         )
     body = "\n".join(sections)
-    return (
-        '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Neural style transfer: figures</title>'
-        f"<style>{STYLE_SHEET}</style>\n<h1>Neural style transfer</h1>\n{body}\n</html>\n"
-    )
+    return f"{HEAD}<style>{STYLE_SHEET}</style>\n<h1>Neural style transfer</h1>\n{body}\n</html>\n"

@@ -22,6 +22,7 @@ from nst_core.settings import Crop, Settings, make_settings
 from nst_core.transfer.plan import Level, check_size, make_levels
 from nst_core.transfer.regions import Seen
 from nst_core.transfer.run import Subject, Watch, as_rows, paint, style_size
+from nst_core.transfer.start import resized_mask
 from nst_core.transfer.weights import style_share
 
 LONGEST_SIDE = 2048
@@ -105,7 +106,8 @@ def _combine(
     )
     levels = make_levels(height, width, chosen)
     painted = paint(subject, chosen, levels, engine.backend, engine.extractor, watch)
-    picture = Picture(as_rows(painted.pixels), bits=coarse.bits, grey=coarse.grey)
+    alpha = resized_mask(coarse.alpha, height, width)
+    picture = Picture(as_rows(painted.pixels), alpha, coarse.grey, coarse.bits)
     return WeightedStyle(picture, style.weight, style.part, None)
 
 

@@ -7,6 +7,8 @@ with here, so that the method knows nothing of them. Files and wording for peopl
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +33,11 @@ from nst_core.transfer.weights import strength_by_place
 Array = npt.NDArray[np.float32]
 
 BUILT_IN_STARTS = ("content", "style", "noise")
+
+
+def start_file(settings: Settings) -> str | None:
+    """Return the path of the picture that ``init`` names, if it names one."""
+    return None if settings.init in BUILT_IN_STARTS else settings.init
 
 
 @dataclass(frozen=True)
@@ -162,7 +169,9 @@ def prepare(job: Job) -> Subject:
     content = job.content
     if content is None and not job.all_styles:
         raise NstError(ErrorCode.BAD_SETTING, "There is neither a content picture nor a style.", "Give one.")
-    own = channels_first(visible(job.own, "starting picture")) if job.own is not None else None
+    own: Array | None = None
+    if job.own is not None:
+        own = channels_first(seen_colours(visible(job.own, "starting picture"), kept_share(job)))
     if content is None:
         if job.regions or job.selection is not None or job.strength_mask is not None:
             raise NstError(
@@ -196,12 +205,13 @@ def _regions(job: Job, content: Picture, filled: Array) -> tuple[tuple[StyleRegi
     usual = job.settings.keep_colors
     covered = np.zeros(size, np.float32)
     for number, region in enumerate(job.regions, start=1):
-        name = region.name or str(number)
+        name = _own_name(region.name or str(number), [name for name, *_ in found])
         mask = fitted_mask(region.mask, *size, f"mask of region {name}")
         covered = np.asarray(np.minimum(covered + mask, 1.0), dtype=np.float32)
         found.append((name, region.styles, product(mask, selection), colours_of(region, job)))
     if job.styles and job.regions and float(covered.min()) < 1.0:
-        found.append(("background", job.styles, product(1.0 - covered, selection), usual))
+        name = _own_name("background", [name for name, *_ in found])
+        found.append((name, job.styles, product(1.0 - covered, selection), usual))
     elif job.styles and not job.regions and selection is not None:
         found.append(("", job.styles, selection, usual))
     if not found:
@@ -221,6 +231,12 @@ def _regions(job: Job, content: Picture, filled: Array) -> tuple[tuple[StyleRegi
     return tuple(regions), product(everywhere, selection)
 
 
+def _own_name(name: str, others: Sequence[str]) -> str:
+    """Return ``name``, numbered where another region has it: reports tell regions apart by their names."""
+    numbered = (f"{name} {number}" for number in itertools.count(2))
+    return next(word for word in itertools.chain([name], numbered) if word not in others)
+
+
 def _seen_style(
     style: WeightedStyle, job: Job, content: Array | None, weight: Array | None, colours: KeepColors
 ) -> Seen:
@@ -235,9 +251,14 @@ def _seen_style(
         picture = crop(picture, settings.style_crop)
         part = None if part is None else crop_mask(part, settings.style_crop)
     check_size(picture.height, picture.width, "The style picture")
-    pixels = visible(picture, "style picture")
+    pixels, counts = visible(picture, "style picture"), product(picture.alpha, part)
+    if counts is not None and not counts.any():
+        raise NstError(
+            ErrorCode.BAD_IMAGE,
+            "Of the style nothing is left: its mask is white only where it is transparent or cropped away.",
+            "Give a mask of what is to be seen of it.",
+        )
     if content is not None and job.content is not None:
-        counts = product(picture.alpha, part)
         if job.content.grey or colours == "luminance":
             matched = colours != "none"
             pixels = match_luminance(pixels, content, counts, weight) if matched else grey(pixels)

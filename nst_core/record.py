@@ -9,30 +9,39 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from nst_core import __version__
+from nst_core.control import RECORDED
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.files import opened
 from nst_core.images.metadata import read_metadata
 from nst_core.images.names import shown
+from nst_core.preparing import start_file
 
 if TYPE_CHECKING:
     from nst_core.job import Result
 
-LARGEST_JSON = 1 << 20
-"""Bytes of a file of settings that are read; they are a page of names and numbers."""
+LARGEST_JSON = 32 << 20
+"""Bytes of a file of settings that are read: a report tells every step of a run that took hours."""
+
+BEGINNING = 64
+"""Bytes by which JSON is told from pictures."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """How a picture was made: settings by name, and the network's hash where it is known."""
+    """How a picture was made: settings by name, and the network's hash where it is known.
+
+    ``control`` names what else said how it was painted, of which the files are not kept.
+    """
 
     settings: Mapping[str, Any]
     model_sha256: str = ""
-    texture_size: str = field(default="")
+    texture_size: str = ""
+    control: tuple[str, ...] = ()
 
 
 def settings_to_repeat(result: Result) -> dict[str, Any]:
@@ -53,9 +62,12 @@ def record(
     ``content`` and ``styles`` are paths, of which only the names are kept; ``texture_size`` is
     ``WIDTHxHEIGHT`` where there was no content; ``control`` names regions, masks and the like.
     """
+    settings = settings_to_repeat(result)
+    if start := start_file(result.settings):
+        settings["init"] = PurePath(start).name
     texts = {
         "version": __version__,
-        "settings": json.dumps(settings_to_repeat(result), sort_keys=True),
+        "settings": json.dumps(settings, sort_keys=True),
         "seed": str(result.seed),
         "model": result.model,
         "model_sha256": result.model_sha256,
@@ -81,13 +93,15 @@ def recorded_in(path: str | Path) -> Record:
     """
     name = shown(path)
     with opened(path) as file:
-        head = file.read(LARGEST_JSON)
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-        return _from_object(_parsed(head, name), name)
+        data = file.read(BEGINNING)
+        if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+            return _from_object(_parsed(data + file.read(LARGEST_JSON), name), name)
     found = read_metadata(path)
     if "settings" not in found:
         raise _none_in(name)
-    return _from_object({**found, "settings": _parsed(found["settings"], name)}, name)
+    control = _parsed(found.get("control", "{}"), name)
+    more = control if isinstance(control, dict) else {}
+    return _from_object({**found, **more, "settings": _parsed(found["settings"], name)}, name)
 
 
 def _parsed(text: bytes | str, name: str) -> Any:
@@ -105,7 +119,8 @@ def _from_object(found: Any, name: str) -> Record:
         raise _none_in(name)
     if settings is found:
         return Record(settings)
-    return Record(settings, str(found.get("model_sha256", "")), str(found.get("texture_size", "")))
+    control = tuple(name for name in RECORDED if found.get(name))
+    return Record(settings, str(found.get("model_sha256", "")), str(found.get("texture_size", "")), control)
 
 
 def _none_in(name: str) -> NstError:

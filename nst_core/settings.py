@@ -9,10 +9,19 @@ from __future__ import annotations
 
 import math
 import re
+import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+)
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
@@ -50,28 +59,46 @@ def parse_layers(value: object) -> object:
     pairs = []
     for part in value.split(","):
         layer, _, weight = part.strip().partition(":")
-        if not LAYER_NAME.fullmatch(layer):
-            near = nearest(layer, LAYER_EXAMPLES)
-            raise ValueError(
-                f"{layer!r} is not a layer.{near}"
-                if near
-                else f"{layer!r} is not a layer; layers are named like conv4_2, relu4_2 or pool4"
-            )
+        check_layer(layer)
         try:
             pairs.append(LayerWeight(layer, float(weight) if weight else 1.0))
         except ValueError:
             raise ValueError(f"the weight of {layer} must be a number, not {weight!r}") from None
-    names = [pair.layer for pair in pairs]
+    return tuple(pairs)
+
+
+def check_layer(name: str) -> None:
+    """Refuse what is the name of no layer.
+
+    Raises:
+        ValueError: naming the nearest that is.
+    """
+    if not LAYER_NAME.fullmatch(name):
+        near = nearest(name, LAYER_EXAMPLES)
+        raise ValueError(
+            f"{name!r} is not a layer.{near}"
+            if near
+            else f"{name!r} is not a layer; layers are named like conv4_2, relu4_2 or pool4"
+        )
+
+
+def check_layers(value: tuple[LayerWeight, ...]) -> tuple[LayerWeight, ...]:
+    """Refuse layers that are none, named twice, or of impossible weight, however they were written."""
+    names = [pair.layer for pair in value]
+    for name in names:
+        check_layer(name)
+    if not names:
+        raise ValueError("at least one layer is needed")
     if len(set(names)) < len(names):
         raise ValueError("a layer is named twice")
-    if any(not math.isfinite(pair.weight) or pair.weight < 0 for pair in pairs):
+    if any(not math.isfinite(pair.weight) or pair.weight < 0 for pair in value):
         raise ValueError("layer weights must be finite and not negative")
-    return tuple(pairs)
+    return value
 
 
 def format_layers(value: Iterable[LayerWeight]) -> str:
     """Write layers the way :func:`parse_layers` reads them."""
-    return ",".join(layer if weight == 1.0 else f"{layer}:{weight:g}" for layer, weight in value)
+    return ",".join(layer if weight == 1.0 else f"{layer}:{weight!r}" for layer, weight in value)
 
 
 def parse_crop(value: object) -> object:
@@ -84,9 +111,14 @@ def parse_crop(value: object) -> object:
         x, y, width, height = (int(part) for part in value.split(","))
     except ValueError:
         raise ValueError("a crop is four whole numbers: x,y,width,height") from None
-    if x < 0 or y < 0 or width < 1 or height < 1:
-        raise ValueError("a crop starts at 0,0 or right and below of it and is at least 1 x 1")
     return Crop(x, y, width, height)
+
+
+def check_crop(value: Crop | None) -> Crop | None:
+    """Refuse a crop that no picture has."""
+    if value is not None and (min(value.x, value.y) < 0 or min(value.width, value.height) < 1):
+        raise ValueError("a crop starts at 0,0 or right and below of it and is at least 1 x 1")
+    return value
 
 
 def format_crop(value: Crop | None) -> str:
@@ -120,9 +152,14 @@ def check_bytes(value: object) -> object:
 KeepColors: TypeAlias = Literal["none", "luminance", "match"]
 Memory: TypeAlias = Annotated[str, BeforeValidator(check_bytes)]
 Layers: TypeAlias = Annotated[
-    tuple[LayerWeight, ...], BeforeValidator(parse_layers), PlainSerializer(format_layers)
+    tuple[LayerWeight, ...],
+    BeforeValidator(parse_layers),
+    AfterValidator(check_layers),
+    PlainSerializer(format_layers),
 ]
-OptionalCrop: TypeAlias = Annotated[Crop | None, BeforeValidator(parse_crop), PlainSerializer(format_crop)]
+OptionalCrop: TypeAlias = Annotated[
+    Crop | None, BeforeValidator(parse_crop), AfterValidator(check_crop), PlainSerializer(format_crop)
+]
 
 
 def knob(default: object, group: str, label: str, text: str, source: str = "", **limits: Any) -> Any:
@@ -421,7 +458,12 @@ def describe_setting_error(error: ErrorDetails, known: Iterable[str]) -> str:
             found = str(context["error"])
             return f"{option}: {found}" if found.endswith("?") else f"{option}: {found}."
         case _:
-            return f"{option}: {error['msg'].lower()} (given: {given!r})."
+            return f"{option}: {error['msg'].lower()} (given: {reprlib.repr(given)})."
+
+
+def with_underscores(values: Mapping[str, object]) -> dict[str, object]:
+    """Return settings by the names that the table has, which may be written with dashes."""
+    return {name.replace("-", "_"): value for name, value in values.items()}
 
 
 def make_settings(values: Mapping[str, object]) -> Settings:
@@ -430,9 +472,8 @@ def make_settings(values: Mapping[str, object]) -> Settings:
     Raises:
         NstError: ``bad-setting``, naming the first setting that is wrong and what it may be.
     """
-    named = {name.replace("-", "_"): value for name, value in values.items()}
     try:
-        return Settings.model_validate(named)
+        return Settings.model_validate(with_underscores(values))
     except ValidationError as error:
         sentence = describe_setting_error(error.errors()[0], Settings.model_fields)
         raise NstError(ErrorCode.BAD_SETTING, sentence) from None
@@ -441,3 +482,9 @@ def make_settings(values: Mapping[str, object]) -> Settings:
 def fields() -> Mapping[str, FieldInfo]:
     """Return the declared settings by name, in the order in which dialogs show them."""
     return Settings.model_fields
+
+
+def suits_a_style(name: str) -> bool:
+    """Whether a setting may belong to a style: machines and the places of files do not."""
+    extra = fields()[name].json_schema_extra
+    return name != "init" and isinstance(extra, dict) and extra["group"] != "machine"

@@ -2,48 +2,58 @@
 
 A folder of the user's: ``NAME.jpg`` (or another suffix) is the picture, as it was given; ``NAME.json`` holds
 settings by name, where there are any; ``thumbnails/NAME.png`` shows it small. Whoever looks for styles need
-only list the pictures. Several styles travel as one JSON file, which like any picture is taken for hostile.
+only list the pictures. One program at a time changes them; several travel as one file
+(:mod:`nst_core.style_files`).
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import os
+import secrets
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from filelock import FileLock, Timeout
 
+from nst_core import style_files
 from nst_core.errors import ErrorCode, NstError, nearest
 from nst_core.images.files import opened, replace_file
 from nst_core.images.names import shown
+from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
 from nst_core.images.resize import fit, resize_picture
 from nst_core.images.write import write_picture
-from nst_core.settings import make_settings
+from nst_core.settings import make_settings, suits_a_style
+from nst_core.style_files import PackedStyle
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
 """Suffixes of pictures in the folder."""
 
 THUMBNAIL_SIDE = 256
-LONGEST_NAME = 64
 LARGEST_PICTURE = 256 << 20
 """Bytes of a picture that are kept."""
 
-LARGEST_FILE = 1 << 30
-"""Bytes of a file of styles that are read."""
-
-FORMAT = 1
-"""Number in a file of styles; a reader refuses others."""
+LONGEST_NAME = 64
+MOST_BYTES = 240
+"""Of a name: file systems allow 255 of a file's, suffix included."""
 
 NO_CHARACTERS = frozenset('<>:"/\\|?*')
 """What some platform does not allow in a file's name."""
+
+DEVICES = frozenset(
+    ("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)))
+)
+"""What Windows takes for a device, whatever the suffix."""
+
+LOCK_SECONDS = 60.0
+NEW = ".new-"
+"""How the names of pictures begin that are not yet in place."""
 
 
 @dataclass(frozen=True)
@@ -56,22 +66,13 @@ class KeptStyle:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-class _Packed(BaseModel):
-    """A style in a file of styles; ``picture`` is its file in Base64."""
+@dataclass(frozen=True)
+class _Staged:
+    """A style whose picture lies in the folder under a name that nobody looks at, and could be read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str = Field(min_length=1, max_length=LONGEST_NAME)
-    suffix: str
-    settings: dict[str, Any] = {}
-    picture: str
-
-
-class _File(BaseModel):
-    """A file of styles."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    nst_styles: int
-    styles: list[_Packed]
+    style: PackedStyle
+    picture: Path
+    thumbnail: Picture
 
 
 class StyleLibrary:
@@ -95,7 +96,7 @@ class StyleLibrary:
 
     def find(self, name: str) -> KeptStyle | None:
         """Return the style of that name, if there is one."""
-        return next((style for style in self.kept() if style.name == name), None)
+        return next((style for style in self.kept() if _composed(style.name) == _composed(name)), None)
 
     def get(self, name: str) -> KeptStyle:
         """Return the style of that name.
@@ -129,9 +130,10 @@ class StyleLibrary:
         """
         with opened(picture) as file:
             data = file.read(LARGEST_PICTURE + 1)
-        return self._add(
-            data, PurePath(picture).suffix.lower(), name or PurePath(picture).stem, settings, force
-        )
+        path = PurePath(picture)
+        return self._keep(
+            [PackedStyle(name or path.stem, path.suffix.lower(), settings or {}, data)], force=force
+        )[0]
 
     def remove(self, name: str) -> None:
         """Delete a style and all that belongs to it.
@@ -139,15 +141,9 @@ class StyleLibrary:
         Raises:
             NstError: ``missing-file``, ``unwritable-output``.
         """
-        style = self.get(name)
-        try:
-            # The picture first: what is left of a style without one is not a style.
-            for path in (style.path, self._settings_path(style.name), self._thumbnail_path(style.name)):
-                path.unlink(missing_ok=True)
-        except OSError as error:
-            raise NstError(
-                ErrorCode.UNWRITABLE_OUTPUT, f"{shown(style.path)} cannot be deleted: {error.strerror}."
-            ) from None
+        self.get(name)
+        with self._changing():
+            self._delete(self.get(name))
 
     def rename(self, name: str, new: str, *, force: bool = False) -> KeptStyle:
         """Call a style ``new`` from now on, with all that belongs to it.
@@ -156,29 +152,29 @@ class StyleLibrary:
             NstError: ``missing-file``; ``bad-setting`` for a name that is none; ``output-exists`` (and not
                 ``force``); ``unwritable-output``.
         """
-        style = self.get(name)
         _check_name(new)
-        if new == name:
-            return style
-        if self.find(new) is not None:
-            if not force:
-                raise _taken(new)
-            self.remove(new)
-        path = self.root / f"{new}{style.path.suffix}"
-        try:
+        self.get(name)
+        with self._changing():
+            style = self.get(name)
+            if new == style.name:
+                return style
+            taken = self._like(new)
+            if taken is not None and taken.name != style.name:
+                if not force:
+                    raise _taken(taken.name)
+                self._delete(taken)
+            path = self.root / f"{new}{style.path.suffix}"
             # The picture last: until then the style has its old name.
             for old, moved in (
-                (self._settings_path(name), self._settings_path(new)),
-                (self._thumbnail_path(name), self._thumbnail_path(new)),
+                (self._settings_path(style.name), self._settings_path(new)),
+                (self._thumbnail_path(style.name), self._thumbnail_path(new)),
                 (style.path, path),
             ):
                 if old.exists():
                     old.replace(moved)
-        except OSError as error:
-            raise NstError(
-                ErrorCode.UNWRITABLE_OUTPUT, f"{shown(style.path)} cannot be renamed: {error.strerror}."
-            ) from None
-        return self._style(path)
+                else:
+                    moved.unlink(missing_ok=True)
+            return self._style(path)
 
     def packed(self, names: Iterable[str] = ()) -> bytes:
         """Return a file of styles: those named, else all.
@@ -186,98 +182,112 @@ class StyleLibrary:
         Raises:
             NstError: ``missing-file`` for a name that is none.
         """
-        styles = [self.get(name) for name in names] or self.kept()
-        packed = [
-            {
-                "name": style.name,
-                "suffix": style.path.suffix.lower(),
-                "settings": dict(style.settings),
-                "picture": base64.b64encode(style.path.read_bytes()).decode("ascii"),
-            }
-            for style in styles
-        ]
-        return json.dumps({"nst_styles": FORMAT, "styles": packed}, ensure_ascii=False).encode()
+        return style_files.pack([self.get(name) for name in dict.fromkeys(names)] or self.kept())
 
     def unpack(self, path: str | Path, *, force: bool = False) -> list[KeptStyle]:
-        """Keep all styles of a file of styles; everything in it is checked before anything is kept.
+        """Keep all styles of a file of styles, or, where one of them will not do, none.
 
         Raises:
             NstError: ``bad-setting`` for a file that is none, ``output-exists``, or as :meth:`add`.
         """
-        with opened(path) as file:
-            data = file.read(LARGEST_FILE + 1)
-        wrong = NstError(
-            ErrorCode.BAD_SETTING, f"{shown(path)} is no file of styles.", "`nst styles export` writes one."
-        )
-        if len(data) > LARGEST_FILE:
-            raise wrong
-        try:
-            whole = _File.model_validate_json(data)
-            pictures = [base64.b64decode(style.picture, validate=True) for style in whole.styles]
-        except (ValidationError, binascii.Error, RecursionError):
-            raise wrong from None
-        if whole.nst_styles != FORMAT:
-            raise wrong
-        for style, picture in zip(whole.styles, pictures, strict=True):
-            self._check(picture, style.suffix, style.name, style.settings, force)
-        return [
-            self._add(picture, style.suffix, style.name, style.settings, force)
-            for style, picture in zip(whole.styles, pictures, strict=True)
-        ]
+        return self._keep(style_files.unpack(path), force=force)
 
-    def _check(
-        self, data: bytes, suffix: str, name: str, settings: Mapping[str, Any] | None, force: bool
-    ) -> None:
-        _check_name(name)
-        make_settings(settings or {})
-        if suffix not in SUFFIXES:
-            raise NstError(
-                ErrorCode.BAD_IMAGE,
-                f"Pictures of styles end in {', '.join(SUFFIXES)}, not {shown(suffix) or 'nothing'}.",
-                "Save it as PNG or JPEG.",
-            )
-        if len(data) > LARGEST_PICTURE:
-            raise NstError(
-                ErrorCode.TOO_LARGE, f"{name} is larger than {LARGEST_PICTURE >> 20} MB.", "Make it smaller."
-            )
-        if not force and self.find(name) is not None:
-            raise _taken(name)
+    def _keep(self, styles: Sequence[PackedStyle], *, force: bool) -> list[KeptStyle]:
+        """Keep ``styles``; whatever is wrong with one of them is found before the first is in place."""
+        for style in styles:
+            _check(style)
+        names = [_folded(style.name) for style in styles]
+        for style in styles:
+            if names.count(_folded(style.name)) > 1:
+                raise NstError(
+                    ErrorCode.BAD_SETTING,
+                    f"Several of the styles are called {style.name}.",
+                    "Export them again, each once.",
+                )
+        with self._changing():
+            for style in styles:
+                taken = self._like(style.name)
+                if taken is not None and not force:
+                    raise _taken(taken.name)
+            staged = [self._staged(style) for style in styles]
+            return [self._placed(each) for each in staged]
 
-    def _add(
-        self, data: bytes, suffix: str, name: str, settings: Mapping[str, Any] | None, force: bool
-    ) -> KeptStyle:
-        self._check(data, suffix, name, settings, force)
-        given = {key.replace("-", "_") for key in settings or {}}
-        named = make_settings(settings or {}).model_dump(mode="json", include=given)
-        thumbnails = self._thumbnail_path(name).parent
+    def _staged(self, style: PackedStyle) -> _Staged:
+        """Write a style's picture and read it as a picture: what cannot be read is no style."""
+        path = self.root / f"{NEW}{secrets.token_hex(8)}{style.suffix}"
+        replace_file(path, style.picture, force=False)
         try:
-            thumbnails.mkdir(parents=True, exist_ok=True)
+            picture = read_picture(path)
+        except NstError as error:
+            message = error.message.replace(shown(path), f"The picture of {style.name}")
+            raise NstError(error.code, message, error.hint) from None
+        side = min(THUMBNAIL_SIDE, max(picture.height, picture.width))
+        small = resize_picture(picture, *fit(picture.height, picture.width, side))
+        return _Staged(style, path, small)
+
+    def _placed(self, staged: _Staged) -> KeptStyle:
+        """Put a style in its place, and what had that name away."""
+        style = staged.style
+        path = self.root / f"{style.name}{style.suffix}"
+        old = self._like(style.name)
+        self._thumbnail_path(style.name).parent.mkdir(exist_ok=True)
+        write_picture(staged.thumbnail, self._thumbnail_path(style.name), force=True)
+        settings = suiting(style.settings)
+        if settings:
+            data = json.dumps(settings, indent=1).encode()
+            replace_file(self._settings_path(style.name), data, force=True)
+        else:
+            self._settings_path(style.name).unlink(missing_ok=True)
+        staged.picture.replace(path)
+        new = self._style(path)
+        if old is not None:
+            # Names that differ in case alone may be those of one file.
+            mine = [file for file in self._files(new) if file.exists()]
+            for file in self._files(old):
+                if file.exists() and not any(file.samefile(other) for other in mine):
+                    file.unlink()
+        return new
+
+    def _delete(self, style: KeptStyle) -> None:
+        for path in self._files(style):
+            path.unlink(missing_ok=True)
+
+    def _files(self, style: KeptStyle) -> tuple[Path, ...]:
+        """Return a style's files, the picture first: what is left without one is no style."""
+        return style.path, self._settings_path(style.name), self._thumbnail_path(style.name)
+
+    def _like(self, name: str) -> KeptStyle | None:
+        """Return the style whose files some platform takes for those of ``name``."""
+        return next((style for style in self.kept() if _folded(style.name) == _folded(name)), None)
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Make the folder, hold it against other programs, and clear away what is not in place.
+
+        Raises:
+            NstError: ``unwritable-output``, whatever the system says.
+        """
+        lock = FileLock(self.root / ".lock", timeout=LOCK_SECONDS)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with lock:
+                try:
+                    yield
+                finally:
+                    for unplaced in self.root.glob(f"{NEW}*"):
+                        unplaced.unlink(missing_ok=True)
+        except Timeout:
+            raise NstError(
+                ErrorCode.UNWRITABLE_OUTPUT,
+                f"Another program has been changing {shown(self.root)} for a minute.",
+                "Wait for it to finish, or end it, and try again.",
+            ) from None
         except OSError as error:
             raise NstError(
                 ErrorCode.UNWRITABLE_OUTPUT,
-                f"{shown(self.root)} cannot be made: {error.strerror}.",
+                f"{shown(self.root)} cannot be changed: {error.strerror}.",
                 "Choose another folder with NST_STYLES.",
             ) from None
-        path = self.root / f"{name}{suffix}"
-        old = self.find(name)
-        # Read before it is in place: what cannot be read is no style.
-        beside = self.root / f".{name}.new{suffix}"
-        replace_file(beside, data, force=True)
-        try:
-            picture = read_picture(beside)
-            side = min(THUMBNAIL_SIDE, max(picture.height, picture.width))
-            small = resize_picture(picture, *fit(picture.height, picture.width, side))
-            write_picture(small, self._thumbnail_path(name), force=True)
-            if named:
-                replace_file(self._settings_path(name), json.dumps(named, indent=1).encode(), force=True)
-            else:
-                self._settings_path(name).unlink(missing_ok=True)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-        if old is not None and old.path != path:
-            old.path.unlink(missing_ok=True)
-        return self._style(path)
 
     def _style(self, path: Path) -> KeptStyle:
         thumbnail = self._thumbnail_path(path.stem)
@@ -295,21 +305,43 @@ class StyleLibrary:
         return self.root / "thumbnails" / f"{name}.png"
 
 
-def _read_settings(path: Path) -> Mapping[str, Any]:
+def suiting(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of ``settings`` is kept with a style, by its names in the table, checked.
+
+    Raises:
+        NstError: ``bad-setting``.
+    """
+    checked = make_settings(settings)
+    given = {name for key in settings if suits_a_style(name := key.replace("-", "_"))}
+    return checked.model_dump(mode="json", include=given)
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
     """Read a style's settings; a damaged file is none."""
     try:
-        found = json.loads(path.read_bytes())
-        make_settings(found)
-    except (OSError, ValueError, AttributeError, RecursionError, NstError):
+        return suiting(json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError, NstError):
         return {}
-    return dict(found)
 
 
 def is_name(name: str) -> bool:
     """Whether a style may be called so: a file could everywhere, and it looks like no weight or path."""
     printable = all(unicodedata.category(character)[0] not in "CZ" or character == " " for character in name)
     plain = name == name.strip() and not name.startswith(".") and not name.endswith(".")
-    return 0 < len(name) <= LONGEST_NAME and printable and plain and not NO_CHARACTERS & set(name)
+    usual = not NO_CHARACTERS & set(name) and name.partition(".")[0].rstrip().lower() not in DEVICES
+    return (
+        0 < len(name) <= LONGEST_NAME and printable and plain and usual and len(name.encode()) <= MOST_BYTES
+    )
+
+
+def _composed(name: str) -> str:
+    """Return a name as keyboards write it; some file systems take accents from their letters."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _folded(name: str) -> str:
+    """Return what file systems that tell neither case nor composition apart make of a name."""
+    return _composed(_composed(name).casefold())
 
 
 def _taken(name: str) -> NstError:
@@ -318,6 +350,24 @@ def _taken(name: str) -> NstError:
         f"A style is kept as {name} already.",
         "Choose another name, or replace it with --force.",
     )
+
+
+def _check(style: PackedStyle) -> None:
+    """Refuse what can be seen to be no style without reading its picture."""
+    _check_name(style.name)
+    make_settings(style.settings)
+    if style.suffix not in SUFFIXES:
+        raise NstError(
+            ErrorCode.BAD_IMAGE,
+            f"Pictures of styles end in {', '.join(SUFFIXES)}, not {shown(style.suffix) or 'nothing'}.",
+            "Save it as PNG or JPEG.",
+        )
+    if len(style.picture) > LARGEST_PICTURE:
+        raise NstError(
+            ErrorCode.TOO_LARGE,
+            f"{style.name} is larger than {LARGEST_PICTURE >> 20} MB.",
+            "Make it smaller.",
+        )
 
 
 def _check_name(name: str) -> None:

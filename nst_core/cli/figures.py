@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ INSTEAD = {"size": 256}
 KEY = "figure"
 """Name, in a picture's metadata, of the hash of what it was made from."""
 
+PAGE, SHEET = "index.html", "figures.png"
+
 
 @click.command(cls=SettingsCommand, short_help="Make the paper's figures from two pictures, on one page.")
 @click.argument("folder", metavar="OUTDIR", type=click.Path(path_type=Path))
@@ -44,6 +47,7 @@ def figures(folder: Path, content: str, style: str, **given: Any) -> None:
     OUTDIR gets every picture, all of them on one page (figures.png), and the same as a web page (index.html).
     Broken off with Ctrl-C, it goes on where it was when it is called again.
     """
+    from nst_core.cli.inputs import parse_style
     from nst_core.cli.interrupts import listening
     from nst_core.cli.telling import telling
     from nst_core.figures import check, design
@@ -59,47 +63,52 @@ def figures(folder: Path, content: str, style: str, **given: Any) -> None:
     ):
         network = store.resolve(settings.model, teller.event)
         settings = settings.model_copy(update={"model": network.name, "iterations": 0})
-        pictures = (
-            read_picture(content, on_notice=teller.event),
-            read_picture(style, on_notice=teller.event),
-        )
-        planned = design(*pictures, settings, iterations)
+        read = [content, parse_style(style).path]
+        first, second = (read_picture(path, on_notice=teller.event) for path in read)
+        planned = design(first, second, settings, iterations)
         check(planned)
-        todo = prepare_folder(folder, planned, network.sha256, given["force"])
+        todo = prepare_folder(folder, planned, read, network.sha256, given["force"])
         make(folder, planned, todo, network.sha256, teller, store)
         write_pages(folder, planned, settings.size)
         teller.done(
-            f"{folder / 'index.html'} and {folder / 'figures.png'}: {len(planned.figures)} figures.",
-            {"path": str(folder / "index.html"), "page": str(folder / "figures.png"), "painted": len(todo)},
+            f"{folder / PAGE} and {folder / SHEET}: {len(planned.figures)} figures.",
+            {"path": str(folder / PAGE), "page": str(folder / SHEET), "painted": len(todo)},
         )
 
 
-def prepare_folder(folder: Path, planned: Figures, model_sha256: str, force: bool) -> list[Painting]:
+def prepare_folder(
+    folder: Path, planned: Figures, read: Sequence[str], model_sha256: str, force: bool
+) -> list[Painting]:
     """Make the folder, refuse other files that are in the way, and return the paintings still to be made.
 
     Raises:
-        NstError: ``output-exists``, ``unwritable-output``, ``disk-full``.
+        NstError: ``output-exists`` (with ``force`` only for pictures that are ``read``),
+            ``unwritable-output``, ``disk-full``.
     """
     from nst_core.cli.folders import check_folder
     from nst_core.errors import ErrorCode, NstError
+    from nst_core.images.files import check_not_read
     from nst_core.images.names import shown
 
     check_folder(folder, force=True)
-    todo = []
-    for painting in planned.paintings:
-        paths = [folder / f"{name}.png" for name in painting.names]
-        keys = [stored_key(path) for path in paths]
-        strangers = [path for path, key in zip(paths, keys, strict=True) if key == "" and path.exists()]
-        if strangers and not force:
+    names = [*planned.originals, *(name for painting in planned.paintings for name in painting.names)]
+    keys = {name: stored_key(folder / f"{name}.png") for name in names}
+    ours = {f"{name}.png": bool(key) for name, key in keys.items()}
+    ours |= {SHEET: bool(stored_key(folder / SHEET)), PAGE: is_page(folder / PAGE)}
+    for name, mine in ours.items():
+        check_not_read(folder / name, read)
+        if not (mine or force) and (folder / name).exists():
             raise NstError(
                 ErrorCode.OUTPUT_EXISTS,
-                f"{shown(strangers[0])} exists and is not one of these figures.",
+                f"{shown(folder / name)} exists and is not one of these figures.",
                 "Choose another folder, or overwrite it with --force.",
             )
-        if set(keys) != {painting.key(model_sha256)}:
-            todo.append(painting)
     folder.mkdir(parents=True, exist_ok=True)
-    return todo
+    return [
+        painting
+        for painting in planned.paintings
+        if {keys[name] for name in painting.names} != {painting.key(model_sha256)}
+    ]
 
 
 def stored_key(path: Path) -> str:
@@ -111,6 +120,17 @@ def stored_key(path: Path) -> str:
         return read_metadata(path).get(KEY, "")
     except NstError:
         return ""
+
+
+def is_page(path: Path) -> bool:
+    """Whether there is a web page that :func:`write_pages` wrote."""
+    from nst_core.figures import HEAD
+
+    try:
+        with path.open("rb") as file:
+            return file.read(len(HEAD)) == HEAD.encode()
+    except OSError:
+        return False
 
 
 def make(
@@ -155,6 +175,6 @@ def write_pages(folder: Path, planned: Figures, size: int) -> None:
     names = list(dict.fromkeys(name for figure in planned.figures for name, _ in figure.panels))
     pictures = {name: read_picture(folder / f"{name}.png") for name in names}
     sheet = page(planned.figures, pictures, size or 256)
-    write_picture(Picture(sheet), folder / "figures.png", force=True, metadata={KEY: "page"})
+    write_picture(Picture(sheet), folder / SHEET, force=True, metadata={KEY: "page"})
     files = {name: (folder / f"{name}.png").read_bytes() for name in names}
-    replace_file(folder / "index.html", html_page(planned.figures, files).encode(), force=True)
+    replace_file(folder / PAGE, html_page(planned.figures, files).encode(), force=True)

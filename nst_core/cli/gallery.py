@@ -21,6 +21,9 @@ from nst_core.cli.options import (
 NAMES = ("strength", "quality", "size", "seed", "iterations", "model", "engine", "device")
 INSTEAD = {"size": 256}
 
+SHOWN = 2
+"""Styles that the page has room for."""
+
 
 @click.command(cls=SettingsCommand, short_help="Show each control at three settings, on one page.")
 @click.argument("folder", metavar="OUTDIR", type=click.Path(path_type=Path))
@@ -40,10 +43,11 @@ def gallery(folder: Path, content: str, styles: tuple[str, ...], **given: Any) -
     OUTDIR gets every picture, all of them on one page (figures.png), and the same as a web page (index.html).
     Broken off with Ctrl-C, it goes on where it was when it is called again.
     """
-    from nst_core.cli.figures import make, prepare_folder, write_pages
+    from nst_core.cli.figures import PAGE, SHEET, make, prepare_folder, write_pages
     from nst_core.cli.inputs import parse_style
     from nst_core.cli.interrupts import listening
     from nst_core.cli.telling import telling
+    from nst_core.events import Notice
     from nst_core.figures import check
     from nst_core.gallery import design
     from nst_core.images.read import read_picture
@@ -57,14 +61,16 @@ def gallery(folder: Path, content: str, styles: tuple[str, ...], **given: Any) -
     ):
         network = store.resolve(settings.model, teller.event)
         settings = settings.model_copy(update={"model": network.name})
-        picture = read_picture(content, on_notice=teller.event)
-        read = [read_picture(parse_style(style).path, on_notice=teller.event) for style in styles]
-        planned = design(picture, read, settings)
+        if len(styles) > SHOWN:
+            teller.event(Notice("not-shown", f"Of the styles the first {SHOWN} are shown."))
+        read = [content, *(parse_style(style).path for style in styles[:SHOWN])]
+        picture, *paintings = (read_picture(path, on_notice=teller.event) for path in read)
+        planned = design(picture, paintings, settings)
         check(planned)
-        todo = prepare_folder(folder, planned, network.sha256, given["force"])
+        todo = prepare_folder(folder, planned, read, network.sha256, given["force"])
         make(folder, planned, todo, network.sha256, teller, store)
         write_pages(folder, planned, settings.size)
         teller.done(
-            f"{folder / 'index.html'} and {folder / 'figures.png'}: {len(planned.figures)} rows.",
-            {"path": str(folder / "index.html"), "page": str(folder / "figures.png"), "painted": len(todo)},
+            f"{folder / PAGE} and {folder / SHEET}: {len(planned.figures)} rows.",
+            {"path": str(folder / PAGE), "page": str(folder / SHEET), "painted": len(todo)},
         )

@@ -14,11 +14,12 @@ from pathlib import Path, PurePath
 from nst_core.control import StyleFile
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import OnEvent
+from nst_core.images.files import check_not_read
 from nst_core.images.names import shown
 from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
 from nst_core.images.write import check_writable
-from nst_core.preparing import BUILT_IN_STARTS, WeightedStyle
+from nst_core.preparing import BUILT_IN_STARTS, WeightedStyle, start_file
 from nst_core.settings import Settings
 from nst_core.styles import StyleLibrary, is_name
 
@@ -58,8 +59,8 @@ def parse_style(text: str) -> StyleFile:
 
 
 def _found(name: str, weight: float) -> StyleFile:
-    """Look for a file, then for a kept style."""
-    if os.path.exists(name):  # noqa: PTH110 -- a hostile name raises in Path
+    """Look for a file, then for a kept style, which a folder of its name does not hide."""
+    if os.path.isfile(name):  # noqa: PTH113 -- a hostile name raises in Path
         return StyleFile(name, weight)
     kept = StyleLibrary().find(name) if is_name(name) else None
     return StyleFile(name, weight) if kept is None else StyleFile(str(kept.path), weight, kept.settings)
@@ -91,25 +92,30 @@ def read_start(settings: Settings, on_event: OnEvent) -> Picture | None:
     Raises:
         NstError: ``bad-setting`` where it is neither a word nor a file.
     """
-    if settings.init in BUILT_IN_STARTS:
+    path = start_file(settings)
+    if path is None:
         return None
     try:
-        return read_picture(settings.init, on_notice=on_event)
+        return read_picture(path, on_notice=on_event)
     except NstError as error:
         if error.code is not ErrorCode.MISSING_FILE:
             raise
         raise NstError(
             ErrorCode.BAD_SETTING,
             f"init must be {', '.join(BUILT_IN_STARTS)}, or the path of a picture that exists, "
-            f"not {shown(settings.init)!r}.",
+            f"not {shown(path)!r}.",
         ) from None
 
 
 def default_output(first: str, *words: str) -> Path:
-    """Name the result where no name is given: a PNG beside the first picture, named after all of them."""
-    beside = Path(first)
+    """Name the result where no name is given: a PNG beside the first picture, named after all of them.
+
+    A result beside a kept style would be one more: it comes into the working folder.
+    """
+    beside = Path(first).parent
     stems = [PurePath(word).stem for word in (first, *words)]
-    return beside.with_name(RESERVED.sub("_", "-".join(stems))[:LONGEST_STEM] + ".png")
+    name = RESERVED.sub("_", "-".join(stems))[:LONGEST_STEM] + ".png"
+    return Path(name) if beside == StyleLibrary().root else beside / name
 
 
 def check_output(path: Path, force: bool, inputs: Sequence[str]) -> None:
@@ -118,13 +124,7 @@ def check_output(path: Path, force: bool, inputs: Sequence[str]) -> None:
     Raises:
         NstError: ``output-exists``, ``unwritable-output``, ``disk-full``.
     """
-    for name in inputs:
-        if _same_file(path, name):
-            raise NstError(
-                ErrorCode.OUTPUT_EXISTS,
-                f"{shown(path)} is one of the pictures to read.",
-                "Choose another name.",
-            )
+    check_not_read(path, inputs)
     try:
         check_writable(path, force)
     except NstError as error:
@@ -136,10 +136,3 @@ def with_force_hint(error: NstError) -> NstError:
     if error.code is not ErrorCode.OUTPUT_EXISTS:
         return error
     return NstError(error.code, error.message, "Choose another name, or overwrite it with --force.")
-
-
-def _same_file(path: Path, other: str) -> bool:
-    try:
-        return path.samefile(other)
-    except (OSError, ValueError):
-        return False

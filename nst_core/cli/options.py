@@ -16,7 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 from pydantic.fields import FieldInfo
 
-from nst_core.settings import Settings, fields, make_settings
+from nst_core.settings import Settings, fields, make_settings, with_underscores
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -126,7 +126,7 @@ def chosen_settings(
         NstError: ``bad-setting``.
     """
     named = {name: value for name, value in given.items() if name in fields() and value is not None}
-    return make_settings({**(instead or {}), **(stored or {}), **named})
+    return make_settings({**with_underscores(instead or {}), **with_underscores(stored or {}), **named})
 
 
 class SettingsCommand(click.Command):

@@ -6,7 +6,7 @@ ended, but for frames, which a run that fails takes with it. The method is :mod:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,7 +33,7 @@ from nst_core.images.names import shown
 from nst_core.images.read import read_picture
 from nst_core.images.write import check_writable, write_picture
 from nst_core.job import Result, run_job
-from nst_core.preparing import Job, painted_size
+from nst_core.preparing import Job, painted_size, start_file
 from nst_core.record import Record, record, recorded_in, settings_to_repeat
 from nst_core.settings import Settings
 from nst_core.transfer.run import Watch
@@ -90,7 +90,8 @@ def wanted(task: Task, given: Mapping[str, Any]) -> Wanted:
     suiting = task.styles[0].settings if task.styles else {}
     settings = chosen_settings(given, {**task.instead, **suiting}, stored.settings)
     output = given["output"] or default_output(task.files[0], *task.words)
-    check_output(output, given["force"], task.files)
+    start = start_file(settings)
+    check_output(output, given["force"], [*task.files, start] if start else task.files)
     if given["frames_every"] and not given["frames"]:
         raise NstError(
             ErrorCode.BAD_SETTING,
@@ -161,8 +162,9 @@ def run(task: Task, given: Mapping[str, Any]) -> None:
             elif isinstance(event, Preview) and frames:
                 path = frames.write(event)
             teller.event(event, path)
-            if isinstance(event, Plan) and want.stored.model_sha256 not in ("", event.model_sha256):
-                teller.event(other_network(event, want.stored))
+            if isinstance(event, Plan):
+                for notice in differences(event, want.stored, task):
+                    teller.event(notice)
 
         watch = Watch(on_event, interrupts.should_stop, frames_every=want.frames_every)
         result = run_job(job, watch, want.store)
@@ -188,13 +190,21 @@ def run(task: Task, given: Mapping[str, Any]) -> None:
         tell_end(teller, result, want)
 
 
-def other_network(plan: Plan, stored: Record) -> Notice:
-    """Say that a repetition will differ because the network does."""
-    return Notice(
-        "other-network",
-        f"The settings were recorded with another network than {plan.model}: its weights began "
-        f"{stored.model_sha256[:12]}, these begin {plan.model_sha256[:12]}; the picture will differ.",
-    )
+def differences(plan: Plan, stored: Record, task: Task) -> Iterator[Notice]:
+    """Say why a repetition will differ: another network, or masks and the like that were not given again."""
+    if stored.model_sha256 not in ("", plan.model_sha256):
+        yield Notice(
+            "other-network",
+            f"The settings were recorded with another network than {plan.model}: its weights began "
+            f"{stored.model_sha256[:12]}, these begin {plan.model_sha256[:12]}; the picture will differ.",
+        )
+    given = task.control.recorded()
+    missing = [f"--{'region' if name == 'regions' else name}" for name in stored.control if name not in given]
+    if missing:
+        yield Notice(
+            "other-control",
+            f"The settings were recorded beside {', '.join(missing)}; without, the picture will differ.",
+        )
 
 
 def write_report(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,14 @@ import click
 
 from nst_core.cli.commands import NearestGroup
 from nst_core.cli.options import SettingsCommand, json_option, setting_options
-from nst_core.settings import fields
+from nst_core.settings import Settings, fields, suits_a_style
 
 if TYPE_CHECKING:
     from nst_core.styles import KeptStyle
+
+
+OF_A_RUN = ("quality", "size", "seed", "iterations", "optimizer", "coarsest", "guides")
+"""Settings that are about a run's picture, or the patience for it, rather than its style."""
 
 
 @click.group(
@@ -37,11 +42,28 @@ def _described(style: KeptStyle) -> dict[str, Any]:
     }
 
 
+def _of_the_style(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what differs from the defaults in a run's settings and is about its style."""
+    from nst_core.styles import suiting
+
+    usual = Settings().model_dump(mode="json")
+    return {
+        name: value
+        for name, value in suiting(settings).items()
+        if name not in OF_A_RUN and value != usual[name]
+    }
+
+
 @styles.command(cls=SettingsCommand)
 @click.argument("picture", metavar="PICTURE")
 @click.option("--as", "name", metavar="NAME", default="", help="What to call it. [default: its file's name]")
-@setting_options(fields())
-@click.option("--settings", "settings_file", metavar="FILE", help="Settings of a result or a JSON file.")
+@setting_options([name for name in fields() if suits_a_style(name)])
+@click.option(
+    "--settings",
+    "settings_file",
+    metavar="FILE",
+    help="Take from a result, or a JSON file, the settings that are about the style.",
+)
 @click.option("--force", is_flag=True, help="Replace a style of that name.")
 @json_option("Print the style as JSON.")
 def add(picture: str, name: str, settings_file: str | None, force: bool, as_json: bool, **given: Any) -> None:
@@ -49,7 +71,7 @@ def add(picture: str, name: str, settings_file: str | None, force: bool, as_json
     from nst_core.record import recorded_in
     from nst_core.styles import StyleLibrary
 
-    stored = dict(recorded_in(settings_file).settings) if settings_file else {}
+    stored = _of_the_style(recorded_in(settings_file).settings) if settings_file else {}
     chosen = {key: value for key, value in given.items() if value is not None}
     style = StyleLibrary().add(picture, name, {**stored, **chosen}, force=force)
     click.echo(json.dumps(_described(style), indent=1) if as_json else f"{style.name} is kept: {style.path}")

@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -64,6 +64,25 @@ def _open(path: str | os.PathLike[str], name: str) -> io.BufferedReader:
 
 def _impossible(code: ErrorCode, name: str) -> NstError:
     return NstError(code, f"{name} is no possible file name.", "Check the path.")
+
+
+def check_not_read(path: str | os.PathLike[str], read: Iterable[str | os.PathLike[str]]) -> None:
+    """Make sure that ``path``, which will be written, is none of the files that are ``read`` for it.
+
+    Raises:
+        NstError: ``output-exists``, whatever may be overwritten.
+    """
+    if any(_same_file(path, other) for other in read):
+        raise NstError(
+            ErrorCode.OUTPUT_EXISTS, f"{shown(path)} is one of the pictures to read.", "Write elsewhere."
+        )
+
+
+def _same_file(path: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    try:
+        return Path(path).samefile(other)
+    except (OSError, ValueError):
+        return False
 
 
 def check_replaceable(path: str | os.PathLike[str], force: bool) -> None:

@@ -13,8 +13,8 @@ G and A are Gram matrices per position, so that the paper's 1 / (4 N^2 M^2) on p
 the form that does not depend on them. ``g`` is a guide, 1 everywhere unless part of the picture takes no
 part (transparency, regions).
 
-The coefficients of the default, relative loss are made by :func:`relative_weights`, those of the
-paper's by :func:`paper_weights`; both give the same kind of Objective.
+The coefficients, those of the default, relative loss or the paper's, are made by
+:mod:`nst_core.transfer.weights` and :mod:`nst_core.transfer.targets`.
 """
 
 from __future__ import annotations

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from nst_core.arrays import stylize
+from nst_core.backends.choose import open_engine
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Preview
+from nst_core.fine_style import with_fine_styles
 from nst_core.images.colour import LMS_TO_LAB, RGB_TO_LMS, linear, luminance
 from nst_core.images.picture import Picture
 from nst_core.job import run_job
@@ -19,6 +21,7 @@ from nst_core.preparing import Job, Region, WeightedStyle, prepare
 from nst_core.settings import make_settings
 from nst_core.transfer.plan import Level, make_levels
 from nst_core.transfer.run import Watch, at_level
+from nst_core.vgg.store import ModelStore
 from tests.unit.test_job import QUICK, painting, photo, real_weights  # noqa: F401 -- a fixture
 
 RNG = np.random.default_rng(77)
@@ -324,6 +327,44 @@ def test_the_python_interface_takes_masks_as_arrays():
     assert np.abs(face.pixels - painted.pixels)[:, :32].mean() > 0.01
     with pytest.raises(NstError):
         stylize(photo(), painting(), QUICK, selection=photo())
+
+
+def test_what_the_python_interface_is_given_wrong_is_said():
+    left = half()
+    for styles, regions, weights, words in (
+        ([], (), None, "no style"),
+        (painting(), (), [1.0, 2.0], "1 styles and 2 weights"),
+        ([painting()] * 2, (), [-1.0, 2.0], "0 or more"),
+        ([painting()] * 2, (), [float("nan"), 2.0], "finite"),
+        ([painting()] * 2, (), [0.0, 0.0], "weight 0"),
+        ([], [(left, painting(), "luminence")], None, "luminence"),
+    ):
+        with pytest.raises(NstError, match=words) as caught:
+            stylize(photo(), styles, QUICK, regions=regions, weights=weights)
+        assert caught.value.code is ErrorCode.BAD_SETTING
+
+
+def test_where_colours_are_kept_a_picture_to_start_from_is_seen_in_grey():
+    started = replace(job(init="own.png", keep_colors="luminance"), own=picture(photo()))
+    assert np.ptp(prepare(started).own, axis=0).max() == 0.0
+    plain = replace(job(init="own.png"), own=picture(photo()))
+    np.testing.assert_array_equal(prepare(plain).own, plain.own.pixels.transpose(2, 0, 1))
+
+
+def test_what_is_transparent_in_a_coarse_style_stays_so():
+    alpha = np.ones((64, 96), np.float32)
+    alpha[:, :48] = 0.0
+    coarse, fine = picture(photo(64, 96), alpha=alpha), picture(RNG.uniform(size=(64, 64, 3)))
+    plain = job(iterations=1)
+    engine = open_engine(plain.settings, ModelStore(), lambda _notice: None)
+    try:
+        mixed = replace(plain, styles=(WeightedStyle(coarse, fine=fine),))
+        (style,) = with_fine_styles(mixed, Level(48, 64, 1), engine, Watch()).styles
+    finally:
+        engine.close()
+    hidden, shown = np.array_split(style.picture.alpha, 2, axis=1)
+    assert hidden[:, :-4].max() < 0.01
+    assert shown[:, 4:].min() > 0.99
 
 
 def test_a_fine_style_changes_the_strokes_and_not_the_composition():

@@ -26,8 +26,9 @@ OF_EVERY_STYLE = ("strength", "style-scale", "keep-colors")
 OF_NO_STYLE = ("init", "iterations", "optimizer", "coarsest", "guides")
 """Settings of the method that are about the picture or the patience, not about the style."""
 
-LONGEST_NAME = 64
+LONGEST_NAME, MOST_BYTES = 64, 240
 NO_CHARACTERS = '<>:"/\\|?*'
+DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 
 
 def suiting(settings: dict) -> dict:
@@ -60,9 +61,9 @@ def home() -> Path:
 def is_name(name: str) -> bool:
     """Whether a style can be called so; the engine has the last word."""
     plain = name == name.strip() and not name.startswith(".") and not name.endswith(".")
-    return (
-        plain and 0 < len(name) <= LONGEST_NAME and name.isprintable() and not set(NO_CHARACTERS) & set(name)
-    )
+    usual = not set(NO_CHARACTERS) & set(name) and name.partition(".")[0].rstrip().lower() not in DEVICES
+    short = 0 < len(name) <= LONGEST_NAME and len(name.encode("utf-8", "replace")) <= MOST_BYTES
+    return plain and usual and short and name.isprintable()
 
 
 def possible_name(text: str) -> str:
@@ -70,7 +71,8 @@ def possible_name(text: str) -> str:
     allowed = "".join(
         character if character.isprintable() and character not in NO_CHARACTERS else " " for character in text
     )
-    return " ".join(allowed.split()).strip(". ")[:LONGEST_NAME].rstrip(". ")
+    found = " ".join(allowed.split()).strip(". ")[:LONGEST_NAME].rstrip(". ")
+    return found if is_name(found) else ""
 
 
 def change(command: str, arguments, folder) -> dict:

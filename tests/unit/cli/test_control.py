@@ -105,6 +105,40 @@ def test_a_fine_style_gives_the_strokes(nst: Nst, place: Path) -> None:
     assert np.array_equal(bytes_of("two.png"), bytes_of("three.png"))
 
 
+def test_to_repeat_a_painting_its_masks_are_asked_for(nst: Nst, place: Path) -> None:
+    mask("left.png", (0, 0, 24, 48))
+    control = ("--region", "left.png", "painting.png", "--mask", "left.png")
+    assert nst("stylize", "photo.png", *control, "-o", "a.png", "--report", "report", *QUICK).code == 0
+    for stored in ("a.png", "report/report.json"):
+        half = nst("stylize", "photo.png", *control[:3], "-o", "b.png", "--settings", stored, "--force")
+        assert "recorded beside --mask; without" in half.err
+        whole = nst("stylize", "photo.png", *control, "-o", "b.png", "--settings", stored, "--force")
+        assert "recorded beside" not in whole.err
+        assert np.array_equal(bytes_of("a.png"), bytes_of("b.png"))
+
+
+def test_regions_of_one_name_are_told_apart(nst: Nst, place: Path) -> None:
+    """Masks may be called the same in two folders, and one of them like what is left."""
+    (place / "a").mkdir()
+    mask("background.png", (0, 0, 24, 48))
+    mask("a/background.png", (48, 0, 72, 48))
+    control = [
+        word for path in ("background.png", "a/background.png") for word in ("--region", path, "photo.png")
+    ]
+    arguments = ("evaluate", "painting.png", "photo.png", "painting.png", *control)
+    found = nst(*arguments, "--style-layers", "relu1_1").json["relative"]
+    names = [name for name in found["terms"] if name.startswith("style")]
+    assert names == [f"style relu1_1 (background{number})" for number in ("", " 2", " 3")]
+    assert found["total"] == pytest.approx(sum(found["terms"].values()))
+
+
+def test_a_style_of_which_nothing_is_left_is_refused(nst: Nst, place: Path) -> None:
+    mask("left.png", (0, 0, 24, 48))
+    mask("part.png", (0, 0, 20, 64), (48, 64))
+    control = ("--region-from", "left.png", "painting.png", "part.png", "--style-crop", "24,0,24,64")
+    assert_refused(nst("stylize", "photo.png", *control, "-o", "out.png", *QUICK), "nothing is left")
+
+
 def test_styles_may_be_options(nst: Nst, place: Path) -> None:
     assert nst("stylize", "photo.png", "painting.png", "-o", "one.png", *QUICK).code == 0
     assert nst("stylize", "photo.png", "--style", "painting.png", "-o", "two.png", *QUICK).code == 0

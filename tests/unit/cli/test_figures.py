@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nst_core.figures import design, middle
+from nst_core.figures import check, design, middle
 from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
 from nst_core.settings import Crop, make_settings
@@ -50,12 +51,48 @@ def test_all_figures_on_one_page_and_made_once(nst: Nst, place: Path) -> None:
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_strangers_files_are_not_overwritten(nst: Nst, place: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("figures", "start-noise.png"),
+        ("figures", "content.png"),
+        ("gallery", "strength-20.0.png"),
+        ("gallery", "style-2.png"),
+    ],
+)
+def test_strangers_files_are_not_overwritten(nst: Nst, place: Path, command: str, name: str) -> None:
     (place / "pages").mkdir()
-    (place / "photo.png").rename(place / "pages" / "result.png")
-    arguments = ("figures", "pages", "pages/result.png", "painting.png", "--size", "40", "--iterations", "1")
-    assert_refused(nst(*arguments), "is not one of these figures", "--force")
-    assert [path.name for path in (place / "pages").iterdir()] == ["result.png"]
+    shutil.copy("photo.png", place / "pages" / name)
+    assert_refused(nst(command, "pages", *SMALL), "is not one of these figures", "--force")
+    # What is read is never written over.
+    read = nst(command, "pages", f"pages/{name}", *SMALL[1:], "--force")
+    assert_refused(read, name, "one of the pictures to read")
+    assert [path.name for path in (place / "pages").iterdir()] == [name]
+    assert (place / "pages" / name).read_bytes() == (place / "photo.png").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["index.html", "figures.png"])
+def test_strangers_pages_are_not_overwritten(nst: Nst, place: Path, name: str) -> None:
+    (place / "pages").mkdir()
+    (place / "pages" / name).write_text("<!doctype html>mine")
+    assert_refused(nst("figures", "pages", *SMALL), name, "--force")
+
+
+def test_without_a_size_textures_are_as_large_as_the_content() -> None:
+    pictures = [Picture(np.random.default_rng(0).random((50, 70, 3), dtype=np.float32)) for _ in range(2)]
+    planned = design(*pictures, make_settings({"size": 0}))
+    assert {p.job.texture_size for p in planned.paintings if p.job.content is None} == {(70, 70)}
+    check(planned)
+
+
+def test_what_is_transparent_decides_how_a_picture_comes_out() -> None:
+    pixels = np.random.default_rng(0).random((50, 70, 3), dtype=np.float32)
+    whole, faint = (Picture(pixels, alpha) for alpha in (None, np.full((50, 70), 0.5, np.float32)))
+    keys = [
+        {painting.key("") for painting in design(*pair, make_settings({"size": 64})).paintings}
+        for pair in ((whole, whole), (faint, whole), (whole, faint))
+    ]
+    assert not keys[0] & keys[1] & keys[2]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no such signals to a child")

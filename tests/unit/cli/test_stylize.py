@@ -19,7 +19,7 @@ from nst_core.images.metadata import read_metadata
 from nst_core.images.read import read_picture
 from nst_core.settings import Settings
 from nst_core.vgg.store import ModelStore
-from tests.unit.cli.conftest import QUICK, Nst
+from tests.unit.cli.conftest import QUICK, Nst, assert_refused
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -84,6 +84,29 @@ def test_another_network_than_recorded_is_said(nst: Nst, place: Path) -> None:
     assert "recorded with another network" in outcome.err
 
 
+def test_weights_of_layers_are_repeated_to_the_bit(nst: Nst, place: Path) -> None:
+    look = ("--style-layers", "relu1_1:0.123456789012,relu2_1:0.7", *QUICK)
+    assert nst("stylize", "photo.png", "painting.png", "-o", "a.png", *look).code == 0
+    assert nst("stylize", "photo.png", "painting.png", "-o", "b.png", "--settings", "a.png").code == 0
+    assert np.array_equal(pixels("a.png"), pixels("b.png"))
+    stored = [json.loads(read_metadata(name)["settings"])["style_layers"] for name in ("a.png", "b.png")]
+    assert stored == [look[1]] * 2
+
+
+def test_an_option_goes_before_stored_settings_however_they_are_written(nst: Nst, place: Path) -> None:
+    (place / "look.json").write_text('{"tv-beta": 1.5, "iterations": 1}')
+    options = ("--layer", "conv1_1", "--settings", "look.json", "--tv-beta", 1.25, "-o", "a.png")
+    assert nst("reconstruct", "photo.png", *options).code == 0
+    assert json.loads(read_metadata("a.png")["settings"])["tv_beta"] == 1.25
+
+
+def test_a_long_report_is_read(nst: Nst, place: Path) -> None:
+    curve = [{"level": 1, "iteration": 1, "loss": 0.5}] * 50_000
+    (place / "report.json").write_text(json.dumps({"settings": {"strength": 101}, "curve": curve}))
+    outcome = nst("stylize", "photo.png", "painting.png", "-o", "a.png", "--settings", "report.json")
+    assert_refused(outcome, "strength")
+
+
 def test_a_style_of_weight_0_takes_no_part(nst: Nst, place: Path) -> None:
     Image.new("RGB", (40, 40), "red").save("red.png")
     assert nst("stylize", "photo.png", "painting.png", "-o", "one.png", *QUICK).code == 0
@@ -109,6 +132,13 @@ def test_starts_from_a_picture_of_ones_own(nst: Nst, place: Path) -> None:
     own = ("--iterations", 1, "--coarsest", 0, "--init", "white.png")
     assert nst("stylize", "photo.png", "painting.png", "-o", "a.png", *own).code == 0
     assert pixels("a.png").mean() > 0.85
+    refused = nst("stylize", "photo.png", "painting.png", "-o", "white.png", "--force", *own)
+    assert_refused(refused, "white.png", "to read")
+    # Repeating it asks for the picture by its name: where it lay is nobody's business.
+    full = ("--iterations", 1, "--coarsest", 0, "--init", place / "white.png")
+    assert nst("stylize", "photo.png", "painting.png", "-o", "b.png", *full).code == 0
+    assert (place / "a.png").read_bytes() == (place / "b.png").read_bytes()
+    assert str(place) not in json.dumps(read_metadata("b.png"))
 
 
 def test_size_and_grey_and_alpha_and_16_bits(nst: Nst, place: Path) -> None:
