@@ -12,6 +12,7 @@ import os
 import platform
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ import psutil
 
 from nst_core import __version__
 from nst_core.errors import NstError
-from nst_core.installed import Installation, Problem, data_folder, find_installation
+from nst_core.installed import Installation, Problem, data_folder, find_installation, installer
 from nst_core.rates import rates_file
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ RUNTIMES = (
 )
 """The wheels that bring ONNX Runtime; two at once overwrite each other's files."""
 
-REPAIR = "Run `python install/install.py repair` where neural style was installed from."
+REPAIR = installer("repair")
 
 LOW_MEMORY = 2 * 1024**3
 """Bytes of free memory below which a run at 512 x 512 pixels (1 GB in use) is in danger."""
@@ -119,8 +120,8 @@ def examine(folder: Path | None = None) -> Report:
     problems: list[Problem] = []
     installation = find_installation(data_folder())
     packages = find_packages(problems, installation)
-    providers = find_providers(problems)
-    engines, choice = _find_engines(problems), Choice()
+    providers = find_providers(problems, installation)
+    engines, choice = _find_engines(problems, installation), Choice()
     models: tuple[Model, ...] = ()
     root = Path()
     try:
@@ -129,9 +130,9 @@ def examine(folder: Path | None = None) -> Report:
         store = ModelStore(folder)
         root = store.root.absolute()
         models = find_models(store, problems)
-        choice = find_choice(store, engines, problems)
+        choice = find_choice(store, engines, problems, installation)
     except ImportError as error:
-        problems.append(_cannot_import("The model store", error))
+        problems.append(_cannot_import("The model store", error, installation))
     memory = psutil.virtual_memory()
     disk = _disk_free(root)
     problems += find_shortages(int(memory.available), disk, root)
@@ -200,7 +201,7 @@ def find_packages(problems: list[Problem], installation: Installation) -> tuple[
     for name in (*NEEDED, *USEFUL, *RUNTIMES):
         version = _version(name)
         if name in NEEDED and not version:
-            cure = REPAIR if installation.by_installer else f"python -m pip install {name}"
+            cure = _mending(installation, f"python -m pip install {name}")
             problems.append(Problem(f"The package {name} is missing.", cure))
         if version or name not in RUNTIMES:
             found.append(Package(name, version, name in NEEDED))
@@ -209,14 +210,17 @@ def find_packages(problems: list[Problem], installation: Installation) -> tuple[
         problems.append(
             Problem(
                 f"{' and '.join(runtimes)} are both installed and overwrite each other's files.",
-                f"python -m pip uninstall {' '.join(runtimes)}, then install the one you want.",
+                _mending(
+                    installation,
+                    f"python -m pip uninstall {' '.join(runtimes)}, then install the one you want.",
+                ),
                 fatal=False,
             )
         )
     return tuple(found)
 
 
-def find_providers(problems: list[Problem]) -> tuple[str, ...]:
+def find_providers(problems: list[Problem], installation: Installation) -> tuple[str, ...]:
     """List the execution providers that the installed ONNX Runtime was built with."""
     try:
         import onnxruntime
@@ -224,7 +228,11 @@ def find_providers(problems: list[Problem]) -> tuple[str, ...]:
         problems.append(
             Problem(
                 f"ONNX Runtime cannot be imported: {_first_line(error)}.",
-                "python -m pip install onnxruntime (NVIDIA: onnxruntime-gpu, Windows: onnxruntime-directml)",
+                _mending(
+                    installation,
+                    "python -m pip install onnxruntime (NVIDIA: onnxruntime-gpu, Windows: "
+                    "onnxruntime-directml)",
+                ),
             )
         )
         return ()
@@ -254,7 +262,9 @@ def find_models(store: ModelStore, problems: list[Problem]) -> tuple[Model, ...]
     return tuple(found)
 
 
-def find_choice(store: ModelStore, engines: tuple[str, ...], problems: list[Problem]) -> Choice:
+def find_choice(
+    store: ModelStore, engines: tuple[str, ...], problems: list[Problem], installation: Installation
+) -> Choice:
     """Say what ``auto`` takes; a machine where it takes nothing has a fatal problem."""
     from nst_core.backends.choose import choose, torch_gpu
 
@@ -268,7 +278,8 @@ def find_choice(store: ModelStore, engines: tuple[str, ...], problems: list[Prob
     try:
         gpu = torch_gpu()
     except Exception as error:  # a torch built for another machine fails in its own ways
-        problems.append(Problem(f"torch fails: {_first_line(error)}.", "Install torch again.", fatal=False))
+        cure = _mending(installation, "Install torch again.")
+        problems.append(Problem(f"torch fails: {_first_line(error)}.", cure, fatal=False))
         gpu = None
     engine, device = choose("auto", "auto", gpu)
     if engine == "torch":
@@ -282,7 +293,9 @@ def find_choice(store: ModelStore, engines: tuple[str, ...], problems: list[Prob
         problems.append(
             Problem(
                 "There seems to be an NVIDIA GPU, and neither torch nor ONNX Runtime drives it.",
-                "Install a build for CUDA, python -m pip install 'nst-core[cuda]', and a driver that fits.",
+                f"{installer('update --device cuda')} It says what is missing."
+                if installation.by_installer
+                else "Install a build for CUDA, python -m pip install 'nst-core[cuda]', and a driver for it.",
                 fatal=False,
             )
         )
@@ -325,7 +338,7 @@ def find_unwritable(models: Path, cache: Path) -> list[Problem]:
     return found
 
 
-def _find_engines(problems: list[Problem]) -> tuple[str, ...]:
+def _find_engines(problems: list[Problem], installation: Installation) -> tuple[str, ...]:
     """Name the engines that can be imported."""
     found = []
     if any(_version(name) for name in RUNTIMES):
@@ -334,7 +347,7 @@ def _find_engines(problems: list[Problem]) -> tuple[str, ...]:
         try:
             import torch  # noqa: F401 -- whether it can be
         except Exception as error:  # missing libraries fail as OSError, broken builds in their own ways
-            problems.append(_cannot_import("torch", error, fatal=False))
+            problems.append(_cannot_import("torch", error, installation, fatal=False))
         else:
             found.append("torch")
     return tuple(found)
@@ -367,12 +380,22 @@ def _disk_free(folder: Path) -> int:
 
 
 def _existing(folder: Path) -> Path:
-    """Return ``folder``, or the nearest above it that exists."""
-    return next((place for place in (folder, *folder.absolute().parents) if place.exists()), Path.cwd())
+    """Return ``folder``, or the nearest above it that exists and can be looked at."""
+    for place in (folder, *folder.absolute().parents):
+        with suppress(OSError):
+            if place.exists():
+                return place
+    return Path.cwd()
 
 
-def _cannot_import(what: str, error: Exception, *, fatal: bool = True) -> Problem:
-    return Problem(f"{what} cannot be imported: {_first_line(error)}.", "Install nst again.", fatal)
+def _mending(installation: Installation, by_hand: str) -> str:
+    """Return how to bring packages in order: the installer's are not for other hands."""
+    return REPAIR if installation.by_installer else by_hand
+
+
+def _cannot_import(what: str, error: Exception, installation: Installation, *, fatal: bool = True) -> Problem:
+    cure = _mending(installation, "Install nst again.")
+    return Problem(f"{what} cannot be imported: {_first_line(error)}.", cure, fatal)
 
 
 def _first_line(error: Exception) -> str:

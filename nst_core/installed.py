@@ -25,6 +25,7 @@ RECORD = "engine.json"
 STARTED = "neural-style.py"
 LIST = ".files.json"
 LOGS = ("install.log", "gimp-engine.log")
+PROFILE = re.compile(r"3\.\d+")
 END_OF_LOG = 4096
 """Bytes of a log that are looked at for its last line."""
 
@@ -69,29 +70,35 @@ def data_folder() -> Path:
     """Return the folder that holds the record: beside this environment, else the user's usual one."""
     beside = Path(sys.prefix).parent
     usual = platformdirs.user_data_path("nst", appauthor=False)
-    return beside if (beside / RECORD).is_file() else usual
+    return beside if is_file(beside / RECORD) else usual
+
+
+def models_folder() -> Path:
+    """Return the folder of networks: the one on record beside this environment, else the user's usual one."""
+    named = _read(Path(sys.prefix).parent / RECORD).get("models")
+    return Path(named) if isinstance(named, str) and named else data_folder() / "models"
 
 
 def find_installation(data: Path) -> Installation:
     """Look at what the record in ``data`` names."""
-    logs = tuple(_log(data / "logs" / name) for name in LOGS if (data / "logs" / name).is_file())
-    if not (data / RECORD).is_file():
+    logs = tuple(_log(data / "logs" / name) for name in LOGS if is_file(data / "logs" / name))
+    if not is_file(data / RECORD):
         return Installation(logs=logs)
     try:
         said = json.loads((data / RECORD).read_text("utf-8"))
         profiles = [Path(each) for each in said["plug_ins"]]
     except (OSError, ValueError, KeyError, TypeError):
-        damaged = Problem(f"The installer's record {data / RECORD} is damaged.", _installer("install"), False)
+        damaged = Problem(f"The installer's record {data / RECORD} is damaged.", installer("install"), False)
         return Installation(True, (), logs, (damaged,))
     plug_ins = tuple(examine_plug_in(profile) for profile in profiles)
-    cure = f"{_installer('install')} Then start GIMP again."
+    cure = f"{installer('install')} Then start GIMP again."
     problems = [Problem(each.problem, cure, fatal=False) for each in plug_ins if each.problem]
     problems += [
-        Problem(f"A GIMP has not got the filter: {profile}.", _installer("install"), fatal=False)
+        Problem(f"A GIMP has not got the filter: {profile}.", installer("install"), fatal=False)
         for profile in _neighbours(profiles)
     ]
     if not profiles:
-        cure = f"Start GIMP 3 once. {_installer('install')}"
+        cure = f"Start GIMP 3 once. {installer('install')}"
         problems.append(Problem("The filter is in no GIMP.", cure, fatal=False))
     return Installation(True, plug_ins, logs, tuple(problems))
 
@@ -100,7 +107,7 @@ def examine_plug_in(profile: Path) -> PlugIn:
     """Look at the filter in a profile: whether it is there, whole, of this version, and can be started."""
     folder = profile / "plug-ins" / "neural-style"
     script = folder / STARTED
-    if not script.is_file():
+    if not is_file(script):
         return PlugIn(str(folder), "", f"The filter is missing in {folder}.")
     version = _version_in(folder / "nst_gimp" / "__init__.py")
     problem = ""
@@ -113,7 +120,16 @@ def examine_plug_in(profile: Path) -> PlugIn:
     return PlugIn(str(folder), version, problem)
 
 
-def _installer(command: str) -> str:
+def is_file(path: Path) -> bool:
+    """Tell whether there is a file; what the system does not let be looked at counts as missing."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def installer(command: str) -> str:
+    """Say how to call the installer."""
     return f"Run `python install/install.py {command}` where neural style was installed from."
 
 
@@ -149,13 +165,12 @@ def _neighbours(profiles: list[Path]) -> Iterator[Path]:
     """Name profiles of other versions of GIMP 3, beside those on record, that have not got the filter."""
     for parent in dict.fromkeys(profile.parent for profile in profiles):
         try:
-            folders = sorted(parent.iterdir())
+            folders = sorted(folder for folder in parent.iterdir() if folder.is_dir())
         except OSError:
             continue
         for folder in folders:
-            is_profile = re.fullmatch(r"3\.\d+", folder.name) and folder.is_dir()
             script = folder / "plug-ins" / "neural-style" / STARTED
-            if is_profile and folder not in profiles and not script.is_file():
+            if PROFILE.fullmatch(folder.name) and folder not in profiles and not is_file(script):
                 yield folder
 
 

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
-import platformdirs
 from filelock import FileLock, Timeout
 
 from nst_core import style_files
@@ -29,6 +28,7 @@ from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
 from nst_core.images.resize import fit, resize_picture
 from nst_core.images.write import write_picture
+from nst_core.installed import data_folder
 from nst_core.settings import make_settings, suits_a_style
 from nst_core.style_files import PackedStyle
 
@@ -76,11 +76,11 @@ class _Staged:
 
 
 class StyleLibrary:
-    """The styles in one folder: ``root``, else ``NST_STYLES``, else the user's data folder."""
+    """The styles in one folder: ``root``, else ``NST_STYLES``, else in the installation's data folder."""
 
     def __init__(self, root: Path | None = None) -> None:
         named = root or os.environ.get("NST_STYLES")
-        self.root = Path(named) if named else platformdirs.user_data_path("nst", appauthor=False) / "styles"
+        self.root = Path(named) if named else data_folder() / "styles"
 
     def kept(self) -> list[KeptStyle]:
         """Return what is kept, by name; what cannot be read costs an entry, no more."""

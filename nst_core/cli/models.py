@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from nst_core.vgg.download import FetchProgress
     from nst_core.vgg.network import Network
 
-PHASES = {"download": "Downloading", "check": "Checking", "convert": "Converting"}
+PHASES = {
+    "wait": "Waiting for another program before fetching",
+    "download": "Downloading",
+    "check": "Checking",
+    "convert": "Converting",
+}
+IN_BYTES = ("download", "check")
+"""Phases whose end is known."""
 
 
 @click.group(
@@ -176,7 +183,7 @@ def _fetching(name: str, progress: bool | None) -> Iterator[Callable[[FetchProgr
             task = bar.add_task(f"Fetching {name}", total=None)
 
             def draw(step: FetchProgress) -> None:
-                unit = step.total if step.phase != "convert" else None  # not bytes: a bar without an end
+                unit = step.total if step.phase in IN_BYTES else None  # else a bar without an end
                 bar.update(task, description=f"{PHASES[step.phase]} {name}", completed=step.done, total=unit)
 
             yield draw
@@ -185,7 +192,9 @@ def _fetching(name: str, progress: bool | None) -> Iterator[Callable[[FetchProgr
 
     def tell(step: FetchProgress) -> None:
         nonlocal tenth
-        if progress and step.total and step.phase != "convert":
+        if progress and step.phase == "wait":
+            click.echo(f"{PHASES[step.phase]} {name}", err=True)
+        elif progress and step.total and step.phase in IN_BYTES:
             reached = 10 * step.done // step.total
             if reached != tenth:
                 tenth = reached

@@ -18,7 +18,7 @@ from typing import BinaryIO, Literal
 import httpx
 
 from nst_core.errors import ErrorCode, NstError
-from nst_core.vgg.package_index import IndexSettings, find_file, read_settings, without_password
+from nst_core.vgg.package_index import find_file, read_settings, without_password
 from nst_core.vgg.sources import IndexFile, Source
 from nst_core.vgg.streams import Interrupted, NotThere, describe, host, open_client, open_stream
 
@@ -32,9 +32,12 @@ PAUSE = 0.5
 
 @dataclass(frozen=True)
 class FetchProgress:
-    """Where a fetch is: ``done`` of ``total`` bytes in this phase; converting counts 0 and 1 of 1."""
+    """Where a fetch is: ``done`` of ``total`` bytes in this phase.
 
-    phase: Literal["download", "check", "convert"]
+    Waiting for another program that writes the same store, and converting, count 0 and 1 of 1.
+    """
+
+    phase: Literal["wait", "download", "check", "convert"]
     done: int
     total: int
 
@@ -49,7 +52,7 @@ def download(source: Source, folder: Path, on_progress: Callable[[FetchProgress]
             is not it (nothing is kept then), ``disk-full``, ``unwritable-output``.
     """
     part = folder / f"{source.file_name}.part"
-    settings = read_settings() if isinstance(source.place, IndexFile) else IndexSettings()
+    settings = read_settings()
     with open_client(settings) as client:
         urls: list[str] = []
         troubles: list[str] = []

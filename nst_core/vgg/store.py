@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
-import platformdirs
 from filelock import FileLock, Timeout
 
 from nst_core.errors import ErrorCode, NstError, nearest
 from nst_core.events import Notice
+from nst_core.installed import is_file, models_folder
 from nst_core.vgg.checkpoints import read_torch, read_user_file
 from nst_core.vgg.download import FetchProgress, disk_error, download
 from nst_core.vgg.export import export_model
@@ -62,15 +62,11 @@ class StoredModel:
 
 
 class ModelStore:
-    """The networks in one folder: ``root``, else ``NST_MODELS``, else the user's data folder."""
+    """The networks in one folder: ``root``, else ``NST_MODELS``, else where the installer keeps them."""
 
     def __init__(self, root: Path | str | None = None) -> None:
         named = root or os.environ.get("NST_MODELS")
-        self.root = (
-            Path(named).expanduser()
-            if named
-            else platformdirs.user_data_path("nst", appauthor=False) / "models"
-        )
+        self.root = Path(named).expanduser() if named else models_folder()
 
     def path(self, name: str) -> Path:
         """Where network ``name`` is, or would be.
@@ -88,8 +84,11 @@ class ModelStore:
         return self.root / f"{name}.onnx"
 
     def names(self) -> tuple[str, ...]:
-        """Name the networks there are, in order."""
-        return tuple(sorted(path.stem for path in self.root.glob("[!.]*.onnx")))
+        """Name the networks there are, in order; none in a folder that cannot be looked into."""
+        try:
+            return tuple(sorted(path.stem for path in self.root.glob("[!.]*.onnx")))
+        except OSError:
+            return ()
 
     def list(self) -> tuple[StoredModel, ...]:
         """Describe the networks there are; a file that cannot be used is listed with its problem."""
@@ -101,7 +100,8 @@ class ModelStore:
                 problem = ""
             except NstError as error:
                 network, problem = None, error.message
-            found.append(StoredModel(name, path, path.stat().st_size, network, problem))
+            size = path.stat().st_size if is_file(path) else 0  # a link may lead nowhere
+            found.append(StoredModel(name, path, size, network, problem))
         return tuple(found)
 
     def resolve(self, name: str = "auto", on_notice: OnNotice = lambda _notice: None) -> Network:
@@ -114,7 +114,7 @@ class ModelStore:
         if name == "auto":
             return self.resolve_auto(on_notice)
         path = self.path(name)
-        if not path.exists():
+        if not is_file(path):
             fetchable = name in PREFERRED
             raise NstError(
                 ErrorCode.NO_MODEL if fetchable else ErrorCode.UNKNOWN_MODEL,
@@ -130,7 +130,7 @@ class ModelStore:
     def resolve_auto(self, on_notice: OnNotice) -> Network:
         """Open the best of the networks that are published."""
         for name in PREFERRED:
-            if (self.root / f"{name}.onnx").exists():
+            if is_file(self.root / f"{name}.onnx"):
                 network = self.resolve(name)
                 if name != PREFERRED[0]:
                     on_notice(
@@ -156,7 +156,7 @@ class ModelStore:
                 ``unwritable-output`` or ``bad-model``.
         """
         sources = sources_of(name)
-        with self.writing():
+        with self.writing(lambda: on_progress(FetchProgress("wait", 0, 1))):
             if self.path(name).exists():
                 try:
                     return self.verify_one(name)
@@ -275,12 +275,19 @@ class ModelStore:
         return self.resolve(name)
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Make the folder, hold it against other writers, and clear away what one that was killed left."""
+    def writing(self, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Make the folder, hold it against other writers, and clear away what one that was killed left.
+
+        ``on_wait`` is called once where another writer has to be waited for.
+        """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.root / ".lock", timeout=LOCK_SECONDS)
-            lock.acquire()
+            lock = FileLock(self.root / ".lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                on_wait()
+                lock.acquire(timeout=LOCK_SECONDS)
             for leftover in self.root.glob(".*.tmp"):
                 leftover.unlink()
         except Timeout:

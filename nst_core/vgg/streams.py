@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import certifi
 import httpx
 
+from nst_core.errors import ErrorCode, NstError
 from nst_core.vgg.package_index import IndexSettings, local_path, without_password
 
 CHUNK = 1024**2
@@ -32,19 +33,31 @@ class NotThere(Exception):  # noqa: N818
 
 @contextmanager
 def open_client(settings: IndexSettings) -> Iterator[httpx.Client]:
-    """Open an HTTP client that trusts what the system, the environment and pip trust."""
+    """Open an HTTP client that trusts what the system, the environment and pip trust, through their proxy.
+
+    Raises:
+        NstError: ``download-failed`` when the proxy that is set up is of a kind that cannot be used.
+    """
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     if settings.certificate and Path(settings.certificate).exists():
         extra = Path(settings.certificate)
         context.load_verify_locations(**{"capath" if extra.is_dir() else "cafile": str(extra)})
-    with httpx.Client(
-        verify=context,
-        proxy=settings.proxy,
-        timeout=TIMEOUT,
-        follow_redirects=True,
-        headers={"User-Agent": "nst"},
-    ) as client:
+    try:
+        client = httpx.Client(
+            verify=context,
+            proxy=settings.proxy,
+            timeout=TIMEOUT,
+            follow_redirects=True,
+            headers={"User-Agent": "nst"},
+        )
+    except (ImportError, ValueError, httpx.InvalidURL) as error:  # SOCKS takes a package more
+        raise NstError(
+            ErrorCode.DOWNLOAD_FAILED,
+            f"The proxy that is set up cannot be used: {str(error).splitlines()[0].rstrip('.')}.",
+            "Name an HTTP proxy in HTTPS_PROXY (http://HOST:PORT), and clear ALL_PROXY.",
+        ) from None
+    with client:
         yield client
 
 

@@ -55,6 +55,16 @@ def test_without_a_network_it_says_what_to_do(nst: Nst, place: Path) -> None:
     assert not (place / "empty").exists()
 
 
+def test_folders_that_cannot_even_be_looked_at(nst: Nst, place: Path, profile: Path) -> None:
+    """As those of another user; names that are too long do it for every user."""
+    beyond = place / ("x" * 300)
+    (profile.parents[1] / "data" / "nst" / "engine.json").write_text(json.dumps({"plug_ins": [str(beyond)]}))
+    outcome = nst("doctor", "--store", beyond)
+    assert outcome.code == 2
+    assert "No network is installed." in outcome.out
+    assert "The filter is missing in" in outcome.out
+
+
 def test_a_damaged_network_is_a_problem_with_a_cure(nst: Nst, place: Path) -> None:
     store = place / "store"
     store.mkdir()
@@ -195,6 +205,21 @@ def test_a_package_that_the_installer_brought_is_repaired_by_it(
     monkeypatch.setattr(doctor, "_version", lambda name: "" if name == "pillow" else real(name))
     cures = [each.cure for each in examine(models.root).problems if "pillow" in each.message]
     assert cures == [doctor.REPAIR]
+
+
+def test_every_cure_suits_an_engine_that_the_installer_brought(
+    profile: Path, models: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pip outside, or a package of another name, does nothing for the installer's environment."""
+    real = doctor._version
+    changed = {"onnxruntime-gpu": "1.0", "onnxruntime-directml": "1.0"}
+    monkeypatch.setattr(doctor, "_version", lambda name: changed.get(name, real(name)))
+    monkeypatch.setattr(choose, "torch_gpu", lambda: None)
+    monkeypatch.setattr(sessions, "AUTOMATIC", ())
+    monkeypatch.setattr(doctor.shutil, "which", lambda _name: "/usr/bin/nvidia-smi")
+    cures = {each.message: each.cure for each in examine(models.root).problems}
+    assert not [cure for cure in cures.values() if "pip" in cure]
+    assert [cure for cure in cures.values() if "install.py update --device cuda" in cure]
 
 
 def test_folders_that_cannot_be_written(models: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:

