@@ -25,6 +25,7 @@ function Test-Python([string] $path) {
 
 $candidates = @()
 if (Get-Command py -ErrorAction SilentlyContinue) {
+    $env:PYTHON_MANAGER_AUTOMATIC_INSTALL = 'false'  # asked for a Python that is not there, py may fetch it
     foreach ($version in '3.13', '3.12', '3.11', '3.10') {
         try { $candidates += & py "-$version" -c 'import sys; print(sys.executable)' 2>$null } catch { }
     }
@@ -32,6 +33,10 @@ if (Get-Command py -ErrorAction SilentlyContinue) {
 foreach ($name in 'python', 'python3') {
     $candidates += Get-Command $name -All -ErrorAction SilentlyContinue | ForEach-Object { $_.Source }
 }
+# The same folder in which install.py looks for a Python of its own; an earlier run may have brought one.
+$own = Join-Path $env:LOCALAPPDATA 'nst\python'
+$candidates += Get-ChildItem (Join-Path $own 'cpython-3.*\python.exe') -ErrorAction SilentlyContinue |
+    ForEach-Object { $_.FullName }
 foreach ($path in $candidates) {
     if ($path -and (Test-Python $path)) {
         & $path $installer quickstart @args
@@ -62,8 +67,7 @@ try {
     }
     Expand-Archive $archive (Join-Path $work 'uv')
     $uv = (Get-ChildItem (Join-Path $work 'uv') -Recurse -Filter uv.exe | Select-Object -First 1).FullName
-    # The same folder in which install.py looks for a Python of its own.
-    $env:UV_PYTHON_INSTALL_DIR = Join-Path $env:LOCALAPPDATA 'nst\python'
+    $env:UV_PYTHON_INSTALL_DIR = $own
     $env:UV_CACHE_DIR = Join-Path $work 'cache'
     $env:UV_NO_CONFIG = '1'
     $env:UV_PYTHON_INSTALL_BIN = '0'

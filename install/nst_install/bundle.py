@@ -1,11 +1,12 @@
 """A folder for machines without internet: packages, networks, and this checkout's own code, all hashed.
 
-It is for machines of the same system and Python version as the one it was made on.
+It is for machines of the same system, processor and Python version as the one it was made on.
 """
 
 from __future__ import annotations
 
 import json
+import platform
 import secrets
 import shutil
 import sys
@@ -13,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from nst_install import copies, environment, sources, tools, weights
-from nst_install.commands import Wishes, require
+from nst_install.commands import require
 from nst_install.console import Console
 from nst_install.engines import DEVICES, ENGINES
 from nst_install.errors import InstallError, from_os
@@ -23,8 +24,10 @@ from nst_install.processes import run
 CARRIED = ("install", "nst_core", "gimp_plugin/neural-style", "LICENSE")
 
 
-def make(places: Places, wishes: Wishes, folder: Path, console: Console) -> int:
+def make(places: Places, engine_wish: str, device_wish: str, folder: Path, console: Console) -> int:
     """Make the bundle in ``folder``, which must not exist or be empty. Returns the exit code.
+
+    It is for the installed engine, unless an engine or a device is wished for that is not "auto".
 
     Raises:
         InstallError: nothing is installed to make it with, or something cannot be fetched.
@@ -34,7 +37,7 @@ def make(places: Places, wishes: Wishes, folder: Path, console: Console) -> int:
     if folder.exists() and any(folder.iterdir()):
         raise InstallError(f"The folder {folder} is not empty.", "Name another.")
     # The device is the other machine's, and not looked for on this one.
-    wanted = DEVICES.get(wishes.device, "auto") if wishes.engine == "auto" else wishes.engine
+    wanted = DEVICES.get(device_wish, "auto") if engine_wish == "auto" else engine_wish
     engine = ENGINES[now.engine if wanted == "auto" else wanted]
     installed = Path(now.environment)
     asked = run(
@@ -56,7 +59,8 @@ def make(places: Places, wishes: Wishes, folder: Path, console: Console) -> int:
                 shutil.copyfile(CHECKOUT / name, beside / name)
         files = {f"{part}/{path.name}": sources.sha256_of(path)
                  for part in ("wheels", "models") for path in sorted((beside / part).iterdir())}  # fmt: skip
-        said = {"engine": engine.name, "python": asked.tail.strip(), "system": sys.platform, "files": files}
+        said = {"engine": engine.name, "python": asked.tail.strip(), "system": sys.platform,
+                "machine": platform.machine(), "files": files}  # fmt: skip
         (beside / sources.MANIFEST).write_text(json.dumps(said, indent=1) + "\n", "utf-8")
         if folder.exists():
             folder.rmdir()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from nst_install import commands, copies, engine_code, gimps, plug_in, record, weights
+from nst_install import commands, copies, engine_code, environment, gimps, plug_in, record, weights
 from nst_install.commands import Wishes, changing, require
 from nst_install.console import Console
 from nst_install.places import Places, python_in
@@ -27,14 +27,11 @@ def verify(places: Places, console: Console) -> int:
             f"The engine's code is damaged: {each}." for each in copies.differences(code / "nst_core")[:5]
         ]
     console.say(f"Networks in {now.models}")
-    problems += weights.verify(places, folder, Path(now.models), console)
+    problems += network_problems(places, folder, Path(now.models), console)
     profiles = [gimps.Profile(Path(path), gimps.kind_of(Path(path))) for path in now.plug_ins]
     for profile in profiles:
         console.say(f"Plug-in in {profile.plug_in}")
     problems += plug_in.problems(profiles)
-    problems += [
-        f"The plug-in is missing in {each.plug_in}." for each in profiles if not each.plug_in.is_dir()
-    ]
     for problem in problems:
         console.complain(f"  {problem}")
     console.say(
@@ -45,13 +42,26 @@ def verify(places: Places, console: Console) -> int:
 
 def environment_problems(places: Places, folder: Path, console: Console) -> list[str]:
     """Compare every installed file with its package's own list (RECORD)."""
+    wrong = environment.fault(places, folder, console)
+    if wrong:
+        return [wrong]
     script = Path(__file__).with_name("check_packages.py")
     done = run([str(python_in(folder, places.platform)), "-I", str(script)], console)
     lines = [line for line in done.tail.splitlines() if line.strip()]
     if done.code == 0:
         return []
-    return [f"In the environment {line}." for line in lines[:5]] or [
-        "The environment's Python does not start."
+    return [f"In the environment {line}." for line in lines[:5]] or ["The packages cannot be checked."]
+
+
+def network_problems(places: Places, folder: Path, models: Path, console: Console) -> list[str]:
+    """Say what is wrong with the networks; of one that `repair` cannot fetch, what to do."""
+    if not weights.installed(models):
+        return [f"There is no network in {models}."]
+    return [
+        answer.message or f"The network {name} cannot be checked."
+        if name in (weights.USUAL, weights.SMALL)
+        else f"{answer.message} {answer.hint}"
+        for name, answer in weights.verify(places, folder, models, console).items()
     ]
 
 
@@ -65,11 +75,9 @@ def repair(places: Places, wishes: Wishes, console: Console) -> int:
         code = engine_code.pointed(folder)
         if code and copies.differences(code / "nst_core"):
             record.write_record(places, replace(require(places), code=""))
-        if now.models == str(places.models):
-            for name in weights.installed(places.models):
-                answer = weights.ask(
-                    places, folder, ["models", "verify", name, "--store", now.models], console
-                )
-                if answer.error in ("bad-model", "wrong-hash"):
-                    (places.models / f"{name}.onnx").unlink()
-    return commands.install(places, wishes, console)
+    done = commands.install(places, wishes, console)
+    now = require(places)
+    with changing(places, console):
+        source = commands.find_source(wishes)
+        weights.mend(places, Path(now.environment), Path(now.models), source, console)
+    return done

@@ -31,11 +31,12 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but failures")
     table = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    choices = argparse.ArgumentParser(add_help=False)
-    choices.add_argument("--engine", choices=["auto", *ENGINES], default="auto",
-                         help="what computes; auto: cuda with an NVIDIA card, else cpu")  # fmt: skip
-    choices.add_argument("--device", choices=["auto", *DEVICES], default="auto",
-                         help="what it is computed on, which decides the engine")  # fmt: skip
+    engine = argparse.ArgumentParser(add_help=False)
+    engine.add_argument("--engine", choices=["auto", *ENGINES], default="auto",
+                        help="what computes; auto: cuda with an NVIDIA card, else cpu")  # fmt: skip
+    engine.add_argument("--device", choices=["auto", *DEVICES], default="auto",
+                        help="what it is computed on, which decides the engine")  # fmt: skip
+    choices = argparse.ArgumentParser(add_help=False, parents=[engine])
     choices.add_argument("--model", default="auto", metavar="NAME",
                          help="network: auto (vgg19, else vgg16), vgg19, vgg16 or none")  # fmt: skip
     choices.add_argument("--models", default="", metavar="FOLDER", help="where networks are kept")
@@ -62,7 +63,7 @@ def make_parser() -> argparse.ArgumentParser:
     showing = add("status", "Say what is installed, and how large it is.")
     showing.add_argument("--json", action="store_true")
     add("verify", "Check every file against its hash.")
-    packing = add("bundle", "Prepare a folder for machines without internet.", choices)
+    packing = add("bundle", "Prepare a folder for machines without internet.", engine)
     packing.add_argument("folder", type=Path)
     making = add("environment", "Make an empty environment with pip (for tests/run).")
     making.add_argument("folder", type=Path)
@@ -91,7 +92,11 @@ def main(arguments: list[str] | None = None) -> int:
         console.complain(f"{error.message}\n{error.hint}".rstrip())
         return MENDABLE
     except KeyboardInterrupt:
-        console.complain("Broken off; what was installed before is as it was.")
+        console.complain(
+            "Broken off; run the command again to take away the rest."
+            if given.command == "uninstall"
+            else "Broken off. What was installed before works; run the command again to go on."
+        )
         return BROKEN_OFF
     except BrokenPipeError:
         # What is still buffered must not be flushed into the closed pipe at exit.
@@ -117,6 +122,8 @@ def carry_out(given: argparse.Namespace, console: Console) -> int:
         return checks.verify(places, console)
     if given.command == "environment":
         return environment.make_empty(places, given.folder, sources.online(), console)
+    if given.command == "bundle":
+        return bundle.make(places, given.engine, given.device, given.folder, console)
     wishes = Wishes(
         given.engine,
         given.model,
@@ -127,8 +134,6 @@ def carry_out(given: argparse.Namespace, console: Console) -> int:
         given.offline,
         given.device,
     )
-    if given.command == "bundle":
-        return bundle.make(places, wishes, given.folder, console)
     if given.command == "repair":
         return checks.repair(places, wishes, console)
     if given.command == "quickstart":

@@ -7,6 +7,7 @@ into place; until then, a failure or a kill leaves the old one working, or nothi
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import sys
 import time
@@ -29,7 +30,8 @@ from nst_install import (
 from nst_install.console import Console
 from nst_install.errors import InstallError
 from nst_install.lock import locked
-from nst_install.places import Places, python_in
+from nst_install.places import CHECKOUT, Places, home_folder, python_in
+from nst_install.processes import anything_runs_from
 from nst_install.record import Record
 
 
@@ -100,17 +102,20 @@ def install(places: Places, wishes: Wishes, console: Console) -> int:
         console.say(f"Done in {time.monotonic() - started:.0f} s. Everything is in {places.data}")
         if before is None:
             console.say(f"Without GIMP: {command_words(places, after)} --help")
+            installer = CHECKOUT / "install" / "install.py"
+            console.say(f'Update, check, remove: "{sys.executable}" "{installer}" --help')
     return 2 if failures else 0
 
 
 def install_engine(places: Places, before: Record | None, wishes: Wishes, console: Console) -> Record:
     """See to the environment, the code, a network and the record."""
-    source = sources.offline(wishes.offline.expanduser().absolute()) if wishes.offline else sources.online()
+    source = find_source(wishes)
     engine, why = choose_engine(before, wishes, source)
     console.say(f"  {engine.words}: {why}")
     models = find_models(places, before, wishes)
+    weights.check_name(models, wishes.model)
     pins, code = environment.pins_hash(engine), engine_code.source_hash()
-    folder, fresh = usable(places, before, pins, wishes), False
+    folder, fresh = usable(places, before, pins, wishes, console), False
     if folder is None:
         python = pythons.find_python(wishes.python, places, source, console)
         if source.bundle and source.bundle.python != python.version:
@@ -138,10 +143,15 @@ def install_engine(places: Places, before: Record | None, wishes: Wishes, consol
         record.write_record(places, after)
     elif not fresh:
         console.say("  as it should be")
-    launcher = engine_code.launcher_text(places, python_in(folder, places.platform), str(models))
+    launcher = engine_code.launcher_text(places, python_in(folder, places.platform))
     if not places.launcher.exists() or places.launcher.read_bytes() != launcher.encode():
         record.write_whole(places.launcher, launcher, 0o755)
     return link_launcher(places, after)
+
+
+def find_source(wishes: Wishes) -> sources.Source:
+    """Return where packages and networks come from."""
+    return sources.offline(wishes.offline.expanduser().absolute()) if wishes.offline else sources.online()
 
 
 def choose_engine(
@@ -156,9 +166,11 @@ def choose_engine(
                 f"The bundle is for the engine {source.bundle.engine}.",
                 "Leave --engine and --device out, or make another bundle.",
             )
-        if source.bundle.system != sys.platform:
+        if (source.bundle.system, source.bundle.machine) != (sys.platform, platform.machine()):
             raise InstallError(
-                f"The bundle is for {source.bundle.system}.", "Make one on a machine like this."
+                f"The bundle is for {source.bundle.system} on {source.bundle.machine}, and this is "
+                f"{sys.platform} on {platform.machine()}.",
+                "Make one on a machine like this.",
             )
         return engines.choose(source.bundle.engine, None)[0], "the bundle's"
     if named == "auto" and before and before.engine in engines.ENGINES:
@@ -172,36 +184,44 @@ def find_models(places: Places, before: Record | None, wishes: Wishes) -> Path:
     return Path(named).expanduser().absolute() if named else places.models
 
 
-def usable(places: Places, before: Record | None, pins: str, wishes: Wishes) -> Path | None:
-    """Return the installed environment if it is the one that would be made now."""
-    if before is None or before.pins != pins or wishes.python != "auto":
+def usable(places: Places, before: Record | None, pins: str, wishes: Wishes, console: Console) -> Path | None:
+    """Return the installed environment if it works and is the one that would be made now."""
+    if before is None or before.pins != pins:
         return None
     folder = Path(before.environment)
-    broken = (folder / environment.MARKER).exists() or not python_in(folder, places.platform).exists()
-    return None if broken or engine_code.pointed(folder) is None else folder
+    if (folder / environment.MARKER).exists() or engine_code.pointed(folder) is None:
+        return None
+    home, version = environment.made_with(folder)
+    if wishes.python == "own":
+        if places.own_python not in home.parents:
+            return None
+    elif wishes.python != "auto":
+        named = pythons.probe(wishes.python)
+        if (Path(named.path).parent, named.version) != (home, version):
+            return None
+    wrong = environment.fault(places, folder, console)
+    if wrong:
+        console.say(f"  {wrong} It is made anew.")
+    return None if wrong else folder
 
 
 def bring_code(places: Places, folder: Path, before: Record | None, code: str, console: Console) -> str:
-    """Make the environment use this checkout's code; when that does not start, what it used before stays."""
+    """Make the environment use this checkout's code, once that has been seen to start."""
     old = engine_code.pointed(folder)
     new = engine_code.place_code(places, console)
     if before and old == new and before.code == code:
         return before.version
+    engine_code.compile_code(places, folder, new, console)
+    version = engine_code.try_out(places, folder, new, console)
     engine_code.point_to(folder, new)
-    try:
-        engine_code.compile_code(places, folder, new, console)
-        return engine_code.try_out(places, folder, console)
-    except BaseException:
-        if old:
-            engine_code.point_to(folder, old)
-        raise
+    return version
 
 
 def link_launcher(places: Places, now: Record) -> Record:
     """Link `nst` into ~/.local/bin where that is on the PATH and nothing of that name is there."""
     if places.platform == "win32":
         return now
-    folder = Path(os.environ.get("HOME") or Path.home()) / ".local" / "bin"
+    folder = home_folder() / ".local" / "bin"
     link = folder / "nst"
     on_path = str(folder) in os.environ.get("PATH", "").split(os.pathsep)
     if not on_path or not folder.is_dir() or os.path.lexists(link):
@@ -222,9 +242,10 @@ def install_plug_ins(
     if not wishes.gimp:
         console.say("  left alone, as asked")
         return now, []
-    profiles = gimps.find_profiles(wishes.profiles)
+    profiles, programs = gimps.find_profiles(wishes.profiles), []
     if not wishes.profiles:
-        profiles = with_new_profiles(profiles, console)
+        programs = gimps.find_programs(console)
+        profiles = with_new_profiles(profiles, programs, console)
     if not profiles:
         console.say("  No GIMP 3 was found. Once it is installed and was started once, run this again;")
         console.say("  a profile elsewhere is named with --profile FOLDER (.../GIMP/3.0).")
@@ -238,8 +259,9 @@ def install_plug_ins(
             console.say(f"  {'installed in' if new else 'as it should be in'} {profile.plug_in}")
         except InstallError as error:
             failures.append(error)
-    kinds = {profile.kind for profile in profiles}
-    if "flatpak" in kinds:
+    kinds = {each.kind for each in (*profiles, *programs)}
+    # Also where no profile looks like one of a Flatpak: it may use the one in ~/.config.
+    if gimps.flatpak_data().is_dir():
         plug_in.build_bridge(places, now.python, now.models, now.version)
     for kind in sorted(kinds):
         box = gimps.obstacle(kind)
@@ -256,15 +278,13 @@ def install_plug_ins(
     return now, failures
 
 
-def with_new_profiles(profiles: list[gimps.Profile], console: Console) -> list[gimps.Profile]:
+def with_new_profiles(
+    profiles: list[gimps.Profile], programs: list[gimps.Program], console: Console
+) -> list[gimps.Profile]:
     """Let every GIMP that was never started make its profile; return all profiles."""
-    missing = [
-        program
-        for program in gimps.find_programs(console)
-        if not any(each.kind == program.kind and each.folder.name == program.version for each in profiles)
-    ]
-    if os.environ.get("GIMP3_DIRECTORY") and profiles:
+    if gimps.moved_profile() and profiles:
         return profiles
+    missing = [program for program in programs if not gimps.was_started(program, profiles)]
     for program in missing:
         console.say(f"  GIMP {program.version} ({program.kind}) was never started; it makes its profile now")
         if not gimps.make_profile(program, console):
@@ -273,15 +293,18 @@ def with_new_profiles(profiles: list[gimps.Profile], console: Console) -> list[g
 
 
 def sweep(places: Places, now: Record | None) -> None:
-    """Delete what no record names: what installations that were broken off left, and what was replaced."""
-    keep = set()
-    if now:
-        folder = Path(now.environment)
-        keep = {folder, engine_code.pointed(folder)}
-    for pattern in ("venv-*", "code-*"):
-        for folder in places.data.glob(pattern):
-            if folder not in keep:
-                environment.delete(folder)
+    """Delete what no record names: what installations that were broken off left, and what was replaced.
+
+    While an engine is at work, from the environment that was replaced perhaps, only what is unfinished goes;
+    the next run sees to the rest.
+    """
+    named = Path(now.environment) if now else None
+    keep = {folder.resolve() for folder in (named, named and engine_code.pointed(named)) if folder}
+    at_work = anything_runs_from(places.data / "venv-")
+    for folder in (*places.data.glob("venv-*"), *places.data.glob("code-*")):
+        finished = not folder.name.startswith("venv-") or not (folder / environment.MARKER).exists()
+        if folder.resolve() not in keep and not (at_work and finished):
+            environment.delete(folder)
     for leftover in places.data.glob(".*.tmp"):
         leftover.unlink()
 

@@ -91,5 +91,9 @@ class Console:
         """Ask yes or no; where nobody is there to answer, ``default``."""
         if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
             return default
-        answer = input(f"{question} [{'Y/n' if default else 'y/N'}] ").strip().lower()
+        try:
+            answer = input(f"{question} [{'Y/n' if default else 'y/N'}] ").strip().lower()
+        except EOFError:  # Ctrl-D
+            answer = ""
+            print()
         return default if not answer else answer in ("y", "yes")

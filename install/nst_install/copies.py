@@ -17,7 +17,11 @@ from nst_install.errors import InstallError, from_os
 from nst_install.sources import sha256_of
 
 LIST = ".files.json"
-LEFT_OUT = ("__pycache__", LIST, ".mypy_cache", ".pytest_cache", ".ruff_cache")
+LEFT_OUT = (
+    *("__pycache__", LIST, ".mypy_cache", ".pytest_cache", ".ruff_cache"),
+    *(".DS_Store", "Thumbs.db", "desktop.ini"),
+)
+"""What belongs to no copy: caches, and what file managers leave in folders that were looked at."""
 
 
 def files_in(folder: Path) -> dict[str, str]:
@@ -82,10 +86,12 @@ def copy(source: Path, target: Path, executable: str = "") -> None:
             _clear(old)
             target.rename(old)
         beside.rename(target)
-    except OSError as error:
-        if old.exists() and not target.exists():
+    except BaseException as error:
+        if os.path.lexists(old) and not os.path.lexists(target):
             old.rename(target)
-        raise from_os(target, error) from None
+        if isinstance(error, OSError):
+            raise from_os(target, error) from None
+        raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     _clear(old)
@@ -95,13 +101,25 @@ def heal(target: Path) -> None:
     """Bring back what a copy that was killed between its two renames had set aside; clear what it left."""
     old = target.with_name(f".{target.name}.old")
     try:
-        if old.exists() and not target.exists():
+        if os.path.lexists(old) and not os.path.lexists(target):
             old.rename(target)
         _clear(old)
         for leftover in target.parent.glob(f".{target.name}.*.new"):
             shutil.rmtree(leftover, ignore_errors=True)
     except OSError:
         return  # a folder that cannot be written cannot be healed; copying into it says so
+
+
+def delete(path: Path) -> None:
+    """Delete a folder, a file, a link (not what it leads to), or nothing.
+
+    Raises:
+        OSError: it cannot be deleted.
+    """
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _clear(path: Path) -> None:

@@ -18,6 +18,14 @@ from nst_install.record import write_whole
 
 POINTER = "nst.pth"
 
+START = """
+import runpy, sys
+sys.path.insert(0, {folder!r})
+sys.argv = ["nst", "--version"]
+runpy.run_module("nst_core.cli", run_name="__main__", alter_sys=True)
+"""
+"""Starts code that the environment does not point to yet."""
+
 
 def source_hash() -> str:
     """Return a hash of the code in this checkout."""
@@ -62,14 +70,14 @@ def compile_code(places: Places, environment: Path, folder: Path, console: Conso
     run([python, "-I", "-m", "compileall", "-q", str(folder)], console)
 
 
-def try_out(places: Places, environment: Path, console: Console) -> str:
-    """Start the engine; return the version it names.
+def try_out(places: Places, environment: Path, folder: Path, console: Console) -> str:
+    """Start the engine with the code in ``folder``, whatever the environment uses; return its version.
 
     Raises:
         InstallError: it does not start.
     """
     python = str(python_in(environment, places.platform))
-    done = run([python, "-I", "-m", "nst_core.cli", "--version"], console, timeout=300)
+    done = run([python, "-I", "-c", START.format(folder=str(folder))], console, timeout=300)
     if done.code != 0 or not done.tail.strip():
         last = next(
             (line for line in reversed(done.tail.splitlines()) if line.strip()), f"exit code {done.code}"
@@ -91,18 +99,13 @@ def _packages(environment: Path) -> Path:
     return found[-1] / "site-packages"
 
 
-def launcher_text(places: Places, python: Path, models: str) -> str:
+def launcher_text(places: Places, python: Path) -> str:
     """Return the script `nst`: the engine's command line from anywhere.
 
-    Windows reads the script in whatever encoding the console has, so it names only what lies beside it.
+    The engine finds its networks by the record. Windows reads the script in whatever encoding the console
+    has, so it names only what lies beside it.
     """
     if places.platform == "win32":
-        own = models == str(places.models)
-        setting = 'if not defined NST_MODELS set "NST_MODELS=%~dp0..\\models"\r\n' if own else ""
         program = os.path.relpath(python, places.launcher.parent)
-        return f'@echo off\r\n{setting}"%~dp0{program}" -I -m nst_core.cli %*\r\n'
-    return (
-        "#!/bin/sh\n"
-        f'[ -n "${{NST_MODELS:-}}" ] || export NST_MODELS={shlex.quote(models)}\n'
-        f'exec {shlex.quote(str(python))} -I -m nst_core.cli "$@"\n'
-    )
+        return f'@echo off\r\n"%~dp0{program}" -I -m nst_core.cli %*\r\n'
+    return f'#!/bin/sh\nexec {shlex.quote(str(python))} -I -m nst_core.cli "$@"\n'

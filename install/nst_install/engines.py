@@ -114,16 +114,25 @@ class Card:
 
 
 def find_card() -> Card | None:
-    """Return the first NVIDIA card, or None."""
+    """Return the first NVIDIA card that can be used, else the first, or None."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return None
     query = [program, "--query-gpu=name,driver_version,compute_cap", "--format=csv,noheader"]
     try:
         answer = subprocess.run(query, capture_output=True, text=True, timeout=30, check=True)
-        name, driver, compute = (part.strip() for part in answer.stdout.splitlines()[0].rsplit(",", 2))
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    cards = [card for card in map(_card_in, answer.stdout.splitlines()) if card]
+    return next((card for card in cards if not card.problem), cards[0] if cards else None)
+
+
+def _card_in(line: str) -> Card | None:
+    """Read a line of nvidia-smi's; a card's name may have commas in it."""
+    try:
+        name, driver, compute = (part.strip() for part in line.rsplit(",", 2))
         return Card(name, driver, float(compute)) if driver.split(".")[0].isdigit() else None
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+    except ValueError:
         return None
 
 

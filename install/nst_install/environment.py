@@ -25,6 +25,8 @@ from nst_install.sources import Source
 
 MARKER = ".incomplete"
 BUILD_TOOLS = ".build"
+TEMPORARY = ".tmp"
+"""Where pip unpacks what it fetches: on the environment's own disk, as /tmp may be small, or memory."""
 
 
 def pins_hash(engine: Engine) -> str:
@@ -48,6 +50,34 @@ def check_space(places: Places, engine: Engine) -> None:
             f"The disk that holds {places.data} has {free} MB free, and {engine.megabytes} MB are needed.",
             "Make room and run the command again.",
         )
+
+
+def fault(places: Places, folder: Path, console: Console) -> str:
+    """Say what keeps an environment from working since it was made, in a sentence; empty for nothing.
+
+    A system that is upgraded may put another Python where the environment looks for its own, which then
+    finds no package.
+    """
+    _, made_for = made_with(folder)
+    script = "import sys; print('%d.%d' % sys.version_info[:2])"
+    done = run([str(python_in(folder, places.platform)), "-I", "-c", script], console, timeout=60)
+    if done.code != 0:
+        return "The environment's Python does not start."
+    now = done.tail.strip()
+    if made_for and now != made_for:
+        return f"The environment was made for Python {made_for}, and its Python is {now} now."
+    return ""
+
+
+def made_with(folder: Path) -> tuple[Path, str]:
+    """Return the folder of the Python that an environment was made with, and its version, "3.11"."""
+    try:
+        said = (folder / "pyvenv.cfg").read_text("utf-8", "replace")
+    except OSError:
+        said = ""
+    home = re.search(r"^home *= *(.+)$", said, re.MULTILINE)
+    version = re.search(r"^version(?:_info)? *= *(\d+\.\d+)", said, re.MULTILINE)
+    return Path(home[1].strip() if home else ""), version[1] if version else ""
 
 
 def make_environment(
@@ -90,10 +120,10 @@ def make_empty(places: Places, folder: Path, source: Source, console: Console) -
     Raises:
         InstallError: there is no Python for it, or pip cannot be had.
     """
+    folder = folder.expanduser().absolute()
     if folder.exists():
         raise InstallError(f"{folder} exists already.", "Name another folder.")
     python = find_python("auto", places, source, console)
-    folder = folder.expanduser().absolute()
     try:
         Pip(places, folder, source, console).seed(python)
     except BaseException:
@@ -197,7 +227,13 @@ class Pip:
         if self.build_tools:
             extra["PYTHONPATH"] = str(self.build_tools)
         line = [self.python, "-m", "pip", command, *bar, *self.source.pip_options, *arguments]
-        return run(line, self.console, self._hear, extra)
+        temporary = self.folder / TEMPORARY
+        delete(temporary)
+        temporary.mkdir()
+        try:
+            return run(line, self.console, self._hear, {**extra, "TMPDIR": str(temporary)})
+        finally:
+            delete(temporary)
 
     def _hear(self, line: str) -> None:
         """Turn what pip prints into a bar, and a line for each package worth one."""
@@ -214,7 +250,7 @@ class Pip:
     def _expect(self, done: Finished, what: str) -> None:
         if done.code == 0:
             return
-        raise explain(done.tail, what, self.places)
+        raise explain(done.tail, what, self.places, offline=bool(self.source.bundle))
 
 
 def _cache_of_user() -> dict[str, str]:
@@ -223,8 +259,8 @@ def _cache_of_user() -> dict[str, str]:
     return {"PIP_CACHE_DIR": named} if named else {}
 
 
-def explain(tail: str, what: str, places: Places) -> InstallError:
-    """Turn the end of pip's output into a sentence."""
+def explain(tail: str, what: str, places: Places, *, offline: bool) -> InstallError:
+    """Turn the end of pip's output into a sentence; ``offline`` where packages came from a bundle."""
     if re.search(r"No space left|Errno 28|Disk quota|not enough space", tail):
         return disk_full(places.data)
     if "DO NOT MATCH THE HASHES" in tail or "Hashes are required" in tail:
@@ -253,8 +289,11 @@ def explain(tail: str, what: str, places: Places) -> InstallError:
     if re.search(r"No matching distribution|Could not find a version", tail):
         missing = re.search(r"No matching distribution found for (\S+)", tail)
         return InstallError(
-            f"The package index has no {missing[1] if missing else 'pinned package'} for this machine.",
-            "Check `pip config list`, and whether your index carries wheels for this system.",
+            f"The {'bundle' if offline else 'package index'} has no "
+            f"{missing[1] if missing else 'pinned package'} for this machine.",
+            "Make the bundle on a machine like this, not on a newer system."
+            if offline
+            else "Check `pip config list`, and whether your index carries wheels for this system.",
         )
     if re.search(r"Permission denied|Read-only file system", tail):
         return InstallError(

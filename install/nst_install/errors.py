@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 
+IN_USE = (5, 32)
+"""Windows' numbers for a file or folder that another program holds (5: or that is not the user's)."""
+
 
 class InstallError(Exception):
     """Something the user can mend. ``message`` and ``hint`` are whole sentences."""
@@ -22,6 +25,11 @@ def from_os(path: object, error: OSError) -> InstallError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return disk_full(path)
     reason = error.strerror or type(error).__name__
+    if getattr(error, "winerror", None) in IN_USE:
+        return InstallError(
+            f"{path} cannot be written: {reason}.",
+            "Close GIMP and whatever else uses it, then run the command again.",
+        )
     return InstallError(f"{path} cannot be written: {reason}.", "Make it writable and run the command again.")
 
 

@@ -20,11 +20,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nst_install.console import Console
+from nst_install.places import home_folder
 from nst_install.processes import run
 
 FLATPAK_ID = "org.gimp.GIMP"
 NAMES = ("gimp-console-3.2", "gimp-console-3.0", "gimp-console-3", "gimp-console")
 VERSION = re.compile(r"3\.\d+")
+TOLD_VERSION = re.compile(r"^[^\d\n]*(3\.\d+)\.\d\S*\s*$", re.MULTILINE)
+"""How GIMP names itself, in any language: "GNU Image Manipulation Program Version 3.0.4"."""
+
 
 OPEN_FLATPAK = f"flatpak override --user --talk-name=org.freedesktop.Flatpak {FLATPAK_ID}"
 OPEN_SNAP = "sudo snap refresh --devmode gimp"
@@ -56,7 +60,7 @@ def profile_parents(
     environment: Mapping[str, str] = os.environ, platform: str = sys.platform
 ) -> Iterator[tuple[Path, str]]:
     """Name the folders that hold profiles, with their kinds."""
-    home = Path(environment.get("HOME") or Path.home())
+    home = home_folder(environment)
     if platform == "win32":
         roaming = Path(environment.get("APPDATA") or home / "AppData" / "Roaming")
         yield roaming / "GIMP", "native"
@@ -69,7 +73,7 @@ def profile_parents(
         return
     config = environment.get("XDG_CONFIG_HOME", "")
     yield (Path(config) if Path(config).is_absolute() else home / ".config") / "GIMP", "native"
-    yield home / ".var" / "app" / FLATPAK_ID / "config" / "GIMP", "flatpak"
+    yield flatpak_data(environment) / "config" / "GIMP", "flatpak"
     snap = home / "snap" / "gimp" / "current"
     yield snap / "GIMP", "snap"
     yield snap / ".config" / "GIMP", "snap"
@@ -84,14 +88,20 @@ def find_profiles(
             Profile(Path(path).expanduser().absolute(), kind_of(Path(path), environment)) for path in named
         ]
     found = []
-    moved = environment.get("GIMP3_DIRECTORY", "")
-    if moved and Path(moved).is_absolute():
-        found.append(Profile(Path(moved), "native"))
+    moved = moved_profile(environment)
+    if moved:
+        found.append(Profile(moved, "native"))
     for parent, kind in profile_parents(environment, platform):
         if parent.is_dir():
             found += [Profile(path, kind) for path in sorted(parent.iterdir())
-                      if path.is_dir() and VERSION.fullmatch(path.name)]  # fmt: skip
+                      if path.is_dir() and VERSION.fullmatch(path.name) and path != moved]  # fmt: skip
     return found
+
+
+def moved_profile(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the profile that GIMP is told of by its variable, which may be relative to the home folder."""
+    named = environment.get("GIMP3_DIRECTORY", "")
+    return home_folder(environment) / named if named else None
 
 
 def kind_of(path: Path, environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> str:
@@ -101,6 +111,11 @@ def kind_of(path: Path, environment: Mapping[str, str] = os.environ, platform: s
         if parent in whole.parents:
             return kind
     return "native"
+
+
+def flatpak_data(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder that Flatpak keeps for GIMP, which is there once that GIMP was started."""
+    return home_folder(environment) / ".var" / "app" / FLATPAK_ID
 
 
 def find_programs(
@@ -131,7 +146,7 @@ def _console_paths(environment: Mapping[str, str], platform: str) -> Iterator[st
         if path:
             yield path
     if platform == "darwin":
-        for folder in (Path("/Applications"), Path(environment.get("HOME", "/")) / "Applications"):
+        for folder in (Path("/Applications"), home_folder(environment) / "Applications"):
             for app in sorted(folder.glob("GIMP*.app")):
                 yield from map(str, sorted((app / "Contents" / "MacOS").glob("gimp-console*")))
     if platform == "win32":
@@ -143,8 +158,16 @@ def _console_paths(environment: Mapping[str, str], platform: str) -> Iterator[st
 
 def _asked(command: tuple[str, ...], kind: str, console: Console) -> list[Program]:
     done = run([*command, "--version"], console, timeout=120)
-    version = re.search(r"version (3\.\d+)", done.tail)
+    version = TOLD_VERSION.search(done.tail)
     return [Program(command, version[1], kind)] if done.code == 0 and version else []
+
+
+def was_started(program: Program, profiles: list[Profile]) -> bool:
+    """Tell whether a GIMP has a profile. A Flatpak that was started may have it where others have theirs."""
+    kinds = {program.kind}
+    if program.kind == "flatpak" and flatpak_data().is_dir():
+        kinds.add("native")
+    return any(each.kind in kinds and each.folder.name == program.version for each in profiles)
 
 
 def make_profile(program: Program, console: Console) -> bool:
@@ -169,7 +192,7 @@ def obstacle(kind: str, environment: Mapping[str, str] = os.environ) -> tuple[st
 
 def flatpak_is_open(environment: Mapping[str, str] = os.environ) -> bool:
     """Tell whether the user, or the system, already lets GIMP's Flatpak start programs outside itself."""
-    home = Path(environment.get("HOME") or Path.home())
+    home = home_folder(environment)
     for folder in (home / ".local" / "share" / "flatpak", Path("/var/lib/flatpak")):
         rules = configparser.RawConfigParser()
         with suppress(OSError, configparser.Error, UnicodeDecodeError):
@@ -182,7 +205,7 @@ def flatpak_is_open(environment: Mapping[str, str] = os.environ) -> bool:
 def is_running() -> bool:
     """Tell whether a GIMP is open, which finds new plug-ins only when it is started again."""
     program = shutil.which("pgrep")
-    if program is None:
+    if program is None or not hasattr(os, "getuid"):
         return False
     line = [program, "-u", str(os.getuid()), "-x", r"gimp(-3(\.\d+)?)?"]
     try:

@@ -10,6 +10,7 @@ import configparser
 import http.client
 import json
 import os
+import socket
 import ssl
 import sys
 import urllib.error
@@ -22,6 +23,7 @@ from typing import Any
 
 from nst_install.console import Console
 from nst_install.errors import InstallError, from_os
+from nst_install.places import home_folder
 
 DEFAULT = "https://pypi.org/simple"
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
@@ -31,6 +33,9 @@ SECONDS = 30.0
 """Patience with a connection that says nothing."""
 
 ATTEMPTS = 3
+
+TROUBLES = (urllib.error.URLError, http.client.HTTPException, ssl.SSLError, ConnectionError, socket.timeout)
+"""What a connection ends with; Python 3.9 knows a timeout by the last name alone."""
 
 
 def fetch(package: str, file_name: str, target: Path, console: Console) -> None:
@@ -52,14 +57,14 @@ def fetch(package: str, file_name: str, target: Path, console: Console) -> None:
         for link in links:
             url = urllib.parse.urldefrag(urllib.parse.urljoin(location, link)).url
             if urllib.parse.unquote(urllib.parse.urlsplit(url).path).rpartition("/")[2] == file_name:
-                _receive(url, target, file_name, context, console)
+                _receive(_with_login_of(base, url), target, file_name, context, console)
                 return
-    except (urllib.error.URLError, http.client.HTTPException, ssl.SSLError, TimeoutError) as error:
+    except TROUBLES as error:
         reason = getattr(error, "reason", error)
         raise InstallError(
             f"The package index {_shown(base)} cannot be reached: {reason}.", _WAY_OUT
         ) from None
-    except ValueError:
+    except (ValueError, AttributeError, KeyError, TypeError):
         raise InstallError(f"{_shown(page_url)} is not a page of a package index.", _WAY_OUT) from None
     raise InstallError(f"The package index {_shown(base)} has no {file_name}.", _WAY_OUT)
 
@@ -70,8 +75,9 @@ _WAY_OUT = "Check the connection and `pip config list`, then run the command aga
 def index_url(environment: Mapping[str, str] = os.environ) -> str:
     """Return the package index that is set up for pip or uv."""
     for name in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"):
-        if environment.get(name):
-            return environment[name].split()[0]
+        words = environment.get(name, "").split()
+        if words:  # uv lets an index be written "name=URL"
+            return words[0].partition("=")[2] if "=" in words[0].partition("://")[0] else words[0]
     found = DEFAULT
     for path in configuration_files(environment):
         parser = configparser.RawConfigParser()
@@ -88,7 +94,7 @@ def configuration_files(environment: Mapping[str, str], platform: str = sys.plat
     named = environment.get("PIP_CONFIG_FILE", "")
     if named == os.devnull:
         return []
-    home = Path(environment.get("HOME") or Path.home())
+    home = home_folder(environment)
     if platform == "win32":
         files = [
             Path(environment.get("ProgramData", "C:\\ProgramData")) / "pip" / "pip.ini",
@@ -168,7 +174,7 @@ def _receive(url: str, target: Path, label: str, context: ssl.SSLContext, consol
                 _copy(answer, target, start, total, label, console)
             if not total or target.stat().st_size >= total:
                 return
-        except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError):
+        except TROUBLES:
             if attempt == ATTEMPTS - 1:
                 raise
     raise urllib.error.URLError("the connection broke off")
@@ -203,6 +209,14 @@ def _links(text: str, content_type: str) -> list[str]:
 
     Anchors().feed(text)
     return found
+
+
+def _with_login_of(index: str, url: str) -> str:
+    """Carry the user and password in the index's URL over to a link on the same host."""
+    there, here = urllib.parse.urlsplit(index), urllib.parse.urlsplit(url)
+    if "@" in there.netloc and "@" not in here.netloc and there.hostname == here.hostname:
+        return here._replace(netloc=f"{there.netloc.rpartition('@')[0]}@{here.netloc}").geturl()
+    return url
 
 
 def _shown(url: str) -> str:

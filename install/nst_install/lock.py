@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nst_install.errors import InstallError, from_os
+
+HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+"""How a system says that another holds the lock; other errors are those of a disk that has no locks."""
 
 
 @contextmanager
@@ -40,8 +44,10 @@ def _take(path: Path) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             _lock(descriptor)
-        except OSError:
+        except OSError as error:
             os.close(descriptor)
+            if error.errno not in HELD:
+                raise
             raise InstallError(
                 "Another installation is going on.", "Wait for it to end, then run the command again."
             ) from None

@@ -20,6 +20,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from nst_install.errors import InstallError
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 """The folder that holds install/, gimp_plugin/ and nst_core/."""
 
@@ -73,9 +75,30 @@ class Places:
         return self.data / "bin" / ("nst.cmd" if self.platform == "win32" else "nst")
 
 
+def home_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the user's home: HOME, or what the system says where that is unset or no whole path.
+
+    Raises:
+        InstallError: neither is known.
+    """
+    named = Path(environment.get("HOME", ""))
+    if named.is_absolute():
+        return named
+    try:
+        if sys.platform == "win32":
+            return Path.home()
+        import pwd
+
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except (KeyError, RuntimeError):
+        raise InstallError(
+            "The home folder is not known: HOME is not set.", "Set HOME and run the command again."
+        ) from None
+
+
 def find_places(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Places:
     """Return the user's folders, which need not exist."""
-    home = Path(environment.get("HOME") or Path.home())
+    home = home_folder(environment)
     if platform == "win32":
         data = Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local") / "nst"
         return Places(data, data / "Cache", platform)

@@ -9,7 +9,7 @@ from pathlib import Path
 from nst_install import copies
 from nst_install.console import Console
 from nst_install.errors import InstallError, from_os
-from nst_install.gimps import FLATPAK_ID, Profile
+from nst_install.gimps import Profile, flatpak_data
 from nst_install.places import PLUG_IN, Places
 from nst_install.record import write_whole
 
@@ -20,7 +20,7 @@ BRIDGE = """#!/bin/sh
 python='{python}'
 [ -e /.flatpak-info ] || exec "$python" "$@"
 set -- "$python" "$@"
-for name in NST_CACHE NST_JOB_DIRECTORY NST_MODELS OMP_NUM_THREADS PYTHONUNBUFFERED PYTHONUTF8; do
+for name in NST_CACHE NST_JOB_DIRECTORY NST_MODELS NST_STYLES OMP_NUM_THREADS PYTHONUNBUFFERED PYTHONUTF8; do
   eval "value=\\${{$name-}}"
   [ -z "$value" ] || set -- "--env=$name=$value" "$@"
 done
@@ -65,13 +65,11 @@ def is_ours(folder: Path) -> bool:
 
 def remove(profile: Profile) -> bool:
     """Take the plug-in, and what GIMP remembers for it, out of a profile; tell whether it was there."""
-    import shutil
-
     copies.heal(profile.plug_in)
     there = profile.plug_in.is_dir() and is_ours(profile.plug_in)
     try:
         if there:
-            shutil.rmtree(profile.plug_in)
+            copies.delete(profile.plug_in)
         for path in (profile.folder / "plug-in-settings").glob("GimpProcedureConfig*plug-in-neural-style*"):
             path.unlink()
     except OSError as error:
@@ -81,11 +79,7 @@ def remove(profile: Profile) -> bool:
 
 def bridge_paths(places: Places) -> tuple[Path, Path]:
     """Return the bridge and the record in the Flatpak's data folder by which its plug-in finds it."""
-    home = Path(os.environ.get("HOME") or Path.home())
-    return (
-        places.data / "bin" / "engine-python",
-        home / ".var" / "app" / FLATPAK_ID / "data" / "nst" / "engine.json",
-    )
+    return places.data / "bin" / "engine-python", flatpak_data() / "data" / "nst" / "engine.json"
 
 
 def build_bridge(places: Places, python: str, models: str, version: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,12 +12,21 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from nst_install.console import Console
 
 MISLEADING = (
+    "PIP_BREAK_SYSTEM_PACKAGES",
+    "PIP_CONSTRAINT",
+    "PIP_DRY_RUN",
+    "PIP_NO_BINARY",
+    "PIP_ONLY_BINARY",
     "PIP_PREFIX",
+    "PIP_PYTHON",
+    "PIP_REQUIREMENT",
     "PIP_REQUIRE_VIRTUALENV",
+    "PIP_ROOT",
     "PIP_TARGET",
     "PYTHONEXECUTABLE",
     "PYTHONHOME",
@@ -25,7 +35,7 @@ MISLEADING = (
     "VIRTUAL_ENV",
     "__PYVENV_LAUNCHER__",
 )
-"""Variables that would make another Python, or pip, look or write elsewhere."""
+"""Variables that would make another Python, or pip, look, choose or write otherwise than it is told."""
 
 CREATION_FLAGS = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 """On Windows, no console window flashes up for each program."""
@@ -122,6 +132,25 @@ def run(
         _end(process)
         raise
     return Finished(code, "\n".join(tail))
+
+
+def anything_runs_from(beginning: Path) -> bool:
+    """Tell whether a program is running whose path begins so; False where the system does not say."""
+    return any(line.startswith(os.fsencode(beginning)) for line in _command_lines())
+
+
+def _command_lines() -> Iterator[bytes]:
+    """Give the command lines of all programs: Linux has them as files, others tell them by `ps`."""
+    if sys.platform.startswith("linux"):
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):  # it has ended since
+                yield path.read_bytes()
+        return
+    program = shutil.which("ps")
+    if program:
+        with suppress(OSError, subprocess.SubprocessError):
+            listed = subprocess.run([program, "-A", "-ww", "-o", "args="], capture_output=True, timeout=10)
+            yield from listed.stdout.splitlines()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import shutil
 import subprocess
 import sys
@@ -18,11 +19,11 @@ from nst_install.processes import clean_environment, run
 from nst_install.sources import Source
 
 OLDEST, NEWEST = (3, 10), (3, 13)
-OWN = "3.12"
-"""The version of a Python of the engine's own."""
+NEWEST_ON_INTEL_MACS = (3, 10)
+"""The newest for which the pinned ONNX Runtime is made there."""
 
 PROBE = """
-import json, sys, sysconfig
+import json, platform, sys, sysconfig
 try:
     import venv
 except ImportError:
@@ -34,6 +35,7 @@ print(json.dumps({
     "bits": sys.maxsize.bit_length() + 1,
     "kind": sys.implementation.name,
     "platform": sysconfig.get_platform(),
+    "machine": platform.machine(),
     "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
 }))
 """
@@ -45,6 +47,12 @@ class Python:
 
     path: str
     version: str
+
+
+def own_version(system: str = sys.platform, machine: str = "") -> str:
+    """Return the version of a Python of the engine's own on such a machine."""
+    intel_mac = (system, machine or platform.machine()) == ("darwin", "x86_64")
+    return "3.10" if intel_mac else "3.12"
 
 
 def probe(path: str) -> Python:
@@ -65,6 +73,12 @@ def probe(path: str) -> Python:
     problem = ""
     if not OLDEST <= version <= NEWEST:
         problem = f"is version {words}"
+    elif (
+        found["platform"].startswith("macosx")
+        and found["machine"] == "x86_64"
+        and version > NEWEST_ON_INTEL_MACS
+    ):
+        problem = f"is version {words} for an Intel Mac, where ONNX Runtime is to be had up to 3.10"
     elif found["kind"] != "cpython" or found["free_threaded"]:
         problem = "is not the ordinary CPython"
     elif found["bits"] != 64:
@@ -103,13 +117,22 @@ def find_python(wanted: str, places: Places, source: Source, console: Console) -
     """
     if wanted not in ("auto", "own"):
         return probe(wanted)
+    bundled = source.bundle.python if source.bundle else ""
     if wanted == "auto":
         for path in candidates():
             try:
-                return probe(path)
+                found = probe(path)
+                if bundled in ("", found.version):
+                    return found
             except InstallError as error:
                 console.note(str(error))
-        console.say("  No Python from 3.10 to 3.13 was found on this system; the engine gets one of its own.")
+    if bundled:
+        raise InstallError(
+            f"The bundle is for Python {bundled}, which was not found here, and brings none itself.",
+            f"Install Python {bundled}, or name one with --python.",
+        )
+    if wanted == "auto":
+        console.say("  No Python that fits was found on this system; the engine gets one of its own.")
     return bring_own(places, source, console)
 
 
@@ -119,6 +142,7 @@ def bring_own(places: Places, source: Source, console: Console) -> Python:
     Raises:
         InstallError: uv or the Python cannot be had.
     """
+    own = own_version()
     extra = {
         "UV_PYTHON_INSTALL_DIR": str(places.own_python),
         "UV_CACHE_DIR": str(places.cache / "uv"),
@@ -126,20 +150,22 @@ def bring_own(places: Places, source: Source, console: Console) -> Python:
         "UV_PYTHON_INSTALL_BIN": "0",
     }
     with tools.uv(places, source, console) as uv:
-        path = _find_own(uv, console, extra)
+        path = _find_own(uv, own, console, extra)
         if path is None:
-            console.say(f"  Fetching Python {OWN} (about 30 MB)")
-            done = run([uv, "python", "install", "--managed-python", OWN], console, extra=extra)
-            path = _find_own(uv, console, extra) if done.code == 0 else None
+            console.say(f"  Fetching Python {own} (about 30 MB)")
+            done = run([uv, "python", "install", "--managed-python", own], console, extra=extra)
+            path = _find_own(uv, own, console, extra) if done.code == 0 else None
     if path is None:
+        if not list(places.own_python.glob("cpython-*")):
+            shutil.rmtree(places.own_python, ignore_errors=True)
         raise InstallError(
-            f"No Python from 3.10 to 3.13 was found, and Python {OWN} could not be downloaded.",
-            "Install Python 3.12 from your system's packages or from python.org, then run the command again.",
+            f"No Python that fits was found, and Python {own} could not be downloaded.",
+            f"Install Python {own} from your system's packages or python.org, then run the command again.",
         )
     return probe(path)
 
 
-def _find_own(uv: str, console: Console, extra: dict[str, str]) -> str | None:
-    done = run([uv, "python", "find", "--managed-python", OWN], console, extra=extra)
+def _find_own(uv: str, version: str, console: Console, extra: dict[str, str]) -> str | None:
+    done = run([uv, "python", "find", "--managed-python", version], console, extra=extra)
     path = done.tail.strip().splitlines()[-1] if done.code == 0 and done.tail.strip() else ""
     return path if path and Path(path).exists() else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -15,7 +15,7 @@ from nst_install import commands, gimps
 from nst_install.commands import Wishes
 from nst_install.console import Console
 from nst_install.errors import InstallError, from_os
-from nst_install.places import SAMPLES, Places
+from nst_install.places import SAMPLES, Places, home_folder
 from nst_install.processes import clean_environment
 from nst_install.processes import run as run_program
 from nst_install.record import Record
@@ -30,6 +30,12 @@ SECONDS = 170
 """Time for painting where no size was asked for, so that all is done within five minutes on a slow machine.
 What does not fit is painted smaller and carried up: two busy cores painted 256 pixels, then 512, and it looks
 well (`install/README.md`)."""
+
+BROKEN_OFF = 128 + signal.SIGINT
+"""nst's exit code after a Ctrl-C that left nothing to keep."""
+
+STEM = 30
+"""Characters of each picture's name in the result's: file systems end names at 255 bytes."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +81,12 @@ def run(
 ) -> int:
     """Do it all; return the exit code. What was painted before from the same pictures is left as it is."""
     content, style = pictures(given)
-    folder = (
-        (output or Path(os.environ.get("HOME") or Path.home()) / "nst-quickstart").expanduser().absolute()
-    )
+    folder = (output or home_folder() / "nst-quickstart").expanduser().absolute()
     code = commands.install(places, wishes, console)
     now = commands.require(places)
     console.open_log(places.log)
     job = Job(content, style, size or SIZES[now.engine], 0 if size else SECONDS)
-    name = f"{content.stem}-as-{style.stem}-{job.fingerprint(now)}"
+    name = f"{content.stem[:STEM]}-as-{style.stem[:STEM]}-{job.fingerprint(now)}"
     picture, layers = folder / f"{name}.png", folder / f"{name}.xcf"
     console.say("Picture")
     program = find_program(now, wishes, console)
@@ -91,7 +95,8 @@ def run(
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise from_os(folder, error) from None
+            told = from_os(folder, error)
+            raise InstallError(told.message, "Make it writable, or name another with --output.") from None
         started = time.monotonic()
         if not (program and in_gimp(program, job, picture, layers, console)):
             code = 2 if program else code
@@ -108,31 +113,32 @@ def find_program(now: Record, wishes: Wishes, console: Console) -> gimps.Program
     if not wishes.gimp:
         return None
     folders = {Path(path) for path in now.plug_ins}
-    moved = os.environ.get("GIMP3_DIRECTORY", "")
+    moved = gimps.moved_profile()
     for program in gimps.find_programs(console):
         own = any(each.name == program.version and gimps.kind_of(each) == program.kind for each in folders)
-        if (own or (moved and Path(moved) in folders)) and gimps.obstacle(program.kind) is None:
+        if (own or moved in folders) and gimps.obstacle(program.kind) is None:
             return program
     return None
 
 
 def in_gimp(program: gimps.Program, job: Job, picture: Path, layers: Path, console: Console) -> bool:
-    """Paint with the filter in GIMP, without a window; tell whether it worked, and say why not."""
+    """Paint with the filter in GIMP, without a window; tell whether it worked, and say why not.
+
+    GIMP writes into a folder of its own beside the results, which so appear whole or not at all.
+    """
     console.say(f"  GIMP {program.version} paints {words(job)}")
-    asked = {**asdict(job), "picture": picture, "layers": layers}
-    with tempfile.NamedTemporaryFile(
-        "w", suffix=".json", prefix="nst-", delete=False, encoding="utf-8"
-    ) as file:
-        json.dump(asked, file, default=str)
-    script = f"import runpy; runpy.run_path({str(PAINT_IN_GIMP)!r}, {{'JOB': {file.name!r}}}, '__main__')"
-    try:
+    with tempfile.TemporaryDirectory(prefix=".painting-", dir=picture.parent) as name:
+        beside = {"picture": Path(name, picture.name), "layers": Path(name, layers.name)}
+        task = Path(name, "job.json")
+        task.write_text(json.dumps({**asdict(job), **beside}, default=str), "utf-8")
+        script = f"import runpy; runpy.run_path({str(PAINT_IN_GIMP)!r}, {{'JOB': {str(task)!r}}}, '__main__')"
         done = run_program(
             [*program.command, "-idf", "--quit", "--batch-interpreter=python-fu-eval", "-b", script], console
         )
-    finally:
-        Path(file.name).unlink()
-    if done.code == 0 and picture.exists() and layers.exists():
-        return True
+        if done.code == 0 and all(path.exists() for path in beside.values()):
+            beside["layers"].replace(layers)
+            beside["picture"].replace(picture)
+            return True
     said = [line for line in done.tail.splitlines() if "Error: " in line] or ["no word of why"]
     console.complain(f"  GIMP could not: {said[-1].partition('Error: ')[2] or said[-1]}")
     console.complain(
@@ -159,5 +165,13 @@ def with_nst(now: Record, job: Job, picture: Path, console: Console) -> None:
     command += ["--output", str(picture), "--force"]
     console.note("$ " + " ".join(command))
     environment = clean_environment({"NST_MODELS": now.models})
-    if subprocess.run(command, stdin=subprocess.DEVNULL, env=environment).returncode != 0:
+    # A Ctrl-C is for nst, which hears it as well: it ends with the picture so far, or with BROKEN_OFF.
+    former = signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    try:
+        code = subprocess.run(command, stdin=subprocess.DEVNULL, env=environment).returncode
+    finally:
+        signal.signal(signal.SIGINT, former)
+    if code in (BROKEN_OFF, -signal.SIGINT):
+        raise KeyboardInterrupt
+    if code != 0:
         raise InstallError("The picture was not painted.", "`nst doctor` says what is wrong.")

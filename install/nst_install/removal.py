@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
+import sys
+from contextlib import suppress
 from pathlib import Path
 
-from nst_install import gimps, plug_in, record, weights
+from nst_install import copies, gimps, plug_in, record, weights
 from nst_install.commands import changing
 from nst_install.console import Console
 from nst_install.errors import InstallError, from_os
@@ -23,47 +24,73 @@ def uninstall(
     if not places.data.exists() and not any(each.plug_in.exists() for each in gimps.find_profiles()):
         console.say("Nothing is installed.")
         return 0
-    failures: list[str] = []
     with changing(places, console):
         now = record.read_record(places)
-        for profile in all_profiles(now):
-            try:
-                if plug_in.remove(profile):
-                    console.say(f"  the plug-in is gone from {profile.plug_in}")
-            except InstallError as error:
-                failures.append(str(error))
-        plug_in.remove_bridge(places, console)
-        for link in map(Path, now.links if now else ()):
-            if link.is_symlink() and link.readlink() == places.launcher:
-                link.unlink()
-        models = Path(now.models) if now else places.models
-        names = weights.installed(models)
-        gone = models == places.models and may_delete("networks", names, models, delete_weights, console)
-        if names and not gone:
-            console.say(f"  the networks are left in {models}")
-        kept = sorted(path.stem for path in places.styles.glob("*.json"))
-        styles_gone = may_delete("styles you kept", kept, places.styles, delete_styles, console)
-        if not styles_gone:
-            console.say(f"  the kept styles are left in {places.styles}")
+        # Asked before anything is gone: who breaks off at a question still has everything.
+        dear = those_to_go(places, now, console, delete_weights, delete_styles)
+        failures = remove_from_gimp(places, now, console)
         console.close_log()
-        # The record goes first: from there on, nothing is installed.
         rest = [*places.data.glob("venv-*"), *places.data.glob("code-*"), places.own_python, places.cache]
-        rest += [places.launcher.parent, places.log.parent, *([places.models] if gone else ())]
-        rest += [places.styles] if styles_gone else []
-        for path in (places.record, *rest):
+        # The record goes first: from there on, nothing is installed.
+        for path in (places.record, *rest, places.launcher.parent, places.log.parent, *dear):
             try:
-                delete(path)
+                if runs_this(path):
+                    failures.append(f"{path} holds the Python that runs this. Delete it by hand.")
+                else:
+                    copies.delete(path)
             except OSError as error:
                 failures.append(str(from_os(path, error)))
     for folder in (places.models, places.data, places.cache):
-        try:
+        with suppress(OSError):
             folder.rmdir()
-        except OSError:
-            continue
+    strange = [path.name for path in places.data.glob("*") if path not in (places.models, places.styles)]
+    if strange and not failures:
+        console.say(f"  left, as it is not the installer's: {', '.join(sorted(strange))} in {places.data}")
     for failure in failures:
         console.complain(f"  {failure}")
     console.say("Uninstalled." if not failures else "Not everything could be deleted.")
     return 2 if failures else 0
+
+
+def those_to_go(
+    places: Places, now: Record | None, console: Console, weights_wish: bool | None, styles_wish: bool | None
+) -> list[Path]:
+    """Return which folders of what the user may want to keep may go, and say what stays."""
+    dear = []
+    models = Path(now.models) if now else places.models
+    names = weights.installed(models)
+    if models == places.models and may_delete("networks", names, models, weights_wish, console):
+        dear.append(places.models)
+    elif names:
+        console.say(f"  the networks are left in {models}")
+    # Every style is a picture; only some have settings, too.
+    kept = sorted(path.stem for path in places.styles.glob("[!.]*.*") if path.suffix != ".json")
+    if may_delete("styles you kept", kept, places.styles, styles_wish, console):
+        dear.append(places.styles)
+    else:
+        console.say(f"  the kept styles are left in {places.styles}")
+    return dear
+
+
+def remove_from_gimp(places: Places, now: Record | None, console: Console) -> list[str]:
+    """Take away the plug-ins and what leads to the engine; return what could not be, in sentences."""
+    failures = []
+    for profile in all_profiles(now):
+        try:
+            if plug_in.remove(profile):
+                console.say(f"  the plug-in is gone from {profile.plug_in}")
+        except InstallError as error:
+            failures.append(str(error))
+    plug_in.remove_bridge(places, console)
+    for link in map(Path, now.links if now else ()):
+        if link.is_symlink() and link.readlink() == places.launcher:
+            link.unlink()
+    return failures
+
+
+def runs_this(folder: Path) -> bool:
+    """Tell whether this very program runs from ``folder`` on a system that then does not let go of it."""
+    return sys.platform == "win32" and folder in Path(sys.executable).parents
 
 
 def all_profiles(now: Record | None) -> list[gimps.Profile]:
@@ -81,11 +108,3 @@ def may_delete(what: str, names: list[str], folder: Path, wish: bool | None, con
     if wish is not None:
         return wish
     return console.ask(f"Delete the {what} too ({', '.join(names)}; {size_of(folder) / 1e6:.0f} MB)?", False)
-
-
-def delete(path: Path) -> None:
-    """Delete a file or a folder, or nothing."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -21,6 +21,7 @@ class Bundle:
     engine: str
     python: str
     system: str
+    machine: str
     files: dict[str, str]
 
     def check(self) -> None:
@@ -66,7 +67,8 @@ def offline(folder: Path) -> Source:
     """
     try:
         said = json.loads((folder / MANIFEST).read_text("utf-8"))
-        bundle = Bundle(folder, said["engine"], said["python"], said["system"], dict(said["files"]))
+        what = (str(said[name]) for name in ("engine", "python", "system", "machine"))
+        bundle = Bundle(folder, *what, dict(said["files"]))
     except (OSError, ValueError, KeyError, TypeError):
         raise InstallError(
             f"{folder} is no folder that `install.py bundle` made.",

@@ -6,10 +6,10 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from nst_install import copies, engine_code, gimps, plug_in, record, weights
+from nst_install import copies, engine_code, environment, gimps, plug_in, record, weights
 from nst_install.console import Console
 from nst_install.environment import MARKER
-from nst_install.places import Places, python_in, size_of
+from nst_install.places import Places, size_of
 from nst_install.removal import all_profiles
 
 
@@ -29,8 +29,10 @@ def show(places: Places, console: Console, as_json: bool = False) -> int:
         console.say(json.dumps({**fields, "data": str(places.data), "log": str(places.log)}, indent=1))
         return 0 if now else 2
     if now and named:
-        there = python_in(named, places.platform).exists()
-        console.say(f"Engine   {now.version}, {now.engine}{'' if there else ', BUT ITS PYTHON IS GONE'}")
+        wrong = environment.fault(places, named, console)
+        console.say(f"Engine   {now.version}, {now.engine}")
+        if wrong:
+            console.say(f"         {wrong} `install.py install` mends it.")
         console.say(f"         {named}  {size_of(named) / 1e6:.0f} MB")
         code = engine_code.pointed(named)
         same = code and copies.listed(code / "nst_core") and now.code == engine_code.source_hash()

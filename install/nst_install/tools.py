@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
+import re
 import shutil
 import sys
 import sysconfig
@@ -21,7 +22,11 @@ from nst_install import index
 from nst_install.console import Console
 from nst_install.errors import InstallError
 from nst_install.places import REQUIREMENTS, Places
+from nst_install.processes import run
 from nst_install.sources import Source, sha256_of
+
+OLDEST_UV = (0, 7)
+"""The oldest uv of the system's that is used: it knows ``--managed-python``."""
 
 
 def pinned(tool: str, kind: str) -> tuple[str, str]:
@@ -61,13 +66,13 @@ def pip_wheel(folder: Path, source: Source, console: Console) -> Path:
 
 @contextlib.contextmanager
 def uv(places: Places, source: Source, console: Console) -> Iterator[str]:
-    """Give the path of uv for as long as the block runs: the system's, or one fetched for the occasion.
+    """Give the path of uv for as long as the block runs: the system's, unless it is too old, or the pinned.
 
     Raises:
         InstallError: it cannot be had.
     """
     found = shutil.which("uv")
-    if found:
+    if found and _version_of(found, console) >= OLDEST_UV:
         yield found
         return
     places.cache.mkdir(parents=True, exist_ok=True)
@@ -80,6 +85,11 @@ def uv(places: Places, source: Source, console: Console) -> Iterator[str]:
             (folder / program).write_bytes(archive.read(member))
         (folder / program).chmod(0o755)
         yield str(folder / program)
+
+
+def _version_of(uv: str, console: Console) -> tuple[int, ...]:
+    found = re.match(r"uv (\d+)\.(\d+)", run([uv, "--version"], console, timeout=60).tail)
+    return (int(found[1]), int(found[2])) if found else ()
 
 
 def _wheel(tool: str, kind: str, folder: Path, source: Source, console: Console) -> Path:

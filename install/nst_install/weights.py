@@ -14,7 +14,7 @@ from nst_install.console import Console
 from nst_install.errors import InstallError, from_os
 from nst_install.places import Places, python_in
 from nst_install.processes import TIE_TO_PARENT, clean_environment
-from nst_install.sources import Source, sha256_of
+from nst_install.sources import Bundle, Source, sha256_of
 
 USUAL, SMALL = "vgg19", "vgg16"
 VGG19_LATER = "`install.py update --model vgg19` fetches it when it can be reached."
@@ -36,24 +36,47 @@ def installed(models: Path) -> list[str]:
     return sorted(path.stem for path in models.glob("[!.]*.onnx"))
 
 
+def has(models: Path, wanted: str) -> bool:
+    """Tell whether what is wanted, "auto", "none" or a network's name, is there."""
+    have = installed(models)
+    return wanted == "none" or bool({USUAL, SMALL} & set(have) if wanted == "auto" else wanted in have)
+
+
+def check_name(models: Path, wanted: str) -> None:
+    """Refuse a network that is not there and that nobody publishes, before anything is fetched for it.
+
+    Raises:
+        InstallError: it is none.
+    """
+    if wanted not in ("auto", USUAL, SMALL) and not has(models, wanted):
+        raise InstallError(
+            f"There is no network {wanted!r}.",
+            "--model is auto, vgg19, vgg16, none, or one that is installed.",
+        )
+
+
 def provide(
     places: Places, environment: Path, models: Path, wanted: str, source: Source, console: Console
 ) -> None:
     """See to it that there is a network: ``wanted`` is "auto", "none" or a network's name.
 
-    "auto" is satisfied by any network that is there; else it is VGG-19, or VGG-16 where VGG-19's host cannot
-    be reached.
+    "auto" is satisfied by VGG-19 or VGG-16, as the engine's is; where neither is there, it is VGG-19, or
+    VGG-16 if VGG-19's host cannot be reached.
 
     Raises:
         InstallError: none can be had.
     """
-    have = installed(models)
-    if wanted == "none" or wanted in have or (wanted == "auto" and have):
-        if wanted == "auto" and USUAL not in have:
-            console.say(f"  Network: {', '.join(have)}; VGG-19 is the usual network. {VGG19_LATER}")
+    if has(models, wanted):
+        if wanted == "auto" and USUAL not in installed(models):
+            console.say(f"  Network: VGG-16; VGG-19 is the usual network. {VGG19_LATER}")
         return
     if source.bundle:
-        _copy_from(source, models, console)
+        _copy_from(source.bundle, models, console)
+        if not has(models, wanted):
+            named = "vgg19 or vgg16" if wanted == "auto" else wanted
+            raise InstallError(
+                f"The bundle has no network {named}.", "Make one with it, or leave --model out."
+            )
         return
     first = USUAL if wanted == "auto" else wanted
     console.say(f"  Fetching {first.upper().replace('VGG', 'VGG-')} (resumes where it was cut off)")
@@ -70,17 +93,31 @@ def provide(
     raise InstallError(answer.message or "The network could not be fetched.", answer.hint)
 
 
-def verify(places: Places, environment: Path, models: Path, console: Console) -> list[str]:
-    """Let the engine check every network; return what is wrong, in sentences."""
-    names = installed(models)
-    if not names:
-        return [f"There is no network in {models}."]
-    problems = []
-    for name in names:
-        answer = ask(places, environment, ["models", "verify", name, "--store", str(models)], console)
-        if answer.code != 0:
-            problems.append(answer.message or f"The network {name} cannot be checked.")
-    return problems
+def verify(places: Places, environment: Path, models: Path, console: Console) -> dict[str, Answer]:
+    """Let the engine check every network; return what it says of those that are not whole."""
+    answers = {
+        name: ask(places, environment, ["models", "verify", name, "--store", str(models)], console)
+        for name in installed(models)
+    }
+    return {name: answer for name, answer in answers.items() if answer.code != 0}
+
+
+def mend(places: Places, environment: Path, models: Path, source: Source, console: Console) -> None:
+    """Bring anew what is damaged of the networks that can be had; each stays until another is whole.
+
+    Raises:
+        InstallError: it cannot be had.
+    """
+    bundled = {path.stem: path for path in source.bundle.models()} if source.bundle else {}
+    for name in verify(places, environment, models, console):
+        if source.bundle:
+            if name in bundled:
+                _copy(source.bundle, bundled[name], models, console)
+        elif name in (USUAL, SMALL):
+            console.say(f"  Fetching {name.upper().replace('VGG', 'VGG-')} anew")
+            answer = ask(places, environment, ["models", "fetch", name, "--store", str(models)], console)
+            if answer.code != 0:
+                raise InstallError(answer.message or "The network could not be fetched.", answer.hint)
 
 
 def ask(places: Places, environment: Path, arguments: list[str], console: Console) -> Answer:
@@ -89,17 +126,21 @@ def ask(places: Places, environment: Path, arguments: list[str], console: Consol
     terminal = sys.stderr.isatty() and not console.quiet
     console.note("$ " + " ".join(command))
     console.clear_bar()
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=None if terminal else subprocess.PIPE,
-        env=clean_environment(),
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        preexec_fn=TIE_TO_PARENT,
-    )
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=None if terminal else subprocess.PIPE,
+            env=clean_environment(),
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            preexec_fn=TIE_TO_PARENT,
+        )
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        return Answer(127, None, "", f"The engine cannot be started: {reason}.", "Run `install.py repair`.")
     try:
         output, words = process.communicate()
     except BaseException:
@@ -122,23 +163,28 @@ def ask(places: Places, environment: Path, arguments: list[str], console: Consol
     return Answer(process.returncode, said, *text)
 
 
-def _copy_from(source: Source, models: Path, console: Console) -> None:
+def _copy_from(bundle: Bundle, models: Path, console: Console) -> None:
     """Copy every network of the bundle that is not there yet."""
-    assert source.bundle is not None  # noqa: S101 -- asked by the caller
-    found = source.bundle.models()
+    found = bundle.models()
     if not found:
         raise InstallError("The bundle has no network in it.", "Make it again with `install.py bundle`.")
     for path in found:
-        target, beside = models / path.name, models / f".{path.name}.tmp"
-        try:
-            models.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, beside)
-            if sha256_of(beside) != source.bundle.files[f"models/{path.name}"]:
-                raise InstallError(f"{path} changed while it was copied.", "Run the command again.")
-            beside.replace(target)
-        except OSError as error:
-            raise from_os(target, error) from None
-        finally:
-            if beside.exists():
-                beside.unlink()
-        console.say(f"  Network: {path.stem}, from the bundle")
+        if not (models / path.name).exists():
+            _copy(bundle, path, models, console)
+
+
+def _copy(bundle: Bundle, path: Path, models: Path, console: Console) -> None:
+    """Copy one network of the bundle, whole or not at all."""
+    target, beside = models / path.name, models / f".{path.name}.tmp"
+    try:
+        models.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, beside)
+        if sha256_of(beside) != bundle.files[f"models/{path.name}"]:
+            raise InstallError(f"{path} changed while it was copied.", "Run the command again.")
+        beside.replace(target)
+    except OSError as error:
+        raise from_os(target, error) from None
+    finally:
+        with suppress(OSError):
+            beside.unlink()
+    console.say(f"  Network: {path.stem}, from the bundle")

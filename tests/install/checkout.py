@@ -7,13 +7,17 @@ the downloads. Only the pins, the engine's code and the plug-in differ from the 
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import json
 import os
 import pty
 import shutil
+import signal
 import subprocess
 import sys
+import termios
+import time
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +27,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 ENGINE_CLI = '''
 """Stands for the engine's command line: fetches a network from NST_TEST_WEIGHTS, as slowly as told."""
-import json, os, sys, time
+import json, os, signal, sys, time
 from pathlib import Path
 import ballast
 
@@ -32,6 +36,11 @@ def main(arguments):
         print("nst, version 9.1")
         return 0
     if arguments[0] == "stylize":
+        if os.environ.get("NST_TEST_PAINTING") == "slow":
+            signal.signal(signal.SIGINT, lambda _number, _frame: None)
+            Path(os.environ["HOME"], "begun").touch()
+            signal.pause()
+            time.sleep(1)
         Path(arguments[arguments.index("--output") + 1]).write_text("painted")
         return 0
     named = "--store" in arguments
@@ -146,13 +155,21 @@ class Checkout:
         )
 
     def run_on_terminal(self, *arguments: str, answers: str = "") -> tuple[int, str]:
-        """Run the installer on a terminal, ``answers`` typed ahead; return the exit code and what is seen."""
+        """Run the installer on a terminal; return the exit code and what is seen.
+
+        ``answers`` are typed at the first question; Ctrl-C among them is heard as such.
+        """
         ours, theirs = pty.openpty()
+
+        def heed_the_terminal() -> None:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
         process = subprocess.Popen(
-            self.command(*arguments), env=self.environment(), stdin=theirs, stdout=theirs, stderr=theirs
-        )
+            self.command(*arguments), env=self.environment(), stdin=theirs, stdout=theirs, stderr=theirs,
+            start_new_session=True, preexec_fn=heed_the_terminal,
+        )  # fmt: skip
         os.close(theirs)
-        os.write(ours, answers.encode())
         seen = b""
         while True:
             try:
@@ -162,6 +179,11 @@ class Checkout:
             if not block:
                 break
             seen += block
+            if answers and b"[y/N] " in seen:
+                for character in answers:
+                    time.sleep(0.3)  # as a hand would: what comes before the reading of it is heard later
+                    os.write(ours, character.encode())
+                answers = ""
         os.close(ours)
         return process.wait(timeout=120), seen.decode()
 

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import pwd
+import socket
+import struct
 import subprocess
 import sys
+import threading
 import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from nst_install import commands, engines, gimps, index, plug_in, pythons, sources, tools
+from nst_install import commands, engines, environment, gimps, index, lock, plug_in, pythons, sources, tools
 from nst_install.console import Console
-from nst_install.errors import InstallError
-from nst_install.places import find_places, python_in
+from nst_install.errors import InstallError, from_os
+from nst_install.places import find_places, home_folder, python_in
+from nst_install.processes import Finished
 from nst_install.record import Record, write_record
 
 from tests.install.checkout import REPOSITORY
@@ -79,6 +88,48 @@ def test_a_profile_that_gimp_was_told_of_counts_too(tmp_path: Path) -> None:
     assert [each.folder for each in gimps.find_profiles(environment=env, platform="linux")] == [
         tmp_path / "elsewhere"
     ]
+    env["GIMP3_DIRECTORY"] = ".config/GIMP/3.0"  # GIMP takes it from the home folder on
+    (tmp_path / ".config/GIMP/3.0").mkdir(parents=True)
+    (tmp_path / ".config/GIMP/3.2").mkdir()
+    assert [each.folder.name for each in gimps.find_profiles(environment=env, platform="linux")] == [
+        "3.0",
+        "3.2",
+    ]
+
+
+def test_a_flatpak_that_was_started_may_have_its_profile_where_others_have_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    shut = gimps.Program(("flatpak", "run"), "3.2", "flatpak")
+    profiles = [gimps.Profile(tmp_path / "GIMP" / "3.2", "native")]
+    assert not gimps.was_started(shut, profiles)
+    gimps.flatpak_data().mkdir(parents=True)
+    assert gimps.was_started(shut, profiles)
+    assert not gimps.was_started(shut, [gimps.Profile(tmp_path / "GIMP" / "3.0", "native")])
+
+
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [
+        ("GNU Image Manipulation Program version 3.0.4", "3.0"),
+        ("GNU Image Manipulation Program Version 3.2.0-RC2", "3.2"),
+        ("GNU Image Manipulation Program バージョン 3.0.4", "3.0"),
+        ("GNU Image Manipulation Program version 2.10.38", ""),
+        ("using GTK+ version 3.24.49 (compiled against version 3.24.49)", ""),
+    ],
+)
+def test_a_gimp_is_known_in_every_language(
+    line: str, version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "gimp-console"
+    program.write_text(f"#!/bin/sh\necho 'some warning of 3.14.1 kinds' >&2\necho '{line}'\n", "utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    env = {"HOME": str(tmp_path), "GIMP_CONSOLE": str(program)}
+    assert [each.version for each in gimps.find_programs(QUIET, env, "linux")] == (
+        [version] if version else []
+    )
 
 
 def test_a_flatpak_is_told_how_to_be_opened_until_it_is(tmp_path: Path) -> None:
@@ -149,6 +200,15 @@ def test_a_card_is_read_from_nvidia_smi(tmp_path: Path, monkeypatch: pytest.Monk
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     assert engines.find_card() == engines.Card("NVIDIA GeForce RTX 4070, Laptop GPU", "580.95.05", 8.9)
+    old = "NVIDIA GeForce GTX 1060, 580.95.05, 6.1"
+    for lines, name in (
+        ((old, "NVIDIA GeForce RTX 4070, 580.95.05, 8.9"), "NVIDIA GeForce RTX 4070"),
+        ((old, "Something, [N/A], [N/A]"), "NVIDIA GeForce GTX 1060"),
+    ):
+        program.write_text("#!/bin/sh\ncat <<'END'\n" + "\n".join(lines) + "\nEND\n")
+        found = engines.find_card()
+        assert found is not None
+        assert found.name == name
     program.write_text("#!/bin/sh\necho 'NVIDIA-SMI has failed'; exit 9\n")
     assert engines.find_card() is None
 
@@ -179,8 +239,8 @@ def test_an_engine_that_is_not_for_the_system_is_refused() -> None:
 
 
 def fake_python(folder: Path, **differences: object) -> str:
-    said = {"version": [3, 12], "base": sys.executable, "venv": True, "bits": 64, "kind": "cpython",
-            "platform": "linux-x86_64", "free_threaded": False, **differences}  # fmt: skip
+    said = {"version": [3, 12], "base": sys.executable, "venv": True, "bits": 64, "kind": "cpython"}
+    said |= {"platform": "linux-x86_64", "machine": "x86_64", "free_threaded": False, **differences}
     path = folder / "python-of-another-kind"
     path.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(said)}\nEND\n")
     path.chmod(0o755)
@@ -198,6 +258,7 @@ def fake_python(folder: Path, **differences: object) -> str:
         ({"platform": "mingw_x86_64_ucrt_gnu"}, "GIMP's or MSYS2's"),
         ({"base": r"C:\Users\z\AppData\Local\Microsoft\WindowsApps\python.exe"}, "Microsoft Store"),
         ({"venv": False}, "venv"),
+        ({"platform": "macosx-10.13-universal2"}, "Intel Mac, where ONNX Runtime is to be had up to 3.10"),
     ],
 )
 def test_a_python_that_does_not_fit_is_refused(
@@ -206,6 +267,14 @@ def test_a_python_that_does_not_fit_is_refused(
     with pytest.raises(InstallError, match=words):
         pythons.probe(fake_python(tmp_path, **difference))
     assert pythons.probe(fake_python(tmp_path)).version == "3.12"
+
+
+def test_a_mac_gets_the_python_that_packages_are_made_for(tmp_path: Path) -> None:
+    assert pythons.own_version("darwin", "x86_64") == "3.10"
+    assert pythons.own_version("darwin", "arm64") == pythons.own_version("linux", "x86_64") == "3.12"
+    mac = {"platform": "macosx-10.13-universal2"}
+    assert pythons.probe(fake_python(tmp_path, **mac, machine="arm64")).version == "3.12"
+    assert pythons.probe(fake_python(tmp_path, **mac, version=[3, 10])).version == "3.10"
 
 
 UV = """#!/bin/sh
@@ -243,12 +312,28 @@ def test_uv_brings_a_python_where_none_fits(
         assert found.version == f"{sys.version_info[0]}.{sys.version_info[1]}"
         assert list(places.cache.iterdir()) == []
     else:
-        with pytest.raises(InstallError, match=r"No Python from 3\.10 to 3\.13 was found") as caught:
+        with pytest.raises(InstallError, match="No Python that fits was found") as caught:
             pythons.find_python("auto", places, sources.online(), QUIET)
         assert "Install Python 3.12" in caught.value.hint
     monkeypatch.setattr(tools, "pinned", lambda _tool, _kind: ("uv-1-py3-none-any.whl", "0" * 64))
     with pytest.raises(InstallError, match="SHA-256"):
         pythons.bring_own(places, sources.online(), QUIET)
+
+
+def test_pip_unpacks_where_the_packages_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's folder for temporary files may be small, or memory."""
+    seen = []
+
+    def run(_command: list[str], _console: Console, _hear: object, extra: dict[str, str]) -> Finished:
+        seen.append(Path(extra["TMPDIR"]))
+        assert seen[-1].is_dir()
+        return Finished(0, "")
+
+    monkeypatch.setattr(environment, "run", run)
+    pip = environment.Pip(find_places({"HOME": str(tmp_path)}), tmp_path, sources.online(), QUIET)
+    pip.install(["something"])
+    assert [path.parent for path in seen] == [tmp_path]
+    assert not seen[0].exists()
 
 
 def test_the_index_is_pips(tmp_path: Path) -> None:
@@ -257,6 +342,127 @@ def test_the_index_is_pips(tmp_path: Path) -> None:
     assert index.index_url(home) == "https://mirror.example/simple"
     assert index.index_url({**home, "PIP_INDEX_URL": "https://other.example/"}) == "https://other.example/"
     assert index.index_url({"HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}) == index.DEFAULT
+
+
+def test_a_file_in_use_on_windows_is_told_as_such() -> None:
+    error = OSError(errno.EACCES, "The process cannot access the file")
+    error.winerror = 32
+    assert "Close GIMP" in from_os("the plug-in", error).hint
+    assert "Close GIMP" not in from_os("the plug-in", OSError(errno.EACCES, "Permission denied")).hint
+
+
+@pytest.mark.parametrize(
+    ("named", "url"),
+    [
+        ("corp=https://mirror.example/simple", "https://mirror.example/simple"),
+        ("https://mirror.example/simple?a=b", "https://mirror.example/simple?a=b"),
+        ("  ", index.DEFAULT),
+    ],
+)
+def test_the_index_as_uv_writes_it(named: str, url: str, tmp_path: Path) -> None:
+    env = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull, "UV_DEFAULT_INDEX": named}
+    assert index.index_url(env) == url
+
+
+class Rude(BaseHTTPRequestHandler):
+    """An index that breaks off, talks nonsense, or wants a password for pages and files."""
+
+    manner = ""
+
+    def do_GET(self) -> None:
+        if self.manner == "reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+            return
+        if self.manner == "password" and "Authorization" not in self.headers:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="index"')
+            self.end_headers()
+            return
+        file = self.path.endswith(".whl")
+        text = {"list": "[1]", "keys": '{"files": [{"name": "pip"}]}'}.get(self.manner)
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json" if text else "text/html")
+        self.end_headers()
+        self.wfile.write((text or ("wheel" if file else '<a href="/files/pip-1.whl">pip</a>')).encode())
+
+    def finish(self) -> None:
+        with suppress(OSError, ValueError):
+            super().finish()
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def rude() -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Rude)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield server
+    server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("manner", "words"),
+    [("reset", "cannot be reached"), ("list", "is not a page"), ("keys", "is not a page")],
+)
+def test_an_index_that_misbehaves_is_said_to(
+    manner: str, words: str, rude: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Rude, "manner", manner)
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{rude.server_port}/simple")
+    with pytest.raises(InstallError, match=words):
+        index.fetch("pip", "pip-1.whl", tmp_path / "pip-1.whl", QUIET)
+
+
+def test_a_password_for_the_index_is_one_for_its_files(
+    rude: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Rude, "manner", "password")
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://zoe:secret@127.0.0.1:{rude.server_port}/simple")
+    index.fetch("pip", "pip-1.whl", tmp_path / "pip-1.whl", QUIET)
+    assert (tmp_path / "pip-1.whl").read_text() == "wheel"
+
+
+def test_a_uv_of_the_system_that_is_too_old_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "uv"
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("PIP_INDEX_URL", (tmp_path / "no index").as_uri())
+    places = find_places({"HOME": str(tmp_path)}, "linux")
+    for version in ("0.7.0", "1.0.1"):
+        program.write_text(f"#!/bin/sh\necho uv {version}\n")
+        program.chmod(0o755)
+        with tools.uv(places, sources.online(), QUIET) as found:
+            assert found == str(program)
+    program.write_text("#!/bin/sh\necho uv 0.6.7\n")
+    with pytest.raises(InstallError, match="package index"), tools.uv(places, sources.online(), QUIET):
+        pass
+
+
+def test_the_home_that_the_system_knows_where_the_variable_says_none() -> None:
+    system = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    for odd in ({}, {"HOME": ""}, {"HOME": "here"}):
+        assert home_folder(odd) == system
+    assert find_places({"HOME": "here", "XDG_DATA_HOME": "also/here"}, "linux").data.is_absolute()
+
+
+def test_a_user_whom_nobody_knows_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 123456)
+    with pytest.raises(InstallError, match="HOME is not set"):
+        find_places({}, "linux")
+
+
+def test_a_lock_that_the_disk_does_not_know_is_no_other_installer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(_descriptor: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(lock, "_lock", no_locks)
+    with pytest.raises(InstallError, match="No locks available"), lock.locked(tmp_path / "lock"):
+        pass
 
 
 def test_models_elsewhere_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

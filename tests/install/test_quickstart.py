@@ -6,9 +6,12 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -69,6 +72,23 @@ def test_one_command_paints_the_samples_and_the_second_is_quick(with_samples: Ch
     assert "--size 64 --time-limit 0" in log.read_text()  # who names a size waits for it
 
 
+def test_an_interrupt_while_nst_paints_is_for_nst(with_samples: Checkout) -> None:
+    """It takes a second to end with the picture so far, and is let."""
+    process = subprocess.Popen(
+        [with_samples.folder / "install" / "quickstart", "--size", "64"],
+        env={**with_samples.environment(), "NST_TEST_PAINTING": "slow"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not (with_samples.home / "begun").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    seen, said = process.communicate(timeout=60)
+    assert process.returncode == 0, seen + said
+    assert Path(seen.strip().splitlines()[-1].strip()).read_text() == "painted"
+
+
 def test_pictures_that_are_not_there_are_named_before_anything_is_installed(with_samples: Checkout) -> None:
     done = quickstart(with_samples, "no such picture.jpg", "style.jpg")
     assert done.returncode == 2
@@ -117,6 +137,41 @@ def test_a_machine_without_python_gets_one(without_python: Checkout) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "fetching one" in done.stdout
     assert without_python.works()
+
+
+def own_python(data: Path) -> None:
+    """Put a Python where an earlier run would have."""
+    place = data / "python" / "cpython-3.12.1-linux" / "bin"
+    place.mkdir(parents=True)
+    (place / "python3").symlink_to(sys.executable)
+
+
+def test_the_python_that_was_brought_is_found_again(without_python: Checkout) -> None:
+    """Nothing is fetched for a second run."""
+    own_python(without_python.data)
+    done = quickstart(without_python, NST_WHEELS="file:///nowhere")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "fetching" not in done.stdout
+
+
+def test_variables_that_lead_elsewhere(without_python: Checkout) -> None:
+    """A data folder counts by its whole path alone; a cd that looks around elsewhere is not heeded."""
+    own_python(without_python.data)
+    without_python.variables.update(XDG_DATA_HOME="here", CDPATH=str(without_python.folder))
+    done = subprocess.run(
+        ["sh", "install/quickstart", "--size", "64"],
+        env={**without_python.environment(), "NST_WHEELS": "file:///nowhere"},
+        capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, cwd=without_python.folder,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert without_python.works()
+
+
+def test_pictures_with_long_names(with_samples: Checkout) -> None:
+    long = with_samples.home / f"{'Ü' * 110}.jpg"
+    shutil.copyfile(with_samples.folder / "install" / "samples" / "style.jpg", long)
+    done = quickstart(with_samples, str(long), str(long))
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @fetching

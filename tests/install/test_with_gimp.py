@@ -37,7 +37,9 @@ def world(checkout: Checkout, tmp_path: Path) -> list[str]:
         PATH="/usr/local/bin:/usr/bin:/bin" if kind == "root" else os.environ["PATH"],
         GSETTINGS_BACKEND="memory",
     )
-    if kind != "root":
+    if kind == "root":
+        checkout.variables["LC_ALL"] = "de_DE.UTF-8"  # GIMP says in its user's language what it is
+    else:
         checkout.variables["GIMP_CONSOLE"] = str(place)
     line = ["env", "-i", *(f"{name}={value}" for name, value in checkout.environment().items())]
     if kind == "root":
