@@ -19,7 +19,7 @@ from nst_core.images.picture import Picture
 from nst_core.images.resize import crop, crop_mask, fit
 from nst_core.preparing import Job, WeightedStyle, channels_first, visible
 from nst_core.settings import Crop, Settings, make_settings
-from nst_core.transfer.plan import Level, check_size, make_levels
+from nst_core.transfer.plan import SMALLEST_SIDE, Level, check_size, make_levels
 from nst_core.transfer.regions import Seen
 from nst_core.transfer.run import Subject, Watch, as_rows, paint, style_size
 from nst_core.transfer.start import resized_mask
@@ -83,8 +83,9 @@ def fine_settings(settings: Settings) -> Settings:
 
 def combined_size(style: tuple[int, int], level: Level, scale: float) -> tuple[int, int]:
     """Return (height, width) that a style picture of a size is combined at, for what ends at ``level``."""
-    height, width = style_size(style, level, scale)
-    return fit(height, width, LONGEST_SIDE) if max(height, width) > LONGEST_SIDE else (height, width)
+    size = style_size(style, level, scale)
+    smaller = fit(*size, min(max(size), LONGEST_SIDE))
+    return size if min(smaller) < SMALLEST_SIDE else smaller  # a strip stays as long as it is
 
 
 def _combine(

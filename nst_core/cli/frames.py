@@ -32,6 +32,11 @@ CELL = 256
 """Long side of a picture on the contact sheet."""
 
 
+def is_frame(name: str) -> bool:
+    """Whether a file of that name in the folder is replaced, or deleted, by new frames."""
+    return name == SHEET or FRAME.fullmatch(name) is not None
+
+
 @dataclass(frozen=True)
 class Thumbnail:
     """A frame small enough to keep until the sheet is made."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from nst_core import report
 from nst_core.cli.folders import Folder, check_folder, filling
-from nst_core.cli.frames import Frames
+from nst_core.cli.frames import Frames, is_frame
 from nst_core.cli.inputs import (
     check_output,
     default_output,
@@ -28,7 +28,7 @@ from nst_core.cli.telling import Teller, telling
 from nst_core.control import Control, StyleFile, controlled
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice, OnEvent, Plan, Preview
-from nst_core.images.files import replace_file
+from nst_core.images.files import check_not_read, replace_file
 from nst_core.images.names import shown
 from nst_core.images.read import read_picture
 from nst_core.images.write import check_writable, write_picture
@@ -91,16 +91,20 @@ def wanted(task: Task, given: Mapping[str, Any]) -> Wanted:
     settings = chosen_settings(given, {**task.instead, **suiting}, stored.settings)
     output = given["output"] or default_output(task.files[0], *task.words)
     start = start_file(settings)
-    check_output(output, given["force"], [*task.files, start] if start else task.files)
+    read = [*task.files, start] if start else task.files
+    check_output(output, given["force"], read)
     if given["frames_every"] and not given["frames"]:
         raise NstError(
             ErrorCode.BAD_SETTING,
             "--frames-every says how often, but no --frames says where.",
             "Add --frames DIR.",
         )
-    for folder in (given["frames"], given["report"]):
+    frames = [name for path in read if is_frame(name := Path(path).name)]
+    for folder, names in ((given["frames"], frames), (given["report"], [report.NUMBERS, report.CURVES])):
         if folder:
             check_folder(folder, given["force"])
+            for name in names:
+                check_not_read(folder / name, read)
     if given["report"]:
         report.check_installed()
     every = (given["frames_every"] or FRAMES_EVERY) if given["frames"] else 0

@@ -12,7 +12,7 @@ from nst_core.arrays import stylize
 from nst_core.backends.choose import open_engine
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Preview
-from nst_core.fine_style import with_fine_styles
+from nst_core.fine_style import combined_size, with_fine_styles
 from nst_core.images.colour import LMS_TO_LAB, RGB_TO_LMS, linear, luminance
 from nst_core.images.picture import Picture
 from nst_core.job import run_job
@@ -365,6 +365,12 @@ def test_what_is_transparent_in_a_coarse_style_stays_so():
     hidden, shown = np.array_split(style.picture.alpha, 2, axis=1)
     assert hidden[:, :-4].max() < 0.01
     assert shown[:, 4:].min() > 0.99
+
+
+def test_strips_are_combined_at_a_size_that_the_network_sees():
+    level = Level(48, 64, 1)
+    assert min(combined_size((17, 4000), level, 1.0)) == 16
+    assert combined_size((3000, 4000), Level(4000, 3000, 1), 1.0) == (1536, 2048)
 
 
 def test_a_fine_style_changes_the_strokes_and_not_the_composition():

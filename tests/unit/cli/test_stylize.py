@@ -84,6 +84,18 @@ def test_another_network_than_recorded_is_said(nst: Nst, place: Path) -> None:
     assert "recorded with another network" in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [("--frames", "frame-01-00002.png"), ("--frames", "contact-sheet.png"), ("--report", "loss.png")],
+)
+def test_what_is_read_is_no_old_frame_or_curve(nst: Nst, place: Path, option: str, name: str) -> None:
+    (place / "out").mkdir()
+    (place / "photo.png").rename(place / "out" / name)
+    outcome = nst("stylize", f"out/{name}", "painting.png", option, "out", "--force", "-o", "a.png", *QUICK)
+    assert_refused(outcome, name, "to read")
+    assert (place / "out" / name).is_file()
+
+
 def test_weights_of_layers_are_repeated_to_the_bit(nst: Nst, place: Path) -> None:
     look = ("--style-layers", "relu1_1:0.123456789012,relu2_1:0.7", *QUICK)
     assert nst("stylize", "photo.png", "painting.png", "-o", "a.png", *look).code == 0
