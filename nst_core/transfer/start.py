@@ -51,13 +51,15 @@ def resized_mask(mask: Array | None, height: int, width: int) -> Array | None:
 
 
 def covering(pixels: Array, height: int, width: int) -> Array:
-    """Scale and centre-crop ``pixels`` (3, H, W) so that it covers (3, height, width) without distortion."""
+    """Centre-crop ``pixels`` (3, H, W) to the shape of (3, height, width), to a pixel, and scale it to that.
+
+    In this order: scaled first, a tall picture that is to cover a wide one would be larger than memory.
+    """
     _, rows, columns = pixels.shape
     scale = max(height / rows, width / columns)
-    tall, wide = max(height, round(rows * scale)), max(width, round(columns * scale))
-    top, left = (tall - height) // 2, (wide - width) // 2
-    scaled = resized(pixels, tall, wide)
-    return np.ascontiguousarray(scaled[:, top : top + height, left : left + width])
+    tall, wide = max(1, round(height / scale)), max(1, round(width / scale))
+    top, left = (rows - tall) // 2, (columns - wide) // 2
+    return resized(np.ascontiguousarray(pixels[:, top : top + tall, left : left + wide]), height, width)
 
 
 def white_noise(height: int, width: int, seed: int) -> Array:
