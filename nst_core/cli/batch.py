@@ -70,8 +70,9 @@ def batch(folder: Path, styles: tuple[str, ...], **given: Any) -> None:
     settings = chosen_settings(others, files[0].settings if files else {})
     named = (*(file.path for file in files), *(region.style.path for region in control.regions))
     stems = dict.fromkeys(Path(path).stem for path in named)
-    words = "-".join([folder.resolve().name, *stems])
-    output = given["output"] or folder.resolve().with_name(words[:120])
+    whole = folder.resolve()
+    words = "-".join(filter(None, [whole.name, *stems]))  # a drive has no name
+    output = given["output"] or whole.parent / words[:120]
     errands, done = find_errands(folder, output, f".{given['suffix']}", force=given["force"])
     shares = [(style.path, style.weight) for style in files]
     run(Order(errands, done, folder, output, shares, control, settings), given)
