@@ -243,6 +243,14 @@ def test_a_folder_of_its_name_hides_no_style(nst: Nst, place: Path) -> None:
     assert nst("stylize", "photo.png", "Monet", "-o", "out.png", *QUICK).code == 0
 
 
+def test_pages_are_made_of_kept_styles_too(nst: Nst, place: Path) -> None:
+    assert nst("styles", "add", "painting.png", "--as", "Monet").code == 0
+    (place / "pages").mkdir()
+    (place / "pages" / "figures.png").write_bytes(b"mine")
+    for command in ("figures", "gallery"):  # that is said once the style is read
+        assert_refused(nst(command, "pages", "photo.png", "Monet", "--size", 40), "is not one of these")
+
+
 def test_a_texture_of_a_kept_style_is_no_kept_style(nst: Nst, place: Path, library: Path) -> None:
     assert nst("styles", "add", "painting.png", "--as", "Monet").code == 0
     assert nst("texture", "Monet", "--texture-size", "32x32", *QUICK).code == 0
