@@ -84,8 +84,9 @@ def main(arguments: list[str] | None = None) -> int:
     given = make_parser().parse_args(arguments)
     console = Console(given.quiet)
     for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _interrupt)
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores the latter
+            signal.signal(number, _interrupt)
     try:
         return carry_out(given, console)
     except InstallError as error:
@@ -107,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
         return MENDABLE
     except Exception:
         console.complain(traceback.format_exc())
-        console.complain("This is a defect of the installer. Nothing that was installed before was changed.")
+        console.complain("This is a defect of the installer; the lines above say where.")
         return DEFECT
 
 

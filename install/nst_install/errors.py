@@ -24,6 +24,10 @@ def from_os(path: object, error: OSError) -> InstallError:
     """Say what kept ``path`` from being written or read."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return disk_full(path)
+    if error.errno == errno.ENOENT:
+        return InstallError(
+            f"{path} is not there.", "Run the command again; if it stays away, fetch this anew."
+        )
     reason = error.strerror or type(error).__name__
     if getattr(error, "winerror", None) in IN_USE:
         return InstallError(

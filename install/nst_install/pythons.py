@@ -24,14 +24,16 @@ NEWEST_ON_INTEL_MACS = (3, 10)
 
 PROBE = """
 import json, platform, sys, sysconfig
-try:
-    import venv
-except ImportError:
-    venv = None
+lacking = []
+for name in ("venv", "ssl", "zlib", "ctypes"):
+    try:
+        __import__(name)
+    except ImportError:
+        lacking.append(name)
 print(json.dumps({
     "version": sys.version_info[:2],
     "base": getattr(sys, "_base_executable", None) or sys.executable,
-    "venv": venv is not None,
+    "lacking": lacking,
     "bits": sys.maxsize.bit_length() + 1,
     "kind": sys.implementation.name,
     "platform": sysconfig.get_platform(),
@@ -87,8 +89,8 @@ def probe(path: str) -> Python:
         problem = "is GIMP's or MSYS2's, for which no packages are made"
     elif "WindowsApps" in found["base"]:
         problem = "comes from the Microsoft Store, whose programs write where GIMP cannot see it"
-    elif not found["venv"]:
-        problem = "lacks the module venv"
+    elif found["lacking"]:
+        problem = f"lacks the module {found['lacking'][0]}"
     if problem:
         raise InstallError(
             f"The Python {path} {problem}.", "Python 3.10 to 3.13 is needed, 64 bits; name one with --python."

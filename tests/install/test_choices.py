@@ -239,7 +239,7 @@ def test_an_engine_that_is_not_for_the_system_is_refused() -> None:
 
 
 def fake_python(folder: Path, **differences: object) -> str:
-    said = {"version": [3, 12], "base": sys.executable, "venv": True, "bits": 64, "kind": "cpython"}
+    said = {"version": [3, 12], "base": sys.executable, "lacking": [], "bits": 64, "kind": "cpython"}
     said |= {"platform": "linux-x86_64", "machine": "x86_64", "free_threaded": False, **differences}
     path = folder / "python-of-another-kind"
     path.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(said)}\nEND\n")
@@ -257,7 +257,7 @@ def fake_python(folder: Path, **differences: object) -> str:
         ({"bits": 32}, "32-bit"),
         ({"platform": "mingw_x86_64_ucrt_gnu"}, "GIMP's or MSYS2's"),
         ({"base": r"C:\Users\z\AppData\Local\Microsoft\WindowsApps\python.exe"}, "Microsoft Store"),
-        ({"venv": False}, "venv"),
+        ({"lacking": ["ssl"]}, "lacks the module ssl"),
         ({"platform": "macosx-10.13-universal2"}, "Intel Mac, where ONNX Runtime is to be had up to 3.10"),
     ],
 )

@@ -209,6 +209,20 @@ def test_interrupted_by_hand(checkout: Checkout) -> None:
     assert nothing(checkout)
 
 
+def test_a_terminal_that_is_closed_does_not_matter_to_nohup(checkout: Checkout) -> None:
+    as_nohup_does = partial(signal.signal, signal.SIGHUP, signal.SIG_IGN)
+    with serving(checkout, pause=2.0):
+        process = subprocess.Popen(checkout.command("install", "--no-gimp"), env=checkout.environment(),
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   preexec_fn=as_nohup_does)  # fmt: skip
+        deadline = time.monotonic() + 30
+        while not list(checkout.data.glob("venv-*")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(60) == 0
+    assert checkout.works()
+
+
 def test_a_profile_that_cannot_be_written(checkout: Checkout, profile: Path) -> None:
     assert checkout.run("install").returncode == 0
     other = profile.with_name("3.2")

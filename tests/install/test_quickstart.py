@@ -154,6 +154,15 @@ def test_the_python_that_was_brought_is_found_again(without_python: Checkout) ->
     assert "fetching" not in done.stdout
 
 
+def test_a_python_without_what_it_takes_is_passed_over(without_python: Checkout) -> None:
+    own_python(without_python.data)
+    poor = without_python.folder / "programs" / "python3"
+    poor.write_text('#!/bin/sh\ncase "$2" in *ssl*) exit 1;; esac\necho started\n')
+    poor.chmod(0o755)
+    done = quickstart(without_python, "--help")
+    assert done.stdout.startswith("usage:"), done.stderr
+
+
 def test_variables_that_lead_elsewhere(without_python: Checkout) -> None:
     """A data folder counts by its whole path alone; a cd that looks around elsewhere is not heeded."""
     own_python(without_python.data)
