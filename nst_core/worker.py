@@ -23,7 +23,7 @@ from typing import Any, NoReturn, TextIO
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nst_core import __version__
-from nst_core.errors import ErrorCode, NstError
+from nst_core.errors import ErrorCode, NstError, ran_out
 from nst_core.protocol import JOB_PREFIX, PROTOCOL
 from nst_core.settings import KeepColors
 
@@ -282,7 +282,7 @@ def answer(channel: Channel, caller: Caller, line: bytes) -> None:
         traceback.print_exc()
         channel.send(
             "error",
-            code=ErrorCode.INTERNAL.value,
+            code=(ErrorCode.OUT_OF_MEMORY if ran_out(error) else ErrorCode.INTERNAL).value,
             message=f"The engine failed: {type(error).__name__}: {_first_line(error)}.",
             hint="The log has the details.",
         )

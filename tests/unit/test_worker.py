@@ -9,10 +9,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from nst_core import worker
 from nst_core.protocol import JOB_PREFIX, PROTOCOL
 
 
@@ -262,6 +264,22 @@ def test_what_is_wrong_is_said_with_a_code_and_nothing_is_written(engine, folder
     assert word in error["message"] + error["hint"]
     assert not (folder / "result").exists()
     assert engine.close() == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(MemoryError(), "out-of-memory"), (RuntimeError("a defect"), "internal")]
+)
+def test_what_nobody_caught_is_said_too(monkeypatch, error, code):
+    """Memory can end before the painting, where pixels are read."""
+
+    def serve(*_arguments):
+        raise error
+
+    monkeypatch.setattr(worker, "serve", serve)
+    sent, caller = [], SimpleNamespace(status=0)
+    worker.answer(SimpleNamespace(send=lambda event, **fields: sent.append((event, fields))), caller, b"")
+    assert [(event, fields["code"]) for event, fields in sent] == [("error", code)]
+    assert caller.status == 1
 
 
 @pytest.mark.parametrize("name", ["nst-job-missing", "other"])
