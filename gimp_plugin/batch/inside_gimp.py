@@ -14,7 +14,7 @@ from gi.repository import Gegl, Gimp, Gio  # noqa: E402
 with open(os.environ["NST_BATCH_JOB"], encoding="utf-8") as job_file:
     job = json.load(job_file)
 sys.path.insert(0, job["plug_in"])
-from nst_gimp import masks, opening  # noqa: E402
+from nst_gimp import layers, masks, opening  # noqa: E402
 
 
 def say(**event):
@@ -23,29 +23,32 @@ def say(**event):
 
 
 def subject(image):
-    """Return the layer to paint: the only one, or a new one with all that is visible; masks aside.
+    """Return the layer to paint: the only one, or a new one with all that is visible.
+
+    Layers that are named as masks are hidden, for good: they would cover the painting.
 
     Raises:
         CallError: a mask that is named is not there.
     """
     if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
         image.convert_rgb()
-    aside = [masks.find(image, name) for name in job["masks"]]
-    layers = [layer for layer in image.get_layers() if layer not in aside] or image.get_layers()
-    if len(layers) == 1 and not layers[0].is_group():
-        return layers[0]
-    hidden = [layer for layer in aside if isinstance(layer, Gimp.Layer) and layer.get_visible()]
-    for layer in hidden:
-        layer.set_visible(False)
+    named = [masks.find(image, name) for name in job["masks"]]
+    aside = [item for item in named if isinstance(item, Gimp.Layer)]
+    own = [layer for layer in image.get_layers() if layer not in aside]
+    if own:
+        for layer in aside:
+            layer.set_visible(False)
+    else:  # the picture is its own mask
+        own = image.get_layers()
+    if len(own) == 1 and not own[0].is_group():
+        return own[0]
     visible = Gimp.Layer.new_from_visible(image, image, "Visible")
-    for layer in hidden:
-        layer.set_visible(True)
     image.insert_layer(visible, None, 0)
     return visible
 
 
 def paint(image):
-    """Call the filter.
+    """Call the filter; return what the engine remarked.
 
     Raises:
         RuntimeError: it failed, with the reason.
@@ -63,6 +66,7 @@ def paint(image):
     answer = procedure.run(config)
     if answer.index(0) != Gimp.PDBStatusType.SUCCESS:
         raise RuntimeError(answer.index(1) or str(answer.index(0)))
+    return layers.record_of(answer.index(1)).get("notices", [])
 
 
 def save(image, path):
@@ -83,22 +87,23 @@ def save(image, path):
 
 
 def one(picture, result):
-    """Paint one picture; return "" or why it failed."""
-    image = None
+    """Paint one picture; return "" or why it failed, and what the engine remarked."""
+    image, notices = None, []
     try:
         image = opening.load(Gio.File.new_for_path(picture))
-        paint(image)
+        notices = paint(image)
         save(image, result)
     except Exception as error:  # the next picture is another story
-        return str(error) or type(error).__name__
+        return str(error) or type(error).__name__, notices
     finally:
         if image is not None:
             image.delete()
-    return ""
+    return "", notices
 
 
 Gegl.init(None)
 for each, its_result in job["pictures"]:
     started = time.monotonic()
     say(event="begin", picture=each)
-    say(event="end", picture=each, problem=one(each, its_result), seconds=time.monotonic() - started)
+    problem, remarks = one(each, its_result)
+    say(event="end", picture=each, problem=problem, notices=remarks, seconds=time.monotonic() - started)

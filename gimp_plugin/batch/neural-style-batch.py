@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -107,6 +108,7 @@ def command_line(arguments):
             parser.error(f"--region-colors names {mask}, which is the mask of no region")
         if colors not in COLORS:
             parser.error(f"--region-colors {mask} cannot be {colors}; it can be {', '.join(COLORS)}")
+    given.suiting = suiting(given.style) if given.style else {}
     try:
         given.style = given.style and resolved(given.style, weighted=False)
         given.fine_style = given.fine_style and resolved(given.fine_style)
@@ -114,9 +116,11 @@ def command_line(arguments):
         given.region = [(mask, resolved(style)) for mask, style in given.region]
     except FileNotFoundError as error:
         parser.error(str(error))
-    missing = [str(path) for path in given.pictures if not path.exists()]
-    if missing:
-        parser.error(f"there is no {missing[0]}")
+    for path in given.pictures:
+        if not os.path.exists(path):
+            parser.error(f"there is no {path}")
+        if os.path.isdir(path) and path.resolve() == given.output.resolve():
+            parser.error(f"--output is {path}, where the pictures are; name another folder")
     return given
 
 
@@ -134,6 +138,12 @@ def resolved(text: str, weighted: bool = True) -> str:
     raise FileNotFoundError(f"there is no style file {text}, and no kept style of that name")
 
 
+def suiting(style: str) -> dict:
+    """Return the settings that suit a kept style that is called by its name, as ``nst`` takes them."""
+    path = None if os.path.isfile(style) else kept_styles.path_of(style)
+    return kept_styles.settings_of(path) if path else {}
+
+
 def is_number(text: str) -> bool:
     """Whether ``text`` is a number."""
     try:
@@ -145,7 +155,8 @@ def is_number(text: str) -> bool:
 
 def job_of(given, pictures: list) -> dict:
     """Return what the script inside GIMP is to do, as the arguments of the filter."""
-    values = {setting.name: getattr(given, setting.name.replace("-", "_")) for setting in SETTINGS}
+    chosen = {setting.name: getattr(given, setting.name.replace("-", "_")) for setting in SETTINGS}
+    values = {**given.suiting, **{name: value for name, value in chosen.items() if value is not None}}
     colors = dict(given.region_colors)
     values.update(
         {
@@ -169,15 +180,18 @@ def job_of(given, pictures: list) -> dict:
     }
 
 
-def pictures_in(paths, output: Path) -> list:
-    """Return the files to paint, folders opened (not the folders in them), hidden files left out."""
+def pictures_in(paths) -> list:
+    """Return the files to paint, folders opened (not the folders in them), hidden files left out.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
     found = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(
+            found += sorted(
                 item for item in path.iterdir() if item.is_file() and not item.name.startswith(".")
             )
-            found += [item for item in inside if item.resolve().parent != output.resolve()]
         else:
             found.append(path)
     return list(dict.fromkeys(path.resolve() for path in found))
@@ -209,13 +223,28 @@ def find_gimp(named) -> str:
     return next((place for place in PLACES if os.path.isfile(place)), "")
 
 
-def paint(gimp: str, job: dict, folder: Path) -> dict:
-    """Start GIMP once, print progress, and return for each picture why it failed, or ""."""
+def paint_all(gimp: str, job: dict, folder: Path) -> dict:
+    """Return for each picture why it failed, or ""; a GIMP that crashes is started again for the rest."""
+    outcome, left = {}, job["pictures"]
+    while left:
+        answered = paint(gimp, dict(job, pictures=left), folder, len(job["pictures"]))
+        if not answered:
+            break
+        outcome.update(answered)
+        left = [pair for pair in left if pair[0] not in outcome]
+    return outcome
+
+
+def paint(gimp: str, job: dict, folder: Path, count: int) -> dict:
+    """Start GIMP once, print progress, and return why each of the pictures that it came to failed, or "".
+
+    ``count`` is how many pictures there are in all; the job has the last of them.
+    """
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     script = f"exec(open({str(HERE / 'inside_gimp.py')!r}, encoding='utf-8').read())"
     line = [gimp, "-idf", "--quit", "--batch-interpreter=python-fu-eval", "-b", script]
     environment = dict(os.environ, NST_BATCH_JOB=str(folder / "job.json"))
-    outcome, count, done = {}, len(job["pictures"]), 0
+    outcome, done = {}, count - len(job["pictures"])
     with open(folder / "gimp.log", "wb") as log:
         process = subprocess.Popen(
             line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=environment
@@ -228,13 +257,15 @@ def paint(gimp: str, job: dict, folder: Path) -> dict:
                 event = json.loads(text[len(MARK) :])
                 if event["event"] == "begin":
                     done += 1
+                    outcome[event["picture"]] = "GIMP crashed over it."
                     print(f"[{done}/{count}] {event['picture']}", flush=True)
                 else:
                     outcome[event["picture"]] = event["problem"]
                     said = f"failed: {event['problem']}" if event["problem"] else f"{event['seconds']:.1f} s"
-                    print(f"[{done}/{count}]   {said}", flush=True)
+                    for told in (*event["notices"], said):
+                        print(f"[{done}/{count}]   {told}", flush=True)
             process.wait()
-        except KeyboardInterrupt:
+        except BaseException:
             process.terminate()  # the engine sees its stdin end and goes too
             process.wait()
             raise
@@ -248,24 +279,30 @@ def main(arguments=None) -> int:
     if not gimp:
         print("No GIMP 3 was found. Install it, or name its gimp-console with --gimp.", file=sys.stderr)
         return 3
-    pictures = pictures_in(given.pictures, given.output)
+    try:
+        pictures = pictures_in(given.pictures)
+        given.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}. Name another folder.", file=sys.stderr)
+        return 2
     if not pictures:
         print("There are no pictures there.", file=sys.stderr)
         return 2
-    given.output.mkdir(parents=True, exist_ok=True)
     results = targets(pictures, given.output, given.format.lower().lstrip("."))
     problems, todo = {}, []
     for picture, result in zip(pictures, results):  # noqa: B905 - strict came with 3.10
-        if result.exists() and not given.overwrite:
+        if result in pictures:
+            problems[str(picture)] = f"{result} is a picture that is painted; name another --output."
+        elif result.exists() and not given.overwrite:
             problems[str(picture)] = f"{result} is already there (--overwrite replaces it)."
         else:
             todo.append([str(picture), str(result)])
     job = job_of(given, todo)
     with tempfile.TemporaryDirectory(prefix="nst-batch-") as folder:
-        outcome = paint(gimp, job, Path(folder)) if todo else {}
+        outcome = paint_all(gimp, job, Path(folder))
         printed = (Path(folder) / "gimp.log").read_text("utf-8", "replace") if todo else ""
     for picture, _result in todo:
-        problems[picture] = outcome.get(picture, "GIMP ended before its turn.")
+        problems[picture] = outcome.get(picture, "GIMP could not be run.")
     failed = {picture: problem for picture, problem in problems.items() if problem}
     print(f"{len(problems) - len(failed)} painted, {len(failed)} failed.")
     for picture, problem in failed.items():
@@ -277,6 +314,7 @@ def main(arguments=None) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # GIMP is not left behind
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.gimp.start import REPOSITORY, Gimp, complaints, draw
 
@@ -54,6 +55,11 @@ def test_a_folder_through_one_start(gimp: Gimp, wrapped: Path, tmp_path: Path) -
     again = batch(wrapped, photos / "a.ppm", "--style", style, "--output", out)
     assert again.returncode == 1
     assert "already there" in again.stderr
+    over = batch(
+        wrapped, photos / "a.ppm", "--style", style, "--output", photos, "--format", "ppm", "--overwrite"
+    )
+    assert over.returncode == 1
+    assert "a.ppm is a picture that is painted" in over.stderr
     png = batch(
         wrapped, photos / "a.ppm", photos / "b é.ppm", "--style", style, "--output", out, "--format", "png"
     )
@@ -70,6 +76,8 @@ def test_a_wrong_command_line_starts_nothing(wrapped: Path, tmp_path: Path) -> N
         ((style, "--style", tmp_path / "none.png", "--output", tmp_path), "there is no style file"),
         ((style, "--style", style, "--output", tmp_path, "--quality", "fast"), "draft"),
         ((style, "--output", tmp_path), "give --style, or --region"),
+        ((tmp_path, "--style", style, "--output", tmp_path), "where the pictures are; name another folder"),
+        ((style, "--style", style, "--output", style), "style.ppm: File exists. Name another folder."),
         (
             (style, "--output", tmp_path, "--region", "sky", "monnet"),
             "no style file monnet, and no kept style",
@@ -141,7 +149,9 @@ image = Gimp.Image.new(64, 48, Gimp.ImageBaseType.RGB); Gegl.init(None)
 for name, top in (("photo", 0), ("coat", 30), ("sky", 0)):
     layer = Gimp.Layer.new(image, name, 64, 48, Gimp.ImageType.RGB_IMAGE, 100, Gimp.LayerMode.NORMAL)
     image.insert_layer(layer, None, 0)
-    if name != "photo":
+    if name == "photo":
+        layer.fill(Gimp.FillType.WHITE)
+    else:
         mask = layer.create_mask(Gimp.AddMaskType.BLACK); layer.add_mask(mask); buffer = mask.get_buffer()
         white = array("f", [1.0] * (64 * 15)).tobytes()
         buffer.set(Gegl.Rectangle.new(0, top, 64, 15), "Y float", white); buffer.flush()
@@ -180,6 +190,13 @@ def test_a_folder_with_regions_by_name(gimp: Gimp, wrapped: Path, tmp_path: Path
     assert asked["styles"] == []
     assert {"strength_mask", "selection"} <= set(asked), "a selection is kept in the file, too"
     assert (asked["content"]["width"], asked["settings"]["keep-colors"]) == (64, "luminance")
+
+    seen = batch(wrapped, photos / "portrait.xcf", *regions, "--output", out, "--format", "png")
+    assert seen.returncode == 0, seen.stderr
+    with Image.open(out / "portrait.png") as picture:
+        assert picture.convert("RGB").getpixel((30, 8)) == (255, 255, 255), (
+            "the painting, not the layer of a mask"
+        )
 
     blend = ("--style", starry, "--style-weight", "3", "--more-style", f"{klimt}:0.5")
     done = batch(wrapped, photos / "no masks.ppm", *blend, "--output", out)
