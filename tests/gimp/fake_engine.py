@@ -105,6 +105,8 @@ def stylize(request, mode, argument):
     say(event="plan", levels=[{"width": 32, "height": 32, "iterations": 2}], engine="fake",
         device="Fake device", model="fake", model_sha256="f" * 64, seed=7,
         seconds=12.0, bytes=1)  # fmt: skip
+    if mode == "notice":
+        say(event="notice", code="empty-region", message="The sky is too small for relu5_1.")
     if mode == "error":
         say(event="error", code=argument, message="The fake engine was told to fail.", hint="Tell it not to.")
         return

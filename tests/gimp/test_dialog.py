@@ -15,6 +15,7 @@ from tests.gimp.screen import Window, until
 from tests.gimp.start import draw
 from tests.gimp.test_screen import (
     DIALOG,
+    PAINTING,
     gone,
     keep_picture,
     nothing_left,
@@ -119,6 +120,11 @@ def test_a_trial_that_fails_says_so_and_the_next_one_works(desk: Desk) -> None:
     desk.gimp.mode("invert")
     desk.screen.key(dialog, "alt+t")
     until(lambda: abs(shown(desk, dialog)[0] - (255 - PHOTO_RED)) < 3, 20, "the second trial")
+    desk.gimp.mode("slow 60")
+    desk.screen.key(dialog, "alt+p")
+    desk.screen.key(desk.screen.wait_for(PAINTING), "Escape")
+    dialog = desk.screen.wait_for(DIALOG)
+    assert abs(shown(desk, dialog)[0] - (255 - PHOTO_RED)) < 3, "nothing was changed since the trial"
     desk.screen.key(dialog, "Escape")
     assert desk.result(number) == "cancel"
     nothing_left(desk)
@@ -236,7 +242,7 @@ def test_a_style_is_kept_renamed_exported_removed_and_imported(desk: Desk) -> No
     assert (kept / "Night.png").exists()
     style_menu(desk, dialog, "r")
     answer(desk, "^Remove the Style$", "alt+r")
-    until(lambda: not list(kept.glob("*.*")), 20, "the style to go")
+    until(lambda: not list(kept.glob("[!.]*.*")), 20, "the style to go")
 
     for again in (False, True):  # the second time it replaces what the first has brought
         time.sleep(1)
@@ -254,7 +260,7 @@ def test_a_style_is_kept_renamed_exported_removed_and_imported(desk: Desk) -> No
     time.sleep(1)
     screen.key(dialog, "Escape")
     assert desk.result(number) == "cancel"
-    assert sorted(path.name for path in kept.rglob("*.*")) == ["Night.json", "Night.png", "Night.png"]
+    assert sorted(path.name for path in kept.rglob("[!.]*.*")) == ["Night.json", "Night.png", "Night.png"]
     shutil.rmtree(kept)
     nothing_left(desk)
 
@@ -317,7 +323,21 @@ def test_two_regions_from_layer_masks_around_a_face_with_kept_colours(desk: Desk
     assert same == [False, True, False, True, True]
     nothing_left(desk)
     assert '(region-masks 2 "layer:coat" "layer:sky")' in stored(desk).read_text()
-    assert '(region-colors 2 "" "none")' in stored(desk).read_text(), "so that Repeat Filter does the same"
+    assert '(region-colors 2 "" "none")' in stored(desk).read_text()
+    desk.gimp.mode("copy")
+    forget(desk)
+    desk.ask(  # what Repeat Filter does
+        "p = Gimp.get_pdb().lookup_procedure('plug-in-neural-style'); c = p.create_config()\n"
+        "c.set_property('image', image); c.set_core_object_array('drawables', [image.get_layers()[-1]])\n"
+        "c.set_property('run-mode', Gimp.RunMode.WITH_LAST_VALS); p.run(c)"
+    )
+    (repeated,) = asked(desk, "stylize")
+    assert [region["name"] for region in repeated["regions"]] == list(names)
+    assert [region.get("keep_colors") for region in repeated["regions"]] == [None, "none"]
+    assert repeated["settings"]["keep-colors"] == "luminance"
+    assert len(desk.layers()) == len(before) + 2
+    desk.screen.key(desk.main, "ctrl+z")
+    until(lambda: len(desk.layers()) == len(before) + 1, 10, "one undo")
     recent = json.loads((kept.parent / "recent-styles.json").read_text())
     assert str(kept / "coat.bmp") in recent
     desk.screen.key(desk.main, "ctrl+z")

@@ -74,6 +74,40 @@ def test_the_catalogues_are_complete_and_compiled(catalogues, language: str) -> 
             assert path.read_bytes() == data, "run gimp_plugin/generate_catalogues.py"
 
 
+DIALOG = [
+    *("St_yle", "Se_veral styles, regions", "_Advanced", "_Paint", "_Help", "Picture _file…", "_Keep…"),
+    *("Styl_es", "_Blend with another style", "Add a re_gion"),
+]
+TOGETHER = {
+    "dialog": [*DIALOG, "_Try"],
+    "dialog, trying": [*DIALOG, "S_top"],
+    "keeping": ["_Name", "With the present _settings", "_Cancel", "_Keep"],
+    "replacing": ["_Name", "With the present _settings", "_Cancel", "_Replace"],
+    "renaming": ["_Name", "_Cancel", "_Rename"],
+    "painting": ["_Keep this", "_Cancel"],
+    "menu of a kept style": ["Re_name…", "_Export…", "_Remove…"],
+    "menu of a style used last": ["_Keep…", "_Forget"],
+    "menu of all styles": ["_Import styles…", "_Export all kept styles…"],
+    "diagnostics": ["_Help", "C_opy", "_Close"],
+}
+GIMPS_OWN = {"en": "rcls", "de": "zcgs", "fr": "rncs"}
+"""Letters of what GIMP's procedure dialog has itself: reset, cancel, load and save settings."""
+
+
+@pytest.mark.parametrize("language", GIMPS_OWN)
+@pytest.mark.parametrize("place", TOGETHER)
+def test_no_letter_means_two_things_at_once(catalogues, language: str, place: str) -> None:
+    told = gettext.NullTranslations()
+    if language != "en":
+        with (catalogues.folder(language) / "neural-style.mo").open("rb") as file:
+            told = gettext.GNUTranslations(file)
+    words = [told.gettext(text) for text in TOGETHER[place]]
+    assert set(TOGETHER[place]) <= set(catalogues.said_in_code())
+    letters = [text[text.index("_") + 1].lower() for text in words]
+    letters += GIMPS_OWN[language] if place.startswith("dialog") else ""
+    assert len(set(letters)) == len(letters), words
+
+
 @pytest.mark.parametrize("language", ["en", "de", "fr"])
 def test_help_pages_are_whole(language: str) -> None:
     page = (FOLDER / "help" / language / "index.html").read_text(encoding="utf-8")

@@ -58,6 +58,24 @@ def test_the_plugin_finds_what_the_engine_keeps(plugin, tmp_path: Path) -> None:
     assert [style.name for style in kept_styles.kept()] == ["Monet's sky"]
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        '{"keep_colors": ["none"], "strength": "much", "quality": 5, "size": 2.5, "tv": 1e999}',
+        '{"content_layers": "\\ud800", "strength": 101, "something_new": 1, "iterations": true, "seed": 1%s}'
+        % ("0" * 400),
+        "[]",
+    ],
+)
+def test_settings_of_a_style_that_cannot_be_are_none(plugin, tmp_path: Path, damaged: str) -> None:
+    kept_styles = plugin("kept_styles")
+    style = StyleLibrary(tmp_path / "data" / "nst" / "styles").add(painting(tmp_path / "a.png"), "moss")
+    style.path.with_suffix(".json").write_text(damaged)
+    assert kept_styles.settings_of(str(style.path)) == {}
+    style.path.with_suffix(".json").write_text('{"strength": 20, "keep_colors": [], "quality": "draft"}')
+    assert kept_styles.settings_of(str(style.path)) == {"strength": 20, "quality": "draft"}
+
+
 def test_nst_styles_moves_the_folder_for_both(plugin, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("NST_STYLES", str(tmp_path / "elsewhere"))
     StyleLibrary().add(painting(tmp_path / "a.png"), "moss")
@@ -193,7 +211,23 @@ def test_what_is_kept_with_a_style_is_about_the_style(plugin, commands) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Monet's sky", "-x", "Стиль 風", "a/b", "a:2", ".hidden", "dot.", "", " x", "x" * 64, "x" * 65, "a\nb"],
+    [
+        "Monet's sky",
+        "-x",
+        "Стиль 風",
+        "a/b",
+        "a:2",
+        ".hidden",
+        "dot.",
+        "",
+        " x",
+        "x" * 64,
+        "x" * 65,
+        "a\nb",
+        "con",
+        "Lpt1.a",
+        "𝄞" * 64,
+    ],
 )
 def test_the_plugin_knows_what_can_be_a_name(commands, name: str) -> None:
     assert commands.is_name(name) == is_name(name)

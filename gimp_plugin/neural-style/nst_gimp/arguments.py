@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import math
+from contextlib import suppress
 
 from nst_gimp.messages import CallError
 from nst_gimp.settings_table import SETTINGS
@@ -196,6 +197,24 @@ def check(setting, value):
                 "bad-setting",
             )
     return value
+
+
+KINDS = {"double": (int, float), "int": int, "boolean": bool, "choice": str, "string": str}
+
+
+def possible(values: dict) -> dict:
+    """Return those of ``values`` that settings can have; another version may have written more."""
+    found = {}
+    for name, value in values.items():
+        setting = BY_NAME.get(name)
+        if setting is None or not isinstance(value, KINDS[setting.kind]):
+            continue
+        if isinstance(value, bool) and setting.kind != "boolean":
+            continue
+        with suppress(CallError, OverflowError, UnicodeEncodeError):
+            str(value).encode()  # JSON can hold halves of characters, which GTK cannot show
+            found[name] = check(setting, value)
+    return found
 
 
 def parse_crop(text: str, width: int, height: int):

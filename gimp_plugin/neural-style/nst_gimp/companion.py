@@ -12,7 +12,7 @@ from gi.repository import GLib
 
 from nst_gimp.engine import Engine
 from nst_gimp.job import Job
-from nst_gimp.messages import UserError
+from nst_gimp.messages import UserError, unexpected
 
 LOOK_MILLISECONDS = 50
 
@@ -89,8 +89,13 @@ class Companion:
         asked, deaf = self._running, self._deaf
         if event["event"] == "done":
             self._running, self._deaf = None, False
-        if not deaf:
+        if deaf:
+            return
+        try:
             asked.on_event(event)
+        except Exception as error:  # or GTK would never call again
+            self.drop(asked.kind)
+            asked.on_error(unexpected(error))
 
     def _failed(self, error: UserError) -> None:
         asked, deaf = self._running, self._deaf
@@ -109,10 +114,10 @@ class Companion:
                     self.job = Job()
                     self._engine = Engine(self.job.folder)
                 request = asked.make(self.job)
-            except UserError as error:
+            except Exception as error:  # or GTK would never call again
                 if self._engine is None:
                     self._leave()
-                asked.on_error(error)
+                asked.on_error(unexpected(error))
                 continue
             self._engine.send(request)
             self._running = asked

@@ -1,7 +1,7 @@
 """The dialog: a trial, the style and how it looks, further styles and regions, the rest, what to expect.
 
-GIMP's own ProcedureDialog keeps the last values, the named presets and the Reset button. Everything is in
-pages, so that the dialog fits on a small screen.
+GIMP's own ProcedureDialog keeps the last values, one set of saved settings and the Reset button. Everything
+is in pages that can be scrolled, so that the dialog fits on a small screen.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class StyleDialog:
         self.expected.set_text(_("Asking the engine…"))
         self.trouble = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=60, selectable=True)
         self.bar = Gtk.InfoBar(message_type=Gtk.MessageType.ERROR, no_show_all=True)
-        self.bar.get_content_area().add(self.trouble)
+        self.bar.get_content_area().pack_start(self.trouble, True, True, 0)
         self.trouble.show()
         self.trial = TrialView(self.companion, subject, config)
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=12)
@@ -91,7 +91,7 @@ class StyleDialog:
     def _advanced(self) -> Gtk.Widget:
         rest = [setting.name for setting in SETTINGS if setting.name not in look_page.SETTINGS]
         names = [name for name in PAIRS if name in rest] + [name for name in rest if name not in PAIRS]
-        scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER)
+        scrolled = Gtk.ScrolledWindow(propagate_natural_width=True)
         scrolled.add(widgets.table(self.config, names))
         return scrolled
 
@@ -133,10 +133,21 @@ class StyleDialog:
         """Show what went wrong with the last try; "" shows nothing."""
         self.trouble.set_text(sentence)
         self.bar.set_visible(bool(sentence))
+        if sentence:
+            self._grow()
+
+    def _grow(self) -> None:
+        """Be as high as what is shown, as far as the screen is; or else the first page would be scrolled."""
+        room = Gdk.Display.get_default().get_monitor(0).get_workarea()
+        width, height = self.window.get_size()
+        _least, wanted = self.window.get_preferred_height_for_width(width)
+        self.window.resize(width, max(height, min(wanted, room.height)))
 
     def ask(self) -> bool:
         """Show the dialog until it is answered; return whether to paint."""
-        expectation = Expectation(self.companion, self.subject, self.config, self.expected.set_text)
+        show = self.expected.set_text
+        expectation = Expectation(self.companion, lambda: self.trial.subject, self.config, show)
+        self.trial.when_begun = expectation.ask_soon
         try:
             return bool(self.window.run())
         finally:

@@ -18,12 +18,12 @@ STYLE_SIDE = 512
 
 
 class Expectation:
-    """Calls ``show(text)`` with a sentence whenever there is a new one."""
+    """Calls ``show(text)`` with a sentence whenever there is a new one; ``subject()`` is what is painted."""
 
     def __init__(self, companion, subject, config, show) -> None:
         self.companion, self.subject, self.config, self.show = companion, subject, config, show
         self.device = ""
-        self._boxes: dict = {}  # of masks, by the item's number
+        self._boxes: dict = {}  # of masks, by the item's number and the subject's box
         self._asked = None
         self._handler = config.connect("notify", lambda *_args: self.ask_soon())
         self._timer = GLib.timeout_add(1, self._ask)
@@ -52,7 +52,7 @@ class Expectation:
             self._asked = None
             self.show(error.message)
             return False
-        question = (settings, self._ingredients())
+        question = (settings, self.subject().box[2:], self._ingredients())
         if question != self._asked:
             self._asked = question
             self.companion.ask("plan", lambda job: self._request(job, *question), self._take, self._failed)
@@ -61,7 +61,7 @@ class Expectation:
     def _ingredients(self) -> tuple:
         """Return (styles for all, (styles, colours, box) by region, whether strokes are another's)."""
         try:
-            wanted = recipe.resolve(self.config, self.subject.image)
+            wanted = recipe.resolve(self.config, self.subject().image)
         except UserError:  # nothing is chosen yet, or a region has no style
             return 1, (), False
         kept = not wanted.styles  # only then does it matter how much of the picture they cover
@@ -71,15 +71,16 @@ class Expectation:
         return len(wanted.styles), regions, wanted.fine is not None
 
     def _box(self, mask):
-        number = mask.get_id()
-        if number not in self._boxes:
-            x, y, width, height = self.subject.box
-            _ok, left, top = self.subject.layer.get_offsets()
-            self._boxes[number] = masks.covered(mask, (width, height), (left + x, top + y))
-        return self._boxes[number]
+        subject = self.subject()
+        x, y, width, height = subject.box
+        key = mask.get_id(), subject.box
+        if key not in self._boxes:
+            _ok, left, top = subject.layer.get_offsets()
+            self._boxes[key] = masks.covered(mask, (width, height), (left + x, top + y))
+        return self._boxes[key]
 
-    def _request(self, job, settings: dict, ingredients: tuple) -> dict:
-        _x, _y, width, height = self.subject.box
+    def _request(self, job, settings: dict, size: tuple, ingredients: tuple) -> dict:
+        width, height = size
         content = Pixels(job.path("planned.f32"), width, height, 3)  # never written: sizes are enough
         mask = Pixels(job.path("planned-mask.f32"), width, height, 1)._asdict()
         style = Pixels(job.path("planned-style.f32"), STYLE_SIDE, STYLE_SIDE, 3)._asdict()

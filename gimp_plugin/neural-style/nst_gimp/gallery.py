@@ -14,7 +14,7 @@ gi.require_version("GdkPixbuf", "2.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GdkPixbuf, GLib, Gtk  # noqa: E402
 
-from nst_gimp import arguments, kept_styles, widgets  # noqa: E402
+from nst_gimp import kept_styles, widgets  # noqa: E402
 from nst_gimp.words import _  # noqa: E402
 
 SIDE = 56
@@ -138,10 +138,7 @@ class Gallery(Gtk.FlowBox):
 
 def told(name: str, path: str) -> str:
     """Return what a style's tooltip says: its name, and the settings that it brings along."""
-    listed = []
-    for setting, value in kept_styles.settings_of(path).items():
-        if setting in arguments.BY_NAME:
-            listed.append(widgets.said(setting, value))
+    listed = [widgets.said(setting, value) for setting, value in kept_styles.settings_of(path).items()]
     return "\n".join([name, *listed])
 
 

@@ -15,13 +15,14 @@ from nst_gimp.words import _
 class Reader:
     """Reads for one request. ``scale``, at most 1, is that of the content; ``kept`` has what was read before.
 
-    A file that is several styles is opened once. ``kept`` is a dictionary that a caller may hand from reader
-    to reader while files, layers and sizes stay the same.
+    What is several styles is read once. ``kept`` is a dictionary that a caller may hand from reader to reader
+    in the same job while files, layers and sizes stay the same.
     """
 
     def __init__(self, subject, settings: dict, job, scale: float = 1.0, kept=None) -> None:
         self.subject, self.settings, self.job, self.scale = subject, settings, job, scale
         self.kept = {} if kept is None else kept
+        self._own = set()
         self._masks = 0
 
     def fields(self, recipe) -> dict:
@@ -60,10 +61,13 @@ class Reader:
     def _picture(self, source, crop: str = "") -> Pixels:
         place = source.file.get_uri() if source.file is not None else source.layer.get_id()
         key = (place, crop, self.settings["size"], self.settings["style-scale"])
-        if source.layer is not None or key not in self.kept:  # a layer may have been painted on since
-            path = self.job.path(f"style-{len(self.kept)}.f32")
+        known = self.kept.get(key)
+        # A layer may have been painted on since another reader has read it.
+        if known is None or (source.layer is not None and key not in self._own):
+            path = known.path if known is not None else self.job.path(f"style-{len(self.kept)}.f32")
             with style.opened(source) as layer:
                 self.kept[key] = style.read(layer, self.subject, self.settings, path, crop)
+            self._own.add(key)
         return self.kept[key]
 
     def _mask(self, item, name: str) -> dict:

@@ -9,7 +9,7 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import GimpUi, Gtk  # noqa: E402
 
 from nst_gimp import kept_styles, layers, recipe, style, stylize  # noqa: E402
-from nst_gimp.messages import CallError, Cancelled, UserError  # noqa: E402
+from nst_gimp.messages import CallError, Cancelled, unexpected  # noqa: E402
 from nst_gimp.words import _  # noqa: E402
 
 
@@ -44,14 +44,15 @@ def run(procedure, image, drawables, config):
         while dialog.ask():
             style.remember_layer(config)
             try:
+                layers.check_open(image, *drawables)
                 used = recipe.paths(recipe.resolve(config, image))
                 painted = stylize.paint(image, drawables, config, PaintingWindow())
                 kept_styles.remember(used)
                 return painted
             except Cancelled:
                 dialog.tell("")
-            except UserError as error:
-                dialog.tell(str(error))
+            except Exception as error:
+                dialog.tell(str(unexpected(error)))
     finally:
         dialog.close()
     raise Cancelled

@@ -17,7 +17,7 @@ from gi.repository import GLib, Gtk  # noqa: E402
 
 from nst_gimp import arguments, gallery, kept_styles, previews, style, style_commands, widgets  # noqa: E402
 from nst_gimp.job import Job  # noqa: E402
-from nst_gimp.messages import UserError  # noqa: E402
+from nst_gimp.messages import UserError, unexpected  # noqa: E402
 from nst_gimp.name_dialog import PICTURE_SIDE, NameDialog  # noqa: E402
 from nst_gimp.words import _  # noqa: E402
 
@@ -79,10 +79,10 @@ class Keeping:
                     job = Job()
                     picture = job.path("style.png")
                     style.write_png(source, picture)
-            except UserError as error:
+            except Exception as error:  # or the window would wait for ever
                 if job is not None:
                     job.__exit__()
-                done(error)
+                done(unexpected(error))
                 return
             given = style_commands.options(settings) if with_settings else []
             force = ["--force"] if replacing else []
@@ -124,7 +124,7 @@ class Keeping:
             style_commands.in_background("rename", [*force, "--", old, name], Path(path).parent, renamed)
 
         picture = gallery.thumbnail(path, PICTURE_SIDE)
-        NameDialog(self.parent(), _("Rename the Style"), _("Re_name"), old, picture, act, own=old).show()
+        NameDialog(self.parent(), _("Rename the Style"), _("_Rename"), old, picture, act, own=old).show()
 
     def remove(self, path: str) -> None:
         """Remove a kept style, once that is confirmed."""

@@ -15,7 +15,7 @@ from collections import namedtuple
 from contextlib import suppress
 from pathlib import Path
 
-from nst_gimp import places
+from nst_gimp import arguments, places
 
 Kept = namedtuple("Kept", "name path thumbnail")
 """A style under a name; ``thumbnail`` is a small picture of it, or "" where there is none."""
@@ -92,14 +92,16 @@ def _pictures(folder: Path) -> list:
 
 
 def settings_of(path: str) -> dict:
-    """Return the settings that suit the kept style at ``path`` by the arguments' names, or {}."""
+    """Return the settings that suit the kept style at ``path`` by the arguments' names, those that can be."""
     if Path(path).parent not in folders():
         return {}
     try:
         found = json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    return {name.replace("_", "-"): value for name, value in found.items()} if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    return arguments.possible({name.replace("_", "-"): value for name, value in found.items()})
 
 
 def path_of(text: str):

@@ -7,6 +7,7 @@ engine.
 from __future__ import annotations
 
 import json
+import os
 from collections import namedtuple
 from contextlib import contextmanager
 
@@ -24,9 +25,9 @@ MARGIN = 32
 MARGIN_SHARE = 0.05
 """Around a selection, so that the strokes at its edge know what they lead to: 32 pixels or 5 %."""
 
-Subject = namedtuple("Subject", "image layer box selection channels")
+Subject = namedtuple("Subject", "image layer box selection channels format")
 """What is painted: ``box`` (x, y, width, height) in the layer's pixels, and the selection inside it as
-float32, or b"" where everything is selected."""
+float32, or b"" where everything is selected; ``format`` is the babl format that the layer had then."""
 
 
 def choose(image, drawables) -> Subject:
@@ -34,7 +35,9 @@ def choose(image, drawables) -> Subject:
 
     Raises:
         CallError: there is not exactly one layer, or it is of a kind that cannot be painted.
+        UserError: it is gone.
     """
+    check_open(image, *drawables)
     if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
         raise CallError(
             _("An image with a palette (indexed colours) cannot be painted on."),
@@ -59,7 +62,21 @@ def choose(image, drawables) -> Subject:
         raise CallError(_("The layer is empty."), _("Select a layer with something on it."))
     box, selection = _selected(image, layer)
     see_through = layer.has_alpha() or _mask(layer) is not None
-    return Subject(image, layer, box, selection, (1 if layer.is_gray() else 3) + see_through)
+    channels = (1 if layer.is_gray() else 3) + see_through
+    return Subject(image, layer, box, selection, channels, layer.get_format())
+
+
+def check_open(image, *drawables) -> None:
+    """See that nothing was closed or deleted meanwhile.
+
+    Raises:
+        UserError: it was.
+    """
+    if not (image.is_valid() and all(drawable.is_valid() for drawable in drawables)):
+        raise UserError(
+            _("The image or the layer was closed meanwhile."),
+            _("Leave it open until the painting is done."),
+        )
 
 
 def _selected(image, layer):
@@ -147,17 +164,14 @@ def read(subject: Subject, path: str, alpha_path: str = "", scale: float = 1.0) 
 def place(subject: Subject, painted: pixels.Pixels, alpha_path: str, name: str, record: dict):
     """Insert the painting as a new layer above its subject, in one undo step, and return it.
 
-    The selection, and the subject's own mask, become the new layer's mask.
+    The selection, and the subject's own mask, become the new layer's mask. ``alpha_path`` names the alpha
+    that the subject had when it was read; there is no such file if it had none.
 
     Raises:
         UserError: the image or the layer is gone, or the image can no longer take the painting.
     """
     image, layer = subject.image, subject.layer
-    if not image.is_valid() or not layer.is_valid():
-        raise UserError(
-            _("The image or the layer was closed while it was being painted."),
-            _("Leave it open until the painting is done."),
-        )
+    check_open(image, layer)
     if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
         raise UserError(
             _("The image was given a palette while it was being painted."),
@@ -174,12 +188,13 @@ def place(subject: Subject, painted: pixels.Pixels, alpha_path: str, name: str, 
             100.0,
             image.get_default_new_layer_mode(),
         )
-        pixels.write(result, painted, alpha_path if layer.has_alpha() else "", layer.get_format())
+        own_alpha = layer.has_alpha() and os.path.isfile(alpha_path)
+        pixels.write(result, painted, alpha_path if own_alpha else "", subject.format)
         data = json.dumps(dict(record, plug_in=VERSION), ensure_ascii=False).encode()
         result.attach_parasite(Gimp.Parasite.new(PARASITE, PARASITE_FLAGS, data))
-        image.insert_layer(result, layer.get_parent(), image.get_item_position(layer))
         _ok, x, y = layer.get_offsets()
-        result.set_offsets(x + subject.box[0], y + subject.box[1])
+        result.set_offsets(x + subject.box[0], y + subject.box[1])  # before a locked group forbids it
+        image.insert_layer(result, layer.get_parent(), image.get_item_position(layer))
         _hide(subject, result)
     finally:
         image.undo_group_end()

@@ -16,11 +16,11 @@ CARRIED_FROM = 1536
 """The long side, in pixels, from which the engine's ``finish`` makes a difference."""
 
 
-class LookPage(Gtk.Box):
-    """The page; ``tell(sentence)`` shows what went wrong with a kept style."""
+class LookPage(Gtk.ScrolledWindow):
+    """The page, as high as what is in it where the screen is; ``tell(sentence)`` says what went wrong."""
 
     def __init__(self, config, subject, tell) -> None:
-        super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=12)
+        super().__init__(propagate_natural_width=True, propagate_natural_height=True)
         self.config = config
         self._own_side = max(subject.box[2:])
         self.grid = Gtk.Grid(column_spacing=12, row_spacing=6, valign=Gtk.Align.START)
@@ -45,8 +45,10 @@ class LookPage(Gtk.Box):
         self.finish = self._put("finish", widgets.combo(config, "finish"), 6, 2)
         config.connect("notify::size", lambda *_args: self._follow_size())
         self._follow_size()
-        self.pack_start(StyleChooser(config, tell), False, False, 0)
-        self.pack_start(self.grid, False, False, 0)
+        body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
+        body.pack_start(StyleChooser(config, tell), False, False, 0)
+        body.pack_start(self.grid, False, False, 0)
+        self.add(body)
 
     def _put(self, name: str, widget, row: int, column: int, wide: bool = False):
         """Put a setting with its label into the grid and return both."""

@@ -58,12 +58,10 @@ def find(image, name: str):
     layers = [] if wanted.startswith(CHANNEL) else all_layers(image)
     items = [*channels, *layers]
     bare = wanted.partition(":")[2] if wanted.startswith((CHANNEL, LAYER)) else wanted
-    for item in items:
-        if item.get_name() == bare:
-            return item
-    for item in items:  # a channel may really be called "layer:x"
-        if item.get_name() == wanted:
-            return item
+    for sought in (bare.strip(), wanted):  # a layer may really be called "layer:x"
+        for item in items:
+            if item.get_name().strip() == sought:
+                return item
     near = difflib.get_close_matches(bare, [item.get_name() for item in items], n=1, cutoff=0.5)
     raise CallError(
         _("There is no channel or layer called “{name}”.").format(name=bare),
@@ -79,12 +77,18 @@ def children(item) -> list:
     return list(item.get_children()) if group else []
 
 
-def is_group(image, name: str) -> bool:
-    """Return whether ``name`` is a group whose layers are masks; a name that is nothing is none."""
+def is_there(image, name: str) -> bool:
+    """Return whether there is a channel or layer called ``name``."""
     try:
-        return bool(children(find(image, name)))
+        find(image, name)
     except CallError:
         return False
+    return True
+
+
+def is_group(image, name: str) -> bool:
+    """Return whether ``name`` is a group whose layers are masks; a name that is nothing is none."""
+    return is_there(image, name) and bool(children(find(image, name)))
 
 
 def plain_name(item) -> str:

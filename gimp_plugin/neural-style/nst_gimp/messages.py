@@ -6,6 +6,9 @@ its own is shown as the engine put it.
 
 from __future__ import annotations
 
+import sys
+import traceback
+
 from nst_gimp.words import _, mark
 
 
@@ -36,6 +39,19 @@ class Cancelled(UserError):  # noqa: N818 - no error
 
     def __init__(self) -> None:
         super().__init__(_("Cancelled."), code="cancelled")
+
+
+def unexpected(error: Exception) -> UserError:
+    """Turn what nobody has thought of into words; the traceback goes to GIMP's standard error."""
+    if isinstance(error, UserError):
+        return error
+    if sys.stderr is not None:  # pythonw has none
+        traceback.print_exception(type(error), error, error.__traceback__)
+    return UserError(
+        _("The plug-in failed ({error}).").format(error=f"{type(error).__name__}: {error}"),
+        _("The image was not touched. Please report it with what was chosen in the dialog."),
+        "internal",
+    )
 
 
 WORDING = {

@@ -87,7 +87,7 @@ class NameDialog:
             return
         name = self.name.get_text().strip()
         self.window.set_sensitive(False)
-        self.note.set_text(_("Keeping it…"))
+        self.note.set_text(_("One moment…"))
         with_settings = self.settings.get_active()
         # Once the window has been drawn so: writing a layer into a file takes a while.
         GLib.timeout_add(50, lambda: self.act(name, with_settings, name in self.taken, self._done) and False)

@@ -10,10 +10,11 @@ import time
 
 import gi
 
+gi.require_version("Gdk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import GdkPixbuf, GimpUi, GLib, Gtk  # noqa: E402
+from gi.repository import Gdk, GdkPixbuf, GimpUi, GLib, Gtk  # noqa: E402
 
 from nst_gimp import previews, widgets  # noqa: E402
 from nst_gimp.job import PREVIEW_SIDE  # noqa: E402
@@ -24,6 +25,11 @@ from nst_gimp.words import _, duration, roughly  # noqa: E402
 LOOK_MILLISECONDS = 40
 KEEP = 1
 WIDTH, HEIGHT = 640, 480
+AROUND = 60
+"""Of a small screen, for the window's own frame."""
+
+TOLD = 3
+"""Of what the engine remarks, the last is shown; all of it is in the painting's record."""
 
 
 class PaintingWindow:
@@ -33,6 +39,7 @@ class PaintingWindow:
 
     def __init__(self) -> None:
         self.engine_version = ""
+        self.notices = []
         self.original = self.latest = None
         self._comparing = self._keeping = False
         self._end = None
@@ -44,7 +51,9 @@ class PaintingWindow:
         self.window = GimpUi.Dialog(
             title=_("Painting in the style of {name}").format(name=style_name), role="neural-style-painting"
         )
-        self.window.set_default_size(WIDTH + 24, HEIGHT + 130)
+        room = Gdk.Display.get_default().get_monitor(0).get_workarea()
+        width, height = min(WIDTH + 24, room.width - AROUND), min(HEIGHT + 130, room.height - AROUND)
+        self.window.set_default_size(width, height)
         self.keep = self.window.add_button(_("_Keep this"), KEEP)
         self.keep.set_tooltip_text(_("Stop now and take the picture as it is"))
         self.window.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
@@ -63,12 +72,14 @@ class PaintingWindow:
         self.bar = widgets.progress_bar()
         self.where = Gtk.Label(xalign=0.0, ellipsize=3)
         self.left = Gtk.Label(xalign=1.0)
+        self.remarks = Gtk.Label(xalign=0.0, wrap=True, no_show_all=True)
+        self.remarks.get_style_context().add_class("dim-label")
         words = Gtk.Box(spacing=12)
         words.pack_start(self.where, True, True, 0)
         words.pack_end(self.left, False, False, 0)
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8, border_width=12)
         body.pack_start(view, True, True, 0)
-        for part in (self.bar, words):
+        for part in (self.bar, words, self.remarks):
             body.pack_start(part, False, False, 0)
         self.window.get_content_area().pack_start(body, True, True, 0)
         self.window.connect("response", self._answered)
@@ -139,7 +150,9 @@ class PaintingWindow:
         elif kind == "preview":
             self._show(event)
         elif kind == "notice":
-            self.where.set_tooltip_text(str(event.get("message", "")))
+            self.notices.append(str(event.get("message") or ""))
+            self.remarks.set_text("\n".join(self.notices[-TOLD:]))
+            self.remarks.show()
         elif kind == "done":
             self._outcome = event
 
@@ -155,8 +168,8 @@ class PaintingWindow:
         data = self.job.read_preview(event)
         if data is None:
             return
-        like = self.subject.layer.get_format()
-        self.latest = previews.of_raw(data, event["width"], event["height"], 3, "u8", like)
+        size = event["width"], event["height"]
+        self.latest = previews.of_raw(data, *size, 3, "u8", self.subject.format)
         self._draw()
 
     def _compare(self, _holder, _event, pressed: bool) -> None:

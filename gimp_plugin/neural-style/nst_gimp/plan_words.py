@@ -19,7 +19,6 @@ def all_of_it(plan: dict, device: str, *, limited: bool) -> str:
 def expected(plan: dict, device: str) -> str:
     """Say where it is painted, how long that takes, and how much memory."""
     seconds, size, device_size = (plan.get(name) for name in ("seconds", "bytes", "device_bytes"))
-    where = _("On {device}").format(device=device or "?")
     parts = [_("about {time}").format(time=roughly(seconds))] if _is_number(seconds) else []
     if _is_number(size) and size > 0:
         parts.append(_("{amount} of memory").format(amount=amount(size)))
@@ -27,7 +26,7 @@ def expected(plan: dict, device: str) -> str:
         parts.append(_("{amount} of the device’s").format(amount=amount(device_size)))
     if not _is_number(seconds):
         parts.append(_("how long it takes is known after the first painting"))
-    return where + ": " + ", ".join(parts) + "."
+    return _("On {device}: {facts}.").format(device=device or "?", facts=", ".join(parts))
 
 
 def how(plan: dict) -> str:

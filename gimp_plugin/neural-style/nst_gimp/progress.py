@@ -25,6 +25,7 @@ class ProgressBar:
 
     def __init__(self) -> None:
         self.engine_version = ""
+        self.notices = []
 
     def begin(self, _subject, style_name: str) -> None:
         """Show that something has begun."""
@@ -44,6 +45,8 @@ class ProgressBar:
                 shown = time.monotonic()
                 Gimp.progress_update(min(1.0, max(0.0, float(event.get("fraction", 0.0)))))
                 Gimp.progress_set_text(sentence(event))
+            elif kind == "notice":
+                self.notices.append(str(event.get("message") or ""))
             elif kind == "done":
                 Gimp.progress_update(1.0)
                 return event

@@ -4,8 +4,8 @@ Comes from the procedure's arguments, goes out resolved: names have become layer
 there. :mod:`nst_gimp.ingredients` reads the pixels. Nothing here knows the engine.
 
 A style in a string is the path of a file, the name of a kept style, or ``layer:NAME``, with ``:WEIGHT``
-behind it or not. A mask is the name of a channel or a layer, with ``channel:`` or ``layer:`` before it or
-not.
+behind it or not; what is really called "night:2" goes before a weight of 2. A mask is the name of a channel
+or a layer, with ``channel:`` or ``layer:`` before it or not.
 """
 
 from __future__ import annotations
@@ -87,6 +87,11 @@ def _regions(config, image) -> list:
                     _("Name each mask once."),
                     "bad-setting",
                 )
+            if not text.strip() and not _is_there(split_weight(own)[0], image):
+                raise CallError(
+                    _("The region “{name}” has no style.").format(name=own),
+                    _("Choose one for it, or call it like a kept style."),
+                )
             found.append(Region(part, [source(text.strip() or own, image)], own, its_colors))
     return found
 
@@ -143,8 +148,11 @@ def source(text: str, image):
         CallError: there is no such file, kept style or layer.
     """
     name, weight = split_weight(text)
+    whole = text.strip()
+    if name != whole and _is_there(whole, image):
+        name, weight = whole, 1.0
     weight = _weight(weight, text)
-    if name.startswith("layer:"):
+    if name.startswith(masks.LAYER):
         return style.from_layer(masks.find(image, name))._replace(weight=weight)
     path = kept_styles.path_of(name)
     if path is None:
@@ -153,6 +161,12 @@ def source(text: str, image):
             _("It can be a picture file, the name of a kept style, or layer:NAME."),
         )
     return style.from_path(path)._replace(weight=weight)
+
+
+def _is_there(name: str, image) -> bool:
+    if name.startswith(masks.LAYER):
+        return masks.is_there(image, name)
+    return kept_styles.path_of(name) is not None
 
 
 def _weight(value: float, name: str) -> float:

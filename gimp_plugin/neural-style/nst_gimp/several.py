@@ -103,5 +103,5 @@ def labelled(words: str, widget, tip: str) -> Gtk.Box:
     row = Gtk.Box(spacing=12)
     row.pack_start(Gtk.Label(label=words, xalign=0.0, width_chars=22), False, False, 0)
     row.pack_start(widget, True, True, 0)
-    widget.set_tooltip_text(tip)
+    row.set_tooltip_text(tip)  # a style's button says which style it is
     return row

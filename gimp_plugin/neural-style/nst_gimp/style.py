@@ -160,7 +160,7 @@ def read(source, subject, settings: dict, path: str, crop: str = "") -> pixels.P
     scale = min(1.0, max(useful, 64.0) / max(width, height))
     mask = source.get_mask() if source.get_apply_mask() else None
     see_through = source.has_alpha() or mask is not None
-    channels = (1 if subject.layer.is_gray() else 3) + see_through
+    channels = (1 if subject.channels < 3 else 3) + see_through
     with layers.as_seen(source) as (drawable, *shift):
-        like, box = subject.layer.get_format(), (x, y, width, height)
+        like, box = subject.format, (x, y, width, height)
         return pixels.read(drawable, box, channels, path, shift=shift, like=like, scale=scale, mask=mask)

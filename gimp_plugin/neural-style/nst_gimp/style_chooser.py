@@ -14,7 +14,7 @@ gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, Gimp, GimpUi, Gio, Gtk  # noqa: E402
 
-from nst_gimp import arguments, gallery, keeping, kept_styles, previews, recipe, style_picker, widgets  # noqa: E402
+from nst_gimp import gallery, keeping, kept_styles, previews, recipe, style_picker, widgets  # noqa: E402
 from nst_gimp.messages import UserError  # noqa: E402
 from nst_gimp.words import _  # noqa: E402
 
@@ -140,12 +140,7 @@ class StyleChooser(Gtk.Box):
     def take_kept(self, path: str) -> None:
         """Make a style at hand the style, with the settings that suit it where it is kept with some."""
         for name, value in kept_styles.settings_of(path).items():
-            setting = arguments.BY_NAME.get(name)
-            try:
-                if setting is not None:
-                    self.config.set_property(name, arguments.check(setting, value))
-            except (UserError, TypeError):
-                continue  # kept by another version, or by hand
+            self.config.set_property(name, value)
         self.take_file(Gio.File.new_for_path(path))
 
     def _layer_chosen(self, chooser, _property) -> None:

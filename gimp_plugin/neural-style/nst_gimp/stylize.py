@@ -7,8 +7,6 @@ how the run is shown: a window, or GIMP's progress bar.
 from __future__ import annotations
 
 import os
-import sys
-import traceback
 from contextlib import ExitStack
 
 from gi.repository import Gimp, GLib, GObject
@@ -16,9 +14,8 @@ from gi.repository import Gimp, GLib, GObject
 from nst_gimp import arguments, ingredients, layers, recipe
 from nst_gimp.engine import Engine
 from nst_gimp.job import PREVIEW, Job
-from nst_gimp.messages import CallError, Cancelled, UserError
+from nst_gimp.messages import CallError, Cancelled, unexpected
 from nst_gimp.progress import ProgressBar
-from nst_gimp.words import _
 
 
 def paint(image, drawables, config, watcher):
@@ -52,6 +49,7 @@ def paint(image, drawables, config, watcher):
             "seconds": done.get("seconds"),
             "stopped": bool(done.get("stopped")),
             "engine": watcher.engine_version,
+            "notices": watcher.notices,
         }
         return layers.place(subject, painted, alpha, recipe.title(wanted), record)
 
@@ -82,16 +80,7 @@ def failure(procedure, error):
     status = Gimp.PDBStatusType.EXECUTION_ERROR
     if isinstance(error, CallError):
         status = Gimp.PDBStatusType.CALLING_ERROR
-    if not isinstance(error, UserError):
-        report = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        if sys.stderr is not None:  # pythonw has none
-            sys.stderr.write(report)
-        error = UserError(
-            _("The plug-in failed ({error}).").format(error=f"{type(error).__name__}: {error}"),
-            _("The image was not touched. Please report it with what was chosen in the dialog."),
-            "internal",
-        )
-    return procedure.new_return_values(status, GLib.Error(str(error)))
+    return procedure.new_return_values(status, GLib.Error(str(unexpected(error))))
 
 
 def plug_in_folder() -> str:

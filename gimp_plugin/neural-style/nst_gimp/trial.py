@@ -22,7 +22,10 @@ KIND = "trial"
 
 
 class Trial:
-    """One trial at a time; ``watcher`` has ``working(fraction)``, ``shows(picture)``, ``ended(error)``."""
+    """One trial at a time, of the subject as it is when the trial begins.
+
+    ``watcher`` has ``begins(subject)``, ``working(fraction)``, ``shows(picture)``, ``ended(error)``.
+    """
 
     def __init__(self, companion, subject, config, watcher) -> None:
         self.companion, self.subject, self.config, self.watcher = companion, subject, config, watcher
@@ -43,6 +46,9 @@ class Trial:
         self.companion.drop(KIND)
 
     def _request(self, job) -> dict:
+        # The selection may be another one since the dialog was opened, as it may be when it is answered.
+        self.subject = layers.choose(self.subject.image, [self.subject.layer])
+        self.watcher.begins(self.subject)
         settings = arguments.read(self.config)
         wanted = recipe.resolve(self.config, self.subject.image)
         side = min(SIDE, settings["size"] or SIDE)
@@ -56,7 +62,7 @@ class Trial:
 
     def _take(self, event: dict) -> None:
         kind = event["event"]
-        like = self.subject.layer.get_format()
+        like = self.subject.format
         if kind == "progress":
             self._cut_off(int(event.get("iteration") or 0))
             self.watcher.working(float(event.get("fraction") or 0.0))

@@ -12,7 +12,7 @@ gi.require_version("GdkPixbuf", "2.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import GdkPixbuf, Gtk  # noqa: E402
 
-from nst_gimp import previews, trial, widgets  # noqa: E402
+from nst_gimp import arguments, previews, trial, widgets  # noqa: E402
 from nst_gimp.words import _  # noqa: E402
 
 SIDE = trial.SIDE
@@ -24,10 +24,11 @@ class TrialView(Gtk.Box):
 
     def __init__(self, companion, subject, config) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
-        self.config = config
+        self.config, self.subject = config, subject
         self.original = previews.of_layer(subject.layer, subject.box, SIDE)
         self.painted = None
         self.running = self.ready = self._comparing = False
+        self.when_begun = lambda: None
         self.trial = trial.Trial(companion, subject, config, self)
         self.picture = Gtk.Image()
         holder = Gtk.EventBox()
@@ -48,7 +49,7 @@ class TrialView(Gtk.Box):
         self.note.get_style_context().add_class("dim-label")
         for part in (frame, row, self.note):
             self.pack_start(part, False, False, 0)
-        self._handler = config.connect("notify", lambda *_args: self._moved())
+        config.connect("notify", self._moved)
         self._idle(_("The picture as it is."))
         self._draw()
 
@@ -62,10 +63,13 @@ class TrialView(Gtk.Box):
         if self.running:
             self._throw_away()
 
-    def close(self) -> None:
-        """Follow the settings no longer."""
-        self.stop()
-        self.config.disconnect(self._handler)
+    def begins(self, subject) -> None:
+        """Take note of what is tried: by now the picture or the selection may have been changed."""
+        self.subject = subject
+        self.original = previews.of_layer(subject.layer, subject.box, SIDE)
+        self.painted = None
+        self._draw()
+        self.when_begun()
 
     def working(self, fraction: float) -> None:
         """Show how far the trial is."""
@@ -101,7 +105,9 @@ class TrialView(Gtk.Box):
         self.note.set_text(_("Looking at the pictures…"))
         self.trial.start()
 
-    def _moved(self) -> None:
+    def _moved(self, _config, argument) -> None:
+        if argument.name == arguments.LAST_LAYER:  # only a note, made whenever the dialog is answered
+            return
         if self.running:
             self._throw_away()
         elif self.painted is not None:

@@ -60,7 +60,8 @@ def said(name: str, value) -> str:
     """Return a setting and its value as the dialog calls them: "Brush size 0.5"."""
     setting = arguments.BY_NAME[name]
     text = _(CHOICES.get(value, value)) if setting.kind == "choice" else value
-    return f"{_(setting.label)}: " + (f"{text:g}" if isinstance(text, float) else str(text))
+    shown = f"{text:g}" if isinstance(text, float) else str(text)
+    return _("{name}: {value}").format(name=_(setting.label), value=shown)
 
 
 def progress_bar() -> Gtk.ProgressBar:
@@ -88,7 +89,7 @@ def tip(setting) -> str:
     """Return a setting's help, in which its choices are called as they are in the dialog, each on a line."""
     text = _(setting.help)
     for choice in setting.choices:
-        text = re.sub(rf"(^|\s){choice}\s?:", f"\n{_(CHOICES.get(choice, choice))}:", text)
+        text = re.sub(rf"(^|\s){choice}(\s?:)", rf"\n{_(CHOICES.get(choice, choice))}\2", text)
     return text.strip()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import locale
+
 try:
     from gi.repository import GLib
 except ImportError:
@@ -43,4 +45,4 @@ def amount(size: float) -> str:
     """Say a size in bytes as a person would: "350 MB", "1.2 GB"."""
     if size < 999_500_000:
         return _("{number} MB").format(number=max(1, round(size / 1e6)))
-    return _("{number} GB").format(number=f"{size / 1e9:.1f}")
+    return _("{number} GB").format(number=locale.format_string("%.1f", size / 1e9))

@@ -374,6 +374,11 @@ def the_record_tells_how_to_repeat_it():
     assert record["style"].startswith("layer of ")
     assert painted.get_parasite("neural-style").is_persistent()
     assert not record["stopped"]
+    assert record["notices"] == []
+    mode("notice")
+    painted = paint(image, new_layer(image))
+    record = json.loads(bytes(painted.get_parasite("neural-style").get_data()).decode())
+    assert record["notices"] == ["The sky is too small for relu5_1."]
 
 
 @case()

@@ -101,6 +101,54 @@ def styles_are_blended_by_weight():
 
 
 @case()
+def a_layer_that_is_several_styles_is_read_once_and_no_other_in_its_place():
+    image = new_image(32, 24)
+    layer = new_layer(image)
+    small, large = new_layer(image, "small", size=(8, 6)), new_layer(image, "large", size=(16, 12))
+    for name, left in (("sky", 0), ("coat", 10), ("face", 20)):
+        channel(image, name, (left, 0, 8, 24))
+    paint(
+        image,
+        layer,
+        style_layer=small,
+        region_masks=["sky", "coat", "face"],
+        region_styles=["layer:small", "layer:large", "layer:small:2"],
+        fine_style="layer:large",
+        size=0,
+    )
+    asked = request()
+    styles = [*asked["styles"], *(style for region in asked["regions"] for style in region["styles"])]
+    told = {(style["name"], style["width"], Path(style["path"]).name) for style in styles}
+    assert told == {("small", 8, "style-0.f32"), ("large", 16, "style-1.f32")}
+    assert {style["fine"]["path"] for style in styles} == {styles[2]["path"]}
+    assert large.is_valid()
+
+
+@case()
+def names_with_colons_numbers_and_spaces_stand_for_what_is_called_so():
+    image = new_image(32, 24)
+    layer = new_layer(image)
+    new_layer(image, "night:2", size=(8, 6))
+    new_layer(image, "night", size=(12, 6))
+    for name, top in ((" sky:1 ", 0), ("channel:coat", 8), ("layer:face", 16)):
+        channel(image, name, (0, top, 32, 8))
+    names = ["channel: sky:1 ", "channel:channel:coat", "channel:layer:face"]
+    styles = ["layer:night:2", "layer:night:3", "layer:night:2:4"]
+    paint(image, layer, region_masks=names, region_styles=styles, outside="keep")
+    asked = [each["styles"][0] for each in request()["regions"]]
+    assert [(each["name"], each["width"], each["weight"]) for each in asked] == [
+        ("night:2", 8, 1.0),
+        ("night", 12, 3.0),
+        ("night:2", 8, 4.0),
+    ]
+    near(mask_sent(0), rectangle(32, 24, (0, 0, 32, 8)), 0)
+    near(mask_sent(2), rectangle(32, 24, (0, 16, 32, 8)), 0)
+    colon = saved("swirls:5.png")
+    paint(image, layer, more_styles=[str(colon), f"{colon}:5"])
+    assert [each["weight"] for each in request()["styles"]] == [1.0, 1.0, 5.0]
+
+
+@case()
 def a_renamed_style_is_renamed_wherever_it_is_named():
     sys.path.insert(0, str(Path(os.environ["GIMP3_DIRECTORY"]) / "plug-ins/neural-style"))
     from nst_gimp import recipe
@@ -255,7 +303,7 @@ def a_selection_is_told_to_the_engine_as_all_or_nothing():
 WRONG = {
     "no such mask": ({"region_masks": ["skies"]}, "no channel or layer called “skies”. Did you mean “sky”?"),
     "no such style": ({"region_masks": ["sky"], "region_styles": ["monnet"]}, "no style “monnet”"),
-    "named like no style": ({"region_masks": ["sky"]}, "There is no style “sky”"),
+    "named like no style": ({"region_masks": ["sky"]}, "The region “sky” has no style. Choose one"),
     "too many styles": ({"region_styles": ["a.png"]}, "1 region-styles for 0 region-masks"),
     "twice": ({"region_masks": ["sky", "channel:sky"], "region_styles": ["orange.png"] * 2}, "two regions"),
     "black": ({"region_masks": ["far"], "region_styles": ["orange.png"]}, "“far” is black wherever"),
