@@ -8,7 +8,7 @@ many devices at once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nst_core.control import Control, controlled
@@ -20,11 +20,14 @@ from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
 from nst_core.images.write import check_writable, write_picture
 from nst_core.job import Result, run_job
-from nst_core.preparing import BUILT_IN_STARTS, Job, WeightedStyle, painted_size
+from nst_core.preparing import Job, WeightedStyle, painted_size, start_file
 from nst_core.record import record
 from nst_core.settings import Settings
 from nst_core.transfer.run import Watch
 from nst_core.vgg.store import ModelStore
+
+HOPELESS = (ErrorCode.DISK_FULL, ErrorCode.NO_MODEL, ErrorCode.NO_ENGINE)
+"""Errors of one picture after which the next would fare no better."""
 
 Styles = Sequence[tuple[str, float]]
 """Style pictures by path, with their shares in the blend."""
@@ -37,6 +40,12 @@ class Errand:
     source: Path
     target: Path
     control: Control = field(default_factory=Control)
+
+    def read(self, styles: Styles, settings: Settings) -> list[str]:
+        """Return the files that painting it reads."""
+        start = start_file(settings)
+        named = [str(self.source), *(path for path, _ in styles), *self.control.files]
+        return [*named, start] if start else named
 
 
 @dataclass(frozen=True)
@@ -96,8 +105,9 @@ def paint_file(
     watch: Watch,
     *,
     force: bool = False,
+    recorded: Settings | None = None,
 ) -> Result:
-    """Paint one picture and write it.
+    """Paint one picture and write it; ``recorded`` are the settings that its file names, None being these.
 
     Raises:
         NstError: whatever keeps it from being painted; nothing is written then.
@@ -112,7 +122,7 @@ def paint_file(
         errand.target,
         force=force,
         metadata=record(
-            result,
+            replace(result, settings=recorded or settings),
             content=str(errand.source),
             styles=list(styles),
             control=errand.control.recorded(),
@@ -129,7 +139,8 @@ def read_styles(styles: Styles, on_event: OnEvent) -> tuple[WeightedStyle, ...]:
 
 def read_own(settings: Settings, on_event: OnEvent) -> Picture | None:
     """Read the picture that the settings name to start from, if they name one."""
-    return None if settings.init in BUILT_IN_STARTS else read_picture(settings.init, on_notice=on_event)
+    path = start_file(settings)
+    return None if path is None else read_picture(path, on_notice=on_event)
 
 
 def failures(outcomes: Iterable[Outcome]) -> list[Outcome]:

@@ -1,9 +1,8 @@
 """Errands of a batch over the devices of one machine or of a cluster, through Ray.
 
-Pictures travel as the bytes of their files, and so do their masks, the styles and the network, so that no
-machine but the one that asked needs the files; each needs nst installed, in the same version. A painter is a
-process with one GPU, or, where the cluster has none, with a share of a machine's processors. What it needs on
-disk lies in a private temporary folder of its own and goes with it.
+A painter (:mod:`nst_core.painters`) is a process with one GPU, or, where the cluster has none, with a share
+of a machine's processors; where there are more painters than GPUs, several share one. The machines need nst
+installed, in the same version.
 
 Ray is imported here and nowhere else. On one machine without a cluster it is started for the batch alone,
 listens on the loopback address only, reports to nobody, and is ended with the batch.
@@ -13,24 +12,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from nst_core import __version__
-from nst_core.batch import Errand, Outcome, Styles, paint_file
-from nst_core.control import Control
+from nst_core.batch import HOPELESS, Errand, Outcome
 from nst_core.errors import ErrorCode, NstError
-from nst_core.events import Event, Notice
-from nst_core.images.files import opened, replace_file
-from nst_core.preparing import BUILT_IN_STARTS
-from nst_core.settings import Settings, make_settings
-from nst_core.transfer.run import Watch
-from nst_core.vgg.network import Network
-from nst_core.vgg.store import ModelStore
+from nst_core.images.files import replace_file
+from nst_core.painters import Assignment, Commission, Painter, Reply
+from nst_core.vgg.sessions import first_line
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -41,153 +37,11 @@ LOCAL = "local"
 LONGEST_SCRATCH = 40
 """Characters of the path of Ray's folder on this machine."""
 
+LOOK_SECONDS = 0.1
+"""Between two looks at what painters have finished."""
+
 FAREWELL_SECONDS = 10.0
 """How long painters are given to delete their folders."""
-
-
-@dataclass(frozen=True)
-class Parcel:
-    """A file on its way to another machine: its name, for its suffix and for reports, and its bytes."""
-
-    name: str
-    data: bytes
-
-    @classmethod
-    def of(cls, path: str | os.PathLike[str]) -> Parcel:
-        """Pack a file.
-
-        Raises:
-            NstError: ``missing-file`` or ``unreadable-file``.
-        """
-        with opened(path) as file:
-            return cls(Path(path).name, file.read())
-
-    def unpack(self, folder: Path) -> Path:
-        """Write the file into ``folder`` and return its path."""
-        path = folder / Path(self.name).name
-        path.write_bytes(self.data)
-        return path
-
-
-@dataclass(frozen=True)
-class Commission:
-    """What all pictures of a batch have in common, packed."""
-
-    network: Parcel
-    styles: tuple[tuple[Parcel, float], ...]
-    settings: dict[str, Any]
-    own: Parcel | None = None
-    shared: Mapping[str, Parcel] = field(default_factory=dict)
-
-    @classmethod
-    def of(
-        cls, network: Network, styles: Styles, settings: Settings, shared: Iterable[str] = ()
-    ) -> Commission:
-        """Pack a network, styles, settings, and the files that the controls of all pictures have in common.
-
-        Raises:
-            NstError: a file cannot be read.
-        """
-        own = None if settings.init in BUILT_IN_STARTS else Parcel.of(settings.init)
-        named = {**settings.model_dump(mode="json"), "model": network.name}
-        return cls(
-            Parcel.of(network.path),
-            tuple((Parcel.of(path), weight) for path, weight in styles),
-            named,
-            own,
-            {path: Parcel.of(path) for path in shared},
-        )
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """One picture on its way: its bytes, its control and those of the control's files that are its own.
-
-    ``result`` is the name, for the suffix, of the file to send back.
-    """
-
-    picture: Parcel
-    control: Control
-    own: Mapping[str, Parcel]
-    result: str
-
-    @classmethod
-    def of(cls, errand: Errand, shared: Container[str]) -> Assignment:
-        """Pack an errand.
-
-        Raises:
-            NstError: a file cannot be read.
-        """
-        own = {path: Parcel.of(path) for path in errand.control.files if path not in shared}
-        return cls(Parcel.of(errand.source), errand.control, own, errand.target.name)
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What a painter sends back: a file's bytes, or an error as plain words; and what it noticed."""
-
-    data: bytes = b""
-    seconds: float = 0.0
-    notices: tuple[str, ...] = ()
-    error: tuple[str, str, str] | None = None
-
-
-class Painter:
-    """One process of the cluster, with a folder of its own for as long as it lives."""
-
-    def __init__(self, commission: Commission, version: str) -> None:
-        if version != __version__:
-            raise RuntimeError(f"nst {__version__} is installed here, {version} where the batch was started")
-        self.folder = tempfile.TemporaryDirectory(prefix="nst-")
-        root = Path(self.folder.name)
-        self.store = ModelStore(root / "models")
-        self.store.root.mkdir()
-        commission.network.unpack(self.store.root)
-        styles = dict(enumerate(parcel for parcel, _ in commission.styles))
-        places = _unpacked(styles, root / "styles")
-        self.styles = [(places[index], weight) for index, (_, weight) in enumerate(commission.styles)]
-        self.shared = _unpacked(commission.shared, root / "shared")
-        named = dict(commission.settings)
-        if commission.own is not None:
-            named["init"] = str(commission.own.unpack(root))
-        self.settings = make_settings(named)
-
-    def paint(self, work: Assignment) -> Reply:
-        """Paint one picture."""
-        notices = list[str]()
-
-        def on_event(event: Event) -> None:
-            if isinstance(event, Notice):
-                notices.append(event.message)
-
-        with tempfile.TemporaryDirectory(dir=self.folder.name) as place:
-            target = Path(place) / "result" / work.result
-            target.parent.mkdir()
-            try:
-                control = work.control.moved({**self.shared, **_unpacked(work.own, Path(place) / "control")})
-                errand = Errand(work.picture.unpack(Path(place)), target, control)
-                done = paint_file(errand, self.styles, self.settings, self.store, Watch(on_event))
-                return Reply(target.read_bytes(), done.seconds, tuple(notices))
-            except NstError as error:
-                told = (error.code.value, error.message, error.hint)
-                return Reply(notices=tuple(notices), error=told)
-
-    def close(self) -> None:
-        """Delete the folder."""
-        self.folder.cleanup()
-
-
-Key = TypeVar("Key", str, int)
-
-
-def _unpacked(parcels: Mapping[Key, Parcel], folder: Path) -> dict[Key, str]:
-    """Write files into ``folder``, each into a folder of its own: they may have the same name."""
-    found: dict[Key, str] = {}
-    for number, (key, parcel) in enumerate(parcels.items()):
-        place = folder / str(number)
-        place.mkdir(parents=True)
-        found[key] = str(parcel.unpack(place))
-    return found
 
 
 def check_installed() -> None:
@@ -216,40 +70,128 @@ def connected(address: str, painters: int) -> Iterator[ModuleType]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
-    scratch: str | None = None
-    # What RAY_ADDRESS names is a cluster that nobody asked for.
+    with _surroundings(address) as scratch:
+        try:
+            _connect(ray, address, painters, scratch)
+            yield ray
+        finally:
+            with suppress(Exception):
+                ray.shutdown()
+
+
+@contextmanager
+def _surroundings(address: str) -> Iterator[str]:
+    """Set the variables that Ray goes by, and make its folder; all is as it was when the block ends."""
     former = {name: os.environ.get(name) for name in ("RAY_ADDRESS", "TMPDIR")}
-    os.environ.pop("RAY_ADDRESS", None)
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    scratch = _short_folder() if address == LOCAL else ""
     try:
-        if address == LOCAL:
-            scratch = _short_folder()
+        os.environ.pop("RAY_ADDRESS", None)  # names a cluster that nobody asked for
+        if scratch:
             os.environ["TMPDIR"] = scratch  # the painters' too: they inherit it
-            ray.init(
-                address=LOCAL,
-                num_cpus=max(painters, os.cpu_count() or 1),
-                include_dashboard=False,
-                _node_ip_address="127.0.0.1",
-                _temp_dir=scratch,
-                **quiet,
-            )
-        else:
-            ray.init(address=address, **quiet)
+        yield scratch
+    finally:
+        if scratch:
+            shutil.rmtree(scratch, ignore_errors=True)
+        for name, value in former.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _connect(ray: ModuleType, address: str, painters: int, scratch: str) -> None:
+    heard = signal.getsignal(signal.SIGTERM)
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    here: dict[str, Any] = {
+        "num_cpus": max(painters, os.cpu_count() or 1),
+        "include_dashboard": False,
+        "_node_ip_address": "127.0.0.1",
+        "_temp_dir": scratch,
+    }
+    try:
+        ray.init(address=address, **quiet, **(here if address == LOCAL else {}))
     except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
-        _remove(scratch)
-        _restore(former)
         raise NstError(
             ErrorCode.BAD_SETTING,
-            f"Ray cannot be reached at {address}: {str(error).splitlines()[0]}",
+            f"Ray cannot be reached at {address}: {first_line(error)}.",
             "Name the address that `ray start --head` printed, or local.",
         ) from None
-    try:
-        yield ray
     finally:
+        if heard is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, heard)  # Ray puts its own there
+
+
+@dataclass(frozen=True)
+class Share:
+    """What of a machine one painter has, and how many there may be on one machine."""
+
+    cpus: float
+    gpus: float
+    beside: int
+
+
+def share_of(machines: Sequence[Mapping[str, float]], painters: int) -> Share:
+    """Share ``machines``, each with its "CPU" and "GPU" by number, so that all ``painters`` find a place.
+
+    A painter has a GPU where there are any, or a part of one where there are more painters; else processors.
+    """
+    kind = "GPU" if any(machine.get("GPU") for machine in machines) else "CPU"
+    counts = [int(machine.get(kind, 0)) for machine in machines]
+    counts = [count for count in counts if count] or [1]
+    if kind == "GPU":
+        share = _part(1, -(-painters // sum(counts)))
+    else:
+        share = _part(min(counts), -(-painters // len(counts)))
+    beside = min(painters, int(max(counts) / share))
+    return Share(0, share, beside) if kind == "GPU" else Share(share, 0, beside)
+
+
+def _part(count: int, painters: int) -> float:
+    """Return the share of ``count`` that each of ``painters`` gets: whole numbers, or Ray's 1/10000."""
+    return count // painters if count >= painters else int(1e4 * count / painters) / 1e4
+
+
+class _Crew:
+    """Painters, started as they are needed, and those that are no longer."""
+
+    def __init__(self, ray: ModuleType, commission: Commission, share: Share) -> None:
+        # Two at a time, so that one in the middle of a picture hears that it should delete its folder.
+        resources = {"num_cpus": share.cpus, "num_gpus": share.gpus, "max_concurrency": 2}
+        self.ray, self.actor = ray, ray.remote(**resources)(Painter)
+        self.given = ray.put(commission), __version__, share.beside
+        self.begun: dict[Any, Any] = {}
+
+    def hire(self) -> Any:
+        """Start a painter."""
+        painter = self.actor.remote(*self.given)
+        self.begun[painter] = painter.begun.remote()
+        return painter
+
+    def bury(self, painter: Any, error: Exception) -> NstError:
+        """Let go of a painter that died of ``error``; returns what to say of the picture that it had.
+
+        Raises:
+            NstError: ``no-engine``, where it never began: the next would not either.
+        """
+        try:
+            self.ray.get(self.begun.pop(painter))
+        except self.ray.exceptions.RayError:
+            raise _failed(error) from None
         with suppress(Exception):
-            ray.shutdown()
-        _remove(scratch)
-        _restore(former)
+            self.ray.kill(painter)  # it may only be out of reach
+        return NstError(
+            ErrorCode.NO_ENGINE,
+            "The process that painted it has ended.",
+            "It may have run out of memory: paint fewer at once with --painters.",
+        )
+
+    def dismiss(self) -> None:
+        """Have all painters delete their folders, and end them."""
+        with suppress(Exception):
+            farewells = [painter.close.remote() for painter in self.begun]
+            self.ray.wait(farewells, num_returns=len(farewells), timeout=FAREWELL_SECONDS)
+        for painter in self.begun:
+            with suppress(Exception):
+                self.ray.kill(painter)
 
 
 def paint_all(
@@ -260,20 +202,21 @@ def paint_all(
     on_outcome: Callable[[Outcome, tuple[str, ...]], None],
     *,
     force: bool,
+    look: Callable[[], None] = lambda: None,
 ) -> None:
     """Paint ``errands`` with as many ``painters`` (0: as the cluster has GPUs, or machines), in any order.
 
-    ``on_outcome`` hears of each picture when its file is written, and what was noticed about it.
+    ``on_outcome`` hears of each picture when its file is written, and what was noticed about it. A painter
+    that dies over a picture is replaced. ``look`` is called now and then while painters paint; what it raises
+    ends the batch.
 
     Raises:
-        NstError: ``no-engine`` where painters cannot be started, or die.
+        NstError: what would keep the others from being painted too; ``no-engine`` where no painter can begin.
     """
-    gpus = int(ray.cluster_resources().get("GPU", 0))
-    count = min(painters or gpus or len(ray.nodes()), len(errands))
-    share = {"num_gpus": 1} if gpus else {"num_cpus": _processors(ray, count)}
-    packed = ray.put(commission)
-    actor = ray.remote(**share)(Painter)
-    crew = [actor.remote(packed, __version__) for _ in range(count)]
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    gpus = int(sum(machine.get("GPU", 0) for machine in machines))
+    count = min(painters or gpus or len(machines), len(errands))
+    crew = _Crew(ray, commission, share_of(machines, count))
     waiting = list(reversed(errands))
     busy: dict[Any, tuple[Any, Errand]] = {}
 
@@ -289,28 +232,45 @@ def paint_all(
             return
 
     try:
-        for painter in crew:
-            give_work(painter)
+        for _ in range(count):
+            give_work(crew.hire())
         while busy:
-            (ready,), _ = ray.wait(list(busy), num_returns=1)
+            ready = _finished(ray, list(busy), look)
             painter, errand = busy.pop(ready)
-            reply: Reply = ray.get(ready)
-            on_outcome(_outcome(errand, reply, force), reply.notices)
+            try:
+                reply: Reply = ray.get(ready)
+            except (ray.exceptions.RayActorError, ray.exceptions.OutOfMemoryError) as error:
+                on_outcome(Outcome(errand, error=crew.bury(painter, error)), ())
+                painter = crew.hire() if waiting else None
+            else:
+                outcome = _outcome(errand, reply, force)
+                if outcome.error is not None and outcome.error.code in HOPELESS:
+                    raise outcome.error
+                on_outcome(outcome, reply.notices)
             give_work(painter)
     except ray.exceptions.RayError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise NstError(
-            ErrorCode.NO_ENGINE,
-            f"A painter of the cluster failed: {reason}",
-            "Check that every machine has this version of nst, and memory; then run the command again.",
-        ) from None
+        raise _failed(error) from None
     finally:
-        farewells = [painter.close.remote() for painter in crew]
-        with suppress(Exception):
-            ray.wait(farewells, num_returns=len(farewells), timeout=FAREWELL_SECONDS)
-        for painter in crew:
-            with suppress(Exception):
-                ray.kill(painter)
+        crew.dismiss()
+
+
+def _finished(ray: ModuleType, answers: list[Any], look: Callable[[], None]) -> Any:
+    """Wait for one of ``answers``. Ray itself, while it waits, loses what a signal's handler raises."""
+    while True:
+        ready, _ = ray.wait(answers, num_returns=1, timeout=0)
+        if ready:
+            return ready[0]
+        look()
+        time.sleep(LOOK_SECONDS)
+
+
+def _failed(error: Exception) -> NstError:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
+    return NstError(
+        ErrorCode.NO_ENGINE,
+        f"A painter of the cluster failed: {reason}",
+        "Check that every machine has this version of nst, and memory; then run the command again.",
+    )
 
 
 def _outcome(errand: Errand, reply: Reply, force: bool) -> Outcome:
@@ -324,13 +284,6 @@ def _outcome(errand: Errand, reply: Reply, force: bool) -> Outcome:
     return Outcome(errand, reply.seconds)
 
 
-def _processors(ray: ModuleType, painters: int) -> int:
-    """Return how many processors of a machine one painter may have, where there are no GPUs."""
-    machines = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
-    smallest = min([cpus for cpus in machines if cpus] or [1])
-    return max(1, smallest * len(machines) // painters)
-
-
 def _short_folder() -> str:
     """Make a private folder for Ray's sockets, whose paths may have 107 characters, Ray's own 65 included."""
     folder = tempfile.mkdtemp(prefix="nst-")
@@ -338,16 +291,3 @@ def _short_folder() -> str:
         shutil.rmtree(folder)
         folder = tempfile.mkdtemp(prefix="nst-", dir="/tmp")
     return folder
-
-
-def _restore(variables: dict[str, str | None]) -> None:
-    for name, value in variables.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
-
-
-def _remove(folder: str | None) -> None:
-    if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)

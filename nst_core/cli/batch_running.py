@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nst_core.batch import Errand, Outcome, failures, paint_file
+from nst_core.batch import HOPELESS, Errand, Outcome, failures, paint_file
 from nst_core.cli.folders import check_folder
+from nst_core.cli.inputs import read_start
 from nst_core.cli.interrupts import listening
 from nst_core.cli.telling import Teller, telling
 from nst_core.control import Control
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice
+from nst_core.images.files import check_not_read
 from nst_core.images.masks import read_mask
 from nst_core.images.names import shown
 from nst_core.images.read import read_picture
@@ -57,9 +59,10 @@ def run(order: Order, given: Mapping[str, Any]) -> None:
     check_folder(order.output, force=True)
     with (
         telling(as_json=given["as_json"], progress=given["progress"], verbose=given["verbose"]) as teller,
-        listening(teller.say, KEPT),
+        listening(teller.say, KEPT) as interrupts,
     ):
         masks = MaskFolders(order.control, order.folder)
+        _check_output(order, masks)
         _check_shared(order, masks)
         network = store.resolve(order.settings.model, lambda _notice: None)
         order.output.mkdir(parents=True, exist_ok=True)
@@ -68,15 +71,34 @@ def run(order: Order, given: Mapping[str, Any]) -> None:
         if not errands:
             pass
         elif given["address"]:
-            from nst_core.cluster import Commission, connected, paint_all
+            from nst_core.cluster import connected, paint_all
+            from nst_core.painters import Commission
 
             shared = [*masks.shared, *order.control.parts, *order.control.pictures]
             commission = Commission.of(network, order.styles, order.settings, shared)
             with connected(given["address"], given["painters"]) as ray:
-                paint_all(ray, errands, commission, given["painters"], progress.outcome, force=given["force"])
+                paint_all(
+                    ray, errands, commission, given["painters"], progress.outcome,
+                    force=given["force"], look=interrupts.look,
+                )  # fmt: skip
         else:
             _paint_here(order, errands, store, progress, force=given["force"])
         progress.end()
+
+
+def _check_output(order: Order, masks: MaskFolders) -> None:
+    """Refuse results among what is read: what lies there would be taken for results, or written over.
+
+    Raises:
+        NstError: ``bad-setting``.
+    """
+    for folder, what in ((order.folder, "the pictures"), *((Path(mask), "masks") for mask in masks.files)):
+        if order.output.exists() and order.output.samefile(folder):
+            raise NstError(
+                ErrorCode.BAD_SETTING,
+                f"{shown(order.output)} is the folder of {what}.",
+                "Choose another folder for the results with -o.",
+            )
 
 
 def _check_shared(order: Order, masks: MaskFolders) -> None:
@@ -85,6 +107,7 @@ def _check_shared(order: Order, masks: MaskFolders) -> None:
     Raises:
         NstError: what is wrong with it.
     """
+    read_start(order.settings, lambda _event: None)
     for path in (*(path for path, _ in order.styles), *order.control.pictures):
         read_picture(path)
     for path in (*masks.shared, *order.control.parts):
@@ -98,7 +121,9 @@ def _with_masks(order: Order, masks: MaskFolders, progress: _Telling) -> Iterato
     """Find each picture's masks; those that have none are told of now, not hours later."""
     for errand in order.errands:
         try:
-            yield replace(errand, control=masks.of(errand.source))
+            found = replace(errand, control=masks.of(errand.source))
+            check_not_read(found.target, found.read(order.styles, order.settings))
+            yield found
         except NstError as error:
             progress.outcome(Outcome(errand, error=error), ())
 
@@ -114,8 +139,8 @@ def _paint_here(
             result = paint_file(errand, order.styles, order.settings, store, watch, force=force)
             outcome = Outcome(errand, result.seconds)
         except NstError as error:
-            if error.code in (ErrorCode.DISK_FULL, ErrorCode.NO_MODEL, ErrorCode.NO_ENGINE):
-                raise  # the next picture would fare no better
+            if error.code in HOPELESS:
+                raise
             outcome = Outcome(errand, error=error)
         progress.outcome(outcome, ())
 

@@ -32,7 +32,16 @@ class Interrupts:
         self.painting = False
         self.heard = 0
         self.told = False
-        self.broken_off = False
+        self.broken_off: BrokenOff | None = None
+
+    def look(self) -> None:
+        """Break off now where that was asked for, and what the handler raised was lost in foreign code.
+
+        Raises:
+            BrokenOff: as :meth:`handle`.
+        """
+        if self.broken_off is not None:
+            raise self.broken_off
 
     def should_stop(self) -> bool:
         """Whether the run is to end with the best picture so far; the first time so, the user is told.
@@ -59,11 +68,11 @@ class Interrupts:
         except BlockingIOError:
             arrived = []
         self.heard += max(1, len(arrived))
-        if self.broken_off:
+        if self.broken_off is not None:
             return  # what was written is being taken back; that is not to be broken off too
         if self.heard > 1 or not self.painting:
-            self.broken_off = True
-            raise BrokenOff(arrived[-1] if arrived else number, self.kept)
+            self.broken_off = BrokenOff(arrived[-1] if arrived else number, self.kept)
+            raise self.broken_off
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from nst_core.batch import find_errands
 from nst_core.control import Control, RegionFile, StyleFile
 from nst_core.errors import ErrorCode, NstError
 from nst_core.mask_folders import MaskFolders
-from tests.unit.cli.conftest import QUICK, Nst, waves
+from tests.unit.cli.conftest import QUICK, Nst, assert_refused, waves
 
 
 @pytest.fixture
@@ -86,6 +86,13 @@ def test_a_style_that_is_none_is_said_before_anything_begins(nst: Nst, photos: P
     outcome = nst("batch", "photos", "nothing.png", "-o", "out", *QUICK)
     assert outcome.code == 2
     assert "nothing.png" in outcome.err
+    assert not (place / "out").exists()
+
+
+def test_a_start_that_is_none_is_said_before_anything_begins(nst: Nst, photos: Path, place: Path) -> None:
+    outcome = nst("batch", "photos", "painting.png", "-o", "out", "--init", "contant", *QUICK)
+    assert outcome.code == 2
+    assert "init must be content, style, noise, or the path of a picture that exists" in outcome.err
     assert not (place / "out").exists()
 
 
@@ -166,6 +173,31 @@ def test_a_folder_is_painted_as_each_picture_is_alone(nst: Nst, photos: Path, pl
     alone = nst("stylize", "photos/a.png", *control, "masks/a.png", *rest, "-o", "a.png")
     assert alone.code == 0, alone.err
     assert not changed(place / "out" / "a.png", place / "a.png").any()
+
+
+@pytest.mark.parametrize("output", ["photos", "masks"])
+def test_results_never_lie_among_what_is_read(nst: Nst, photos: Path, place: Path, output: str) -> None:
+    left_half(place / "masks" / "a.png", (48, 32))
+    left_half(place / "masks" / "b.png", (32, 40))
+    before = {path: path.read_bytes() for path in place.rglob("*.*") if path.is_file()}
+    outcome = nst("batch", "photos", "painting.png", "--mask", "masks", "-o", output, "--force", *QUICK)
+    assert_refused(outcome, output, "-o")
+    assert {path: path.read_bytes() for path in place.rglob("*.*") if path.is_file()} == before
+
+
+def test_a_result_is_never_written_over_a_style(nst: Nst, photos: Path, place: Path) -> None:
+    (place / "out").mkdir()
+    (place / "painting.png").rename(place / "out" / "a.png")
+    before = (place / "out" / "a.png").read_bytes()
+    outcome = nst("batch", "photos", "out/a.png", "-o", "out", "--force", *QUICK)
+    assert outcome.code == 2
+    assert "is one of the pictures to read" in outcome.err
+    assert (place / "out" / "a.png").read_bytes() == before
+    assert (place / "out" / "b.png").is_file()
+
+
+def test_a_drive_may_be_the_folder(nst: Nst, place: Path) -> None:
+    assert_refused(nst("batch", place.anchor, "painting.png"), "no pictures")
 
 
 def test_which_mask_belongs_to_a_picture(photos: Path, place: Path) -> None:
