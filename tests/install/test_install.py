@@ -111,8 +111,13 @@ def test_uninstall_leaves_no_trace(checkout: Checkout, profile: Path, wish: str,
     folder = checkout.home / ".local" / "bin"
     folder.mkdir(parents=True)
     checkout.variables["PATH"] = f"/usr/bin:/bin:{folder}"
+    flatpak = checkout.home / ".var" / "app" / "org.gimp.GIMP" / "data"
+    flatpak.mkdir(parents=True)
     before = set(checkout.home.rglob("*"))
     assert checkout.run("install").returncode == 0
+    # A Flatpak that was started finds the way out of its box, wherever its profile is.
+    said = json.loads((flatpak / "nst" / "engine.json").read_text())
+    assert said["python"] == str(checkout.data / "bin" / "engine-python")
     assert (folder / "nst").resolve() == (checkout.data / "bin" / "nst").resolve()
     settings = profile / "plug-in-settings"
     settings.mkdir()
