@@ -21,8 +21,9 @@ from nst_core.preparing import Job, WeightedStyle, channels_first, visible
 from nst_core.settings import Crop, Settings, make_settings
 from nst_core.transfer.plan import SMALLEST_SIDE, Level, check_size, make_levels
 from nst_core.transfer.regions import Seen
-from nst_core.transfer.run import Subject, Watch, as_rows, paint, style_size
+from nst_core.transfer.run import Watch, as_rows, paint
 from nst_core.transfer.start import resized_mask
+from nst_core.transfer.subject import Subject, style_size
 from nst_core.transfer.weights import style_share
 
 LONGEST_SIDE = 2048

@@ -46,13 +46,13 @@ from nst_core.transfer.regions import Seen
 from nst_core.transfer.run import (
     Painted,
     Sample,
-    Subject,
     Watch,
     as_rows,
     evaluate_picture,
     paint,
 )
 from nst_core.transfer.start import resized, resized_mask
+from nst_core.transfer.subject import Subject
 from nst_core.vgg.layers import check_layers
 from nst_core.vgg.store import ModelStore
 

@@ -27,7 +27,7 @@ from nst_core.transfer.demand import Demand
 from nst_core.transfer.memory import VECTOR_BYTES
 from nst_core.transfer.plan import check_size
 from nst_core.transfer.regions import Seen, StyleRegion, product
-from nst_core.transfer.run import Subject
+from nst_core.transfer.subject import Subject
 from nst_core.transfer.weights import strength_by_place
 
 Array = npt.NDArray[np.float32]

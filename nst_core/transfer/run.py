@@ -25,54 +25,22 @@ from nst_core.transfer.adam import Adam
 from nst_core.transfer.bounded import BoundedEvaluator
 from nst_core.transfer.carry import carried
 from nst_core.transfer.clock import PLAIN, Clock, Rate, works_of
-from nst_core.transfer.crop import Part, Window, plan_level, window_of
-from nst_core.transfer.demand import Demand
+from nst_core.transfer.crop import plan_level, window_of
 from nst_core.transfer.kept import Keeping
 from nst_core.transfer.lbfgs import Held, Lbfgs
 from nst_core.transfer.memory import MemoryPlan, room_for
 from nst_core.transfer.objective import Objective
 from nst_core.transfer.plan import Level
 from nst_core.transfer.precondition import inverse_frequency
-from nst_core.transfer.regions import Seen, StyleRegion
-from nst_core.transfer.start import first_picture, nudge, resized, resized_mask
+from nst_core.transfer.start import first_picture, nudge, resized
 from nst_core.transfer.story import Ended, Sample, Story, Watch, as_rows
+from nst_core.transfer.subject import Subject, at_level, content_at, cut_to, pixels_seen
 from nst_core.transfer.targets import make_objective
 from nst_core.transfer.vectors import keep_as
 
 Array = npt.NDArray[np.float32]
 
-__all__ = ["Painted", "Sample", "Subject", "Watch", "as_rows", "at_level", "evaluate_picture", "paint"]
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is painted: the pictures of a run at their own sizes, ``(3, h, w)`` in 0..1.
-
-    Without ``content`` a texture of the styles is painted, without ``styles`` the content is reconstructed.
-    ``own`` is the starting picture where the settings' ``init`` names one. ``regions``, where there are any,
-    say which style goes where; ``strength`` (h, w) scales the style by place, and ``changes`` (h, w) in 0..1
-    says which pixels may change at all. All masks are of the content's size. ``part`` is the box that all
-    regions lie in, where that is not the whole content: a window around it is all that is computed.
-    """
-
-    content: Seen | None
-    styles: tuple[Seen, ...]
-    own: Array | None = None
-    regions: tuple[StyleRegion, ...] = ()
-    strength: Array | None = None
-    changes: Array | None = None
-    part: Part | None = None
-
-    @property
-    def all_styles(self) -> tuple[Seen, ...]:
-        """Every style picture that is looked at."""
-        return tuple(style for region in self.regions for style in region.styles) or self.styles
-
-    @property
-    def demand(self) -> Demand:
-        """What this asks of every level."""
-        masked = bool(self.regions) or self.changes is not None
-        return Demand(self.content is not None, len(self.all_styles), max(1, len(self.regions)), masked)
+__all__ = ["Painted", "Sample", "Watch", "as_rows", "evaluate_picture", "paint"]
 
 
 @dataclass(frozen=True)
@@ -142,7 +110,7 @@ def paint(
         watch.on_event(Notice("time-limit", f"The time limit is reached; what is there is {becomes}."))
     if picture.shape[1:] != (size.height, size.width):
         backend.close()
-        picture = carried(picture, _content_at(subject, *picture.shape[1:]), subject.content, size)
+        picture = carried(picture, content_at(subject, *picture.shape[1:]), subject.content, size)
     return Painted(
         picture,
         story.loss,
@@ -184,10 +152,10 @@ def _paint_level(
             nudge(settings, styled=bool(seen.styles or seen.regions)),
         )
     around = seen.content.pixels if seen.content and window.size != (level.height, level.width) else None
-    seen, start = _cut(seen, window), window.cut(start)
+    seen, start = cut_to(seen, window), window.cut(start)
     held: DeviceArray = None
     keeping: Keeping | None = None
-    to_see = _pixels(seen) * plan.margins
+    to_see = pixels_seen(seen) * plan.margins
     try:
         features = TiledFeatures(
             extractor,
@@ -256,75 +224,6 @@ def _iterate(optimizer: Lbfgs | Adam, story: Story) -> Held:
         story.watch.on_event(
             Notice("shorter-history", "Memory ran out; painting goes on with less of what it remembers.")
         )
-
-
-def _pixels(seen: Subject) -> float:
-    """Return how many pixels target features are had of."""
-    pictures = [style.pixels for style in seen.all_styles]
-    if seen.content is not None:
-        pictures.append(seen.content.pixels)
-    return max(1.0, float(sum(picture.shape[1] * picture.shape[2] for picture in pictures)))
-
-
-def _cut(seen: Subject, window: Window) -> Subject:
-    """Cut a subject at a level to the window that is computed; styles stay as they are."""
-    content = seen.content
-    if content is None or content.pixels.shape[1:] == window.size:
-        return seen
-    regions = (replace(region, mask=window.cut_mask(region.mask)) for region in seen.regions)
-    return replace(
-        seen,
-        content=replace(content, pixels=window.cut(content.pixels), alpha=window.cut_mask(content.alpha)),
-        regions=tuple(regions),
-        strength=window.cut_mask(seen.strength),
-        changes=window.cut_mask(seen.changes),
-    )
-
-
-def at_level(subject: Subject, level: Level, settings: Settings) -> Subject:
-    """Resize the original pictures of ``subject`` to ``level``; strokes keep their share of it."""
-    content = _content_at(subject, level.height, level.width)
-    styles = tuple(_style_at(style, level, settings) for style in subject.styles)
-    regions = tuple(
-        StyleRegion(
-            tuple(_style_at(style, level, settings) for style in region.styles),
-            resized_mask(region.mask, level.height, level.width),
-            region.name,
-        )
-        for region in subject.regions
-    )
-    strength, changes = (
-        resized_mask(mask, level.height, level.width) for mask in (subject.strength, subject.changes)
-    )
-    return Subject(content, styles, subject.own, regions, strength, changes, subject.part)
-
-
-def _content_at(subject: Subject, height: int, width: int) -> Seen | None:
-    content = subject.content
-    if content is None:
-        return None
-    return Seen(resized(content.pixels, height, width), resized_mask(content.alpha, height, width))
-
-
-def _style_at(style: Seen, level: Level, settings: Settings) -> Seen:
-    height, width = style_size(style.pixels.shape[1:], level, settings.style_scale)
-    return Seen(
-        resized(style.pixels, height, width),
-        resized_mask(style.alpha, height, width),
-        style.weight,
-        resized_mask(style.part, height, width),
-    )
-
-
-def style_size(style: tuple[int, ...], level: Level, scale: float) -> tuple[int, int]:
-    """Return (height, width) of a style picture such that its area is ``scale``^2 times the level's.
-
-    Areas rather than sides: a tall style on a wide content then has strokes of the same size as a wide one.
-    The short side never falls below the 16 pixels that relu5_1 needs.
-    """
-    factor = scale * math.sqrt(level.height * level.width / (style[0] * style[1]))
-    factor = max(factor, 16.0 / min(style))
-    return max(16, round(style[0] * factor)), max(16, round(style[1] * factor))
 
 
 def _objective(
@@ -423,7 +322,7 @@ def evaluate_picture(
     level = Level(picture.shape[1], picture.shape[2], 0)
     architecture = backend.network.architecture
     window = window_of(subject.part, level, settings, architecture)
-    seen = _cut(at_level(subject, level, settings), window)
+    seen = cut_to(at_level(subject, level, settings), window)
     room = room_for(backend, settings)
     plan = plan_level(backend, settings, level, subject.part, room, subject.demand)
     with _memory(level):

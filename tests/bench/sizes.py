@@ -36,7 +36,8 @@ from nst_core.transfer.clock import works_of
 from nst_core.transfer.memory import MemoryPlan, plan_memory, room_for
 from nst_core.transfer.plan import Level
 from nst_core.transfer.regions import Seen
-from nst_core.transfer.run import Subject, Watch, paint
+from nst_core.transfer.run import Watch, paint
+from nst_core.transfer.subject import Subject
 from nst_core.transfer.targets import make_objective
 from nst_core.vgg.store import ModelStore
 

@@ -20,7 +20,8 @@ from nst_core.kept_colours import kept_share
 from nst_core.preparing import Job, Region, WeightedStyle, prepare
 from nst_core.settings import make_settings
 from nst_core.transfer.plan import Level, make_levels
-from nst_core.transfer.run import Watch, at_level
+from nst_core.transfer.run import Watch
+from nst_core.transfer.subject import at_level
 from nst_core.vgg.store import ModelStore
 from tests.unit.test_job import QUICK, painting, photo, real_weights  # noqa: F401 -- a fixture
 

@@ -18,7 +18,8 @@ from nst_core.transfer.memory import Room, plan_memory
 from nst_core.transfer.objective import TotalVariation
 from nst_core.transfer.plan import Level
 from nst_core.transfer.regions import Seen, StyleRegion
-from nst_core.transfer.run import Subject, Watch, evaluate_picture, paint
+from nst_core.transfer.run import Watch, evaluate_picture, paint
+from nst_core.transfer.subject import Subject
 from nst_core.transfer.targets import make_objective
 from nst_core.vgg.features import OnnxFeatures
 

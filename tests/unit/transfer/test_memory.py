@@ -17,7 +17,8 @@ from nst_core.transfer.demand import Demand
 from nst_core.transfer.memory import Room, plan_memory, room_for
 from nst_core.transfer.plan import Level
 from nst_core.transfer.regions import Seen
-from nst_core.transfer.run import Subject, Watch, paint
+from nst_core.transfer.run import Watch, paint
+from nst_core.transfer.subject import Subject
 from nst_core.vgg.features import OnnxFeatures
 
 GB = 1e9

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from nst_core.errors import ErrorCode, NstError
 from nst_core.settings import Settings
 from nst_core.transfer.plan import ITERATIONS, REFINEMENTS, SMALLEST_SIDE, make_levels
-from nst_core.transfer.run import style_size
+from nst_core.transfer.subject import style_size
 from nst_core.transfer.weights import STYLE_SHARE, style_share
 
 sides = st.integers(SMALLEST_SIDE, 6000)
