@@ -1,8 +1,8 @@
 """What a job is, and how its pictures become what the network sees.
 
 A :class:`Job` holds pictures, masks and settings as callers read them; :func:`prepare` turns it into a
-:class:`~nst_core.transfer.run.Subject` of plain RGB arrays. Colour, transparency, grey and masks are dealt
-with here, so that the method knows nothing of them. Files and wording for people are the callers'.
+:class:`~nst_core.transfer.subject.Subject` of plain RGB arrays. Colour, transparency, grey and masks are
+dealt with here, so that the method knows nothing of them. Files and wording for people are the callers'.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is painted: the pictures of a run at their own sizes, at a level's, and in the window that is computed.
+"""What is painted: the pictures of a run at their own sizes, at a level's, and in the window computed.
 
 A :class:`Subject` comes in and goes out. Knows neither networks nor losses.
 """
