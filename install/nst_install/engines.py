@@ -72,7 +72,7 @@ ENGINES = {
         Engine(
             "cuda",
             "PyTorch on an NVIDIA card",
-            12000,
+            14000,
             {
                 "win32": TorchBuild(
                     (f"torch=={TORCH}+{CUDA_TAG}", f"torchvision=={TORCHVISION}+{CUDA_TAG}"),
