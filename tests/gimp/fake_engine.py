@@ -110,7 +110,8 @@ def stylize(request, mode, argument):
     if mode == "error":
         say(event="error", code=argument, message="The fake engine was told to fail.", hint="Tell it not to.")
         return
-    progress(request, *((float(argument or 3), 30) if mode == "slow" else (0.02, 4)))
+    slow = mode == "slow" or (mode == "notice" and argument)
+    progress(request, *((float(argument or 3), 30) if slow else (0.02, 4)))
     if mode == "crash":
         sys.stderr.write("Traceback: the fake engine fell over\n")
         os._exit(3)

@@ -267,6 +267,15 @@ class Config(dict):
         return {"keep-colors": "none", "outside": "style", **self}.get(name)
 
 
+def test_what_another_version_stored_and_cannot_be_is_the_default(plugin) -> None:
+    stored = {"strength": 101.0, "keep-colors": "chroma", "quality": "draft", "tv": 2.5, "size": 0}
+    values = {setting.name: setting.default for setting in plugin("settings_table").SETTINGS}
+    config = Config({**values, **stored, "init": None})
+    config.set_property = config.__setitem__
+    plugin("arguments").settle(config)
+    assert config == {**values, "quality": "draft", "tv": 2.5, "init": None}
+
+
 COLOURS_BY_REGION = {
     "region-masks": ["sky", "coat"],
     "region-colors": ["none", "luminance"],

@@ -158,6 +158,16 @@ def read(config) -> dict:
     return values
 
 
+def settle(config) -> None:
+    """Put the default in the place of what cannot be: another version may have stored it."""
+    for setting in SETTINGS:
+        value = config.get_property(setting.name)
+        try:
+            check(setting, "" if value is None else value)
+        except CallError:
+            config.set_property(setting.name, setting.default)
+
+
 def choice(name: str, value, choices) -> str:
     """Return ``value`` if it is one of ``choices``, the first of them where it is empty.
 

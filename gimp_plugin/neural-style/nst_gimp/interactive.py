@@ -8,7 +8,7 @@ gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import GimpUi, Gtk  # noqa: E402
 
-from nst_gimp import kept_styles, layers, recipe, style, stylize  # noqa: E402
+from nst_gimp import arguments, kept_styles, layers, recipe, style, stylize  # noqa: E402
 from nst_gimp.messages import CallError, Cancelled, unexpected  # noqa: E402
 from nst_gimp.words import _  # noqa: E402
 
@@ -38,6 +38,7 @@ def run(procedure, image, drawables, config):
     from nst_gimp.painting import PaintingWindow
 
     subject = layers.choose(image, drawables)
+    arguments.settle(config)
     settle_style(config)
     dialog = StyleDialog(procedure, config, subject)
     try:

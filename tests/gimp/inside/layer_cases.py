@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from array import array
+from pathlib import Path
 
 from tests.gimp.inside.cases import (
     REFUSED,
     Gegl,
     Gimp,
+    Gio,
     call,
     case,
     channels_of,
@@ -202,6 +205,32 @@ def a_text_layer_is_painted_and_stays_text():
     assert not painted.is_text_layer()
     assert layer.is_text_layer()
     assert layer.get_text() == "Hello"
+    assert picture_of(image, without=painted) == before
+
+
+@case(("link", "LinkLayer"), ("vector", "VectorLayer"))
+def a_layer_of_gimp_3_2s_kinds_is_painted_and_stays_what_it_is(kind):
+    if not hasattr(Gimp, kind):  # GIMP 3.0 has neither
+        return
+    image = new_image(60, 40)
+    if kind == "LinkLayer":
+        linked = Path(os.environ["NST_FAKE"]) / "linked.png"
+        other = new_image(30, 20)
+        new_layer(other, alpha=False)
+        file = Gio.File.new_for_path(str(linked))
+        Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, other, file, None)
+        layer = Gimp.LinkLayer.new(image, file)
+    else:
+        path = Gimp.Path.new(image, "path")
+        image.insert_path(path, None, 0)
+        path.bezier_stroke_new_ellipse(30.0, 20.0, 20.0, 12.0, 0.0)
+        layer = Gimp.VectorLayer.new(image, path)
+    image.insert_layer(layer, None, 0)
+    before = picture_of(image)
+    painted = paint(image, layer)
+    assert type(painted) is Gimp.Layer
+    assert type(layer) is getattr(Gimp, kind)
+    assert painted.get_offsets() == layer.get_offsets()
     assert picture_of(image, without=painted) == before
 
 
