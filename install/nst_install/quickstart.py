@@ -100,7 +100,7 @@ def run(
         started = time.monotonic()
         if not (program and in_gimp(program, job, picture, layers, console)):
             code = 2 if program else code
-            with_nst(now, job, picture, console)
+            with_nst(places, now, job, picture, console)
             wanted = [picture]
         console.say(f"  painted in {time.monotonic() - started:.0f} s")
     for path in wanted:
@@ -153,7 +153,7 @@ def words(job: Job) -> str:
     return f"{job.content.name} in the style of {job.style.name} at {job.size} pixels{limit}"
 
 
-def with_nst(now: Record, job: Job, picture: Path, console: Console) -> None:
+def with_nst(places: Places, now: Record, job: Job, picture: Path, console: Console) -> None:
     """Paint without GIMP, with the engine's progress on the terminal.
 
     Raises:
@@ -174,4 +174,5 @@ def with_nst(now: Record, job: Job, picture: Path, console: Console) -> None:
     if code in (BROKEN_OFF, -signal.SIGINT):
         raise KeyboardInterrupt
     if code != 0:
-        raise InstallError("The picture was not painted.", "`nst doctor` says what is wrong.")
+        doctor = f"{commands.command_words(places, now)} doctor"
+        raise InstallError("The picture was not painted.", f"`{doctor}` says what is wrong.")
