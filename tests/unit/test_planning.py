@@ -144,7 +144,7 @@ def test_upsampling_paints_at_a_bounded_size_and_says_where_it_goes(engine):
     event = plan_event(plan, settings, engine)
     assert (event.width, event.height) == (6000, 4000)
     assert event.seconds == plan.seconds
-    assert event.bytes > 1e8
+    assert event.bytes > planning.FINISHING_BYTES * 24e6
     assert event.device_bytes is None
 
 
