@@ -169,9 +169,9 @@ def prepare(job: Job) -> Subject:
     content = job.content
     if content is None and not job.all_styles:
         raise NstError(ErrorCode.BAD_SETTING, "There is neither a content picture nor a style.", "Give one.")
-    own: Array | None = None
+    share, own = kept_share(job), None
     if job.own is not None:
-        own = channels_first(seen_colours(visible(job.own, "starting picture"), kept_share(job)))
+        own = channels_first(seen_colours(visible(job.own, "starting picture"), share))
     if content is None:
         if job.regions or job.selection is not None or job.strength_mask is not None:
             raise NstError(
@@ -179,8 +179,7 @@ def prepare(job: Job) -> Subject:
             )
         return Subject(None, tuple(_seen_style(style, job, None, None, "none") for style in job.styles), own)
     check_size(content.height, content.width, "The content picture")
-    filled = visible(content, "content picture")
-    filled = seen_colours(filled, kept_share(job))
+    filled = seen_colours(visible(content, "content picture"), share)
     seen = Seen(channels_first(filled), content.alpha)
     regions, covered = _regions(job, content, filled)
     strength, changed = None, None
@@ -189,10 +188,10 @@ def prepare(job: Job) -> Subject:
         strength, changed = strength_by_place(mask, job.settings)
     changes = product(covered, changed)
     if regions:
-        return Subject(seen, regions[0].styles, own, regions, strength, changes, painted_part(job))
+        return Subject(seen, regions[0].styles, own, regions, strength, changes, painted_part(job), share)
     colours = job.settings.keep_colors
     styles = tuple(_seen_style(style, job, filled, content.alpha, colours) for style in job.styles)
-    return Subject(seen, styles, own, (), strength, changes)
+    return Subject(seen, styles, own, (), strength, changes, None, share)
 
 
 def _regions(job: Job, content: Picture, filled: Array) -> tuple[tuple[StyleRegion, ...], Array | None]:

@@ -26,6 +26,7 @@ from nst_core.transfer.bounded import BoundedEvaluator
 from nst_core.transfer.carry import carried
 from nst_core.transfer.clock import PLAIN, Clock, Rate, works_of
 from nst_core.transfer.crop import plan_level, window_of
+from nst_core.transfer.greyed import Greyed, in_grey
 from nst_core.transfer.kept import Keeping
 from nst_core.transfer.lbfgs import Held, Lbfgs
 from nst_core.transfer.memory import MemoryPlan, room_for
@@ -151,10 +152,12 @@ def _paint_level(
             settings.seed,
             nudge(settings, styled=bool(seen.styles or seen.regions)),
         )
+        if seen.grey is not None:
+            start = in_grey(start, seen.grey)
     around = seen.content.pixels if seen.content and window.size != (level.height, level.width) else None
     seen, start = cut_to(seen, window), window.cut(start)
     held: DeviceArray = None
-    keeping: Keeping | None = None
+    frames: list[Keeping | Greyed] = []
     to_see = pixels_seen(seen) * plan.margins
     try:
         features = TiledFeatures(
@@ -176,9 +179,10 @@ def _paint_level(
             lambda done: story.between(done * story.work.evaluation),
             story.watch.on_event,
         )
-        keeping = _keeping(evaluator, backend, seen)
+        frames = _frames(evaluator, backend, seen)
+        seen = replace(seen, changes=None, grey=None)
         names = [term.name for term in objective.terms]
-        best = _Best(keeping or evaluator)
+        best = _Best(frames[0] if frames else evaluator)
         first, start = backend.upload(start), np.empty(0, np.float32)  # gone before the work begins
         optimizer = _optimizer(settings, best, first, level.iterations, plan, folder)
         del first
@@ -199,7 +203,7 @@ def _paint_level(
                     optimizer.restart()
                 story.look()
             if story.frame_due(last=last):
-                shown = keeping.composed(held) if keeping else held
+                shown = _composed(held, frames)
                 if around is None:
                     story.preview(shown, backend.download)
                 else:
@@ -209,7 +213,7 @@ def _paint_level(
     except Ended:
         if not story.iteration:
             return None
-    painted = backend.download(keeping.composed(held) if keeping else held)
+    painted = backend.download(_composed(held, frames))
     return painted if around is None else window.set_into(around, painted)
 
 
@@ -241,10 +245,22 @@ def _objective(
     )
 
 
-def _keeping(evaluator: Evaluator, backend: Backend, seen: Subject) -> Keeping | None:
-    if seen.content is None or seen.changes is None:
-        return None
-    return Keeping(evaluator, backend, seen.content.pixels, seen.changes)
+def _frames(evaluator: Evaluator, backend: Backend, seen: Subject) -> list[Keeping | Greyed]:
+    """Return what ``evaluator`` sees the painting through, the outermost first."""
+    frames: list[Keeping | Greyed] = []
+    if seen.grey is not None:
+        frames.insert(0, Greyed(evaluator, backend, seen.grey))
+    if seen.content is not None and seen.changes is not None:
+        inner = frames[0] if frames else evaluator
+        frames.insert(0, Keeping(inner, backend, seen.content.pixels, seen.changes))
+    return frames
+
+
+def _composed(picture: DeviceArray, frames: Sequence[Keeping | Greyed]) -> DeviceArray:
+    """Return ``picture`` as it is seen through ``frames``."""
+    for frame in frames:
+        picture = frame.composed(picture)
+    return picture
 
 
 class _Best:

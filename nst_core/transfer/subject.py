@@ -28,7 +28,8 @@ class Subject:
     Without ``content`` a texture of the styles is painted, without ``styles`` the content is reconstructed.
     ``own`` is the starting picture where the settings' ``init`` names one. ``regions``, where there are any,
     say which style goes where; ``strength`` (h, w) scales the style by place, and ``changes`` (h, w) in 0..1
-    says which pixels may change at all. All masks are of the content's size. ``part`` is the box that all
+    says which pixels may change at all; ``grey`` (h, w) how much of each is painted in light and dark alone.
+    All masks are of the content's size. ``part`` is the box that all
     regions lie in, where that is not the whole content: a window around it is all that is computed.
     """
 
@@ -39,6 +40,7 @@ class Subject:
     strength: Array | None = None
     changes: Array | None = None
     part: Part | None = None
+    grey: Array | None = None
 
     @property
     def all_styles(self) -> tuple[Seen, ...]:
@@ -64,10 +66,11 @@ def at_level(subject: Subject, level: Level, settings: Settings) -> Subject:
         )
         for region in subject.regions
     )
-    strength, changes = (
-        resized_mask(mask, level.height, level.width) for mask in (subject.strength, subject.changes)
+    strength, changes, grey = (
+        resized_mask(mask, level.height, level.width)
+        for mask in (subject.strength, subject.changes, subject.grey)
     )
-    return Subject(content, styles, subject.own, regions, strength, changes, subject.part)
+    return Subject(content, styles, subject.own, regions, strength, changes, subject.part, grey)
 
 
 def content_at(subject: Subject, height: int, width: int) -> Seen | None:
@@ -111,6 +114,7 @@ def cut_to(seen: Subject, window: Window) -> Subject:
         regions=tuple(regions),
         strength=window.cut_mask(seen.strength),
         changes=window.cut_mask(seen.changes),
+        grey=window.cut_mask(seen.grey),
     )
 
 

@@ -15,7 +15,7 @@ from nst_core.events import Preview
 from nst_core.fine_style import combined_size, with_fine_styles
 from nst_core.images.colour import LMS_TO_LAB, RGB_TO_LMS, linear, luminance
 from nst_core.images.picture import Picture
-from nst_core.job import run_job
+from nst_core.job import evaluate_job, run_job
 from nst_core.kept_colours import kept_share
 from nst_core.preparing import Job, Region, WeightedStyle, prepare
 from nst_core.settings import make_settings
@@ -73,6 +73,18 @@ def test_the_chroma_is_the_contents_to_rounding_where_srgb_has_the_colour(colour
     result = run_job(job(content, keep_colors=colours, iterations=8)).picture.pixels
     assert np.abs(luminance(result) - luminance(content.astype(np.float32))).mean() > 0.01
     np.testing.assert_allclose(chroma(result), chroma(content), atol=0.5 / 255)
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+@pytest.mark.parametrize("grey_photo", [False, True])
+def test_light_and_dark_alone_are_painted(engine, grey_photo):
+    """What is told of a run is what its result has: nothing was spent on colours that it loses."""
+    base = job(engine=engine, keep_colors="none" if grey_photo else "luminance", iterations=8, seed=3)
+    if grey_photo:
+        base = replace(base, content=picture(grey(), grey=True))
+    result = run_job(base)
+    found = evaluate_job(result.picture, base)
+    assert sum(found.values()) == pytest.approx(result.loss, rel=1e-3)
 
 
 def test_a_region_keeps_its_colours_where_others_take_the_styles():
@@ -366,6 +378,26 @@ def test_what_is_transparent_in_a_coarse_style_stays_so():
     hidden, shown = np.array_split(style.picture.alpha, 2, axis=1)
     assert hidden[:, :-4].max() < 0.01
     assert shown[:, 4:].min() > 0.99
+
+
+def test_styles_are_combined_within_the_time_that_there_is(monkeypatch):
+    plain = job(iterations=50)
+    engine = open_engine(plain.settings, ModelStore(), lambda _notice: None)
+    real, calls, told = engine.backend.evaluator, [], []
+
+    def counted(objective, height, width, tiling=None):
+        evaluate = real(objective, height, width, tiling)
+        return lambda at: calls.append(1) or evaluate(at)
+
+    monkeypatch.setattr(engine.backend, "evaluator", counted)
+    try:
+        mixed = replace(plain, styles=(WeightedStyle(picture(photo(64, 96)), fine=picture(painting())),))
+        (style,) = with_fine_styles(mixed, Level(48, 64, 1), engine, Watch(told.append), 0.0).styles
+    finally:
+        engine.close()
+    assert style.fine is None
+    assert len(calls) == 2  # the first evaluation, and one step
+    assert [notice.code for notice in told] == ["fine-style"]
 
 
 def test_strips_are_combined_at_a_size_that_the_network_sees():
