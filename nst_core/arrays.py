@@ -82,16 +82,16 @@ def stylize(
                 ErrorCode.BAD_SETTING,
                 f"A region's colours are one of {', '.join(get_args(KeepColors))}, not {word[0]!r}.",
             )
-    fine = None if fine_style is None else as_picture(fine_style, "fine style")
+    fine = None if fine_style is None else _given(fine_style, "fine style")
 
     def weighted(style: AnyArray, share: float) -> WeightedStyle:
-        return WeightedStyle(as_picture(style, "style"), share, None, fine)
+        return WeightedStyle(_given(style, "style"), share, None, fine)
 
     job = Job(
-        as_picture(content, "content"),
+        _given(content, "content"),
         tuple(weighted(style, share) for style, share in zip(listed, shares, strict=True)),
         chosen,
-        None if init_picture is None else as_picture(init_picture, "init picture"),
+        None if init_picture is None else _given(init_picture, "init picture"),
         regions=tuple(
             Region(as_mask(mask, "mask of a region"), (weighted(style, 1.0),), "", *colours)
             for mask, style, *colours in regions
@@ -106,6 +106,22 @@ def stylize(
     return Painting(
         as_array(result.picture, 1 if content.ndim == 2 else content.shape[2], content.ndim), result
     )
+
+
+def _given(array: AnyArray, what: str) -> Picture:
+    """Make a picture of what a caller gave, floats of another range, which would all be white, refused.
+
+    Raises:
+        NstError: ``bad-image``.
+    """
+    picture = as_picture(array, what)
+    if np.issubdtype(array.dtype, np.floating) and float(np.median(array)) > 1.0:
+        raise NstError(
+            ErrorCode.BAD_IMAGE,
+            f"The {what} has values up to {float(array.max()):g}; floats go from 0 to 1.",
+            "Divide them by what is white.",
+        )
+    return picture
 
 
 def as_picture(array: AnyArray, what: str) -> Picture:

@@ -357,6 +357,12 @@ def test_what_the_python_interface_is_given_wrong_is_said():
         assert caught.value.code is ErrorCode.BAD_SETTING
 
 
+def test_floats_of_another_range_are_not_taken_for_white():
+    for content, style in ((photo() * 255.0, painting()), (photo(), painting() * 255.0)):
+        with pytest.raises(NstError, match="floats go from 0 to 1"):
+            stylize(content, style, QUICK)
+
+
 def test_where_colours_are_kept_a_picture_to_start_from_is_seen_in_grey():
     started = replace(job(init="own.png", keep_colors="luminance"), own=picture(photo()))
     assert np.ptp(prepare(started).own, axis=0).max() == 0.0

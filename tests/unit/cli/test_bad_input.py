@@ -183,7 +183,7 @@ def test_a_run_that_does_not_fit_into_memory(nst: Nst, place: Path, monkeypatch:
         monkeypatch.setattr(backend, "free_bytes", lambda _self: 1_000_000)
     arguments = ("stylize", "photo.png", "painting.png", "-o", "out.png", "--frames", "out")
     for engine in ("onnx", "torch"):
-        assert_refused(nst(*arguments, "--engine", engine), "takes about", "GB of memory", "Close other programs")
+        assert_refused(nst(*arguments, "--engine", engine), "takes about", "GB of memory", "other programs")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
