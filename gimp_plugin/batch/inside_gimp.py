@@ -75,8 +75,8 @@ def save(image, path):
     Raises:
         RuntimeError: GIMP cannot write there, or not in this format.
     """
-    stem, extension = os.path.splitext(path)
-    beside = f"{stem}.part{extension}"
+    folder, name = os.path.split(path)
+    beside = os.path.join(folder, f".part-{name}")  # all of its suffixes say the format: xcf.gz
     try:
         if not Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(beside), None):
             raise RuntimeError(Gimp.get_pdb().get_last_error() or f"{path} cannot be written.")

@@ -199,8 +199,9 @@ def test_a_folder_with_regions_by_name(gimp: Gimp, wrapped: Path, tmp_path: Path
         )
 
     blend = ("--style", starry, "--style-weight", "3", "--more-style", f"{klimt}:0.5")
-    done = batch(wrapped, photos / "no masks.ppm", *blend, "--output", out)
+    done = batch(wrapped, photos / "no masks.ppm", *blend, "--output", out, "--format", "xcf.gz")
     assert done.returncode == 0, done.stderr
+    assert (out / "no masks.xcf.gz").read_bytes()[:2] == b"\x1f\x8b"
     asked = json.loads((gimp.fakes / "request.json").read_text())
     assert [(style["name"], style["weight"]) for style in asked["styles"]] == [
         ("starry", 3.0),

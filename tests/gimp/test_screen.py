@@ -6,6 +6,7 @@ Pictures of the screen are left in $NST_TEST_PICTURES, where that is set.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -139,6 +140,35 @@ def test_help_opens(desk: Desk) -> None:
     assert opened.read_text().strip().endswith("neural-style/help/en/index.html")
     desk.screen.key(dialog, "Escape")
     gone(desk, DIALOG)
+
+
+def test_what_is_done_to_the_image_while_the_dialog_is_open_counts(desk: Desk) -> None:
+    """A trial is of the selection as it is now; a layer that is gone is said, and the dialog stays."""
+    desk.gimp.mode("copy")
+    before = desk.layers()
+    desk.ask(
+        "extra = Gimp.Layer.new_from_drawable(image.get_layers()[-1], image)\n"
+        "image.insert_layer(extra, None, 0); image.set_selected_layers([extra])"
+    )
+    dialog = open_dialog(desk)
+    desk.ask("image.select_rectangle(Gimp.ChannelOps.REPLACE, 200, 100, 60, 50)")
+    asked = desk.gimp.fakes / "request.json"
+    asked.unlink(missing_ok=True)
+    desk.screen.key(dialog, "alt+t")
+    content = json.loads(until(lambda: asked.exists() and asked.read_text(), 20, "the trial"))["content"]
+    assert (content["width"], content["height"]) == (60 + 2 * 32, 50 + 2 * 32)
+    desk.ask("Gimp.Selection.none(image); image.remove_layer(extra)")
+    desk.screen.key(dialog, "alt+p")
+    until(
+        lambda: [window for window in desk.screen.windows(DIALOG) if window.height > dialog.height],
+        20,
+        "the dialog with what went wrong",
+    )
+    keep_picture(desk, "layer-gone")
+    desk.screen.key(desk.screen.wait_for(DIALOG), "Escape")
+    gone(desk, DIALOG)
+    assert desk.layers() == before
+    nothing_left(desk)
 
 
 def test_gimps_own_cancel_leaves_nothing(desk: Desk) -> None:
