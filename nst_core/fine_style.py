@@ -30,20 +30,24 @@ LONGEST_SIDE = 2048
 """Long side, in pixels, that styles are combined at; larger ones are enlarged from there."""
 
 
-def with_fine_styles(job: Job, level: Level, engine: Engine, watch: Watch) -> Job:
+def with_fine_styles(job: Job, level: Level, engine: Engine, watch: Watch, limit: float | None = None) -> Job:
     """Combine every style of ``job`` that has a fine picture, at the size it has at the last ``level``.
+
+    ``limit`` are the seconds for all of them, shared alike; None is as many as they take.
 
     Raises:
         NstError: ``too-small``, ``bad-image``, ``out-of-memory``.
     """
-    if all(style.fine is None for style in job.all_styles):
+    count = sum(style.fine is not None for style in job.all_styles)
+    if not count:
         return job
+    share = None if limit is None else limit / count
     told = replace(watch, on_event=_only_notices(watch), preview_seconds=None, frames_every=0)
     watch.on_event(Notice("fine-style", "First the coarse style is painted with the fine style's strokes."))
 
     def combined(styles: tuple[WeightedStyle, ...]) -> tuple[WeightedStyle, ...]:
         cut = (_cut(style, job.settings.style_crop) for style in styles)
-        return tuple(_combine(style, job.settings, level, engine, told) for style in cut)
+        return tuple(_combine(style, job.settings, level, engine, told, share) for style in cut)
 
     regions = tuple(replace(region, styles=combined(region.styles)) for region in job.regions)
     settings = make_settings({**job.settings.model_dump(), "style_crop": None})
@@ -90,7 +94,12 @@ def combined_size(style: tuple[int, int], level: Level, scale: float) -> tuple[i
 
 
 def _combine(
-    style: WeightedStyle, settings: Settings, level: Level, engine: Engine, watch: Watch
+    style: WeightedStyle,
+    settings: Settings,
+    level: Level,
+    engine: Engine,
+    watch: Watch,
+    limit: float | None,
 ) -> WeightedStyle:
     """Return ``style`` with both its pictures in one, of the coarse one's shape."""
     coarse, fine = style.picture, style.fine
@@ -107,7 +116,7 @@ def _combine(
         Seen(channels_first(composition)), (Seen(channels_first(np.clip(strokes, 0.0, 1.0)), fine.alpha),)
     )
     levels = make_levels(height, width, chosen)
-    painted = paint(subject, chosen, levels, engine.backend, engine.extractor, watch)
+    painted = paint(subject, chosen, levels, engine.backend, engine.extractor, watch, limit=limit)
     alpha = resized_mask(coarse.alpha, height, width)
     picture = Picture(as_rows(painted.pixels), alpha, coarse.grey, coarse.bits)
     return WeightedStyle(picture, style.weight, style.part, None)
@@ -115,7 +124,7 @@ def _combine(
 
 def _only_notices(watch: Watch) -> OnEvent:
     def tell(event: Event) -> None:
-        if isinstance(event, Notice):
+        if isinstance(event, Notice) and event.code != "time-limit":  # that is of this run, not of the result
             watch.on_event(event)
 
     return tell

@@ -147,13 +147,19 @@ def run_job(job: Job, watch: Watch | None = None, store: ModelStore | None = Non
         levels = plan.levels
         watch.on_event(plan_event(plan, job.settings, engine))
         told = replace(watch, on_event=_noticing(watch.on_event, notify))
-        ready = with_fine_styles(job, levels[-1], engine, told)
+
+        def left() -> float | None:
+            """Seconds that there are for painting."""
+            limit = job.settings.time_limit
+            return max(0.0, limit - (time.perf_counter() - began) - plan.carry) if limit else None
+
+        before = left()
+        if before is not None:
+            before *= plan.before / (plan.before + plan.painting)
+        ready = with_fine_styles(job, levels[-1], engine, told, before)
         if ready is not job:
             subject = prepare(ready)
         told = _finishing(told, job, subject.changes)
-        limit = None
-        if job.settings.time_limit:
-            limit = max(0.0, job.settings.time_limit - (time.perf_counter() - began) - plan.carry)
         painted = paint(
             subject,
             ready.settings,
@@ -163,7 +169,7 @@ def run_job(job: Job, watch: Watch | None = None, store: ModelStore | None = Non
             told,
             full=plan.full,
             rate=plan.rate,
-            limit=limit,
+            limit=left(),
         )
     finally:
         engine.close()
