@@ -23,10 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 from nst_core import __version__
 from nst_core.batch import HOPELESS, Errand, Outcome
-from nst_core.errors import ErrorCode, NstError
+from nst_core.errors import ErrorCode, NstError, first_line
 from nst_core.images.files import replace_file
 from nst_core.painters import Assignment, Commission, Painter, Reply
-from nst_core.vgg.sessions import first_line
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from nst_core import __version__
-from nst_core.errors import NstError
+from nst_core.errors import NstError, first_line
 from nst_core.installed import Installation, Problem, data_folder, find_installation, installer
 from nst_core.rates import rates_file
 
@@ -227,7 +227,7 @@ def find_providers(problems: list[Problem], installation: Installation) -> tuple
     except ImportError as error:
         problems.append(
             Problem(
-                f"ONNX Runtime cannot be imported: {_first_line(error)}.",
+                f"ONNX Runtime cannot be imported: {first_line(error)}.",
                 _mending(
                     installation,
                     "python -m pip install onnxruntime (NVIDIA: onnxruntime-gpu, Windows: "
@@ -279,7 +279,7 @@ def find_choice(
         gpu = torch_gpu()
     except Exception as error:  # a torch built for another machine fails in its own ways
         cure = _mending(installation, "Install torch again.")
-        problems.append(Problem(f"torch fails: {_first_line(error)}.", cure, fatal=False))
+        problems.append(Problem(f"torch fails: {first_line(error)}.", cure, fatal=False))
         gpu = None
     engine, device = choose("auto", "auto", gpu)
     if engine == "torch":
@@ -395,8 +395,4 @@ def _mending(installation: Installation, by_hand: str) -> str:
 
 def _cannot_import(what: str, error: Exception, installation: Installation, *, fatal: bool = True) -> Problem:
     cure = _mending(installation, "Install nst again.")
-    return Problem(f"{what} cannot be imported: {_first_line(error)}.", cure, fatal)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    return Problem(f"{what} cannot be imported: {first_line(error)}.", cure, fatal)

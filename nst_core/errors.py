@@ -63,6 +63,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f" Did you mean {found[0]!r}?" if found else ""
 
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""How a system says that a file has no room, on its disk, within a quota, or by its size."""
+
 MEMORY_ENDED = ("out of memory", "allocat", "not enough memory", "alloc_failed", "bad_alloc")
 """What errors of torch and ONNX Runtime say, on Linux, on Windows, and of the libraries on a GPU."""
 
@@ -71,6 +74,11 @@ def memory_ended(error: BaseException) -> bool:
     """Whether a framework's error says that memory ended, in whatever words it has for it."""
     text = str(error).lower()
     return isinstance(error, MemoryError) or any(words in text for words in MEMORY_ENDED)
+
+
+def first_line(error: BaseException) -> str:
+    """Give the first line of what a library said, without the full stop."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def ran_out(error: BaseException) -> bool:
@@ -98,7 +106,7 @@ def naming_what_ran_out() -> Iterator[None]:
                 "There is not enough memory for these pictures.",
                 "Close other programs, or use smaller pictures.",
             ) from error
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise NstError(
                 ErrorCode.DISK_FULL,
                 "The disk has no room for the temporary files of a picture of this size.",

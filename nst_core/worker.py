@@ -23,7 +23,7 @@ from typing import Any, NoReturn, TextIO
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nst_core import __version__
-from nst_core.errors import ErrorCode, NstError, ran_out
+from nst_core.errors import ErrorCode, NstError, first_line, naming_what_ran_out
 from nst_core.protocol import JOB_PREFIX, PROTOCOL
 from nst_core.settings import KeepColors
 
@@ -218,7 +218,7 @@ def _first_line(error: Exception) -> str:
     if isinstance(error, ValidationError):
         found = error.errors()[0]
         return f"{'.'.join(map(str, found['loc']))}: {found['msg']}"
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    return first_line(error)
 
 
 def serve(channel: Channel, caller: Caller, line: bytes) -> None:
@@ -273,7 +273,8 @@ def answer(channel: Channel, caller: Caller, line: bytes) -> None:
     # Known before the answer is: the caller may be gone the moment it has read that.
     caller.status = 0
     try:
-        serve(channel, caller, line)
+        with naming_what_ran_out():
+            serve(channel, caller, line)
     except NstError as error:
         caller.status = 1
         channel.send("error", code=error.code.value, message=error.message, hint=error.hint)
@@ -282,7 +283,7 @@ def answer(channel: Channel, caller: Caller, line: bytes) -> None:
         traceback.print_exc()
         channel.send(
             "error",
-            code=(ErrorCode.OUT_OF_MEMORY if ran_out(error) else ErrorCode.INTERNAL).value,
+            code=ErrorCode.INTERNAL.value,
             message=f"The engine failed: {type(error).__name__}: {_first_line(error)}.",
             hint="The log has the details.",
         )

@@ -13,7 +13,7 @@ import psutil
 
 from nst_core.arrays import as_array, as_picture
 from nst_core.backends.choose import open_engine
-from nst_core.errors import ErrorCode, NstError, naming_what_ran_out
+from nst_core.errors import NO_ROOM, ErrorCode, NstError
 from nst_core.events import Event, Notice, Plan, Preview, Progress
 from nst_core.images.picture import Picture
 from nst_core.images.resize import fit, resize
@@ -102,7 +102,7 @@ def write_pixels(values: npt.NDArray[Any], path: Path) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        code = ErrorCode.DISK_FULL if error.errno == 28 else ErrorCode.UNWRITABLE_OUTPUT
+        code = ErrorCode.DISK_FULL if error.errno in NO_ROOM else ErrorCode.UNWRITABLE_OUTPUT
         raise NstError(
             code, f"{path.name} cannot be written: {error.strerror}.", "Free some space for temporary files."
         ) from None
@@ -173,7 +173,6 @@ def _size(pixels: Pixels) -> tuple[int, int]:
     return pixels.height, pixels.width
 
 
-@naming_what_ran_out()
 def plan(request: Request) -> dict[str, object]:
     """Answer the ``plan`` command: the plan event's fields.
 
@@ -203,7 +202,6 @@ def plan(request: Request) -> dict[str, object]:
         engine.close()
 
 
-@naming_what_ran_out()
 def stylize(request: Request, send: Send, should_stop: Callable[[], bool]) -> dict[str, object]:
     """Do the ``stylize`` command, write the result's pixels, and return the done event's fields."""
     directory = checked_directory(request.job_directory)

@@ -15,10 +15,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from nst_core.errors import ErrorCode, NstError
+from nst_core.errors import NO_ROOM, ErrorCode, NstError
 from nst_core.images.names import shown
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
 

@@ -6,7 +6,6 @@ nothing. Knows nothing of what is kept.
 
 from __future__ import annotations
 
-import errno
 import functools
 import os
 import tempfile
@@ -15,6 +14,8 @@ from typing import IO
 
 import platformdirs
 import psutil
+
+from nst_core.errors import NO_ROOM
 
 IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 """Kinds of file systems that are memory."""
@@ -35,7 +36,7 @@ def unnamed_file(folder: Path | None = None, size: int = 0) -> IO[bytes]:
         try:
             os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:  # not every file system can
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            if error.errno in NO_ROOM:
                 file.close()
                 raise
     return file

@@ -12,12 +12,12 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nst_core.errors import ErrorCode, NstError, memory_ended
+from nst_core.errors import ErrorCode, NstError, first_line, memory_ended
 from nst_core.events import Notice
 from nst_core.vgg.graph import INPUT, Padding, Pooling, forward_graph
 from nst_core.vgg.layers import LAYERS, check_layers
 from nst_core.vgg.network import Network
-from nst_core.vgg.sessions import Session, find_device, first_line, open_session, run_options
+from nst_core.vgg.sessions import Session, find_device, open_session, run_options
 
 HostArray: TypeAlias = npt.NDArray[np.float32]
 

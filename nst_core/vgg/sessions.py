@@ -18,7 +18,7 @@ from typing import TypeAlias
 import onnx
 import onnxruntime
 
-from nst_core.errors import ErrorCode, NstError, memory_ended, nearest
+from nst_core.errors import ErrorCode, NstError, first_line, memory_ended, nearest
 from nst_core.events import Notice
 
 OnNotice: TypeAlias = Callable[[Notice], None]
@@ -207,8 +207,3 @@ def run_options(device: Device) -> onnxruntime.RunOptions:
     if device.kind == "cuda":
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", f"gpu:{device.index}")
     return options
-
-
-def first_line(error: Exception) -> str:
-    """Give the first line of what a library said, without the full stop."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

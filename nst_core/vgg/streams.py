@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import certifi
 import httpx
 
-from nst_core.errors import ErrorCode, NstError
+from nst_core.errors import ErrorCode, NstError, first_line
 from nst_core.vgg.package_index import IndexSettings, local_path, without_password
 
 CHUNK = 1024**2
@@ -54,7 +54,7 @@ def open_client(settings: IndexSettings) -> Iterator[httpx.Client]:
     except (ImportError, ValueError, httpx.InvalidURL) as error:  # SOCKS takes a package more
         raise NstError(
             ErrorCode.DOWNLOAD_FAILED,
-            f"The proxy that is set up cannot be used: {str(error).splitlines()[0].rstrip('.')}.",
+            f"The proxy that is set up cannot be used: {first_line(error)}.",
             "Name an HTTP proxy in HTTPS_PROXY (http://HOST:PORT), and clear ALL_PROXY.",
         ) from None
     with client:
