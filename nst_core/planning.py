@@ -86,7 +86,8 @@ def plan_run(
     if settings.finish == "upsample":
         side = min(side, max(UPSAMPLE_FROM, smallest))
     rate = rate_of(engine, room_for(engine.backend, settings))
-    asked = _Asked(height, width, settings, engine, rate, part, demand, tuple(fine), held, result)
+    room = room_for(engine.backend, settings, held)
+    asked = _Asked(height, width, settings, engine, rate, room, part, demand, tuple(fine), held, result)
     while True:
         may_shrink = bool(settings.time_limit) and side > smallest
         try:
@@ -114,6 +115,7 @@ class _Asked:
     settings: Settings
     engine: Engine
     rate: Rate
+    room: Room
     part: Part | None
     demand: Demand
     fine: tuple[tuple[int, int], ...]
@@ -125,10 +127,9 @@ class _Asked:
         full = self.height, self.width
         size = full if long_side >= max(full) else fit(*full, long_side)
         levels = make_levels(*size, self.settings)
-        room = room_for(self.engine.backend, self.settings, self.held)
-        memory = self._memory(levels, self.settings, room, self.part, self.demand)
+        memory = self._memory(levels, self.settings, self.part, self.demand)
         painting = self._seconds(levels, memory, self.settings, self.demand)
-        before = sum(self._combining(style, levels[-1], room) for style in self.fine)
+        before = sum(self._combining(style, levels[-1]) for style in self.fine)
         steps = (size, full), (full, self.result or full)
         carried = sum(math.prod(larger) for smaller, larger in steps if smaller != larger)
         carry = self.rate.carry * carried / 1e6
@@ -136,16 +137,16 @@ class _Asked:
         return RunPlan(levels, memory, full, self.rate, painting, before, carry, result, self.held)
 
     def _memory(
-        self, levels: tuple[Level, ...], settings: Settings, room: Room, part: Part | None, demand: Demand
+        self, levels: tuple[Level, ...], settings: Settings, part: Part | None, demand: Demand
     ) -> tuple[MemoryPlan, ...]:
         backend = self.engine.backend
-        return tuple(plan_level(backend, settings, level, part, room, demand) for level in levels)
+        return tuple(plan_level(backend, settings, level, part, self.room, demand) for level in levels)
 
-    def _combining(self, style: tuple[int, int], level: Level, room: Room) -> float:
+    def _combining(self, style: tuple[int, int], level: Level) -> float:
         """Return the seconds of giving a style picture another's strokes."""
         settings = fine_settings(self.settings)
         levels = make_levels(*combined_size(style, level, self.settings.style_scale), settings)
-        memory = self._memory(levels, settings, room, None, ONE_STYLE)
+        memory = self._memory(levels, settings, None, ONE_STYLE)
         return self._seconds(levels, memory, settings, ONE_STYLE)
 
     def _seconds(

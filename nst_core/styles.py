@@ -29,7 +29,7 @@ from nst_core.images.read import read_picture
 from nst_core.images.resize import fit, resize_picture
 from nst_core.images.write import write_picture
 from nst_core.installed import data_folder
-from nst_core.settings import make_settings, suits_a_style
+from nst_core.settings import make_settings, suits_a_style, with_underscores
 from nst_core.style_files import PackedStyle
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
@@ -312,7 +312,7 @@ def suiting(settings: Mapping[str, Any]) -> dict[str, Any]:
         NstError: ``bad-setting``.
     """
     checked = make_settings(settings)
-    given = {name for key in settings if suits_a_style(name := key.replace("-", "_"))}
+    given = {name for name in with_underscores(settings) if suits_a_style(name)}
     return checked.model_dump(mode="json", include=given)
 
 

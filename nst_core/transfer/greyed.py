@@ -47,18 +47,22 @@ class Greyed:
 
         Where all of it is grey it is so already: it began so, and steps are sums of gradients.
         """
-        return picture if self.share is None else picture + (_mean(picture) - picture) * self.share
+        return picture if self.share is None else _towards_grey(picture, self.share)
 
 
 def in_grey(picture: Array, share: Array) -> Array:
     """Return ``picture`` (3, h, w), to begin with, in grey by ``share`` (h, w)."""
-    found: Array = picture + (_mean(picture) - picture) * (1.0 if is_whole(share) else share)
+    found: Array = _towards_grey(picture, 1.0 if is_whole(share) else share)
     return found.astype(np.float32, copy=False)
 
 
 def is_whole(share: Array) -> bool:
     """Whether everything is grey."""
     return float(share.min()) >= WHOLE
+
+
+def _towards_grey(picture: DeviceArray, share: DeviceArray | float) -> DeviceArray:
+    return picture + (_mean(picture) - picture) * share
 
 
 def _mean(picture: DeviceArray) -> DeviceArray:

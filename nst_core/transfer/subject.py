@@ -29,8 +29,8 @@ class Subject:
     ``own`` is the starting picture where the settings' ``init`` names one. ``regions``, where there are any,
     say which style goes where; ``strength`` (h, w) scales the style by place, and ``changes`` (h, w) in 0..1
     says which pixels may change at all; ``grey`` (h, w) how much of each is painted in light and dark alone.
-    All masks are of the content's size. ``part`` is the box that all
-    regions lie in, where that is not the whole content: a window around it is all that is computed.
+    All masks are of the content's size. ``part`` is the box that all regions lie in, where that is not the
+    whole content: a window around it is all that is computed.
     """
 
     content: Seen | None
