@@ -20,6 +20,11 @@ except (ImportError, ValueError):
 CASES = {}
 """Name -> (function, arguments, words on stderr that this case may cause)."""
 
+
+class NotHere(Exception):  # noqa: N818 - no error
+    """A case is about something that this GIMP has not got; it counts as skipped."""
+
+
 REFUSED = ("GIMP-Error",)
 """What GIMP prints when a procedure answers with an error, as it should in a fault's case."""
 
@@ -46,18 +51,20 @@ def run_all(names, results_path) -> None:
         for name in names:
             function, arguments, _allowed = CASES[name]
             os.write(2, f"\n=== begin {name}\n".encode())
-            problem = ""
+            problem = missing = ""
             mode("copy")
             try:
                 function(*arguments)
                 assert not Gimp.get_images() or not stray(), f"images are left: {stray()}"
                 assert leftovers() == [], f"left behind: {leftovers()}"
+            except NotHere as error:
+                missing = str(error)
             except BaseException:
                 problem = traceback.format_exc()
             for image in Gimp.get_images():
                 image.delete()
             os.write(2, f"\n=== end {name}\n".encode())
-            results.write(json.dumps({"name": name, "problem": problem}) + "\n")
+            results.write(json.dumps({"name": name, "problem": problem, "missing": missing}) + "\n")
             results.flush()
 
 
