@@ -25,7 +25,7 @@ DOMAIN = "neural-style"
 def said_in_code() -> dict[str, str]:
     """Return every string given to ``_`` or ``mark``, with the file it is in."""
     found = {}
-    for path in [PLUG_IN / "neural-style.py", *sorted((PLUG_IN / "nst_gimp").glob("*.py"))]:
+    for path in [PLUG_IN / "neural-style.py", *sorted((PLUG_IN / "nst_gimp").rglob("*.py"))]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args):
                 continue
@@ -37,10 +37,10 @@ def said_in_code() -> dict[str, str]:
 
 def said_in_settings() -> dict[str, str]:
     """Return the labels and helps of the engine's settings."""
-    path = PLUG_IN / "nst_gimp" / "settings_table.py"
+    path = PLUG_IN / "nst_gimp" / "settings" / "settings_table.py"
     settings = runpy.run_path(str(path))["SETTINGS"]
     texts = [setting.label for setting in settings] + [setting.help for setting in settings]
-    return dict.fromkeys(texts, "nst_gimp/settings_table.py")
+    return dict.fromkeys(texts, "nst_gimp/settings/settings_table.py")
 
 
 def folder(language: str) -> Path:

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from nst_core.settings import Settings, fields
 
-TARGET = Path(__file__).resolve().parent / "neural-style" / "nst_gimp" / "settings_table.py"
+TARGET = Path(__file__).resolve().parent / "neural-style" / "nst_gimp" / "settings" / "settings_table.py"
 
 HEADER = '''"""The engine's settings for a Python without it, made by gimp_plugin/generate_settings.py.
 

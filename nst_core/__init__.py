@@ -12,8 +12,8 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nst_core.arrays import Painting as Painting
-    from nst_core.arrays import stylize as stylize
+    from nst_core.api import Painting as Painting
+    from nst_core.api import stylize as stylize
     from nst_core.errors import ErrorCode as ErrorCode
     from nst_core.errors import NstError as NstError
     from nst_core.events import Event as Event
@@ -30,8 +30,8 @@ __version__ = "0.1.0"
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOMES = {
-    "Painting": "arrays",
-    "stylize": "arrays",
+    "Painting": "api",
+    "stylize": "api",
     "ErrorCode": "errors",
     "NstError": "errors",
     "Event": "events",

@@ -10,10 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
-Array: TypeAlias = npt.NDArray[np.float32]
+from nst_core.array_types import Array
 
 
 @dataclass(frozen=True)

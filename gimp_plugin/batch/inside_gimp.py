@@ -14,7 +14,7 @@ from gi.repository import Gegl, Gimp, Gio  # noqa: E402
 with open(os.environ["NST_BATCH_JOB"], encoding="utf-8") as job_file:
     job = json.load(job_file)
 sys.path.insert(0, job["plug_in"])
-from nst_gimp import layers, masks, opening  # noqa: E402
+from nst_gimp.image import layers, masks, opening  # noqa: E402
 
 
 def say(**event):

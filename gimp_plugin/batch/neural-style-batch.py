@@ -24,8 +24,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PLUG_IN = HERE.parent / "neural-style"
 sys.path.insert(0, str(PLUG_IN))
-from nst_gimp import kept_styles  # noqa: E402
-from nst_gimp.settings_table import SETTINGS  # noqa: E402
+from nst_gimp.process import kept_styles  # noqa: E402
+from nst_gimp.settings.settings_table import SETTINGS  # noqa: E402
 
 MARK = "neural-style-batch "
 """What the lines begin with that the script inside GIMP prints for this one."""

@@ -7,8 +7,8 @@ import gi
 
 gi.require_version("Gimp", "3.0")
 from gi.repository import Gimp, GObject  # noqa: E402
-from nst_gimp import arguments  # noqa: E402
-from nst_gimp.words import _  # noqa: E402
+from nst_gimp.settings import arguments  # noqa: E402
+from nst_gimp.text.words import _  # noqa: E402
 
 FILTER = "plug-in-neural-style"
 DOCTOR = "plug-in-neural-style-doctor"
@@ -17,16 +17,16 @@ MENU = "<Image>/Filters/Artistic"
 
 def run_filter(*call):
     """Paint. Imported late, so that a mistake there cannot keep the menu entry away."""
-    from nst_gimp import stylize
+    from nst_gimp import procedures
 
-    return stylize.run(*call)
+    return procedures.run_filter(*call)
 
 
 def run_doctor(*call):
     """Report what is there and what is not."""
-    from nst_gimp import doctor
+    from nst_gimp import procedures
 
-    return doctor.run(*call)
+    return procedures.run_diagnostics(*call)
 
 
 class NeuralStyle(Gimp.PlugIn):

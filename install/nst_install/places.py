@@ -1,6 +1,6 @@
 """Where everything lies: the engine in the platform's data folder, never inside GIMP's versioned profile.
 
-The same rules as the plug-in's (``nst_gimp/places.py``), which finds the engine through ``engine.json``.
+The same rules as the plug-in's (``nst_gimp/process/places.py``), which finds the engine through ``engine.json``.
 
     <data>/engine.json     the record; whatever it names is what works, whatever it does not name is rubbish
     <data>/venv-XXXXXX/    the environment with the pinned packages

@@ -124,13 +124,13 @@ def open_engine(settings: Settings, store: ModelStore, on_notice: OnNotice) -> E
         devices = _each(device)
         check_torch_devices(devices)
         if len(devices) > 1:
-            from nst_core.backends.distributed import DistributedBackend
+            from nst_core.backends.pytorch.multi_gpu import DistributedBackend
 
             backend = extractor = DistributedBackend(
                 network, devices=devices, pooling=settings.pooling, padding=settings.padding
             )
         else:
-            from nst_core.backends.torch_backend import TorchBackend
+            from nst_core.backends.pytorch.backend import TorchBackend
 
             backend = extractor = TorchBackend(
                 network, device=devices[0], pooling=settings.pooling, padding=settings.padding
@@ -139,7 +139,7 @@ def open_engine(settings: Settings, store: ModelStore, on_notice: OnNotice) -> E
             return Engine(network, backend, extractor)
         device = devices[0]
     else:
-        from nst_core.backends.onnx_backend import OnnxBackend
+        from nst_core.backends.onnx_runtime.backend import OnnxBackend
 
         backend = OnnxBackend(
             network, device=device, pooling=settings.pooling, padding=settings.padding, on_notice=on_notice

@@ -13,16 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from nst_core.transfer.objective import Objective
+from nst_core.array_types import Array, DeviceArray
+from nst_core.loss.objective import Objective
 from nst_core.vgg.network import Network
-
-HostArray: TypeAlias = npt.NDArray[np.float32]
-DeviceArray: TypeAlias = Any
 
 
 class Evaluation(NamedTuple):
@@ -39,7 +34,7 @@ class Evaluation(NamedTuple):
 
 @dataclass(frozen=True)
 class Tiling:
-    """How an evaluation is cut up, see :mod:`nst_core.backends.tiled`; the answer is the same.
+    """How an evaluation is cut up, see :mod:`nst_core.backends.tiling.evaluator`; the answer is the same.
 
     ``window`` is the largest side, in pixels, of what is computed at a time. ``between`` is called before
     each tile with the share of the evaluation's work that is done, 0..1; what it raises ends the evaluation.
@@ -65,7 +60,7 @@ class FeatureExtractor(Protocol):
         """Names of all layers of the network, in order."""
         ...
 
-    def features(self, picture: HostArray, layers: Sequence[str]) -> Mapping[str, HostArray]:
+    def features(self, picture: Array, layers: Sequence[str]) -> Mapping[str, Array]:
         """Return the ``(channels, height, width)`` features of ``picture`` at each of ``layers``."""
         ...
 
@@ -122,11 +117,11 @@ class Backend(Protocol):
         """Return how much memory a run may take on this device."""
         ...
 
-    def upload(self, array: HostArray) -> DeviceArray:
+    def upload(self, array: Array) -> DeviceArray:
         """Copy a host array to the device."""
         ...
 
-    def download(self, array: DeviceArray) -> HostArray:
+    def download(self, array: DeviceArray) -> Array:
         """Copy a device array to the host, waiting for it."""
         ...
 

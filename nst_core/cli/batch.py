@@ -62,7 +62,7 @@ def batch(folder: Path, styles: tuple[str, ...], **given: Any) -> None:
     Where masks lie in a folder, the mask for photo.jpg is the picture there whose name is photo too, whatever
     its suffix. A picture without its mask is named before anything begins, and passed over.
     """
-    from nst_core.batch import find_errands
+    from nst_core.batch.folder import find_errands
     from nst_core.cli.batch_running import Order, run
     from nst_core.cli.control_files import parse_control
 

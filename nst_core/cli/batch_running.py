@@ -7,21 +7,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nst_core.batch import HOPELESS, Errand, Outcome, failures, paint_file
+from nst_core.batch.folder import HOPELESS, Errand, Outcome, failures, paint_file
+from nst_core.batch.mask_folders import MaskFolders
 from nst_core.cli.folders import check_folder
 from nst_core.cli.inputs import read_start
 from nst_core.cli.interrupts import listening
 from nst_core.cli.telling import Teller, telling
-from nst_core.control import Control
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice
 from nst_core.images.files import check_not_read
 from nst_core.images.masks import read_mask
 from nst_core.images.names import shown
 from nst_core.images.read import read_picture
-from nst_core.mask_folders import MaskFolders
+from nst_core.job.control_files import Control
+from nst_core.painting.run import Watch
 from nst_core.settings import Settings
-from nst_core.transfer.run import Watch
 from nst_core.vgg.store import ModelStore
 
 KEPT = "Broken off; the pictures that were finished are kept, and the same command goes on with the others."
@@ -53,7 +53,7 @@ def run(order: Order, given: Mapping[str, Any]) -> None:
     """
     store = ModelStore(given["store"])
     if given["address"]:
-        from nst_core.cluster import check_installed
+        from nst_core.batch.ray_cluster import check_installed
 
         check_installed()
     check_folder(order.output, force=True)
@@ -71,8 +71,8 @@ def run(order: Order, given: Mapping[str, Any]) -> None:
         if not errands:
             pass
         elif given["address"]:
-            from nst_core.cluster import connected, paint_all
-            from nst_core.painters import Commission
+            from nst_core.batch.ray_cluster import connected, paint_all
+            from nst_core.batch.ray_painter import Commission
 
             shared = [*masks.shared, *order.control.parts, *order.control.pictures]
             commission = Commission.of(network, order.styles, order.settings, shared)

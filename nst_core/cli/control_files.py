@@ -1,4 +1,4 @@
-"""From options that say which style goes where to a :class:`~nst_core.control.Control`; no file is read."""
+"""From options that say which style goes where to a :class:`~nst_core.job.control_files.Control`; no file is read."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import click
 
 from nst_core.cli.control import NAMES
 from nst_core.cli.inputs import parse_style
-from nst_core.control import Control, RegionFile, StyleFile
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.names import shown
+from nst_core.job.control_files import Control, RegionFile, StyleFile
 
 
 def parse_control(

@@ -52,7 +52,7 @@ def evaluate(
     from nst_core.cli.running import Task, read_job
     from nst_core.cli.telling import Quiet
     from nst_core.images.read import read_picture
-    from nst_core.record import recorded_in
+    from nst_core.job.metadata import recorded_in
     from nst_core.vgg.store import ModelStore
 
     stored = recorded_in(settings_file).settings if settings_file else {}
@@ -68,8 +68,8 @@ def evaluate(
 
 def both_losses(picture: Any, job: Any, store: Any) -> dict[str, dict[str, Any]]:
     """Evaluate ``picture`` under both losses; see :func:`summary`."""
-    from nst_core.job import evaluate_jobs
-    from nst_core.transfer.weights import style_share
+    from nst_core.job.run import evaluate_jobs
+    from nst_core.loss.weights import style_share
 
     settings = job.settings
     share = style_share(settings.strength)

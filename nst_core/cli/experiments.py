@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from nst_core.cli.options import GroupedOption, SettingsCommand, output_options, setting_options
-from nst_core.experiments import RECONSTRUCTION, TEXTURE
+from nst_core.pages.experiments import RECONSTRUCTION, TEXTURE
 from nst_core.settings import fields
 
 OF_STYLE = (

@@ -20,7 +20,7 @@ from nst_core.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from nst_core.figures import Figures, Painting
+    from nst_core.pages.paper_figures import Figures, Painting
 
 NAMES = ("strength", "quality", "size", "seed", "iterations", "model", "engine", "device")
 INSTEAD = {"size": 256}
@@ -50,8 +50,8 @@ def figures(folder: Path, content: str, style: str, **given: Any) -> None:
     from nst_core.cli.inputs import parse_style
     from nst_core.cli.interrupts import listening
     from nst_core.cli.telling import telling
-    from nst_core.figures import check, design
     from nst_core.images.read import read_picture
+    from nst_core.pages.paper_figures import check, design
     from nst_core.vgg.store import ModelStore
 
     settings = chosen_settings(given, INSTEAD)
@@ -124,7 +124,7 @@ def stored_key(path: Path) -> str:
 
 def is_page(path: Path) -> bool:
     """Whether there is a web page that :func:`write_pages` wrote."""
-    from nst_core.figures import HEAD
+    from nst_core.pages.paper_figures import HEAD
 
     try:
         with path.open("rb") as file:
@@ -141,9 +141,9 @@ def make(
     from dataclasses import replace
 
     from nst_core.events import Event, Progress
-    from nst_core.figures import paint
     from nst_core.images.write import write_picture
-    from nst_core.transfer.run import Watch
+    from nst_core.pages.paper_figures import paint
+    from nst_core.painting.run import Watch
 
     began = time.monotonic()
     for number, painting in enumerate(todo):
@@ -166,11 +166,11 @@ def make(
 
 def write_pages(folder: Path, planned: Figures, size: int) -> None:
     """Put all pictures on one page."""
-    from nst_core.figures import html_page, page
     from nst_core.images.files import replace_file
     from nst_core.images.picture import Picture
     from nst_core.images.read import read_picture
     from nst_core.images.write import write_picture
+    from nst_core.pages.paper_figures import html_page, page
 
     names = list(dict.fromkeys(name for figure in planned.figures for name, _ in figure.panels))
     pictures = {name: read_picture(folder / f"{name}.png") for name in names}

@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from nst_core.array_types import Array
 from nst_core.cli.folders import Folder
 from nst_core.events import Preview
 from nst_core.images.picture import Picture
 from nst_core.images.resize import fit, resize
 from nst_core.images.sheet import contact_sheet
 from nst_core.images.write import write_picture
-
-Array = npt.NDArray[np.float32]
 
 FRAME = re.compile(r"frame-\d{2}-\d{5}\.png")
 SHEET = "contact-sheet.png"

@@ -48,9 +48,9 @@ def gallery(folder: Path, content: str, styles: tuple[str, ...], **given: Any) -
     from nst_core.cli.interrupts import listening
     from nst_core.cli.telling import telling
     from nst_core.events import Notice
-    from nst_core.figures import check
-    from nst_core.gallery import design
     from nst_core.images.read import read_picture
+    from nst_core.pages.control_gallery import design
+    from nst_core.pages.paper_figures import check
     from nst_core.vgg.store import ModelStore
 
     settings = chosen_settings(given, INSTEAD)

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
-from nst_core.control import StyleFile
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import OnEvent
 from nst_core.images.files import check_not_read
@@ -19,9 +18,10 @@ from nst_core.images.names import shown
 from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
 from nst_core.images.write import check_writable
-from nst_core.preparing import BUILT_IN_STARTS, WeightedStyle, start_file
+from nst_core.job.control_files import StyleFile
+from nst_core.job.model import BUILT_IN_STARTS, WeightedStyle, start_file
 from nst_core.settings import Settings
-from nst_core.styles import StyleLibrary, is_name
+from nst_core.style_library.library import StyleLibrary, is_name
 
 RESERVED = re.compile(r'[<>:"/\\|?*,\x00-\x1f]+')
 """What some platform does not allow in a file's name, and the commas between layers."""

@@ -43,8 +43,8 @@ def plan(
     from nst_core.cli.running import Task, read_job
     from nst_core.cli.telling import Quiet, plan_in_lines
     from nst_core.events import Event
-    from nst_core.job import check_job, plan_job
-    from nst_core.record import recorded_in
+    from nst_core.job.metadata import recorded_in
+    from nst_core.job.run import check_job, plan_job
     from nst_core.vgg.store import ModelStore
 
     notices: list[Event] = []

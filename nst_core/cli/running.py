@@ -1,7 +1,7 @@
 """What the commands that paint have in common: a task and options in, a run, and its files out.
 
 Everything that can be refused is refused before anything is computed; everything is written after the run has
-ended, but for frames, which a run that fails takes with it. The method is :mod:`nst_core.job`'s.
+ended, but for frames, which a run that fails takes with it. The method is :mod:`nst_core.job.run`'s.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nst_core import report
 from nst_core.cli.folders import Folder, check_folder, filling
 from nst_core.cli.frames import Frames, is_frame
 from nst_core.cli.inputs import (
@@ -25,18 +24,20 @@ from nst_core.cli.inputs import (
 from nst_core.cli.interrupts import listening
 from nst_core.cli.options import FRAMES_EVERY, chosen_settings
 from nst_core.cli.telling import Teller, telling
-from nst_core.control import Control, StyleFile, controlled
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice, OnEvent, Plan, Preview
 from nst_core.images.files import check_not_read, replace_file
 from nst_core.images.names import shown
 from nst_core.images.read import read_picture
 from nst_core.images.write import check_writable, write_picture
-from nst_core.job import Result, run_job
-from nst_core.preparing import Job, painted_size, start_file
-from nst_core.record import Record, record, recorded_in, settings_to_repeat
+from nst_core.job.control_files import Control, StyleFile, controlled
+from nst_core.job.metadata import Record, record, recorded_in, settings_to_repeat
+from nst_core.job.model import Job, start_file
+from nst_core.job.prepare import painted_size
+from nst_core.job.run import Result, run_job
+from nst_core.pages import run_report
+from nst_core.painting.run import Watch
 from nst_core.settings import Settings
-from nst_core.transfer.run import Watch
 from nst_core.vgg.store import ModelStore
 
 
@@ -100,13 +101,16 @@ def wanted(task: Task, given: Mapping[str, Any]) -> Wanted:
             "Add --frames DIR.",
         )
     frames = [name for path in read if is_frame(name := Path(path).name)]
-    for folder, names in ((given["frames"], frames), (given["report"], [report.NUMBERS, report.CURVES])):
+    for folder, names in (
+        (given["frames"], frames),
+        (given["report"], [run_report.NUMBERS, run_report.CURVES]),
+    ):
         if folder:
             check_folder(folder, given["force"])
             for name in names:
                 check_not_read(folder / name, read)
     if given["report"]:
-        report.check_installed()
+        run_report.check_installed()
     every = (given["frames_every"] or FRAMES_EVERY) if given["frames"] else 0
     return Wanted(
         settings,
@@ -152,7 +156,7 @@ def run(task: Task, given: Mapping[str, Any]) -> None:
     ):
         job = read_job(task, want.settings, want.texture_size, teller.event)
         check_writable(want.output, want.force, painted_size(job))
-        course = report.Course()
+        course = run_report.Course()
         frames: Frames | None = None
 
         def on_event(event: Event) -> None:
@@ -212,7 +216,7 @@ def differences(plan: Plan, stored: Record, task: Task) -> Iterator[Notice]:
 
 
 def write_report(
-    folder: Folder, course: report.Course, result: Result, task: Task, texture_size: str
+    folder: Folder, course: run_report.Course, result: Result, task: Task, texture_size: str
 ) -> None:
     """Write the report's two files."""
     files = {
@@ -221,8 +225,10 @@ def write_report(
         "texture_size": texture_size,
         **task.control.recorded(),
     }
-    replace_file(folder.new(report.NUMBERS), report.numbers(course, result, files).encode(), force=True)
-    replace_file(folder.new(report.CURVES), report.curves(course.steps), force=True)
+    replace_file(
+        folder.new(run_report.NUMBERS), run_report.numbers(course, result, files).encode(), force=True
+    )
+    replace_file(folder.new(run_report.CURVES), run_report.curves(course.steps), force=True)
 
 
 def tell_end(teller: Teller, result: Result, want: Wanted) -> None:

@@ -14,7 +14,7 @@ from nst_core.cli.options import SettingsCommand, json_option, setting_options
 from nst_core.settings import Settings, fields, suits_a_style
 
 if TYPE_CHECKING:
-    from nst_core.styles import KeptStyle
+    from nst_core.style_library.model import KeptStyle
 
 
 OF_A_RUN = ("quality", "size", "seed", "iterations", "optimizer", "coarsest", "guides")
@@ -44,7 +44,7 @@ def _described(style: KeptStyle) -> dict[str, Any]:
 
 def _of_the_style(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return what differs from the defaults in a run's settings and is about its style."""
-    from nst_core.styles import suiting
+    from nst_core.style_library.library import suiting
 
     usual = Settings().model_dump(mode="json")
     return {
@@ -68,8 +68,8 @@ def _of_the_style(settings: Mapping[str, Any]) -> dict[str, Any]:
 @json_option("Print the style as JSON.")
 def add(picture: str, name: str, settings_file: str | None, force: bool, as_json: bool, **given: Any) -> None:
     """Keep a copy of PICTURE; settings that are given hold wherever it is the first style."""
-    from nst_core.record import recorded_in
-    from nst_core.styles import StyleLibrary
+    from nst_core.job.metadata import recorded_in
+    from nst_core.style_library.library import StyleLibrary
 
     stored = _of_the_style(recorded_in(settings_file).settings) if settings_file else {}
     chosen = {key: value for key, value in given.items() if value is not None}
@@ -81,7 +81,7 @@ def add(picture: str, name: str, settings_file: str | None, force: bool, as_json
 @json_option("Print them as JSON.")
 def list_styles(as_json: bool) -> None:
     """List the styles that are kept."""
-    from nst_core.styles import StyleLibrary
+    from nst_core.style_library.library import StyleLibrary
 
     library = StyleLibrary()
     found = library.kept()
@@ -102,7 +102,7 @@ def list_styles(as_json: bool) -> None:
 @json_option("Print the style as JSON.")
 def rename(name: str, new: str, force: bool, as_json: bool) -> None:
     """Call the style NAME from now on NEW_NAME."""
-    from nst_core.styles import StyleLibrary
+    from nst_core.style_library.library import StyleLibrary
 
     style = StyleLibrary().rename(name, new, force=force)
     click.echo(json.dumps(_described(style), indent=1) if as_json else f"{name} is now {style.name}.")
@@ -113,7 +113,7 @@ def rename(name: str, new: str, force: bool, as_json: bool) -> None:
 @json_option("Print what was removed as JSON.")
 def remove(name: str, as_json: bool) -> None:
     """Delete a style."""
-    from nst_core.styles import StyleLibrary
+    from nst_core.style_library.library import StyleLibrary
 
     StyleLibrary().remove(name)
     click.echo(json.dumps({"removed": name}) if as_json else f"{name} is removed.")
@@ -129,7 +129,7 @@ def export(file: Path, names: tuple[str, ...], force: bool, as_json: bool) -> No
     from nst_core.cli.inputs import with_force_hint
     from nst_core.errors import NstError
     from nst_core.images.files import replace_file
-    from nst_core.styles import StyleLibrary
+    from nst_core.style_library.library import StyleLibrary
 
     try:
         replace_file(file, StyleLibrary().packed(names), force=force)
@@ -144,7 +144,7 @@ def export(file: Path, names: tuple[str, ...], force: bool, as_json: bool) -> No
 @json_option("Print the styles as JSON.")
 def import_file(file: str, force: bool, as_json: bool) -> None:
     """Keep all styles of a FILE that `nst styles export` wrote."""
-    from nst_core.styles import StyleLibrary
+    from nst_core.style_library.library import StyleLibrary
 
     kept = StyleLibrary().unpack(file, force=force)
     if as_json:

@@ -8,15 +8,13 @@ coarser grids, from which finer grids take what they lack.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from nst_core.array_types import Array
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.resize import resize
-
-Array: TypeAlias = npt.NDArray[np.float32]
 
 
 def fill_transparent(

@@ -17,7 +17,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-Array: TypeAlias = npt.NDArray[np.float32]
+from nst_core.array_types import Array
+
 Values: TypeAlias = npt.NDArray[Any]
 Matrix: TypeAlias = npt.NDArray[np.float64]
 

@@ -15,13 +15,14 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
+from nst_core.array_types import Array
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
 from nst_core.images import icc, libvips
 from nst_core.images.colour import luminance
 from nst_core.images.metadata import KEYWORD, to_exif, to_line
 from nst_core.images.names import shown
-from nst_core.images.picture import Array, Picture
+from nst_core.images.picture import Picture
 from nst_core.images.raster import Samples, Space
 
 LONGEST_EXIF = 65_000

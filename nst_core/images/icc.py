@@ -21,9 +21,9 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nst_core.array_types import Array
 from nst_core.images.colour import by_blocks, encoded, linear
 
-Array: TypeAlias = npt.NDArray[np.float32]
 Values: TypeAlias = npt.NDArray[Any]
 
 # Columns: the XYZ of sRGB's primaries, adapted to D50 (http://www.brucelindbloom.com, RGB/XYZ matrices).

@@ -14,9 +14,10 @@ from typing import TypeAlias
 import numpy as np
 from PIL import ImageCms
 
+from nst_core.array_types import Array
 from nst_core.events import Notice
 from nst_core.images import icc, libvips
-from nst_core.images.picture import Array, Picture
+from nst_core.images.picture import Picture
 from nst_core.images.raster import Raster, Samples, as_float
 
 Say: TypeAlias = Callable[[str, str], None]

@@ -8,13 +8,11 @@ from __future__ import annotations
 import os
 
 import numpy as np
-import numpy.typing as npt
 
+from nst_core.array_types import Array
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.read import OnNotice, ignore, read_picture
 from nst_core.images.resize import resize
-
-Array = npt.NDArray[np.float32]
 
 SHAPE_TOLERANCE = 0.02
 """By how much a mask's ratio of sides may differ from the picture's: rounding a thumbnail's sides does."""

@@ -6,12 +6,11 @@ Plain data. It knows nothing of files, formats or colour profiles' insides.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-Array: TypeAlias = npt.NDArray[np.float32]
+from nst_core.array_types import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-Array: TypeAlias = npt.NDArray[np.float32]
+from nst_core.array_types import Array
+
 Samples: TypeAlias = npt.NDArray[Any]
 Space: TypeAlias = Literal["grey", "rgb", "cmyk"]
 

@@ -11,17 +11,15 @@ Values are resized as they are encoded, like in editors and in the other impleme
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from nst_core.array_types import Array
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.picture import Picture
 from nst_core.settings import Crop
-
-Array: TypeAlias = npt.NDArray[np.float32]
 
 FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,

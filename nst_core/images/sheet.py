@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from nst_core.array_types import Array
 from nst_core.images.encode import on_white
 from nst_core.images.picture import Picture
 from nst_core.images.resize import fit, resize
 
-Array: TypeAlias = npt.NDArray[np.float32]
 Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 INK = 0.2

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from nst_core.array_types import Array
 from nst_core.errors import ErrorCode, NstError, first_line, memory_ended
 from nst_core.events import Notice
 from nst_core.vgg.graph import INPUT, Padding, Pooling, forward_graph
 from nst_core.vgg.layers import LAYERS, check_layers
 from nst_core.vgg.network import Network
 from nst_core.vgg.sessions import Session, find_device, open_session, run_options
-
-HostArray: TypeAlias = npt.NDArray[np.float32]
 
 MAX_SESSIONS = 3
 """Sets of layers kept ready, each with its own copy of the weights (80 MB at most): a run asks for the
@@ -58,7 +55,7 @@ class OnnxFeatures:
         """The device, for people and reports."""
         return self.device.words
 
-    def features(self, picture: HostArray, layers: Sequence[str]) -> Mapping[str, HostArray]:
+    def features(self, picture: Array, layers: Sequence[str]) -> Mapping[str, Array]:
         """Compute the features (channels, height, width) of ``picture`` at each of ``layers``.
 
         ``picture`` is RGB in 0..1, (3, height, width) float32.
@@ -83,7 +80,7 @@ class OnnxFeatures:
             raise failure(error, session, picture) from None
         return {name: value[0] for name, value in zip(names, values, strict=True)}
 
-    def check_picture(self, picture: HostArray, layers: Sequence[str]) -> None:
+    def check_picture(self, picture: Array, layers: Sequence[str]) -> None:
         """Refuse shapes that the network cannot take."""
         if picture.ndim != 3 or picture.shape[0] != 3:
             raise ValueError(f"a picture is (3, height, width), not {picture.shape}")
@@ -117,7 +114,7 @@ class OnnxFeatures:
         self.sessions.clear()
 
 
-def failure(error: Exception, session: Session, picture: HostArray) -> NstError:
+def failure(error: Exception, session: Session, picture: Array) -> NstError:
     """Say in words why a run failed."""
     _, height, width = picture.shape
     if memory_ended(error):

@@ -15,15 +15,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 
+from nst_core.array_types import Array
 from nst_core.errors import ErrorCode, NstError
 from nst_core.vgg.layers import LAYERS, Architecture, check_layers, convolution_shapes, layer_names
-
-Array: TypeAlias = npt.NDArray[np.float32]
 
 FORMAT = "1"
 """Version of the store's files, in their metadata; another number is another layout."""

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from nst_core.errors import ErrorCode, NstError, nearest
 from nst_core.events import Notice
-from nst_core.installed import is_file, models_folder
+from nst_core.system.folders import is_file, models_folder
 from nst_core.vgg.checkpoints import read_torch, read_user_file
 from nst_core.vgg.download import FetchProgress, disk_error, download
 from nst_core.vgg.export import export_model

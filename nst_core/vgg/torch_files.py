@@ -22,14 +22,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
+from nst_core.array_types import Array
 from nst_core.vgg.unpickling import ReadableFile, RefusedPickle, load_pickle
-
-Array: TypeAlias = npt.NDArray[np.float32]
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001

@@ -24,9 +24,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from nst_core.backends.interface import Backend, HostArray
-from nst_core.backends.onnx_backend import OnnxBackend
-from nst_core.transfer.objective import ContentTerm, Objective, RangePenalty, StyleTerm
+from nst_core.array_types import Array
+from nst_core.backends.interface import Backend
+from nst_core.backends.onnx_runtime.backend import OnnxBackend
+from nst_core.loss.objective import ContentTerm, Objective, RangePenalty, StyleTerm
 from nst_core.vgg.features import OnnxFeatures
 from nst_core.vgg.network import Network
 from nst_core.vgg.store import ModelStore
@@ -36,7 +37,7 @@ CONTENT = "relu4_2"
 ENGINES = ("torch", "onnx")
 
 
-def picture(seed: int, side: int) -> HostArray:
+def picture(seed: int, side: int) -> Array:
     """Blocks of colour under grain, (3, side, side)."""
     random = np.random.default_rng(seed)
     blocks = random.uniform(size=(3, side // 8, side // 8)).repeat(8, axis=1).repeat(8, axis=2)
@@ -63,7 +64,7 @@ def open_backend(engine: str, network: Network, threads: int) -> Backend:
         return OnnxBackend(network, device="cpu")
     import torch
 
-    from nst_core.backends.torch_backend import TorchBackend
+    from nst_core.backends.pytorch.backend import TorchBackend
 
     torch.set_num_threads(threads)
     return TorchBackend(network, device="cpu")

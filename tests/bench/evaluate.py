@@ -18,9 +18,9 @@ import numpy as np
 import psutil
 
 from nst_core.backends.choose import open_engine
+from nst_core.painting.regions import Seen
+from nst_core.painting.targets import make_objective
 from nst_core.settings import make_settings
-from nst_core.transfer.regions import Seen
-from nst_core.transfer.targets import make_objective
 from nst_core.vgg.layers import multiply_adds
 from nst_core.vgg.store import ModelStore
 

@@ -14,12 +14,12 @@ import torch
 
 from nst_core import stylize
 from nst_core.backends.choose import open_engine
-from nst_core.backends.cuda_graph import CudaGraphEvaluator
+from nst_core.backends.pytorch.cuda_graph import CudaGraphEvaluator
+from nst_core.optim.lbfgs import Lbfgs
+from nst_core.optim.preconditioner import inverse_frequency
+from nst_core.painting.regions import Seen
+from nst_core.painting.targets import make_objective
 from nst_core.settings import make_settings
-from nst_core.transfer.lbfgs import Lbfgs
-from nst_core.transfer.precondition import inverse_frequency
-from nst_core.transfer.regions import Seen
-from nst_core.transfer.targets import make_objective
 from nst_core.vgg.store import ModelStore
 
 

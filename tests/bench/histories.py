@@ -16,11 +16,12 @@ from pathlib import Path
 from nst_core.backends.choose import open_engine
 from nst_core.images.read import read_picture
 from nst_core.images.resize import fit
-from nst_core.preparing import Job, WeightedStyle, prepare
+from nst_core.job.model import Job, WeightedStyle
+from nst_core.job.prepare import prepare
+from nst_core.painting import run, windows
+from nst_core.painting.memory import plan_memory
+from nst_core.painting.pyramid import Level
 from nst_core.settings import make_settings
-from nst_core.transfer import crop, run
-from nst_core.transfer.memory import plan_memory
-from nst_core.transfer.plan import Level
 from nst_core.vgg.store import ModelStore
 
 WAYS = (("full", 10), ("half", 10), ("file", 10), ("full", 5), ("half", 5), ("half", 2))
@@ -46,7 +47,7 @@ def main() -> None:
         return ", ".join(f"{curve[count * len(curve) // 3 - 1]:.4f}" for count in (1, 2, 3))
 
     for storage, history in WAYS:
-        crop.plan_memory = lambda *a, s=storage, h=history: replace(plan_memory(*a), storage=s, history=h)
+        windows.plan_memory = lambda *a, s=storage, h=history: replace(plan_memory(*a), storage=s, history=h)
         print(f"L-BFGS, {history} pairs, {storage}: {losses(settings)}", flush=True)
     adam = make_settings({**settings.model_dump(), "optimizer": "adam"})
     print(f"Adam: {losses(adam)}", flush=True)

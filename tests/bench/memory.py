@@ -20,10 +20,10 @@ import psutil
 
 from nst_core.backends.choose import open_engine
 from nst_core.backends.interface import Tiling
-from nst_core.backends.tiled import tiles_for
-from nst_core.backends.tiled_features import TiledFeatures, feature_sums
+from nst_core.backends.tiling.evaluator import tiles_for
+from nst_core.backends.tiling.features import TiledFeatures, feature_sums
+from nst_core.planning.benchmark import default_objective
 from nst_core.settings import make_settings
-from nst_core.speed import default_objective
 from nst_core.vgg.store import ModelStore
 from tests.bench.sizes import Peak
 

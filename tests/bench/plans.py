@@ -26,14 +26,14 @@ import numpy as np
 
 from nst_core.backends.choose import open_engine
 from nst_core.backends.interface import Tiling
-from nst_core.backends.tiled import tiles_for, work_of
+from nst_core.backends.tiling.evaluator import tiles_for, work_of
 from nst_core.events import Plan, Progress
 from nst_core.images.read import read_picture
-from nst_core.job import run_job
-from nst_core.preparing import Job, WeightedStyle
+from nst_core.job.model import Job, WeightedStyle
+from nst_core.job.run import run_job
+from nst_core.painting.run import Watch
+from nst_core.planning.benchmark import default_objective
 from nst_core.settings import make_settings
-from nst_core.speed import default_objective
-from nst_core.transfer.run import Watch
 from nst_core.vgg.store import ModelStore
 
 CASES = (

@@ -15,11 +15,12 @@ from pathlib import Path
 from nst_core.backends.choose import open_engine
 from nst_core.images.read import read_picture
 from nst_core.images.resize import fit
-from nst_core.preparing import Job, WeightedStyle, prepare
+from nst_core.job.model import Job, WeightedStyle
+from nst_core.job.prepare import prepare
+from nst_core.painting.pyramid import Level
+from nst_core.painting.run import Watch, evaluate_picture, paint
+from nst_core.painting.start import resized
 from nst_core.settings import make_settings
-from nst_core.transfer.plan import Level
-from nst_core.transfer.run import Watch, evaluate_picture, paint
-from nst_core.transfer.start import resized
 from nst_core.vgg.store import ModelStore
 
 COUNTS = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64)

@@ -29,16 +29,16 @@ import psutil
 
 from nst_core.backends.choose import Engine, open_engine
 from nst_core.backends.interface import Tiling
-from nst_core.backends.tiled_features import TiledFeatures
+from nst_core.backends.tiling.features import TiledFeatures
+from nst_core.painting.clock import works_of
+from nst_core.painting.memory import MemoryPlan, plan_memory, room_for
+from nst_core.painting.pyramid import Level
+from nst_core.painting.regions import Seen
+from nst_core.painting.run import Watch, paint
+from nst_core.painting.subject import Subject
+from nst_core.painting.targets import make_objective
+from nst_core.planning.benchmark import rate_of
 from nst_core.settings import Settings, make_settings
-from nst_core.speed import rate_of
-from nst_core.transfer.clock import works_of
-from nst_core.transfer.memory import MemoryPlan, plan_memory, room_for
-from nst_core.transfer.plan import Level
-from nst_core.transfer.regions import Seen
-from nst_core.transfer.run import Watch, paint
-from nst_core.transfer.subject import Subject
-from nst_core.transfer.targets import make_objective
 from nst_core.vgg.store import ModelStore
 
 GRADIENT_SCALE = 1e5
@@ -113,7 +113,7 @@ def _rounding(engine: Engine, objective, at: np.ndarray, whole: np.ndarray) -> f
     """Length of the difference between a gradient and the one in double precision, as a share of it."""
     import torch
 
-    from nst_core.backends.torch_backend import TorchBackend
+    from nst_core.backends.pytorch.backend import TorchBackend
 
     double = TorchBackend(engine.network, device="cpu", dtype=torch.float64)
     _, height, width = at.shape

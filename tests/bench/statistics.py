@@ -20,11 +20,12 @@ from PIL import Image
 from nst_core.backends.choose import open_engine
 from nst_core.images.read import read_picture
 from nst_core.images.resize import fit
-from nst_core.preparing import Job, WeightedStyle, prepare
+from nst_core.job.model import Job, WeightedStyle
+from nst_core.job.prepare import prepare
+from nst_core.loss.weights import STATISTIC_GAIN, style_share
+from nst_core.painting.pyramid import Level
+from nst_core.painting.run import Watch, as_rows, paint
 from nst_core.settings import make_settings
-from nst_core.transfer.plan import Level
-from nst_core.transfer.run import Watch, as_rows, paint
-from nst_core.transfer.weights import STATISTIC_GAIN, style_share
 from nst_core.vgg.store import ModelStore
 
 

@@ -29,7 +29,7 @@ from nst_install.record import Record, write_record
 from tests.install.checkout import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "gimp_plugin" / "neural-style"))
-from nst_gimp import places as plug_in_places
+from nst_gimp.process import places as plug_in_places
 
 QUIET = Console(quiet=True)
 

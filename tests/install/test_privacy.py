@@ -21,7 +21,7 @@ onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecution
 
 CURVES = """
 from nst_core.events import Progress
-from nst_core.report import curves
+from nst_core.pages.run_report import curves
 curves([Progress(1, 1, iteration, 3, 1.0, 1.0 / iteration, 1.0) for iteration in (1, 2, 3)])
 """
 

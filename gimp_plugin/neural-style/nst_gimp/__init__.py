@@ -5,4 +5,9 @@ It runs in GIMP's Python and uses nothing but the standard library and gi. The m
 without it.
 """
 
+import os
+
 VERSION = "0.1.0"
+
+PLUG_IN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+"""The folder that holds neural-style.py, the catalogues and the help pages."""

@@ -96,7 +96,7 @@ def the_request_is_what_the_protocol_says():
 
 @case()
 def the_arguments_are_the_engines_settings():
-    table = Path(os.environ["GIMP3_DIRECTORY"]) / "plug-ins/neural-style/nst_gimp/settings_table.py"
+    table = Path(os.environ["GIMP3_DIRECTORY"]) / "plug-ins/neural-style/nst_gimp/settings/settings_table.py"
     engine_settings = runpy.run_path(str(table))["SETTINGS"]
     procedure = Gimp.get_pdb().lookup_procedure("plug-in-neural-style")
     names = [argument.get_name() for argument in procedure.get_arguments()]

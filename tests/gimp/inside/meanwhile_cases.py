@@ -23,7 +23,7 @@ HERE = Path(os.environ.get("NST_FAKE", "/tmp"))
 def painted_meanwhile(image, layer, change):
     """Do what a run does, ``change`` in the middle of it, and return the new layer, which is a copy."""
     sys.path.insert(0, str(Path(os.environ["GIMP3_DIRECTORY"]) / "plug-ins/neural-style"))
-    from nst_gimp import layers
+    from nst_gimp.image import layers
 
     alpha = HERE / "meanwhile-alpha.f32"
     alpha.unlink(missing_ok=True)

@@ -151,7 +151,7 @@ def names_with_colons_numbers_and_spaces_stand_for_what_is_called_so():
 @case()
 def a_renamed_style_is_renamed_wherever_it_is_named():
     sys.path.insert(0, str(Path(os.environ["GIMP3_DIRECTORY"]) / "plug-ins/neural-style"))
-    from nst_gimp import recipe
+    from nst_gimp.run import recipe
 
     old, new = keep_style("old name"), keep_style("new name")
     config = Gimp.get_pdb().lookup_procedure("plug-in-neural-style").create_config()
@@ -185,7 +185,7 @@ def a_channel_and_a_layers_mask_are_regions_where_they_lie_on_the_layer():
 @case()
 def plans_know_what_a_mask_covers_of_the_layer():
     sys.path.insert(0, str(Path(os.environ["GIMP3_DIRECTORY"]) / "plug-ins/neural-style"))
-    from nst_gimp import masks
+    from nst_gimp.image import masks
 
     image = new_image(64, 48)
     coat = masked_layer(image, "coat", (5, 6, 10, 10), offsets=(20, 15), size=(30, 30))

@@ -152,7 +152,7 @@ def filters_on_the_style_are_seen():
 def a_mask_stays_where_it_is_when_a_filter_enlarges_its_layer():
     """For a shadow, GIMP 3.2 enlarges to the left and above as well. A style, and what is to be painted."""
     sys.path.insert(0, str(Path(os.environ["GIMP3_DIRECTORY"]) / "plug-ins/neural-style"))
-    from nst_gimp import layers
+    from nst_gimp.image import layers
 
     image = new_image(96, 64)
     layer = new_layer(image, size=(40, 30), alpha=False, offsets=(30, 20))
@@ -232,7 +232,7 @@ def what_cannot_be_a_style():
 def a_style_is_written_as_it_is_seen(base):
     """What is kept of a layer: its filters and mask in the pixels, its colours in its own space, 16 bits."""
     sys.path.insert(0, str(Path(os.environ["GIMP3_DIRECTORY"]) / "plug-ins/neural-style"))
-    from nst_gimp import style
+    from nst_gimp.image import style
 
     profile = Gimp.ColorProfile.new_rgb_adobe() if base == "RGB" else None
     other = new_image(24, 16, base, "U16_LINEAR", profile=profile)

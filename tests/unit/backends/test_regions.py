@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nst_core.backends.onnx_backend import OnnxBackend
-from nst_core.backends.torch_backend import TorchBackend
+from nst_core.backends.onnx_runtime.backend import OnnxBackend
+from nst_core.backends.pytorch.backend import TorchBackend
+from nst_core.painting.masked import Keeping, within
+from nst_core.painting.regions import Seen, StyleRegion
+from nst_core.painting.targets import make_objective
 from nst_core.settings import make_settings
-from nst_core.transfer.kept import Keeping, within
-from nst_core.transfer.regions import Seen, StyleRegion
-from nst_core.transfer.targets import make_objective
 from nst_core.vgg.features import OnnxFeatures
 from nst_core.vgg.layers import LAYERS
 

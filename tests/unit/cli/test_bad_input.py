@@ -15,8 +15,8 @@ import onnx
 import pytest
 from PIL import Image
 
-from nst_core.backends.onnx_backend import OnnxBackend
-from nst_core.backends.torch_backend import TorchBackend
+from nst_core.backends.onnx_runtime.backend import OnnxBackend
+from nst_core.backends.pytorch.backend import TorchBackend
 from nst_core.vgg.store import ModelStore
 from tests.unit.cli.conftest import QUICK, Nst, assert_refused, unprivileged
 

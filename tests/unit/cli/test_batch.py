@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nst_core.batch import find_errands
-from nst_core.control import Control, RegionFile, StyleFile
+from nst_core.batch.folder import find_errands
+from nst_core.batch.mask_folders import MaskFolders
 from nst_core.errors import ErrorCode, NstError
-from nst_core.mask_folders import MaskFolders
+from nst_core.job.control_files import Control, RegionFile, StyleFile
 from tests.unit.cli.conftest import QUICK, Nst, assert_refused, waves
 
 

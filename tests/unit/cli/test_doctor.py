@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 import nst_core
-from nst_core import doctor
 from nst_core.backends import choose
-from nst_core.doctor import examine
+from nst_core.diagnostics import doctor
+from nst_core.diagnostics.doctor import examine
 from nst_core.vgg import sessions
 from nst_core.vgg.store import ModelStore
 from tests.unit.cli.conftest import Nst

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nst_core.figures import check, design, middle
 from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
+from nst_core.pages.paper_figures import check, design, middle
 from nst_core.settings import Crop, make_settings
 from tests.unit.cli.conftest import Nst, assert_refused
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nst_core.gallery import design, hatched
 from nst_core.images.picture import Picture
+from nst_core.pages.control_gallery import design, hatched
 from nst_core.settings import make_settings
 from tests.unit.cli.conftest import Nst
 

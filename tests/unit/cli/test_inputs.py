@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from nst_core.cli import inputs
 from nst_core.cli.folders import check_folder, filling
 from nst_core.cli.inputs import default_output, parse_sides, parse_style
-from nst_core.control import StyleFile
 from nst_core.errors import ErrorCode, NstError
+from nst_core.job.control_files import StyleFile
 from tests.unit.cli.conftest import unprivileged
 
 

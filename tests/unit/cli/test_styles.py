@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nst_core import style_files
 from nst_core.errors import NstError
 from nst_core.images.metadata import read_metadata
-from nst_core.styles import StyleLibrary
+from nst_core.style_library import archive
+from nst_core.style_library.library import StyleLibrary
 from tests.unit.cli.conftest import QUICK, Nst, assert_refused
 
 
@@ -267,7 +267,7 @@ def test_an_export_names_each_style_once(nst: Nst, place: Path) -> None:
 def test_styles_too_large_for_one_file_are_refused(nst: Nst, place: Path, monkeypatch) -> None:
     assert nst("styles", "add", "painting.png").code == 0
     assert nst("styles", "export", "all.json").code == 0
-    monkeypatch.setattr(style_files, "LARGEST_FILE", 2000)
+    monkeypatch.setattr(archive, "LARGEST_FILE", 2000)
     assert_refused(nst("styles", "export", "more.json"), "more than")
     assert not Path("more.json").exists()
     assert_refused(nst("styles", "import", "all.json", "--force"), "all.json", "more than")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnxruntime
 import pytest
 
-from nst_core.backends.onnx_backend import _smallest_model
+from nst_core.backends.onnx_runtime.backend import _smallest_model
 from nst_core.errors import ErrorCode, NstError, ran_out
 from nst_core.vgg.sessions import find_device, open_session, session_options, wanted_threads
 

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import pytest
 
-from nst_core import installed
+from nst_core.diagnostics import installation
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
 from nst_core.vgg import download as download_module
@@ -62,7 +62,7 @@ def test_where_the_store_is(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     assert ModelStore().root.name == "models"
     assert ModelStore().root.parent.name == "nst"
-    monkeypatch.setattr(installed.sys, "prefix", str(tmp_path / "nst" / "venv-1"))
+    monkeypatch.setattr(installation.sys, "prefix", str(tmp_path / "nst" / "venv-1"))
     (tmp_path / "nst").mkdir()
     (tmp_path / "nst" / "engine.json").write_text('{"models": "/elsewhere/networks"}')
     assert ModelStore().root == Path("/elsewhere/networks")  # as the installer's record has it
@@ -136,9 +136,9 @@ def test_import_writes_one_file_and_nothing_else(empty, network19):
     installed = empty.import_file(network19.path, "vgg19")
     assert files(empty) == ["vgg19.onnx"]
     assert empty.resolve("vgg19") == installed
-    assert installed.sha256 == network19.sha256
-    assert installed.normalisation == network19.normalisation
-    onnx.checker.check_model(str(installed.path), full_check=True)
+    assert installation.sha256 == network19.sha256
+    assert installation.normalisation == network19.normalisation
+    onnx.checker.check_model(str(installation.path), full_check=True)
 
 
 def test_import_does_not_replace_unless_told(filled, network19):

@@ -1,0 +1,1 @@
+"""Layers, masks and pixels of GIMP images."""

@@ -1,0 +1,1 @@
+"""One run of the filter, from arguments to the new layer."""

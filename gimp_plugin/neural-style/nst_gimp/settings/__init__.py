@@ -1,0 +1,1 @@
+"""The procedure's arguments: the generated table, reading, and which of them have an effect."""

@@ -1,0 +1,1 @@
+"""Messages, translations and help pages."""

@@ -1,0 +1,62 @@
+"""The filter with its windows: ask, paint while the user watches, and ask again if it did not come to be."""
+
+from __future__ import annotations
+
+import gi
+
+gi.require_version("GimpUi", "3.0")
+gi.require_version("Gtk", "3.0")
+from gi.repository import GimpUi, Gtk  # noqa: E402
+
+from nst_gimp.image import layers, style  # noqa: E402
+from nst_gimp.process import kept_styles  # noqa: E402
+from nst_gimp.run import paint_layer, recipe  # noqa: E402
+from nst_gimp.settings import arguments  # noqa: E402
+from nst_gimp.text.messages import CallError, Cancelled, unexpected  # noqa: E402
+from nst_gimp.text.words import _  # noqa: E402
+
+
+def start_gtk() -> None:
+    """Make windows possible.
+
+    Raises:
+        CallError: there is no screen; GTK itself would abort the plug-in.
+    """
+    if not Gtk.init_check([])[0]:
+        raise CallError(
+            _("There is no screen to show the dialog on."), _("Call the procedure with NONINTERACTIVE.")
+        )
+    GimpUi.init("neural-style")
+
+
+def run(procedure, image, drawables, config):
+    """Return the painted layer.
+
+    Raises:
+        Cancelled: the user left the dialog.
+        UserError: the layer cannot be painted, whatever is chosen.
+    """
+    start_gtk()
+    from nst_gimp.ui.dialog import StyleDialog, settle_style
+    from nst_gimp.ui.painting_window import PaintingWindow
+
+    subject = layers.choose(image, drawables)
+    arguments.settle(config)
+    settle_style(config)
+    dialog = StyleDialog(procedure, config, subject)
+    try:
+        while dialog.ask():
+            style.remember_layer(config)
+            try:
+                layers.check_open(image, *drawables)
+                used = recipe.paths(recipe.resolve(config, image))
+                painted = paint_layer.paint(image, drawables, config, PaintingWindow())
+                kept_styles.remember(used)
+                return painted
+            except Cancelled:
+                dialog.tell("")
+            except Exception as error:
+                dialog.tell(str(unexpected(error)))
+    finally:
+        dialog.close()
+    raise Cancelled

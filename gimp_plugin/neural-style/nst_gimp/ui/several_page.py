@@ -1,0 +1,108 @@
+"""The dialog's page for more than one style: blended, and each for a part of the picture; and other masks."""
+
+from __future__ import annotations
+
+import gi
+
+gi.require_version("Gtk", "3.0")
+from gi.repository import GLib, Gtk  # noqa: E402
+
+from nst_gimp.settings import effects  # noqa: E402
+from nst_gimp.text.words import _  # noqa: E402
+from nst_gimp.ui import style_picker, widgets  # noqa: E402
+from nst_gimp.ui.region_rows import Blend, Regions, mask_menu, weight_field  # noqa: E402
+
+
+class SeveralPage(Gtk.ScrolledWindow):
+    """The page: what is blended with the first style, the regions, and what masks there are beside."""
+
+    def __init__(self, config, subject) -> None:
+        super().__init__(hscrollbar_policy=Gtk.PolicyType.NEVER)
+        self.config, self.subject = config, subject
+        self._own = False
+        self.regions = Regions(config, subject.image, subject.layer)
+        self.strength = Gtk.Box()
+        self.fine = style_picker.StyleButton(
+            subject.image, lambda text: config.set_property("fine-style", text), _("its own"), clearable=True
+        )
+        config.connect("notify::fine-style", lambda *_args: self._show_fine())
+        config.connect("notify::strength-mask", lambda *_args: self._show_strength())
+        body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
+        for part in (
+            title(_("Blend")),
+            self._first_weight(),
+            Blend(config, subject.image),
+            title(_("Regions")),
+            self.regions,
+            self._outside(),
+            title(_("Masks and strokes")),
+            labelled(_("Strength by place"), self.strength, BY_PLACE),
+            labelled(_("Strokes from"), self.fine, FINE),
+        ):
+            body.pack_start(part, False, False, 0)
+        self.add(body)
+        self._show_fine()
+        self._show_strength()
+
+    def refresh(self) -> None:
+        """Look at the image's channels and layers again."""
+        self.regions.refresh()
+        self._show_strength()
+
+    def _first_weight(self) -> Gtk.Widget:
+        spin = weight_field(1.0)
+        self.config.bind_property("style-weight", spin.get_adjustment(), "value", widgets.BOTH_WAYS)
+        row = labelled(_("Weight of the chosen style"), spin, _("Its weight in the blend"))
+        effects.follow(self.config, "style-weight", row)
+        return row
+
+    def _outside(self) -> Gtk.Widget:
+        menu = Gtk.ComboBoxText()
+        menu.append("style", _("is painted in the chosen style"))
+        menu.append("keep", _("stays as it is"))
+        self.config.bind_property("outside", menu, "active-id", widgets.BOTH_WAYS)
+        row = labelled(_("What lies outside"), menu, _("What becomes of the picture outside of all regions"))
+        effects.follow(self.config, "outside", row)
+        return row
+
+    def _show_fine(self) -> None:
+        self.fine.show_style(self.config.get_property("fine-style") or "")
+
+    def _show_strength(self) -> None:
+        if self._own:
+            return
+        for child in self.strength.get_children():
+            child.destroy()
+        chosen = self.config.get_property("strength-mask") or ""
+        menu = mask_menu(self.subject.image, self.subject.layer, chosen, none=_("the same everywhere"))
+        menu.set_tooltip_text(BY_PLACE)
+        menu.connect("changed", self._strength_chosen)
+        self.strength.pack_start(menu, True, True, 0)
+        menu.show()
+
+    def _strength_chosen(self, menu) -> None:
+        chosen = menu.get_active_id() or ""
+        if chosen != (self.config.get_property("strength-mask") or ""):
+            self._own = True  # the menu must not be made anew while it tells what was chosen
+            self.config.set_property("strength-mask", chosen)
+            self._own = False
+
+
+BY_PLACE = _("A channel or a layer's mask: white is painted at full strength, black stays as it is")
+FINE = _("Take the fine strokes from this picture, and the composition from the chosen style")
+
+
+def title(words: str) -> Gtk.Label:
+    """Return the title of a part of the page."""
+    made = Gtk.Label(xalign=0.0)
+    made.set_markup(f"<b>{GLib.markup_escape_text(words)}</b>")
+    return made
+
+
+def labelled(words: str, widget, tip: str) -> Gtk.Box:
+    """Return a widget with words before it."""
+    row = Gtk.Box(spacing=12)
+    row.pack_start(Gtk.Label(label=words, xalign=0.0, width_chars=22), False, False, 0)
+    row.pack_start(widget, True, True, 0)
+    row.set_tooltip_text(tip)  # a style's button says which style it is
+    return row

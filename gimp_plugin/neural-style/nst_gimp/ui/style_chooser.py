@@ -1,0 +1,187 @@
+"""The part of the dialog where the style is chosen: a thumbnail, a file button, a layer button, the gallery.
+
+A file can also be dropped on the thumbnail. Choosing a file lets go of the layer and the other way round.
+"""
+
+from __future__ import annotations
+
+import os
+
+import gi
+
+gi.require_version("Gdk", "3.0")
+gi.require_version("GimpUi", "3.0")
+gi.require_version("Gtk", "3.0")
+from gi.repository import Gdk, Gimp, GimpUi, Gio, Gtk  # noqa: E402
+
+from nst_gimp.image import previews  # noqa: E402
+from nst_gimp.process import kept_styles  # noqa: E402
+from nst_gimp.run import recipe  # noqa: E402
+from nst_gimp.text.messages import UserError  # noqa: E402
+from nst_gimp.text.words import _  # noqa: E402
+from nst_gimp.ui import style_grid, style_menus, style_picker, widgets  # noqa: E402
+
+SIDE = 136
+GALLERY_HEIGHT = 134
+
+
+class StyleChooser(Gtk.Box):
+    """Shows and sets the arguments style-file and style-layer of ``config``."""
+
+    def __init__(self, config, tell) -> None:
+        super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
+        self.config = config
+        self.keeping = style_menus.Keeping(config, self.get_toplevel, self._styles_changed, tell)
+        self._drawn = None
+        self.picture = Gtk.Image()
+        frame = Gtk.Button()
+        frame.set_size_request(SIDE + 16, SIDE + 16)
+        frame.add(self.picture)
+        frame.set_tooltip_text(_("Click to choose a painting, or drop a picture file here"))
+        frame.get_accessible().set_name(_("Style picture"))
+        frame.connect("clicked", lambda _button: self.ask_for_file())
+        frame.drag_dest_set(Gtk.DestDefaults.ALL, [], Gdk.DragAction.COPY)
+        frame.drag_dest_add_uri_targets()
+        frame.connect("drag-data-received", self._dropped)
+        self.caption = Gtk.Label(xalign=0.0, max_width_chars=30, ellipsize=2)  # in the middle: the size stays
+        self.caption.get_style_context().add_class("dim-label")
+        file_button = Gtk.Button.new_with_mnemonic(_("Picture _file…"))
+        file_button.connect("clicked", lambda _button: self.ask_for_file())
+        self.layers = GimpUi.DrawableChooser.new(
+            _("Choose the layer to take the style from"), _("or a layer:"), Gimp.Layer.__gtype__, None
+        )
+        self.layers.set_tooltip_text(_("Take the style from a layer of any open image"))
+        beside = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, valign=Gtk.Align.CENTER)
+        for part in (self.caption, file_button, self.layers):
+            beside.pack_start(part, False, False, 0)
+        upper = Gtk.Box(spacing=12)
+        upper.pack_start(frame, False, False, 0)
+        upper.pack_start(beside, True, True, 0)
+        self.pack_start(upper, False, False, 0)
+        self.pack_start(self._at_hand(), False, False, 0)
+        if config.get_property("style-layer") is not None:
+            self.layers.set_drawable(config.get_property("style-layer"))
+        self.layers.connect("notify::drawable", self._layer_chosen)
+        for name in ("style-file", "style-layer"):
+            config.connect(f"notify::{name}", lambda *_args: self.show_style())
+        self.show_style()
+
+    def _at_hand(self) -> Gtk.Widget:
+        """Return the gallery, with what can be done with styles beside it."""
+        self.styles = style_grid.Gallery(self.take_kept, self.keeping.menu_of)
+        self.scrolled = Gtk.ScrolledWindow(
+            hscrollbar_policy=Gtk.PolicyType.NEVER, propagate_natural_height=True
+        )
+        self.scrolled.set_max_content_height(GALLERY_HEIGHT)
+        self.scrolled.add(self.styles)
+        self.hint = style_grid.hint()
+        self.keep = Gtk.Button.new_with_mnemonic(_("_Keep…"))
+        self.keep.set_tooltip_text(
+            _("Keep the chosen style under a name, with the present settings if you like")
+        )
+        self.keep.connect("clicked", lambda _button: self.keeping.keep_chosen(self._kept))
+        self.more = Gtk.MenuButton()
+        words = Gtk.Box(spacing=6)
+        words.pack_start(Gtk.Label.new_with_mnemonic(_("Styl_es")), True, True, 0)
+        words.pack_start(
+            Gtk.Image.new_from_icon_name("pan-down-symbolic", Gtk.IconSize.BUTTON), False, False, 0
+        )
+        self.more.add(words)
+        self.more.set_tooltip_text(
+            _("Import or export styles. The right mouse button on a style renames, removes or exports it.")
+        )
+        buttons = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, valign=Gtk.Align.START)
+        for button in (self.keep, self.more):
+            buttons.pack_start(button, False, False, 0)
+        row = Gtk.Box(spacing=12)
+        row.pack_start(self.scrolled, True, True, 0)
+        row.pack_start(self.hint, True, True, 0)
+        row.pack_start(buttons, False, False, 0)
+        for part in (self.scrolled, self.hint):
+            part.show_all()
+            part.set_no_show_all(True)
+        self._show_gallery()
+        return row
+
+    def _show_gallery(self) -> None:
+        self.styles.refresh()
+        some = bool(self.styles.get_children())
+        self.scrolled.set_visible(some)
+        self.hint.set_visible(not some)
+        self.more.set_popup(self.keeping.menu())
+
+    def _styles_changed(self, old: str, new: str) -> None:
+        """Take note that styles were changed: the one at ``old`` lies at ``new`` now, or is gone."""
+        current = self.config.get_property("style-file")
+        chosen = current.get_path() if current is not None else ""
+        self._drawn = None
+        if old and new:
+            recipe.rename(self.config, old, new)
+        if old and chosen == old:
+            self.config.set_property("style-file", Gio.File.new_for_path(new) if new else None)
+        self._show_gallery()
+        self.show_style()
+
+    def _kept(self, path: str) -> None:
+        """Go on with the kept style in the place of what it was kept from."""
+        if path:
+            self.take_file(Gio.File.new_for_path(path))
+
+    def ask_for_file(self) -> None:
+        """Open the file chooser, with a preview."""
+        current = self.config.get_property("style-file")
+        path = current.get_path() if current is not None else ""
+        chosen = style_picker.ask_for_file(self.get_toplevel(), path or "")
+        if chosen is not None:
+            self.take_file(chosen)
+
+    def take_file(self, file) -> None:
+        """Make a file the style."""
+        self.config.set_property("style-layer", None)
+        self.config.set_property("style-file", file)
+
+    def take_kept(self, path: str) -> None:
+        """Make a style at hand the style, with the settings that suit it where it is kept with some."""
+        for name, value in kept_styles.settings_of(path).items():
+            self.config.set_property(name, value)
+        self.take_file(Gio.File.new_for_path(path))
+
+    def _layer_chosen(self, chooser, _property) -> None:
+        layer = chooser.get_property("drawable")
+        if layer is not None and layer != self.config.get_property("style-layer"):
+            self.config.set_property("style-file", None)
+            self.config.set_property("style-layer", layer)
+
+    def _dropped(self, _widget, _context, _x, _y, data, _info, _time) -> None:
+        uris = data.get_uris()
+        if uris:
+            self.take_file(Gio.File.new_for_uri(uris[0]))
+
+    def show_style(self) -> None:
+        """Show what is chosen; a style that cannot be shown says why."""
+        file, layer = self.config.get_property("style-file"), self.config.get_property("style-layer")
+        chosen = layer.get_id() if layer is not None else (file.get_uri() if file is not None else None)
+        if self._drawn is not None and chosen == self._drawn:
+            return
+        self._drawn = chosen
+        self.keep.set_sensitive(chosen is not None)
+        pixels = self.get_scale_factor()
+        try:
+            if layer is not None and layer.is_valid():
+                picture = previews.of_layer(layer, previews.whole(layer), SIDE * pixels)
+                name, width, height = layer.get_name(), layer.get_width(), layer.get_height()
+            elif file is not None:
+                picture, width, height = previews.of_file(file, SIDE * pixels)
+                name = os.path.splitext(file.get_basename())[0]
+            else:
+                self.picture.set_from_icon_name("insert-image-symbolic", Gtk.IconSize.DIALOG)
+                self.caption.set_text(_("Choose a painting"))
+                return
+        except UserError as error:
+            self.picture.set_from_icon_name("dialog-warning-symbolic", Gtk.IconSize.DIALOG)
+            self.caption.set_text(error.message)
+            self.caption.set_tooltip_text(str(error))
+            return
+        widgets.put(self.picture, picture, pixels)
+        self.caption.set_text(_("{name}, {width} × {height}").format(name=name, width=width, height=height))
+        self.caption.set_tooltip_text(file.get_path() if file is not None else "")

@@ -1,0 +1,250 @@
+"""Keeping the chosen style, and renaming, removing, exporting and importing kept ones: menus and windows.
+
+The engine does it, in the background (see ``style_commands``); the dialog stays usable. That something has
+changed is told to ``changed(old, new)``, paths of a style that was renamed or, without a new one, removed;
+what went wrong to ``tell(sentence)``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import gi
+
+gi.require_version("Gtk", "3.0")
+from gi.repository import GLib, Gtk  # noqa: E402
+
+from nst_gimp.image import previews, style  # noqa: E402
+from nst_gimp.process import kept_styles, style_commands  # noqa: E402
+from nst_gimp.process.job import Job  # noqa: E402
+from nst_gimp.settings import arguments  # noqa: E402
+from nst_gimp.text.messages import UserError, unexpected  # noqa: E402
+from nst_gimp.text.words import _  # noqa: E402
+from nst_gimp.ui import style_grid, widgets  # noqa: E402
+from nst_gimp.ui.name_dialog import PICTURE_SIDE, NameDialog  # noqa: E402
+
+SUFFIX = ".styles.json"
+
+
+class Keeping:
+    """What a painter does with styles beside painting in them; ``parent()`` is the window to stand over."""
+
+    def __init__(self, config, parent, changed, tell) -> None:
+        self.config, self.parent, self.changed, self.tell = config, parent, changed, tell
+
+    def menu(self) -> Gtk.Menu:
+        """Return the menu of what concerns all styles."""
+        some = bool(kept_styles.kept())
+        return _menu(
+            (_("_Import styles…"), self.import_file, True),
+            (_("_Export all kept styles…"), self.export, some),
+        )
+
+    def menu_of(self, path: str) -> Gtk.Menu:
+        """Return the menu of one style at hand."""
+        if not is_kept(path):
+            return _menu(
+                (_("_Keep…"), lambda: self.keep(style.from_path(path)), True),
+                (_("_Forget"), lambda: self._forget(path), True),
+            )
+        return _menu(
+            (_("Re_name…"), lambda: self.rename(path), True),
+            (_("_Export…"), lambda: self.export(path), True),
+            (_("_Remove…"), lambda: self.remove(path), True),
+        )
+
+    def keep_chosen(self, took) -> None:
+        """Keep the style that the dialog paints in; ``took(path)`` gets where it lies then."""
+        try:
+            source = style.chosen(self.config)
+            if source is not None:
+                self.keep(source, took)
+        except UserError as error:
+            self.tell(str(error))
+
+    def keep(self, source, took=None) -> None:
+        """Ask for a name, and keep a style under it."""
+        self.tell("")
+        try:
+            settings = style_commands.suiting(arguments.read(self.config))
+        except UserError as error:
+            self.tell(str(error))
+            return
+        words = "\n".join(widgets.said(name, value) for name, value in settings.items())
+        path = source.file.get_path() if source.file is not None else ""
+
+        def act(name: str, with_settings: bool, replacing: bool, done) -> None:
+            job = None
+            try:
+                picture = path
+                if not path or Path(path).suffix.lower() not in kept_styles.PICTURES:
+                    job = Job()
+                    picture = job.path("style.png")
+                    style.write_png(source, picture)
+            except Exception as error:  # or the window would wait for ever
+                if job is not None:
+                    job.__exit__()
+                done(unexpected(error))
+                return
+            given = style_commands.options(settings) if with_settings else []
+            force = ["--force"] if replacing else []
+
+            def kept(answer, problem) -> None:
+                if job is not None:
+                    job.__exit__()
+                done(problem)
+                if problem is None:
+                    self.changed("", "")
+                    if took is not None:
+                        took(str(answer.get("path") or ""))
+
+            command = [f"--as={name}", *force, *given, "--", picture]
+            style_commands.in_background("add", command, style_commands.home(), kept)
+
+        NameDialog(
+            self.parent(),
+            _("Keep a Style"),
+            _("_Keep"),
+            style_commands.possible_name(source.name),
+            picture_of(source),
+            act,
+            settings=words,
+        ).show()
+
+    def rename(self, path: str) -> None:
+        """Ask for another name of a kept style."""
+        self.tell("")
+        old = kept_styles.name_in(path)
+
+        def act(name: str, _settings: bool, replacing: bool, done) -> None:
+            def renamed(answer, problem) -> None:
+                done(problem)
+                if problem is None:
+                    self.changed(path, str(answer.get("path") or ""))
+
+            force = ["--force"] if replacing else []
+            style_commands.in_background("rename", [*force, "--", old, name], Path(path).parent, renamed)
+
+        picture = style_grid.thumbnail(path, PICTURE_SIDE)
+        NameDialog(self.parent(), _("Rename the Style"), _("_Rename"), old, picture, act, own=old).show()
+
+    def remove(self, path: str) -> None:
+        """Remove a kept style, once that is confirmed."""
+        self.tell("")
+        name = kept_styles.name_in(path)
+        question = _("Remove the style “{name}”?").format(name=name)
+        more = _("Its picture and settings are deleted. Paintings made with it stay as they are.")
+        if not ask(self.parent(), _("Remove the Style"), question, more, _("_Remove")):
+            return
+
+        def removed(_answer, problem) -> None:
+            if problem is None:
+                self.changed(path, "")
+            else:
+                self.tell(str(problem))
+
+        style_commands.in_background("remove", ["--", name], Path(path).parent, removed)
+
+    def _forget(self, path: str) -> None:
+        kept_styles.forget(path)
+        self.changed("", "")
+
+    def export(self, path: str = "") -> None:
+        """Write one kept style, or all, with pictures and settings, into one file."""
+        self.tell("")
+        name = kept_styles.name_in(path) if path else ""
+        suggested = (name or _("styles")) + SUFFIX
+        target = choose(
+            self.parent(), _("Export Styles"), Gtk.FileChooserAction.SAVE, _("_Export"), suggested
+        )
+        if not target:
+            return
+        folder = Path(path).parent if path else style_commands.home()
+        command = ["--force", "--", target, *([name] if name else [])]
+        style_commands.in_background("export", command, folder, lambda _answer, problem: self._told(problem))
+
+    def import_file(self) -> None:
+        """Keep the styles of a file that was exported; what would be replaced is asked about."""
+        self.tell("")
+        chosen = choose(self.parent(), _("Import Styles"), Gtk.FileChooserAction.OPEN, _("_Import"))
+        if chosen:
+            self._import(chosen, replacing=False)
+
+    def _import(self, path: str, *, replacing: bool) -> None:
+        def imported(_answer, problem) -> None:
+            if problem is not None and problem.code == style_commands.TAKEN and not replacing:
+                question = _("Replace the styles of the same names?")
+                if ask(self.parent(), _("Replace Styles"), question, problem.message, _("_Replace")):
+                    self._import(path, replacing=True)
+                return
+            self._told(problem)
+            if problem is None:
+                self.changed("", "")
+
+        command = [*(["--force"] if replacing else []), "--", path]
+        style_commands.in_background("import", command, style_commands.home(), imported)
+
+    def _told(self, problem) -> None:
+        if problem is not None:
+            self.tell(str(problem))
+
+
+def is_kept(path: str) -> bool:
+    """Whether the file at ``path`` is a kept style."""
+    return any(each.path == path for each in kept_styles.kept())
+
+
+def picture_of(source):
+    """Return a small picture of a style, or None where there is none to be had."""
+    try:
+        if source.layer is not None:
+            return previews.of_layer(source.layer, previews.whole(source.layer), PICTURE_SIDE)
+        return previews.of_file(source.file, PICTURE_SIDE)[0]
+    except UserError:
+        return None
+
+
+def _menu(*entries) -> Gtk.Menu:
+    menu = Gtk.Menu()
+    for words, act, possible in entries:
+        item = Gtk.MenuItem.new_with_mnemonic(words)
+        item.set_sensitive(possible)
+        # Once the menu is gone: a window that opens under it would not get the keyboard.
+        item.connect("activate", lambda _item, act=act: GLib.idle_add(lambda: act() and False))
+        menu.append(item)
+    menu.show_all()
+    return menu
+
+
+def ask(parent, title: str, question: str, more: str, button: str) -> bool:
+    """Ask whether to do what cannot be undone."""
+    window = Gtk.MessageDialog(
+        title=title, transient_for=parent, modal=True, message_type=Gtk.MessageType.QUESTION, text=question
+    )
+    window.format_secondary_text(more)
+    window.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
+    window.add_button(button, Gtk.ResponseType.OK).get_style_context().add_class("destructive-action")
+    window.set_default_response(Gtk.ResponseType.CANCEL)
+    answer = window.run()
+    window.destroy()
+    return answer == Gtk.ResponseType.OK
+
+
+def choose(parent, title: str, action, button: str, suggested: str = "") -> str:
+    """Let a file of styles be chosen; return its path, or ""."""
+    chooser = Gtk.FileChooserDialog(title=title, transient_for=parent, action=action)
+    chooser.add_buttons(_("_Cancel"), Gtk.ResponseType.CANCEL, button, Gtk.ResponseType.ACCEPT)
+    chooser.set_default_response(Gtk.ResponseType.ACCEPT)
+    chooser.set_do_overwrite_confirmation(True)
+    if suggested:
+        chooser.set_current_name(suggested)
+        chooser.set_current_folder(os.path.expanduser("~"))
+    for words, pattern in ((_("Files of styles"), "*.json"), (_("All files"), "*")):
+        files = Gtk.FileFilter()
+        files.set_name(words)
+        files.add_pattern(pattern)
+        chooser.add_filter(files)
+    path = chooser.get_filename() if chooser.run() == Gtk.ResponseType.ACCEPT else None
+    chooser.destroy()
+    return path or ""

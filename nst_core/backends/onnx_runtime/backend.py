@@ -1,0 +1,302 @@
+"""The ONNX Runtime backend: loss and gradient of an objective, without torch, on any execution provider.
+
+Comes in: a network, an objective, numpy pictures. Goes out: numpy losses and gradients. The graph that
+computes them is made by :mod:`nst_core.backends.onnx_runtime.gradient_graph`; which device runs it is settled by
+:mod:`nst_core.vgg.sessions`, the same way as for target features.
+
+A session is made for one form of objective and one size of picture, and the backend keeps the last one. Only
+with sizes known does ONNX Runtime keep features in its convolutions' layout all the way back; and when the
+pyramid goes on to its next level, what the last level held is gone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper
+
+from nst_core.array_types import Array
+from nst_core.backends.interface import Evaluation, Evaluator, Tiling
+from nst_core.backends.onnx_runtime.gradient_graph import Form, Shape, gradient_graph, make_feeds
+from nst_core.backends.onnx_runtime.tile_graphs import window_form, window_graph
+from nst_core.backends.onnx_runtime.tiles import KEPT_PIXELS, OnnxTileWorker, WindowSessions
+from nst_core.backends.onnx_runtime.winograd import SMALLEST_PICTURE, TransformedKernels, repeats
+from nst_core.backends.tiling.evaluator import TiledEvaluator, tiles_for
+from nst_core.backends.tiling.layout import pixels_seen
+from nst_core.errors import ErrorCode, NstError
+from nst_core.events import Notice
+from nst_core.loss.objective import Objective
+from nst_core.loss.style_statistics import target_of
+from nst_core.system.free_memory import available_memory
+from nst_core.vgg.features import failure
+from nst_core.vgg.graph import INPUT, IR_VERSION, OPSET
+from nst_core.vgg.layers import Architecture, check_layers
+from nst_core.vgg.network import Network
+from nst_core.vgg.sessions import Session, find_device, open_session
+
+OUTPUTS = ("loss", "gradient", "terms")
+
+BYTES_PER_PIXEL: Mapping[Architecture, int] = {"vgg16": 3000, "vgg19": 3300}
+TILE_BYTES_PER_PIXEL: Mapping[Architecture, int] = {"vgg16": 2750, "vgg19": 3050}
+"""Peak memory for each pixel seen at a time, as a whole and in tiles, on the CPU. VGG-16 by ``python -m
+tests.bench.memory``: 1.17, 1.94, 2.90 and 3.92 GB in tiles of 0.20, 0.50, 0.92 and 1.18 megapixels; 1.01 and
+2.76 GB for 0.26 and 1.00 as a whole, and within a run (``tests.bench.sizes``) up to 3.6 for that. VGG-19 has
+two layers more, in its third and fourth block."""
+
+FIXED_BYTES: Mapping[Architecture, int] = {"vgg16": 620_000_000, "vgg19": 740_000_000}
+"""The same at no pixels: sessions, and kernels transformed for both ways."""
+
+GRAPH_STATISTICS = ("gram", "moments")
+"""Statistics whose distance a graph computes; the Wasserstein distance needs the roots of matrices."""
+
+
+class OnnxBackend:
+    """One network on one device of ONNX Runtime. See :class:`nst_core.backends.interface.Backend`.
+
+    ``device`` is auto, cpu, cuda, cuda:1, directml, coreml, openvino, webgpu; ``on_notice`` hears of one that
+    could not be used and for which the CPU steps in.
+    """
+
+    engine = "onnx"
+    asynchronous = False
+    devices = 1
+    holds_vectors = False  # every provider takes its inputs from the host
+    whole_pixels = math.inf
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        device: str = "auto",
+        pooling: Literal["max", "average"] = "max",
+        padding: Literal["zero", "edge"] = "edge",
+        on_notice: Callable[[Notice], None] | None = None,
+    ) -> None:
+        self.network = network
+        self.pooling: Literal["max", "average"] = pooling
+        self.padding: Literal["zero", "edge"] = padding
+        self.on_notice = on_notice or (lambda _notice: None)
+        self.wanted = find_device(device)
+        if self.wanted.kind != "cpu":
+            # Whether a device can be used shows only when it is used; plans name it before a run begins.
+            self.wanted = open_session(_smallest_model(), self.wanted, self.on_notice).device
+        self._kernels = TransformedKernels(network)
+        self._shared: dict[str, onnxruntime.OrtValue] = {}  # what sessions share must outlive them
+        self._kept: tuple[Shape, Session] | None = None
+        self._windows = WindowSessions(lambda wanted: self.open(*window_graph(wanted, self._kernels)))
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Peak memory of an evaluation as a whole, for each of its pixels."""
+        return BYTES_PER_PIXEL[self.network.architecture]
+
+    @property
+    def tile_bytes_per_pixel(self) -> int:
+        """Peak memory of an evaluation in tiles, for each pixel of the largest."""
+        return TILE_BYTES_PER_PIXEL[self.network.architecture]
+
+    @property
+    def fixed_bytes(self) -> int:
+        """What an evaluation takes at any size."""
+        return FIXED_BYTES[self.network.architecture]
+
+    @property
+    def own_memory(self) -> bool:
+        """Whether the device has memory of its own."""
+        return self.wanted.kind != "cpu"
+
+    @property
+    def device(self) -> str:
+        """The device in words, for people and reports."""
+        return self.wanted.words
+
+    def free_bytes(self) -> int:
+        """Return the machine's free memory; of a GPU's, ONNX Runtime says nothing."""
+        return available_memory() if self.wanted.kind == "cpu" else 2**63 - 1
+
+    def upload(self, array: Array) -> Array:
+        """Give ``array`` as contiguous float32, on the host."""
+        return np.array(array, dtype=np.float32, order="C")
+
+    def download(self, array: Array) -> Array:
+        """Give ``array`` back: it is on the host already."""
+        return np.asarray(array, dtype=np.float32)
+
+    def evaluator(
+        self, objective: Objective, height: int, width: int, tiling: Tiling | None = None
+    ) -> Evaluator:
+        """Bind ``objective`` for pictures of ``height`` x ``width``, and open the session for it.
+
+        Statistics that no graph can compute take the tiles' two passes, if need be over one tile.
+
+        Raises:
+            NstError: ``unknown-layer``; ``too-small`` for a picture that a layer would shrink to nothing;
+                ``bad-setting`` for an objective without terms; ``no-engine``.
+        """
+        check_layers(objective.layers, self.network.layers)
+        if not objective.terms:
+            raise NstError(
+                ErrorCode.BAD_SETTING,
+                "There is nothing to paint for: every weight is 0.",
+                "Give the content or the style a weight.",
+            )
+        two_passes = tiling is not None or any(
+            term.statistic not in GRAPH_STATISTICS for term in objective.style
+        )
+        form = window_form(objective, style_only=False) if two_passes else Form.of(objective)
+        shape = self.shape(form, height, width)
+        if not all(min(size) for size in shape.sizes.values()):
+            raise NstError(
+                ErrorCode.TOO_SMALL,
+                f"A picture of {width} x {height} pixels is too small for the layers of this loss.",
+                "Use a larger picture, or layers that are less deep.",
+            )
+        if two_passes:
+            self._kept = None
+            tiling = tiling or Tiling(max(height, width))
+            tiles = tiles_for(objective, height, width, tiling.window, self.network.architecture)
+            targets = [target_of(term) for term in objective.style]
+            worker = OnnxTileWorker(
+                self._windows,
+                objective,
+                self.network.architecture,
+                self.shape_for_window,
+                failure,
+                keep=len({tile.size for tile in tiles}) == 1 and pixels_seen(tiles[:1]) <= KEPT_PIXELS,
+            )
+            return TiledEvaluator(worker, objective, targets, tiles, tiling)
+        self._windows.close()
+        self.session(shape)
+        return OnnxEvaluator(self, objective, shape)
+
+    def shape(self, form: Form, height: int, width: int) -> Shape:
+        """Say how pictures of a size are computed here."""
+        on_rows = self.wanted.kind == "cpu" and height * width >= SMALLEST_PICTURE
+        return Shape(self.network, form, height, width, self.pooling, self.padding, on_rows)
+
+    def shape_for_window(self, form: Form, picture: Array) -> Shape:
+        """Say how one window, (3, h, w), is computed; see :meth:`OnnxEvaluator.shape_for`."""
+        return _without_rows_where_it_repeats(self.shape(form, *picture.shape[1:]), picture)
+
+    def open(self, model: onnx.ModelProto, constants: Mapping[str, Array]) -> Session:
+        """Open a model on the backend's device, or where that fails on the one that steps in, for good."""
+        for name, array in constants.items():
+            if name not in self._shared:
+                self._shared[name] = onnxruntime.OrtValue.ortvalue_from_numpy(array)
+        shared = {name: self._shared[name] for name in constants}
+        session = open_session(model, self.wanted, self.on_notice, partial(_configure, shared))
+        self.wanted = session.device
+        return session
+
+    def session(self, shape: Shape) -> Session:
+        """Return the session for ``shape``, opening it where it is not the one that is kept."""
+        if self._kept is None or self._kept[0] != shape:
+            self._kept = None  # first let go of the old one's memory
+            self._kept = shape, self.open(*gradient_graph(shape, self._kernels))
+        return self._kept[1]
+
+    def end(self) -> None:
+        """Nothing lasts longer than a level here."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of sessions and their memory."""
+        self._kept = None
+        self._windows.close()
+
+
+class OnnxEvaluator:
+    """An objective bound to a backend and a size; see :class:`nst_core.backends.interface.Evaluator`."""
+
+    def __init__(self, backend: OnnxBackend, objective: Objective, shape: Shape) -> None:
+        self.backend = backend
+        self.objective = objective
+        self.shape = shape
+        self._bound: tuple[Session, onnxruntime.IOBinding] | None = None
+        self._bound_shape: Shape | None = None
+
+    def __call__(self, picture: Array) -> Evaluation:
+        """Return loss (), gradient (3, height, width) and terms (K,) at ``picture`` (3, height, width).
+
+        Raises:
+            NstError: ``out-of-memory``, or ``no-engine`` when ONNX Runtime fails.
+        """
+        size = (3, self.shape.height, self.shape.width)
+        if picture.shape != size:
+            raise ValueError(f"this evaluator is for pictures of {size}, not {picture.shape}")
+        shape = self.shape_for(picture)
+        if shape != self._bound_shape:
+            self._bound, self._bound_shape = None, shape  # the old session's memory goes first
+        session = self.backend.session(shape)
+        try:
+            binding = self._binding(session, shape)
+            binding.bind_cpu_input(INPUT, np.ascontiguousarray(picture[None], dtype=np.float32))
+            session.runtime.run_with_iobinding(binding)
+            loss, gradient, terms = binding.copy_outputs_to_cpu()
+        except Exception as error:  # ONNX Runtime's own classes are not all public
+            raise failure(error, session, picture) from None
+        return Evaluation(np.asarray(loss), gradient, terms)
+
+    def shape_for(self, picture: Array) -> Shape:
+        """Return the shape to evaluate ``picture`` by: not on rows where maxima may be equal.
+
+        Hardly ever but for the first picture of a run: the first step ends all repetition.
+        """
+        return _without_rows_where_it_repeats(self.shape, picture)
+
+    def _binding(self, session: Session, shape: Shape) -> onnxruntime.IOBinding:
+        """Bind what stays the same from run to run; on CUDA it is copied to the device once."""
+        if self._bound is None or self._bound[0] is not session:
+            binding = session.runtime.io_binding()
+            for name, array in make_feeds(shape, self.objective).items():
+                if session.device.kind == "cuda":
+                    value = onnxruntime.OrtValue.ortvalue_from_numpy(array, "cuda", session.device.index)
+                    binding.bind_ortvalue_input(name, value)
+                else:
+                    binding.bind_cpu_input(name, array)
+            for name in OUTPUTS:
+                binding.bind_output(name, "cpu")
+            self._bound = session, binding
+        return self._bound[1]
+
+
+def _without_rows_where_it_repeats(shape: Shape, picture: Array) -> Shape:
+    if shape.on_rows and shape.pooling == "max" and repeats(picture):
+        return replace(shape, on_rows=False)
+    return shape
+
+
+def _configure(constants: Mapping[str, onnxruntime.OrtValue], options: onnxruntime.SessionOptions) -> None:
+    """Keep memory between runs, which are many and all alike, and hand ``constants`` over without a copy.
+
+    External initializers alone are copied into each session: both calls are needed. Sums and gradient of
+    windows of 352 pixels, process after both: 1.0 GB with copies, 0.6 GB without.
+
+    Reuse planned ahead keeps a buffer from its first use, going forward, to its last, on the way back; memory
+    patterns keep what the first run took beside what they plan. Measured at 1024 x 1024, peak of the process:
+    2.6 GB as it is, 5.2 GB with reuse; without an arena 2.6 GB and a third slower.
+    """
+    options.add_external_initializers(list(constants), list(constants.values()))
+    for name, value in constants.items():
+        options.add_initializer(name, value)
+    options.enable_cpu_mem_arena = True
+    options.enable_mem_pattern = False
+    options.enable_mem_reuse = False
+
+
+def _smallest_model() -> onnx.ModelProto:
+    """Make a model that any provider runs."""
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"])],
+        "smallest",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 1, 1, 1])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 1, 1, 1])],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)

@@ -1,0 +1,294 @@
+"""Loss and gradient of an objective as one ONNX graph: forward, losses, and back to the picture.
+
+Comes in: a network, the form of an objective, a picture's size. Goes out: an ``onnx.ModelProto`` with the
+input ``image`` (1, 3, height, width), inputs for targets, masks and weights
+(:mod:`nst_core.backends.onnx_runtime.losses`) and for the order of pooling windows, and the outputs ``loss`` (),
+``gradient`` (3, height, width) and ``terms`` (K,). Runs nothing.
+
+Features are planes (:mod:`nst_core.backends.onnx_runtime.planes`), going forward by
+:func:`nst_core.vgg.graph.forward_graph`; on the CPU those of the deeper blocks are rows instead
+(:mod:`nst_core.backends.onnx_runtime.winograd`), on which convolutions take half the time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+
+from nst_core.array_types import Array
+from nst_core.backends.onnx_runtime import planes as planes
+from nst_core.backends.onnx_runtime import winograd as rows
+from nst_core.backends.onnx_runtime.losses import (
+    LayerForm,
+    PriorForm,
+    add_layer_term,
+    add_prior,
+    layer_feed,
+)
+from nst_core.backends.onnx_runtime.moments import moments_feeds
+from nst_core.backends.onnx_runtime.nodes import Nodes, Size
+from nst_core.loss.objective import Objective, StyleTerm
+from nst_core.vgg.graph import INPUT, Padding, Pooling, forward_graph
+from nst_core.vgg.layers import LAYERS, Layer, up_to_deepest
+from nst_core.vgg.network import Network
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a graph must know of an objective: everything but numbers that may change from run to run."""
+
+    layers: tuple[LayerForm, ...]
+    priors: tuple[PriorForm, ...]
+
+    @classmethod
+    def of(cls, objective: Objective) -> Form:
+        """Take the form of an objective."""
+        return cls(
+            tuple(LayerForm.of(term) for term in objective.layer_terms),
+            tuple(PriorForm.of(prior) for prior in objective.priors),
+        )
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a graph is made for: the form of an objective, a size, and how the network is computed there."""
+
+    network: Network
+    form: Form
+    height: int
+    width: int
+    pooling: Pooling
+    padding: Padding
+    on_rows: bool
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers that are computed: none below the deepest that a term looks at."""
+        wanted = {term.layer for term in self.form.layers}
+        return up_to_deepest(wanted, LAYERS[self.network.architecture]) if wanted else ()
+
+    @property
+    def sizes(self) -> dict[str, Size]:
+        """Channels, height and width of each layer's features."""
+        sizes: dict[str, Size] = {}
+        height, width = self.height, self.width
+        for layer in self.layers:
+            if layer.kind == "pool":
+                height, width = height // 2, width // 2
+            sizes[layer.name] = (layer.channels, height, width)
+        return sizes
+
+    def is_rows(self, layer: Layer) -> bool:
+        """Whether features of ``layer`` are rows."""
+        return self.on_rows and layer.block >= rows.FIRST_BLOCK
+
+    @property
+    def row_convolutions(self) -> list[str]:
+        """Convolutions that need transformed kernels."""
+        return [layer.name for layer in self.layers if layer.kind == "conv" and self.is_rows(layer)]
+
+
+def make_feeds(shape: Shape, objective: Objective) -> dict[str, Array]:
+    """Return every input of the graph but the picture, by name."""
+    by_name = {layer.name: layer for layer in shape.layers}
+    feeds = {
+        f"weight.{index}": np.array(term.weight, dtype=np.float32)
+        for index, term in enumerate(objective.terms)
+    }
+    for index, term in enumerate(objective.layer_terms):
+        target, mask = layer_feed(term, rows=shape.is_rows(by_name[term.layer]))
+        feeds[f"target.{index}"] = target
+        if mask is not None:
+            feeds[f"mask.{index}"] = mask
+        if isinstance(term, StyleTerm) and term.statistic == "moments":
+            feeds |= {f"{name}.{index}": values for name, values in moments_feeds(term).items()}
+    return {**feeds, **pooling_feeds(shape)}
+
+
+def pooling_feeds(shape: Shape) -> dict[str, Array]:
+    """Return the inputs that say in which order the values of a pooling window come, by name."""
+    feeds = {}
+    if shape.pooling == "max":
+        sizes = shape.sizes
+        for layer in shape.layers:
+            if layer.kind == "pool" and not shape.is_rows(layer):
+                _, height, width = sizes[layer.name]
+                feeds[f"order.{layer.name}"] = planes.window_order(2 * height, 2 * width)
+    return feeds
+
+
+def gradient_graph(
+    shape: Shape, kernels: rows.TransformedKernels
+) -> tuple[onnx.ModelProto, dict[str, Array]]:
+    """Build the graph of ``shape``; returns it and the constants to open its session with.
+
+    Raises:
+        NstError: ``unknown-layer``.
+    """
+    writer = GradientWriter(shape, kernels)
+    model = writer.write()
+    return model, {name: kernels.arrays[name] for name in writer.nodes.shared}
+
+
+class GradientWriter:
+    """Writes one graph; see :func:`gradient_graph`. Another kind of terms is another :meth:`add_term`."""
+
+    def __init__(self, shape: Shape, kernels: rows.TransformedKernels) -> None:
+        self.shape, self.layers, self.sizes = shape, shape.layers, shape.sizes
+        self.nodes = Nodes()
+        self.values: dict[int, str] = {}
+        self.features: dict[str, str] = {}
+        self.members: dict[str, list[str]] = {}
+        self.positive: dict[str, str] = {}
+        on_planes = [layer.name for layer in self.layers if not shape.is_rows(layer)]
+        if on_planes:
+            wanted = {term.layer for term in shape.form.layers} | {on_planes[-1]}
+            outputs = [name for name in on_planes if name in wanted]
+            begun = forward_graph(shape.network, outputs, shape.pooling, shape.padding)
+            self.nodes = Nodes(begun.graph)
+            self.features = {name: name for name in on_planes}
+        self.biases = kernels.prepare(shape.row_convolutions)
+
+    def write(self) -> onnx.ModelProto:
+        """Write all of it and close the graph."""
+        nodes, shape = self.nodes, self.shape
+        size = (3, shape.height, shape.width)
+        nodes.input(INPUT, (1, *size))
+        parts = []
+        if self.layers:
+            self.forward_on_rows()
+            parts.append(self.back())
+        for index, prior in enumerate(shape.form.priors, start=len(shape.form.layers)):
+            self.values[index], part = add_prior(nodes, prior, index, INPUT, shape.height, shape.width)
+            parts.append(part)
+        count = len(self.values)
+        values = [nodes.reshape(self.values[index], 1) for index in range(count)]
+        nodes.add("Concat", *values, output="terms", axis=0)
+        nodes.add("ReduceSum", "terms", output="loss", keepdims=0)
+        nodes.add("Reshape", nodes.sum_of(parts), nodes.integers(*size), output="gradient")
+        nodes.output("loss", ())
+        nodes.output("gradient", size)
+        nodes.output("terms", (count,))
+        return nodes.model("gradient")
+
+    def forward_on_rows(self) -> None:
+        """Write the layers whose features are rows, as far as the deepest."""
+        nodes = self.nodes
+        for position, layer in enumerate(self.layers):
+            if not self.shape.is_rows(layer):
+                continue
+            below = self.layers[position - 1]
+            channels, height, width = self.sizes[below.name]
+            seen = self.features[below.name]
+            if not self.shape.is_rows(below):
+                seen = rows.from_planes(nodes, seen, channels)
+            if layer.kind == "relu":
+                seen = nodes.add("Relu", seen)
+            elif layer.kind == "conv":
+                kernel, both = rows.forward_name(layer.name), (channels, layer.channels)
+                bias = nodes.constant(self.biases[layer.name], f"{layer.name}.bias")
+                seen = nodes.add("Add", rows.convolve(nodes, seen, kernel, both, height, width), bias)
+            elif self.shape.pooling == "max":
+                seen, self.members[layer.name] = rows.max_pool(nodes, seen, height, width)
+            else:
+                seen = rows.average_pool(nodes, seen, height, width)
+            self.features[layer.name] = seen
+
+    def _find_positive(self) -> None:
+        """Write every ReLU's mask, before anything of the way back.
+
+        ONNX Runtime computes the later written of a node's inputs first: a mask written when it is needed
+        would be made on the way forward and kept.
+        """
+        seen = {term.layer for term in self.shape.form.layers}
+        for layer, above in zip(self.layers, (*self.layers[1:], None), strict=True):
+            features = self.features[layer.name]
+            pooled = above is not None and above.kind == "pool" and self.shape.pooling == "max"
+            if layer.kind == "relu" and layer.name in seen and not self.shape.is_rows(layer):
+                # Terms have it in rows of pixels already, and in two dimensions it stays so; in four the
+                # convolutions' layout would make another copy of it.
+                features = self.nodes.reshape(features, layer.channels, -1)
+            if layer.kind == "pool" or (layer.kind == "relu" and (layer.name in seen or not pooled)):
+                self.positive[layer.name] = planes.positive(self.nodes, features)
+
+    def back(self) -> str:
+        """Write losses and the way back; returns the picture's gradient (1, 3, height, width)."""
+        self._find_positive()
+        gradient: str | None = None
+        masked = False  # whether the ReLU before a pooling layer has been seen to already
+        for position in range(len(self.layers) - 1, -1, -1):
+            layer = self.layers[position]
+            seen, gradient = self._terms(layer, gradient)
+            assert gradient is not None  # noqa: S101 -- the deepest layer has a term
+            if layer.kind == "relu" and (seen or not masked):
+                gradient = self._through_relu(layer, gradient, seen=seen)
+            elif layer.kind == "conv":
+                gradient = self._through_convolution(layer, position, gradient)
+            elif layer.kind == "pool":
+                gradient = self._through_pool(layer, position, gradient)
+            masked = layer.kind == "pool" and self.shape.pooling == "max"
+        assert gradient is not None  # noqa: S101
+        return gradient
+
+    def _terms(self, layer: Layer, gradient: str | None) -> tuple[bool, str | None]:
+        """Add the terms that look at ``layer``; returns whether there are any, and the whole gradient."""
+        nodes, size = self.nodes, self.sizes[layer.name]
+        found = [pair for pair in enumerate(self.shape.form.layers) if pair[1].layer == layer.name]
+        if not found:
+            return False, gradient
+        on_rows = self.shape.is_rows(layer)
+        features = self.features[layer.name]
+        if not on_rows:
+            features = nodes.reshape(features, size[0], -1)
+            gradient = gradient and nodes.reshape(gradient, size[0], -1)
+        for index, term in found:
+            gradient = self.add_term(term, index, features, size, gradient, rows=on_rows)
+        assert gradient is not None  # noqa: S101 -- a term has a gradient
+        return True, gradient if on_rows else nodes.reshape(gradient, 1, *size)
+
+    def add_term(
+        self, term: LayerForm, index: int, features: str, size: Size, incoming: str | None, *, rows: bool
+    ) -> str:
+        """Write one term and keep its value; returns ``incoming`` plus its gradient."""
+        self.values[index], gradient = add_layer_term(
+            self.nodes, term, index, features, size, incoming, rows=rows
+        )
+        return gradient
+
+    def _through_relu(self, layer: Layer, gradient: str, *, seen: bool) -> str:
+        """Go through a ReLU; ``seen`` says that terms look at it."""
+        nodes, size, positive = self.nodes, self.sizes[layer.name], self.positive[layer.name]
+        if self.shape.is_rows(layer) or not seen:
+            return nodes.add("Mul", gradient, positive)
+        return nodes.reshape(nodes.add("Mul", nodes.reshape(gradient, size[0], -1), positive), 1, *size)
+
+    def _through_convolution(self, layer: Layer, position: int, gradient: str) -> str:
+        nodes, shape = self.nodes, self.shape
+        if position == 0:
+            edge = shape.padding == "edge"
+            return planes.to_picture(nodes, gradient, shape.height, shape.width, edge=edge)
+        if not shape.is_rows(layer):
+            return planes.convolve_back(nodes, layer.name, gradient)
+        below = self.layers[position - 1]
+        channels, height, width = self.sizes[below.name]
+        both = (layer.channels, channels)
+        back = rows.convolve(nodes, gradient, rows.backward_name(layer.name), both, height, width)
+        return back if shape.is_rows(below) else rows.to_planes(nodes, back, channels, height, width)
+
+    def _through_pool(self, layer: Layer, position: int, gradient: str) -> str:
+        """Go through pooling; through max pooling with the ReLU before it, where there is a quarter to do."""
+        nodes, below = self.nodes, self.layers[position - 1]
+        size, pooled = self.sizes[below.name], self.features[layer.name]
+        if self.shape.pooling == "average":
+            if self.shape.is_rows(layer):
+                return rows.average_pool_back(nodes, gradient, *size)
+            return planes.average_pool_back(nodes, gradient, size)
+        masked = nodes.add("Mul", gradient, self.positive[layer.name])
+        if self.shape.is_rows(layer):
+            return rows.max_pool_back(nodes, masked, pooled, self.members[layer.name], size)
+        # An input, since a constant would be folded into one of the size of all features.
+        _, height, width = self.sizes[layer.name]
+        order = nodes.input(f"order.{layer.name}", (1, 1, 2 * height, 2 * width))
+        return planes.max_pool_back(nodes, self.features[below.name], pooled, order, masked, size)

@@ -1,0 +1,1 @@
+"""Loss and gradient with PyTorch, on the CPU or on one or several GPUs."""

@@ -1,0 +1,195 @@
+"""The torch backend: loss and gradient of an objective, on any device torch drives.
+
+The network runs under autograd; the losses do not. Each term's gradient with respect to its features is
+the paper's closed form (:mod:`nst_core.loss.layer_losses`), and one ``torch.autograd.grad`` carries all
+of them back to the picture. Pictures that are too large for that are evaluated in tiles
+(:mod:`nst_core.backends.pytorch.tiles`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+
+from nst_core.array_types import Array
+from nst_core.backends.interface import Evaluation, Evaluator, Tiling
+from nst_core.backends.pytorch.cuda_graph import CudaGraphEvaluator
+from nst_core.backends.pytorch.network import TorchNetwork
+from nst_core.backends.pytorch.tiles import TorchTileWorker
+from nst_core.backends.tiling.evaluator import Group, TiledEvaluator, tiles_for
+from nst_core.loss.layer_losses import content_loss, style_loss
+from nst_core.loss.objective import Objective, StyleTerm
+from nst_core.loss.priors import prior_loss
+from nst_core.loss.style_statistics import StyleTarget, target_of
+from nst_core.system.free_memory import available_memory
+from nst_core.vgg.network import Network
+
+
+class TorchEvaluator:
+    """An objective bound to a network on a device."""
+
+    def __init__(self, network: TorchNetwork, objective: Objective, device: torch.device, dtype: torch.dtype):
+        self.network = network
+        self.objective = objective
+
+        def bring(array: Array | None) -> torch.Tensor | None:
+            return None if array is None else torch.tensor(array, dtype=dtype, device=device)
+
+        self.contents = [(term, bring(term.target), bring(term.mask)) for term in objective.content]
+        self.styles = [
+            (term, StyleTarget(*map(bring, target_of(term))), bring(term.guide)) for term in objective.style
+        ]
+
+    def __call__(self, picture: torch.Tensor) -> Evaluation:
+        """Return loss, gradient and terms at ``picture`` (3, height, width)."""
+        leaf = picture.detach().requires_grad_(True)
+        with torch.enable_grad():
+            features = self.network(leaf)
+        with torch.no_grad():
+            values, gradients = self._terms(features)
+            gradient = torch.zeros_like(picture)
+            if gradients:
+                outputs = [features[layer] for layer in gradients]
+                (gradient,) = torch.autograd.grad(outputs, leaf, list(gradients.values()))
+            for prior in self.objective.priors:
+                value, prior_gradient = prior_loss(prior, picture)
+                values.append(value)
+                gradient = gradient + prior_gradient
+            terms = torch.stack(values)
+        return Evaluation(terms.sum(), gradient, terms)
+
+    def _terms(self, features: dict[str, torch.Tensor]) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
+        values, gradients = [], dict[str, torch.Tensor]()
+
+        def add(layer: str, value: torch.Tensor, gradient: torch.Tensor) -> None:
+            values.append(value)
+            known = gradients.get(layer)
+            gradients[layer] = gradient.unsqueeze(0) if known is None else known + gradient
+
+        for content, target, mask in self.contents:
+            seen = features[content.layer].detach()[0]
+            add(content.layer, *content_loss(seen, target, content.weight, mask))
+        for style, wanted, guide in self.styles:
+            seen = features[style.layer].detach()[0]
+            add(style.layer, *style_loss(seen, wanted, style.weight, guide, style.statistic))
+        return values, gradients
+
+
+class TorchBackend:
+    """One network on one torch device. See :class:`nst_core.backends.interface.Backend`."""
+
+    engine = "torch"
+    bytes_per_pixel = tile_bytes_per_pixel = 3000
+    fixed_bytes = 500_000_000
+    devices = 1
+    whole_pixels = math.inf
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        device: str = "cpu",
+        pooling: Literal["max", "average"] = "max",
+        padding: Literal["zero", "edge"] = "edge",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.network = network
+        self.torch_device = torch.device(device)
+        self.device = device
+        self.own_memory = self.holds_vectors = self.torch_device.type in ("cuda", "xpu")
+        self._seeing: TorchNetwork | None = None
+        self.asynchronous = self.torch_device.type != "cpu"
+        self.pooling: Literal["max", "average"] = pooling
+        self.padding: Literal["zero", "edge"] = padding
+        self.dtype = dtype
+        if self.torch_device.type == "cuda":
+            # Convolutions in TF32 (torch's default), Gram products in full float32: they cancel. The fastest
+            # kernels are looked for among those that give the same bits each time.
+            torch.backends.cudnn.benchmark = True
+            torch.backends.cudnn.deterministic = True
+            torch.backends.cudnn.allow_tf32 = True
+            torch.backends.cuda.matmul.allow_tf32 = False
+
+    def free_bytes(self) -> int:
+        """Return the free memory of the device, or of the machine where the device shares it."""
+        if self.torch_device.type == "cuda":
+            free, _total = torch.cuda.mem_get_info(self.torch_device)
+            return int(free)
+        return available_memory()
+
+    def upload(self, array: Array) -> torch.Tensor:
+        """Copy a host array to the device."""
+        return torch.tensor(array, dtype=self.dtype, device=self.torch_device)
+
+    def download(self, array: torch.Tensor) -> Array:
+        """Copy a device array to the host as float32, waiting for it."""
+        return np.asarray(array.detach().to("cpu", torch.float32))
+
+    def _network(self, layers: Sequence[str]) -> TorchNetwork:
+        return TorchNetwork(
+            self.network,
+            layers,
+            pooling=self.pooling,
+            padding=self.padding,
+            device=self.torch_device,
+            dtype=self.dtype,
+        )
+
+    def features(self, picture: Array, layers: Sequence[str]) -> dict[str, Array]:
+        """Return the (N, h, w) features of ``picture`` (3, height, width) at each of ``layers``.
+
+        They are computed once and matched ever after: in full float32, not in TF32.
+        """
+        if not layers:
+            return {}
+        exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+        with torch.no_grad(), exact:
+            if self._seeing is None or self._seeing.wanted != frozenset(layers):
+                self._seeing = self._network(layers)  # kept for the next tile
+            found = self._seeing(self.upload(picture))
+            return {layer: self.download(found[layer][0]) for layer in layers}
+
+    def evaluator(
+        self,
+        objective: Objective,
+        height: int,
+        width: int,
+        tiling: Tiling | None = None,
+        group: Group | None = None,
+    ) -> Evaluator:
+        """Bind ``objective`` for pictures of one size, whole or in tiles; those may be shared by a group."""
+        network = self._network(objective.layers)
+        if tiling is not None:
+            architecture = self.network.architecture
+            tiles = tiles_for(objective, height, width, tiling.window, architecture)
+            worker = TorchTileWorker(network, objective, architecture, self.torch_device, self.dtype)
+            targets = [self._target(term) for term in objective.style]
+            return TiledEvaluator(worker, objective, targets, tiles, tiling, group)
+        evaluator = TorchEvaluator(network, objective, self.torch_device, self.dtype)
+        # Eigenvalues are found by routines that look at numbers on the host, which no recording can hold.
+        recordable = all(term.statistic != "wasserstein" for term in objective.style)
+        if self.torch_device.type == "cuda" and recordable:
+            return CudaGraphEvaluator(evaluator)
+        return evaluator
+
+    def _target(self, term: StyleTerm) -> StyleTarget:
+        return StyleTarget(*(None if part is None else self.upload(part) for part in target_of(term)))
+
+    @property
+    def layers(self) -> Sequence[str]:
+        """Names of all layers of the network, in order."""
+        return self.network.layers
+
+    def end(self) -> None:
+        """Nothing lasts longer than a level here."""
+        self.close()
+
+    def close(self) -> None:
+        """Give cached device memory back."""
+        self._seeing = None
+        if self.torch_device.type == "cuda":
+            torch.cuda.empty_cache()

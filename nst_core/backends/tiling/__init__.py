@@ -1,0 +1,1 @@
+"""Exact loss and gradient of a large picture, computed tile by tile."""

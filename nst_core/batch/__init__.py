@@ -1,0 +1,1 @@
+"""Folders of pictures, on this machine or on a Ray cluster."""

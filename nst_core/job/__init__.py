@@ -1,0 +1,1 @@
+"""A job from pictures and settings to the finished picture."""

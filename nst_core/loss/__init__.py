@@ -1,0 +1,1 @@
+"""The objective of the paper: loss terms, style statistics, priors, guides and weights."""

@@ -1,0 +1,104 @@
+"""What is known of natural pictures, as losses on pixels with closed-form gradients.
+
+Written once for numpy and torch arrays. Pictures are ``(3, height, width)`` in 0..1; every prior is a
+mean over pixels or channels, so that its weight means the same at every size.
+
+A pixel's part of a prior depends on its neighbours alone; so large pictures are gone through in strips of
+rows, and what is held beside the picture and its gradient does not grow with them.
+"""
+
+from __future__ import annotations
+
+from array_api_compat import array_namespace
+
+from nst_core.array_types import DeviceArray
+from nst_core.loss.objective import AlphaNorm, Prior, RangePenalty, TotalVariation
+
+STRIP_PIXELS = 2**20
+"""Pixels of a strip; smaller pictures are one strip."""
+
+TV_EPSILON = 1e-8
+"""Added to the squared gradient where its exponent beta/2 is below 1: the slope at 0 would be infinite."""
+
+ALL = slice(None)
+
+
+def total_variation(
+    picture: DeviceArray, beta: float, owned: slice = ALL, count: int | None = None
+) -> tuple[DeviceArray, DeviceArray]:
+    """Mahendran and Vedaldi 2015, eq. 3, as a mean: mean over pixels of ((dx)^2 + (dy)^2)^(beta / 2).
+
+    dx and dy are forward differences, 0 past the last column and row. Returns (value, gradient). Of a strip,
+    ``owned`` rows count; ``count`` is the number of values in the whole picture.
+    """
+    xp = array_namespace(picture)
+    count = count or _count(picture)
+    dx = xp.concat([picture[:, :, 1:] - picture[:, :, :-1], xp.zeros_like(picture[:, :, :1])], axis=2)
+    dy = xp.concat([picture[:, 1:, :] - picture[:, :-1, :], xp.zeros_like(picture[:, :1, :])], axis=1)
+    squared = dx * dx + dy * dy + TV_EPSILON
+    value = xp.sum(squared[:, owned] ** (beta / 2.0)) / count
+    slope = squared ** (beta / 2.0 - 1.0) * (beta / count)
+    along_x, along_y = dx * slope, dy * slope
+    gradient = -along_x - along_y
+    gradient[:, :, 1:] += along_x[:, :, :-1]
+    gradient[:, 1:, :] += along_y[:, :-1, :]
+    return value, gradient[:, owned]
+
+
+def alpha_norm(
+    picture: DeviceArray, alpha: float, owned: slice = ALL, count: int | None = None
+) -> tuple[DeviceArray, DeviceArray]:
+    """Mahendran and Vedaldi 2015, eq. 2, as a mean: mean |2 x - 1|^alpha, the middle grey being its zero."""
+    xp = array_namespace(picture)
+    count = count or _count(picture)
+    centred = picture[:, owned] * 2.0 - 1.0
+    size = xp.abs(centred)
+    value = xp.sum(size**alpha) / count
+    return value, xp.sign(centred) * size ** (alpha - 1.0) * (2.0 * alpha / count)
+
+
+def range_penalty(
+    picture: DeviceArray, owned: slice = ALL, count: int | None = None
+) -> tuple[DeviceArray, DeviceArray]:
+    """Return the mean over channel values of the squared distance to 0..1, and its gradient."""
+    xp = array_namespace(picture)
+    count = count or _count(picture)
+    inside = picture[:, owned]
+    outside = inside - xp.clip(inside, 0.0, 1.0)
+    return xp.sum(outside * outside) / count, outside * (2.0 / count)
+
+
+def prior_loss(
+    prior: Prior, picture: DeviceArray, owned: slice = ALL, count: int | None = None
+) -> tuple[DeviceArray, DeviceArray]:
+    """Return the weighted value, shape (), and gradient, the owned rows' shape, of one prior."""
+    if isinstance(prior, TotalVariation):
+        value, gradient = total_variation(picture, prior.beta, owned, count)
+    elif isinstance(prior, AlphaNorm):
+        value, gradient = alpha_norm(picture, prior.alpha, owned, count)
+    elif isinstance(prior, RangePenalty):
+        value, gradient = range_penalty(picture, owned, count)
+    else:
+        raise TypeError(f"not a prior: {prior!r}")
+    return value * prior.weight, gradient * prior.weight
+
+
+def add_prior(
+    prior: Prior, picture: DeviceArray, gradient: DeviceArray, strip_pixels: int = STRIP_PIXELS
+) -> DeviceArray:
+    """Add a prior's gradient to ``gradient``, in place and strip by strip; returns its weighted value."""
+    _, height, width = picture.shape
+    rows = max(1, strip_pixels // width)
+    total = None
+    for start in range(0, height, rows):
+        stop = min(start + rows, height)
+        top, bottom = max(start - 1, 0), min(stop + 1, height)
+        owned = slice(start - top, stop - top)
+        value, part = prior_loss(prior, picture[:, top:bottom], owned, _count(picture))
+        gradient[:, start:stop] += part
+        total = value if total is None else total + value
+    return total
+
+
+def _count(picture: DeviceArray) -> int:
+    return int(picture.shape[0] * picture.shape[1] * picture.shape[2])

@@ -1,0 +1,164 @@
+"""Arithmetic on vectors the size of a picture, without temporaries the size of a picture.
+
+Comes in: ``(3, height, width)`` device arrays (numpy or torch). They are gone through in strips of rows, so
+that what an optimizer needs beside its vectors does not grow with the picture; a small picture is one strip.
+An optimizer's history is kept by a :data:`Keep`: as it is, in half precision, or in half precision in
+a file. Knows nothing of losses, nor how much memory there is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy as np
+from array_api_compat import array_namespace, device, to_device
+
+from nst_core.array_types import DeviceArray
+from nst_core.optim.scratch_files import unnamed_file
+
+STRIP_PIXELS = 2**20
+"""Pixels of a strip."""
+
+LARGEST_HALF = 32768.0
+"""What the largest value of a strip becomes in half precision, well below its limit of 65504."""
+
+
+class Kept(Protocol):
+    """A vector that is kept: written once, strip by strip in order, and read strip by strip."""
+
+    def put(self, values: DeviceArray) -> DeviceArray:
+        """Keep the next strip; returns it as it will be read."""
+        ...
+
+    def get(self, index: int) -> DeviceArray:
+        """Read strip ``index`` of :func:`strips`."""
+        ...
+
+
+Keep: TypeAlias = Callable[[], Kept]
+"""Makes a place for one vector."""
+
+Storage: TypeAlias = Literal["full", "half", "file"]
+"""Ways to keep a history."""
+
+
+def strips(picture: DeviceArray) -> list[slice]:
+    """Cut the rows of ``picture`` into strips of ``STRIP_PIXELS`` pixels, the same for every vector."""
+    _, height, width = picture.shape
+    rows = max(1, STRIP_PIXELS // width)
+    return [slice(start, min(start + rows, height)) for start in range(0, height, rows)]
+
+
+def planes(picture: DeviceArray) -> list[slice]:
+    """Cut ``picture`` into channels where it is larger than a strip, for what needs whole planes."""
+    channels, height, width = picture.shape
+    size = channels if height * width <= STRIP_PIXELS else 1
+    return [slice(first, first + size) for first in range(0, channels, size)]
+
+
+def total(parts: Iterable[DeviceArray]) -> DeviceArray:
+    """Add up the sums of strips."""
+    found = None
+    for part in parts:
+        found = part if found is None else found + part
+    return found
+
+
+def dot(kept: Kept, vector: DeviceArray) -> DeviceArray:
+    """Return the inner product () of a kept vector and another."""
+    xp = array_namespace(vector)
+    return total(xp.sum(kept.get(i) * vector[:, rows]) for i, rows in enumerate(strips(vector)))
+
+
+def add_scaled(vector: DeviceArray, kept: Kept, factor: DeviceArray) -> None:
+    """Add ``factor`` times a kept vector to ``vector``, in place."""
+    for index, rows in enumerate(strips(vector)):
+        vector[:, rows] += kept.get(index) * factor
+
+
+class KeptAsIs:
+    """Keeps the strips themselves, on the device."""
+
+    def __init__(self) -> None:
+        self.strips: list[DeviceArray] = []
+
+    def put(self, values: DeviceArray) -> DeviceArray:
+        """Keep the next strip; it must not be changed afterwards."""
+        self.strips.append(values)
+        return values
+
+    def get(self, index: int) -> DeviceArray:
+        """Read a strip."""
+        return self.strips[index]
+
+
+class KeptInHalf:
+    """Keeps float16 on the device, each strip scaled by its largest value: 11 bits of each number."""
+
+    def __init__(self) -> None:
+        self.strips: list[tuple[DeviceArray, DeviceArray]] = []
+
+    def put(self, values: DeviceArray) -> DeviceArray:
+        """Round and keep the next strip."""
+        xp = array_namespace(values)
+        self.strips.append(_halved(values, xp))
+        return self._read(len(self.strips) - 1, values.dtype, xp)
+
+    def get(self, index: int) -> DeviceArray:
+        """Read a strip."""
+        half, scale = self.strips[index]
+        return self._read(index, scale.dtype, array_namespace(half))
+
+    def _read(self, index: int, dtype: Any, xp: Any) -> DeviceArray:
+        half, scale = self.strips[index]
+        return xp.astype(half, dtype) * scale
+
+
+class KeptInFile:
+    """Keeps float16 in a file without a name, which is gone when this is."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.file = unnamed_file(folder)
+        self.strips: list[tuple[int, tuple[int, ...], DeviceArray]] = []
+
+    def put(self, values: DeviceArray) -> DeviceArray:
+        """Round and write the next strip."""
+        xp = array_namespace(values)
+        half, scale = _halved(values, xp)
+        offset = self.file.seek(0, 2)
+        rest = np.ascontiguousarray(to_device(half, "cpu")).data.cast("B")
+        while rest:  # a disk that fills up takes a part first
+            rest = rest[self.file.write(rest) :]
+        self.strips.append((offset, tuple(half.shape), scale))
+        return xp.astype(half, values.dtype) * scale
+
+    def get(self, index: int) -> DeviceArray:
+        """Read a strip."""
+        offset, shape, scale = self.strips[index]
+        self.file.seek(offset)
+        half = np.fromfile(self.file, dtype=np.float16, count=math.prod(shape)).reshape(shape)
+        xp = array_namespace(scale)
+        return xp.astype(xp.asarray(half, device=device(scale)), scale.dtype) * scale
+
+    def __del__(self) -> None:
+        if hasattr(self, "file"):  # else there was no room for one
+            self.file.close()
+
+
+def _halved(values: DeviceArray, xp: Any) -> tuple[DeviceArray, DeviceArray]:
+    """Return ``values`` in float16 and the scale () that they are to be multiplied by."""
+    largest = xp.max(xp.abs(values))
+    one = xp.ones_like(largest)
+    scale = xp.where(largest > 0, largest / LARGEST_HALF, one)
+    return xp.astype(values / scale, xp.float16), scale
+
+
+def keep_as(storage: Storage, folder: Path | None = None) -> Keep:
+    """Return what makes places of a kind; ``folder`` is for files, None one that is on a disk."""
+    if storage == "file":
+        return partial(KeptInFile, folder)
+    return KeptInHalf if storage == "half" else KeptAsIs

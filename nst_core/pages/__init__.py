@@ -1,0 +1,1 @@
+"""Pages of pictures: the paper's figures, the gallery of controls, run reports."""

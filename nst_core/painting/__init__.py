@@ -1,0 +1,1 @@
+"""One run of the optimisation: pyramid, targets, windows, memory, progress."""

@@ -1,0 +1,1 @@
+"""Estimates of a run before it starts: levels, tiles, seconds, bytes."""

@@ -1,0 +1,1 @@
+"""Styles kept under a name, and archives of them."""

@@ -1,1 +1,0 @@
-"""The method: objective, optimizers, pyramid, run."""

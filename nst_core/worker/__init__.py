@@ -1,0 +1,1 @@
+"""The process that GIMP starts, its protocol and its commands."""

@@ -1,0 +1,5 @@
+"""Run the engine's worker process: ``python -I -m nst_core.worker``."""
+
+from nst_core.worker.process import main
+
+main()

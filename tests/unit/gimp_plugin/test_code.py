@@ -1,0 +1,118 @@
+"""What GIMP's Python asks of the plug-in: its versions' syntax, no imports but its own, whole catalogues."""
+
+from __future__ import annotations
+
+import ast
+import gettext
+import re
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+PLUGIN = Path(__file__).resolve().parents[3] / "gimp_plugin"
+FOLDER = PLUGIN / "neural-style"
+FILES = [FOLDER / "neural-style.py", *sorted((FOLDER / "nst_gimp").rglob("*.py"))]
+BATCH = sorted((PLUGIN / "batch").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES + BATCH, ids=lambda path: path.name)
+def test_syntax_of_python_3_9(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 9))
+    modern = [node for node in ast.walk(tree) if type(node).__name__ in ("Match", "TryStar", "TypeAlias")]
+    assert not modern
+    annotated = any(isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr) for node in ast.walk(tree))
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert not annotated or "from __future__ import annotations" in lines or "| None" not in "".join(lines)
+    zips = [node for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "strict"]
+    assert not zips, "zip(strict=) came with 3.10"
+
+
+@pytest.mark.parametrize("path", FILES + BATCH, ids=lambda path: path.name)
+def test_nothing_is_imported_but_the_standard_library_and_gi(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        for name in names:
+            top = name.partition(".")[0]
+            assert top in {"gi", "nst_gimp"} or top in sys.stdlib_module_names, f"{path.name} imports {name}"
+
+
+def test_the_main_file_is_short_and_can_be_started() -> None:
+    main = FOLDER / "neural-style.py"
+    assert len(main.read_text().splitlines()) < 150
+    assert main.stat().st_mode & stat.S_IXUSR
+    assert main.read_text().startswith("#!/usr/bin/env python3\n")
+    assert max(len(path.read_text().splitlines()) for path in FILES if path.name != "settings_table.py") < 300
+
+
+@pytest.fixture
+def catalogues(monkeypatch):
+    monkeypatch.syspath_prepend(str(PLUGIN))
+    import generate_catalogues
+
+    return generate_catalogues
+
+
+@pytest.mark.parametrize("language", ["de", "fr"])
+def test_the_catalogues_are_complete_and_compiled(catalogues, language: str) -> None:
+    with (catalogues.folder(language) / "neural-style.mo").open("rb") as file:
+        compiled = gettext.GNUTranslations(file)
+    said = {**catalogues.said_in_code(), **catalogues.said_in_settings()}
+    missing = [text for text in said if text not in compiled._catalog]
+    assert not missing, "translate in the .po files, then run gimp_plugin/generate_catalogues.py"
+    for text in said:
+        told = compiled.gettext(text)
+        assert sorted(re.findall(r"\{.*?\}", told)) == sorted(re.findall(r"\{.*?\}", text)), text
+        assert ("_" in told) == ("_" in text) or "_" not in text.strip("_"), text
+    for path, data in catalogues.written(language).items():
+        if path.suffix == ".mo":
+            assert path.read_bytes() == data, "run gimp_plugin/generate_catalogues.py"
+
+
+DIALOG = [
+    *("St_yle", "Se_veral styles, regions", "_Advanced", "_Paint", "_Help", "Picture _file…", "_Keep…"),
+    *("Styl_es", "_Blend with another style", "Add a re_gion"),
+]
+TOGETHER = {
+    "dialog": [*DIALOG, "_Try"],
+    "dialog, trying": [*DIALOG, "S_top"],
+    "keeping": ["_Name", "With the present _settings", "_Cancel", "_Keep"],
+    "replacing": ["_Name", "With the present _settings", "_Cancel", "_Replace"],
+    "renaming": ["_Name", "_Cancel", "_Rename"],
+    "painting": ["_Keep this", "_Cancel"],
+    "menu of a kept style": ["Re_name…", "_Export…", "_Remove…"],
+    "menu of a style used last": ["_Keep…", "_Forget"],
+    "menu of all styles": ["_Import styles…", "_Export all kept styles…"],
+    "diagnostics": ["_Help", "C_opy", "_Close"],
+}
+GIMPS_OWN = {"en": "rcls", "de": "zcgs", "fr": "rncs"}
+"""Letters of what GIMP's procedure dialog has itself: reset, cancel, load and save settings."""
+
+
+@pytest.mark.parametrize("language", GIMPS_OWN)
+@pytest.mark.parametrize("place", TOGETHER)
+def test_no_letter_means_two_things_at_once(catalogues, language: str, place: str) -> None:
+    told = gettext.NullTranslations()
+    if language != "en":
+        with (catalogues.folder(language) / "neural-style.mo").open("rb") as file:
+            told = gettext.GNUTranslations(file)
+    words = [told.gettext(text) for text in TOGETHER[place]]
+    assert set(TOGETHER[place]) <= set(catalogues.said_in_code())
+    letters = [text[text.index("_") + 1].lower() for text in words]
+    letters += GIMPS_OWN[language] if place.startswith("dialog") else ""
+    assert len(set(letters)) == len(letters), words
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr"])
+def test_help_pages_are_whole(language: str) -> None:
+    page = (FOLDER / "help" / language / "index.html").read_text(encoding="utf-8")
+    assert f'<html lang="{language}">' in page
+    for target in re.findall(r'(?:href|src)="([^"#:]+)"', page):
+        assert (FOLDER / "help" / language / target).exists(), target
+    sections = re.findall(r"<h2>", page)
+    assert len(sections) == 7

@@ -1,0 +1,57 @@
+"""The plug-in's copy of the engine's table is up to date, and the protocol's numbers agree."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+from nst_core import settings
+from nst_core.planning.run_plan import UPSAMPLE_FROM
+from nst_core.worker import protocol
+
+PLUGIN = Path(__file__).resolve().parents[3] / "gimp_plugin"
+
+
+def load(path: Path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_table_is_the_engines() -> None:
+    generator = load(PLUGIN / "generate_settings.py")
+    assert generator.TARGET.read_text(encoding="utf-8") == generator.table(), (
+        "run gimp_plugin/generate_settings.py with the engine's Python"
+    )
+    table = load(generator.TARGET)
+    assert [row.name.replace("-", "_") for row in table.SETTINGS] == list(settings.fields())
+
+
+def test_the_table_has_the_engines_defaults_and_ranges() -> None:
+    table = load(PLUGIN / "neural-style" / "nst_gimp" / "settings" / "settings_table.py")
+    for row in table.SETTINGS:
+        settings.make_settings({row.name: row.default})
+        for value in (row.minimum, row.maximum):
+            if value is not None:
+                settings.make_settings({row.name: value})
+        for choice in row.choices:
+            settings.make_settings({row.name: choice})
+
+
+def test_the_protocol_is_the_same(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(str(PLUGIN / "neural-style"))
+    from nst_gimp.process import engine, job
+
+    assert engine.PROTOCOL == protocol.PROTOCOL
+    assert protocol.JOB_PREFIX == job.PREFIX
+    for name in [name for name in sys.modules if name.startswith("nst_gimp")]:
+        del sys.modules[name]
+
+
+def test_the_dialog_knows_from_which_size_the_finish_matters() -> None:
+    page = (PLUGIN / "neural-style" / "nst_gimp" / "ui" / "look_page.py").read_text(encoding="utf-8")
+    assert f"\nCARRIED_FROM = {UPSAMPLE_FROM}\n" in page

@@ -1,0 +1,316 @@
+"""What of the plug-in's dialog can be tried without GIMP: styles at hand, words, which settings count."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nst_core.events import Plan, PlannedLevel
+from nst_core.images.read import read_picture
+from nst_core.style_library.library import StyleLibrary, is_name
+from tests.unit.images.build import gamma_curve, rgb_profile
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def plugin(monkeypatch, tmp_path: Path):
+    """Return a function that imports one of the plug-in's modules, for a user without any files."""
+    monkeypatch.syspath_prepend(str(ROOT / "gimp_plugin" / "neural-style"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.delenv("NST_STYLES", raising=False)
+
+    def module(name: str):
+        return __import__(f"nst_gimp.{name}", fromlist=["nst_gimp"])
+
+    yield module
+    for name in [name for name in sys.modules if name.startswith("nst_gimp")]:
+        del sys.modules[name]
+
+
+def painting(path: Path) -> Path:
+    Image.new("RGB", (40, 30), (200, 120, 40)).save(path)
+    return path
+
+
+def test_the_plugin_finds_what_the_engine_keeps(plugin, tmp_path: Path) -> None:
+    kept_styles = plugin("process.kept_styles")
+    library = StyleLibrary(tmp_path / "data" / "nst" / "styles")
+    library.add(painting(tmp_path / "a.png"), "Monet's sky", {"style_scale": 0.5})
+    library.add(painting(tmp_path / "b.jpg"), "embers")
+    found = kept_styles.kept()
+    assert [style.name for style in found] == ["embers", "Monet's sky"]
+    assert all(Path(style.thumbnail).is_file() for style in found)
+    assert kept_styles.path_of("embers") == str(library.get("embers").path)
+    assert kept_styles.settings_of(kept_styles.path_of("Monet's sky")) == {"style-scale": 0.5}
+    assert kept_styles.settings_of(kept_styles.path_of("embers")) == {}
+    assert kept_styles.settings_of(str(tmp_path / "a.png")) == {}
+    assert kept_styles.path_of("nothing of the kind") is None
+    library.remove("embers")
+    assert [style.name for style in kept_styles.kept()] == ["Monet's sky"]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        '{"keep_colors": ["none"], "strength": "much", "quality": 5, "size": 2.5, "tv": 1e999}',
+        '{"content_layers": "\\ud800", "strength": 101, "something_new": 1, "iterations": true, "seed": 1%s}'
+        % ("0" * 400),
+        "[]",
+    ],
+)
+def test_settings_of_a_style_that_cannot_be_are_none(plugin, tmp_path: Path, damaged: str) -> None:
+    kept_styles = plugin("process.kept_styles")
+    style = StyleLibrary(tmp_path / "data" / "nst" / "styles").add(painting(tmp_path / "a.png"), "moss")
+    style.path.with_suffix(".json").write_text(damaged)
+    assert kept_styles.settings_of(str(style.path)) == {}
+    style.path.with_suffix(".json").write_text('{"strength": 20, "keep_colors": [], "quality": "draft"}')
+    assert kept_styles.settings_of(str(style.path)) == {"strength": 20, "quality": "draft"}
+
+
+def test_nst_styles_moves_the_folder_for_both(plugin, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("NST_STYLES", str(tmp_path / "elsewhere"))
+    StyleLibrary().add(painting(tmp_path / "a.png"), "moss")
+    assert [style.name for style in plugin("process.kept_styles").kept()] == ["moss"]
+
+
+def test_the_styles_used_last_come_first_and_those_gone_drop_out(plugin, tmp_path: Path) -> None:
+    kept_styles = plugin("process.kept_styles")
+    assert kept_styles.recent() == []
+    paths = [str(painting(tmp_path / f"{number}.png")) for number in range(15)]
+    for path in paths:
+        kept_styles.remember([path])
+    kept_styles.remember([paths[3]])
+    assert kept_styles.recent()[:2] == [paths[3], paths[14]]
+    assert len(kept_styles.recent()) == kept_styles.MOST_RECENT
+    Path(paths[14]).unlink()
+    assert paths[14] not in kept_styles.recent()
+    assert [entry.name for entry in kept_styles.recent_file().parent.iterdir()] == ["recent-styles.json"]
+
+
+@pytest.mark.parametrize("damage", ["", "{", "7", '{"a": 1}', json.dumps([7, None, "/not/there.png"])])
+def test_a_damaged_list_is_an_empty_one(plugin, tmp_path: Path, damage: str) -> None:
+    kept_styles = plugin("process.kept_styles")
+    kept_styles.recent_file().parent.mkdir(parents=True)
+    kept_styles.recent_file().write_text(damage)
+    assert kept_styles.recent() == []
+    path = str(painting(tmp_path / "a.png"))
+    kept_styles.remember([path])
+    assert kept_styles.recent() == [path]
+
+
+def test_expected_times_and_sizes_are_said_no_finer_than_they_are_known(plugin) -> None:
+    words = plugin("text.words")
+    times = {0.2: "1 s", 8.4: "8 s", 41.0: "40 s", 58.0: "1 min", 118.0: "2 min", 4205.0: "1 h 10 min"}
+    assert {seconds: words.roughly(seconds) for seconds in times} == times
+    sizes = {350e6: "350 MB", 999.6e6: "1.0 GB", 1.23e9: "1.2 GB"}
+    assert {size: words.amount(size) for size in sizes} == sizes
+
+
+SMALL = {"width": 900, "height": 600, "iterations": 300, "tiles": 1}
+SMALL_PLAN = {"seconds": 95.0, "bytes": 1.23e9, "width": 900, "height": 600, "levels": [SMALL]}
+LARGE_PLAN = {**SMALL_PLAN, "seconds": 4205, "width": 6000, "height": 4000, "levels": [SMALL] * 2}
+TILED_PLAN = {**SMALL_PLAN, "levels": [SMALL, {**SMALL, "tiles": 6}]}
+FULL_SIZE = "Painted at 900 × 600 pixels and carried up to 6000 × 4000."
+TILES = "Painted in 6 tiles, to fit into memory."
+SHORTER = "A time limit makes it shorter."
+
+
+@pytest.mark.parametrize(
+    ("plan", "limited", "expected"),
+    [
+        (SMALL_PLAN, False, ["On CPU: about 2 min, 1.2 GB of memory."]),
+        (TILED_PLAN, False, ["On CPU: about 2 min, 1.2 GB of memory.", TILES]),
+        (LARGE_PLAN, True, ["On CPU: about 1 h 10 min, 1.2 GB of memory.", FULL_SIZE]),
+        (LARGE_PLAN, False, ["On CPU: about 1 h 10 min, 1.2 GB of memory.", FULL_SIZE, SHORTER]),
+        (
+            {**LARGE_PLAN, "levels": TILED_PLAN["levels"], "seconds": 1200, "device_bytes": 3e9},
+            False,
+            ["On CPU: about 20 min, 1.2 GB of memory, 3.0 GB of the device’s.", FULL_SIZE, TILES],
+        ),
+        (
+            {"seconds": None, "bytes": 5e8, "levels": []},
+            False,
+            ["On CPU: 500 MB of memory, how long it takes is known after the first painting."],
+        ),
+    ],
+    ids=["small", "tiles", "carried up, limited", "carried up, long", "all of it", "not measured yet"],
+)
+def test_what_a_plan_says_in_words(plugin, plan: dict, limited: bool, expected: list[str]) -> None:
+    assert plugin("text.plan_words").all_of_it(plan, "CPU", limited=limited).splitlines() == expected
+
+
+def test_what_the_engine_plans_can_be_said(plugin) -> None:
+    """Its event has the names that the sentences are made of."""
+    levels = (PlannedLevel(900, 600, 300, 6),)
+    event = asdict(Plan(levels, "onnx", "CPU", "vgg19", "", 0, 5.0, 10**9, None, 6000, 4000))
+    said = plugin("text.plan_words").all_of_it(event, "", limited=False).splitlines()
+    assert said == ["On ?: about 5 s, 1.0 GB of memory.", FULL_SIZE, TILES]
+
+
+@pytest.fixture
+def commands(plugin, monkeypatch):
+    """The module that asks the engine's ``nst styles``, with this Python as the engine's."""
+    monkeypatch.setenv("NST_PYTHON", sys.executable)
+    return plugin("process.style_commands")
+
+
+def test_the_engine_keeps_renames_packs_and_removes_for_the_plugin(plugin, commands, tmp_path: Path) -> None:
+    kept_styles = plugin("process.kept_styles")
+    picture, home = painting(tmp_path / "a.png"), commands.home()
+    given = commands.options({"strength": 70.0, "keep-colors": "luminance"})
+    answer = commands.change("add", ["--as=-x y", *given, "--", str(picture)], home)
+    assert [style.path for style in kept_styles.kept()] == [answer["path"]]
+    assert kept_styles.settings_of(answer["path"]) == {"strength": 70.0, "keep-colors": "luminance"}
+    with pytest.raises(plugin("text.messages").UserError) as refused:
+        commands.change("add", ["--as=-x y", "--", str(picture)], home)
+    assert refused.value.code == commands.TAKEN
+    commands.change("rename", ["--", "-x y", "Monet"], home)
+    commands.change("export", ["--", str(tmp_path / "all.json"), "Monet"], home)
+    commands.change("remove", ["--", "Monet"], home)
+    assert kept_styles.kept() == []
+    commands.change("import", ["--", str(tmp_path / "all.json")], home)
+    assert [style.name for style in kept_styles.kept()] == ["Monet"]
+
+
+def test_an_engine_that_cannot_answer_is_told_in_words(plugin, commands, tmp_path: Path, monkeypatch) -> None:
+    error = plugin("text.messages").UserError
+    with pytest.raises(error, match="Monet"):
+        commands.change("remove", ["--", "Monet"], tmp_path)
+    bad = tmp_path / "python"
+    bad.write_text("#!/bin/sh\necho no module >&2; exit 1\n")
+    bad.chmod(0o755)
+    monkeypatch.setenv("NST_PYTHON", str(bad))
+    with pytest.raises(error, match=r"could not change the kept styles.*gimp-engine\.log"):
+        commands.change("remove", ["--", "Monet"], tmp_path)
+    assert "no module" in plugin("process.places").log_path().read_text()
+
+
+def test_what_is_kept_with_a_style_is_about_the_style(plugin, commands) -> None:
+    settings = {setting.name: setting.default for setting in plugin("settings.settings_table").SETTINGS}
+    every = {"strength": 50.0, "style-scale": 1.0, "keep-colors": "none"}
+    assert commands.suiting(settings) == every
+    moved = {
+        "tv": 1.23456789,
+        "iterations": 5,
+        "size": 640,
+        "quality": "draft",
+        "device": "cpu",
+        "init": "noise",
+    }
+    assert commands.suiting({**settings, **moved}) == {**every, "tv": 1.234568}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Monet's sky",
+        "-x",
+        "Стиль 風",
+        "a/b",
+        "a:2",
+        ".hidden",
+        "dot.",
+        "",
+        " x",
+        "x" * 64,
+        "x" * 65,
+        "a\nb",
+        "con",
+        "Lpt1.a",
+        "𝄞" * 64,
+    ],
+)
+def test_the_plugin_knows_what_can_be_a_name(commands, name: str) -> None:
+    assert commands.is_name(name) == is_name(name)
+    assert is_name(commands.possible_name(name)) or not commands.possible_name(name)
+
+
+def test_a_style_used_last_can_be_forgotten(plugin, tmp_path: Path) -> None:
+    kept_styles = plugin("process.kept_styles")
+    first, second = (str(painting(tmp_path / name)) for name in ("a.png", "b.png"))
+    kept_styles.remember([first, second])
+    kept_styles.forget(first)
+    assert kept_styles.recent() == [second]
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_png_of_16_bits_is_what_was_written(plugin, tmp_path: Path, channels: int) -> None:
+    path, (height, width) = tmp_path / "a.png", (7, 5)
+    values = np.random.default_rng(0).integers(0, 65536, (height, width, channels), dtype=np.uint16)
+    profile = rgb_profile(gamma_curve(2.2)) if channels > 2 else b""
+    strips = [values[:3].tobytes(), values[3:].tobytes()]
+    plugin("image.png").write(str(path), width, height, channels, strips, profile)
+    picture = read_picture(path)
+    assert (picture.width, picture.height, picture.bits, picture.grey) == (width, height, 16, channels < 3)
+    if channels % 2 == 0:
+        assert picture.alpha is not None
+        np.testing.assert_allclose(picture.alpha, values[:, :, -1] / 65535, atol=1e-6)
+    if channels < 3:
+        np.testing.assert_allclose(picture.pixels[:, :, 0], values[:, :, 0] / 65535, atol=1e-6)
+    else:
+        assert picture.profile == profile
+
+
+class Config(dict):
+    """What the dialog's settings are; what is not given is as it is at first."""
+
+    def get_property(self, name: str) -> object:
+        return {"keep-colors": "none", "outside": "style", **self}.get(name)
+
+
+def test_what_another_version_stored_and_cannot_be_is_the_default(plugin) -> None:
+    stored = {"strength": 101.0, "keep-colors": "chroma", "quality": "draft", "tv": 2.5, "size": 0}
+    values = {setting.name: setting.default for setting in plugin("settings.settings_table").SETTINGS}
+    config = Config({**values, **stored, "init": None})
+    config.set_property = config.__setitem__
+    plugin("settings.arguments").settle(config)
+    assert config == {**values, "quality": "draft", "tv": 2.5, "init": None}
+
+
+COLOURS_BY_REGION = {
+    "region-masks": ["sky", "coat"],
+    "region-colors": ["none", "luminance"],
+    "outside": "keep",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "expected"),
+    [
+        ("strength", {"loss": "relative"}, True),
+        ("strength", {"loss": "paper"}, False),
+        ("alpha", {"loss": "paper"}, True),
+        ("outside", {"region-masks": []}, False),
+        ("outside", {"region-masks": ["sky"]}, True),
+        ("guides", {"region-masks": None}, False),
+        ("color-match", {}, False),
+        ("color-match", {"fine-style": "a.png"}, True),
+        ("color-match", {"keep-colors": "match"}, True),
+        ("color-match", {"keep-colors": "match", **COLOURS_BY_REGION}, False),
+        ("color-match", {"region-masks": ["sky"], "region-colors": ["match"]}, True),
+        ("color-match", {"region-masks": [], "region-colors": ["match"]}, False),
+        ("keep-colors", {}, True),
+        ("keep-colors", COLOURS_BY_REGION, False),
+        ("keep-colors", {**COLOURS_BY_REGION, "outside": "style"}, True),
+        ("keep-colors", {**COLOURS_BY_REGION, "region-colors": ["none", ""]}, True),
+        ("keep-colors", {**COLOURS_BY_REGION, "region-colors": None}, True),
+        ("seed", {}, True),
+    ],
+)
+def test_a_setting_without_an_effect_is_known(plugin, name: str, values: dict, expected: bool) -> None:
+    assert plugin("settings.effects").has_effect(Config(values), name) is expected
+
+
+def test_rules_are_about_settings_that_exist(plugin) -> None:
+    arguments, effects = plugin("settings.arguments"), plugin("settings.effects")
+    known = {*arguments.BY_NAME, *arguments.EXTRAS}
+    assert {name for name, (others, _rule) in effects.RULES.items() for name in (name, *others)} <= known

@@ -1,0 +1,297 @@
+"""Jobs with real weights at tiny sizes: colour, transparency, grey, sizes, starts, repeatability."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nst_core.api import as_array, as_picture, stylize
+from nst_core.errors import ErrorCode, NstError
+from nst_core.events import Plan, Preview, Progress
+from nst_core.images.colour import LMS_TO_LAB, RGB_TO_LMS, linear
+from nst_core.images.picture import Picture
+from nst_core.job import run
+from nst_core.job.model import Job, WeightedStyle
+from nst_core.job.run import evaluate_job, run_job
+from nst_core.painting.run import Watch
+from nst_core.settings import Settings, make_settings
+
+RNG = np.random.default_rng(21)
+
+
+def photo(height=48, width=64):
+    """A soft gradient with a few blocks: something with edges and flat areas."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    picture = np.stack([x / width, y / height, 1 - x / width], axis=2) * 0.6 + 0.2
+    picture[10:24, 12:30] = (0.9, 0.3, 0.2)
+    return np.clip(picture, 0, 1)
+
+
+def painting(height=64, width=64):
+    """Diagonal strokes in two strong colours."""
+    y, x = np.mgrid[:height, :width]
+    stripes = ((x + y) // 6 % 2).astype(np.float32)[:, :, None]
+    return stripes * np.float32([0.95, 0.8, 0.1]) + (1 - stripes) * np.float32([0.1, 0.2, 0.6])
+
+
+@pytest.fixture(autouse=True)
+def real_weights(models, monkeypatch, rates_folder):
+    monkeypatch.setenv("NST_MODELS", str(models.root))
+    monkeypatch.setenv("NST_CACHE", str(rates_folder))
+
+
+QUICK = {"iterations": 4, "engine": "onnx", "device": "cpu"}
+
+
+def test_stylize_paints_and_tells():
+    events = []
+    painted = stylize(photo(), painting(), QUICK, on_event=events.append, preview_seconds=0.0)
+    assert painted.pixels.shape == (48, 64, 3)
+    assert painted.pixels.min() >= 0
+    assert painted.pixels.max() <= 1
+    progress = [event for event in events if isinstance(event, Progress)]
+    assert [event.iteration for event in progress] == [1, 2, 3, 4]
+    assert progress[-1].loss < progress[0].loss
+    assert progress[-1].fraction == pytest.approx(1.0)
+    (plan,) = (event for event in events if isinstance(event, Plan))
+    assert (plan.levels[0].width, plan.levels[0].height) == (64, 48)
+    assert events[-1] == progress[-1] or isinstance(events[-1], Preview)
+    assert painted.result.model == "vgg16"
+    assert "fallback-model" in [notice.code for notice in painted.result.notices]
+
+
+def test_the_same_seed_gives_the_same_picture_and_another_seed_another():
+    settings = {**QUICK, "init": "noise"}
+    first, again = stylize(photo(), painting(), settings), stylize(photo(), painting(), settings)
+    np.testing.assert_array_equal(first.pixels, again.pixels)
+    other = stylize(photo(), painting(), {**settings, "seed": 1})
+    assert not np.allclose(first.pixels, other.pixels, atol=0.01)
+
+
+def test_strength_moves_the_picture_from_the_photo_steadily():
+    distances = [
+        float(
+            np.abs(
+                stylize(photo(), painting(), {**QUICK, "iterations": 12, "strength": s}).pixels - photo()
+            ).mean()
+        )
+        for s in (0, 50, 100)
+    ]
+    assert distances[0] < distances[1] < distances[2]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("channels", [None, 1, 2, 3, 4])
+def test_arrays_of_every_kind_come_back_in_their_shape(dtype, channels):
+    grey = photo().mean(axis=2)
+    planes = {None: grey, 1: grey[:, :, None], 3: photo()}
+    planes[2] = np.dstack([grey, np.ones_like(grey)])
+    planes[4] = np.dstack([photo(), np.ones_like(grey)])
+    scale = {np.uint8: 255, np.uint16: 65535}.get(dtype, 1)
+    array = (planes[channels] * scale + (0.5 if scale > 1 else 0)).astype(dtype)
+    picture = as_picture(array, "picture")
+    back = as_array(picture, channels or 1, array.ndim)
+    assert back.shape == array.shape
+    np.testing.assert_allclose(back, array / scale, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((4, 4, 5), np.float32),
+        np.zeros((4,), np.float32),
+        np.zeros((4, 4, 3), np.int64),
+        np.full((4, 4, 3), np.nan, np.float32),
+        np.zeros((0, 4, 3), np.uint8),
+    ],
+)
+def test_arrays_that_are_no_pictures_are_refused(array):
+    with pytest.raises(NstError) as caught:
+        as_picture(array, "picture")
+    assert caught.value.code is ErrorCode.BAD_IMAGE
+
+
+def with_hole(hidden):
+    alpha = np.ones((48, 64), np.float32)
+    alpha[:, 40:] = 0.0
+    pixels = photo()
+    pixels[:, 40:] = hidden
+    return np.dstack([pixels, alpha])
+
+
+def test_what_is_transparent_neither_counts_nor_leaks():
+    """Whatever colours hide under alpha 0, what can be seen comes out the same, to the bit."""
+    first = stylize(with_hole((1.0, 0.0, 1.0)), painting(), QUICK).pixels
+    second = stylize(with_hole((0.0, 1.0, 0.0)), painting(), QUICK).pixels
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(first[:, :, 3], with_hole(0)[:, :, 3])
+
+
+def test_a_hidden_part_of_the_style_does_not_count():
+    style = np.dstack([painting(), np.ones((64, 64), np.float32)])
+    style[:, 32:, 3] = 0
+    style[:, 32:, :3] = (1, 0, 0)
+    other = style.copy()
+    other[:, 32:, :3] = (0, 1, 0)
+    a, b = stylize(photo(), style, QUICK).pixels, stylize(photo(), other, QUICK).pixels
+    np.testing.assert_array_equal(a, b)
+
+
+def test_grey_stays_grey():
+    painted = stylize(photo().mean(axis=2), painting(), QUICK).pixels
+    assert painted.shape == (48, 64)
+    rgb = run_job(
+        Job(
+            Picture(np.repeat(photo().mean(axis=2)[:, :, None], 3, axis=2), grey=True),
+            (WeightedStyle(Picture(painting())),),
+            make_settings(QUICK),
+        )
+    ).picture
+    assert rgb.grey
+    np.testing.assert_array_equal(rgb.pixels[:, :, 0], rgb.pixels[:, :, 2])
+
+
+def lab_chroma(pixels):
+    return (np.cbrt(linear(pixels.astype(np.float64)) @ RGB_TO_LMS.T) @ LMS_TO_LAB.T)[:, :, 1:]
+
+
+def test_luminance_keeps_the_contents_colours():
+    soft = 0.5 + 0.2 * (photo() - 0.5)
+    seen = []
+    painted = stylize(
+        soft, painting(), {**QUICK, "keep_colors": "luminance"}, on_event=seen.append, preview_seconds=0.0
+    )
+    inside = (painted.pixels.min(axis=2) > 0.02) & (painted.pixels.max(axis=2) < 0.98)
+    assert inside.mean() > 0.9
+    np.testing.assert_allclose(lab_chroma(painted.pixels)[inside], lab_chroma(soft)[inside], atol=2e-3)
+    preview = [event for event in seen if isinstance(event, Preview)][-1].picture
+    np.testing.assert_allclose(preview, painted.pixels, atol=1e-5)
+
+
+def test_matched_colours_are_nearer_to_the_contents():
+    blue = photo() * np.float32([0.2, 0.3, 1.0])
+    plain = stylize(blue, painting(), {**QUICK, "strength": 90, "iterations": 15}).pixels
+    settings = {**QUICK, "strength": 90, "iterations": 15, "keep_colors": "match"}
+    matched = stylize(blue, painting(), settings).pixels
+    mean = blue.mean(axis=(0, 1))
+    assert np.abs(matched.mean(axis=(0, 1)) - mean).sum() < np.abs(plain.mean(axis=(0, 1)) - mean).sum()
+
+
+def test_size_paints_at_that_size_and_keep_size_brings_it_back():
+    small = stylize(photo(96, 128), painting(), {**QUICK, "size": 64}).pixels
+    assert small.shape == (48, 64, 3)
+    job = Job(
+        as_picture(photo(96, 128), "content"),
+        (WeightedStyle(as_picture(painting(), "style")),),
+        make_settings({**QUICK, "size": 64}),
+        keep_size=True,
+    )
+    result = run_job(job)
+    assert (result.picture.height, result.picture.width) == (96, 128)
+    assert (result.levels[-1].height, result.levels[-1].width) == (48, 64)
+
+
+def test_a_stop_after_the_first_step_still_gives_a_picture():
+    painted = stylize(photo(96, 128), painting(), {**QUICK, "coarsest": 64}, should_stop=lambda: True)
+    assert painted.result.stopped
+    assert painted.pixels.shape == (96, 128, 3)
+    assert len(painted.result.curve) == 1
+
+
+@pytest.mark.parametrize("init", ["content", "style", "noise", "own"])
+def test_every_start(init):
+    own = painting()[:, ::-1] if init == "own" else None
+    settings = {**QUICK, "init": init if own is None else "picture.png", "iterations": 1}
+    previews = []
+    stylize(photo(), painting(), settings, init_picture=own, on_event=previews.append)
+    losses = [event.loss for event in previews if isinstance(event, Progress)]
+    assert len(losses) == 1
+    assert np.isfinite(losses[0])
+
+
+def test_an_unknown_start_is_refused():
+    with pytest.raises(NstError) as caught:
+        stylize(photo(), painting(), {**QUICK, "init": "nosie"})
+    assert caught.value.code is ErrorCode.BAD_SETTING
+
+
+def test_a_crop_of_the_style_is_the_style():
+    whole = np.concatenate([painting(), photo(64, 64)], axis=1)
+    cropped = stylize(photo(), whole, {**QUICK, "style_crop": "0,0,64,64"}).pixels
+    np.testing.assert_array_equal(cropped, stylize(photo(), painting(), QUICK).pixels)
+    with pytest.raises(NstError, match="outside"):
+        stylize(photo(), painting(), {**QUICK, "style_crop": "32,0,64,64"})
+
+
+def test_blends_of_equal_styles_are_one_style_and_weights_matter():
+    one = stylize(photo(), painting(), QUICK).pixels
+    two = stylize(photo(), [painting(), painting()], QUICK, weights=[1, 3]).pixels
+    np.testing.assert_allclose(one, two, atol=1e-3)
+    none = stylize(photo(), [painting(), photo(64, 64)], QUICK, weights=[1, 0]).pixels
+    np.testing.assert_allclose(one, none, atol=1e-3)
+
+
+def test_textures_and_reconstructions():
+    style, content = WeightedStyle(as_picture(painting(), "style")), as_picture(photo(), "content")
+    settings = make_settings({**QUICK, "init": "noise", "coarsest": 0, "iterations": 25})
+    texture = run_job(Job(None, (style,), settings, texture_size=(40, 56)))
+    assert texture.picture.pixels.shape == (40, 56, 3)
+    assert all(name.startswith(("style", "range", "total")) for name in texture.terms)
+    rebuilt = run_job(Job(content, (), make_settings({**settings.model_dump(), "content_layers": "conv1_1"})))
+    assert all(name.startswith(("content", "range", "total")) for name in rebuilt.terms)
+    assert np.abs(rebuilt.picture.pixels - photo()).mean() < 0.1
+
+
+def test_evaluate_prefers_the_picture_to_noise():
+    job = Job(
+        as_picture(photo(), "content"), (WeightedStyle(as_picture(painting(), "s")),), Settings(device="cpu")
+    )
+    own = evaluate_job(as_picture(photo(), "picture"), job)
+    noise = evaluate_job(as_picture(RNG.uniform(size=(48, 64, 3)), "picture"), job)
+    assert own["content relu4_2"] < 1e-6 < noise["content relu4_2"]
+    paper = Job(run.content, run.styles, Settings(device="cpu", loss="paper"))
+    assert evaluate_job(as_picture(photo(), "picture"), paper).keys() == own.keys() - {
+        "range",
+        "total variation",
+    }
+
+
+def test_a_job_that_cannot_fit_is_refused_before_it_starts(monkeypatch):
+    from nst_core.backends.onnx_runtime.backend import OnnxBackend
+
+    monkeypatch.setattr(OnnxBackend, "free_bytes", lambda _self: 1000)
+    with pytest.raises(NstError) as caught:
+        stylize(photo(), painting(), QUICK)
+    assert caught.value.code is ErrorCode.OUT_OF_MEMORY
+    assert caught.value.hint == "Close other programs."
+
+
+def test_frames_come_every_so_many_iterations():
+    frames = []
+    content, style = as_picture(photo(), "content"), WeightedStyle(as_picture(painting(), "style"))
+    watch = Watch(lambda event: frames.append(event) if isinstance(event, Preview) else None, frames_every=2)
+    run_job(Job(content, (style,), make_settings({**QUICK, "iterations": 5})), watch)
+    assert [frame.iteration for frame in frames] == [2, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [
+        (MemoryError(), ErrorCode.OUT_OF_MEMORY),
+        (
+            RuntimeError("DefaultCPUAllocator: not enough memory: you tried"),
+            ErrorCode.OUT_OF_MEMORY,
+        ),
+        (OSError(28, "No space left on device"), ErrorCode.DISK_FULL),
+    ],
+)
+@pytest.mark.parametrize("phase", ["prepare", "plan_run", "paint", "finish"])
+def test_whatever_runs_out_is_told_in_every_phase(monkeypatch, phase, raised, code):
+    def ends(*_given, **_named):
+        raise raised
+
+    monkeypatch.setattr(run, phase, ends)
+    with pytest.raises(NstError) as caught:
+        stylize(photo(), painting(), QUICK)
+    assert caught.value.code is code
+    assert caught.value.hint

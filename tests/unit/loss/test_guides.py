@@ -1,0 +1,65 @@
+"""Masks at layers against receptive fields read off the layer table, position by position."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nst_core.loss.guides import guides_at
+from nst_core.vgg.layers import LAYERS, layer_names
+
+RNG = np.random.default_rng(5)
+NAMES = layer_names("vgg19")
+TABLE = {layer.name: layer for layer in LAYERS["vgg19"]}
+
+
+def field(name, row, column):
+    """Rows and columns of the picture that a position of a layer sees, pools of the way in blocks of two."""
+    top = bottom = row
+    left = right = column
+    index = NAMES.index(name)
+    for layer in reversed(NAMES[: index + 1]):
+        if layer.startswith("conv"):
+            top, bottom, left, right = top - 1, bottom + 1, left - 1, right + 1
+        elif layer.startswith("pool"):
+            top, bottom, left, right = 2 * top, 2 * bottom + 1, 2 * left, 2 * right + 1
+    return top, bottom, left, right
+
+
+def seen_by(mask, name, row, column):
+    top, bottom, left, right = field(name, row, column)
+    return mask[max(top, 0) : bottom + 1, max(left, 0) : right + 1]
+
+
+@pytest.mark.parametrize("layer", ["conv1_1", "relu2_2", "pool2", "relu3_1", "conv4_2"])
+@pytest.mark.parametrize(("guides", "extreme"), [("inside", np.min), ("all", np.max)])
+def test_receptive_fields_are_respected_to_the_pixel(layer, guides, extreme):
+    mask = RNG.uniform(size=(49, 58)).astype(np.float32)  # soft, and odd, so that pools drop a row
+    found = guides_at(mask, [layer], NAMES, guides)[layer]
+    stride = TABLE[layer].stride
+    assert found.shape == (49 // stride, 58 // stride)
+    top, bottom, *_ = field(layer, 0, 0)
+    assert bottom - top + 1 == TABLE[layer].receptive_field
+    for row, column in np.ndindex(found.shape):
+        assert found[row, column] == extreme(seen_by(mask, layer, row, column)), (row, column)
+
+
+def test_simple_guides_are_averages_and_one_pass_serves_all_layers():
+    mask = RNG.uniform(size=(32, 48)).astype(np.float32)
+    layers = ["relu1_1", "relu3_1", "relu4_2", "pool4"]
+    found = guides_at(mask, layers, (), "simple")
+    np.testing.assert_array_equal(found["relu1_1"], mask)
+    np.testing.assert_allclose(found["relu3_1"], mask.reshape(8, 4, 12, 4).mean(axis=(1, 3)), rtol=1e-5)
+    np.testing.assert_allclose(found["pool4"], mask.reshape(2, 16, 3, 16).mean(axis=(1, 3)), rtol=1e-5)
+
+
+def test_inside_is_within_simple_is_within_all_and_none_is_everywhere():
+    mask = np.zeros((64, 64), np.float32)
+    mask[8:56, 10:50] = 1.0
+    layers = ["relu1_1", "relu2_1", "relu3_1", "relu4_1"]
+    inside, simple, touched = (guides_at(mask, layers, NAMES, kind) for kind in ("inside", "simple", "all"))
+    for layer in layers:
+        assert (inside[layer] <= simple[layer]).all()
+        assert (simple[layer] <= touched[layer]).all()
+        assert guides_at(None, layers, NAMES, "inside")[layer] is None
+    assert inside["relu4_1"].sum() == 0 < simple["relu4_1"].sum() < touched["relu4_1"].sum()

@@ -1,0 +1,132 @@
+"""L-BFGS and Adam: the same on numpy and torch, never worse than at the start, recovering from bad steps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from nst_core.optim.adam import Adam
+from nst_core.optim.lbfgs import Lbfgs
+from nst_core.optim.preconditioner import inverse_frequency
+
+SHAPE = (3, 9, 10)
+RNG = np.random.default_rng(3)
+GOAL = RNG.uniform(0.2, 0.8, size=SHAPE)
+STIFFNESS = np.exp(RNG.uniform(-3, 3, size=SHAPE))
+
+
+def bowl(picture):
+    """An ill-conditioned quadratic with its minimum, 0, at GOAL; for numpy and torch."""
+    if isinstance(picture, torch.Tensor):
+        goal = torch.tensor(GOAL, dtype=picture.dtype)
+        stiffness = torch.tensor(STIFFNESS, dtype=picture.dtype)
+    else:
+        goal, stiffness = GOAL.astype(picture.dtype), STIFFNESS.astype(picture.dtype)
+    error = picture - goal
+    return (stiffness * error * error).sum(), 2 * stiffness * error
+
+
+def start(kind):
+    array = np.full(SHAPE, 0.5)
+    return torch.tensor(array) if kind == "torch" else array
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+def test_lbfgs_reaches_the_minimum_of_an_ill_conditioned_quadratic(kind):
+    optimizer = Lbfgs(bowl, start(kind), history=10)
+    first = float(optimizer.loss)
+    for _ in range(120):
+        held = optimizer.iterate()
+    assert float(held.loss) < 1e-8 * first
+    np.testing.assert_allclose(np.asarray(held.picture), GOAL, atol=1e-3)
+
+
+@pytest.mark.parametrize("make", [lambda x: Lbfgs(bowl, x), lambda x: Adam(bowl, x, iterations=50)])
+def test_numpy_and_torch_take_the_same_steps(make):
+    with_numpy, with_torch = make(start("numpy")), make(start("torch"))
+    for _ in range(30):
+        a, b = with_numpy.iterate(), with_torch.iterate()
+        assert float(a.loss) == pytest.approx(float(b.loss), rel=1e-6)
+    np.testing.assert_allclose(np.asarray(b.picture), a.picture, rtol=1e-5, atol=1e-7)
+
+
+def test_preconditioner_is_linear_symmetric_positive_and_the_same_on_both():
+    a, b = RNG.normal(size=SHAPE), RNG.normal(size=SHAPE)
+    apply = inverse_frequency(a)
+    assert np.vdot(apply(a), b) == pytest.approx(np.vdot(a, apply(b)), rel=1e-10)
+    assert np.vdot(apply(a), a) > 0
+    np.testing.assert_allclose(apply(a + 2 * b), apply(a) + 2 * apply(b), atol=1e-12)
+    with_torch = inverse_frequency(torch.tensor(a))(torch.tensor(a)).numpy()
+    np.testing.assert_allclose(with_torch, apply(a), atol=1e-12)
+    assert apply(a.astype(np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize("make", [lambda f, x: Lbfgs(f, x), lambda f, x: Adam(f, x, iterations=60)])
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_bad_steps_are_taken_back_and_the_best_picture_is_kept(make, kind):
+    """Every seventh evaluation explodes (loss nan, gradient inf); the run goes on and still descends."""
+    count = 0
+
+    def moody(picture):
+        nonlocal count
+        count += 1
+        loss, gradient = bowl(picture)
+        if count % 7 == 0:
+            return loss * float("nan"), gradient * float("inf")
+        return loss, gradient
+
+    optimizer = make(moody, start(kind))
+    first, best = float(optimizer.loss), np.inf
+    for _ in range(60):
+        held = optimizer.iterate()
+        assert np.isfinite(float(held.loss))
+        assert float(held.loss) <= best
+        best = float(held.loss)
+        assert np.isfinite(np.asarray(held.picture)).all()
+    assert best < 0.05 * first
+    assert float(bowl(held.picture)[0]) == pytest.approx(best, rel=1e-6)
+
+
+def test_a_cliff_makes_lbfgs_shorten_its_steps():
+    """Outside a small ball around the start the loss is infinite: steps must shrink until they fit."""
+    origin = start("numpy")
+
+    def cliff(picture):
+        loss, gradient = bowl(picture)
+        far = np.abs(picture - origin).max() > 1e-3
+        return (loss * np.inf if far else loss), gradient
+
+    optimizer = Lbfgs(cliff, origin)
+    accepted = [bool(optimizer.iterate().accepted) for _ in range(12)]
+    assert not accepted[0]
+    assert any(accepted)
+
+
+def test_lbfgs_does_not_stop_by_itself_at_tiny_scales():
+    """Losses of 1e-12 are as good as losses of 1: no tolerance in absolute units."""
+
+    def tiny(picture):
+        loss, gradient = bowl(picture)
+        return loss * 1e-12, gradient * 1e-12
+
+    optimizer = Lbfgs(tiny, start("numpy"))
+    first = float(optimizer.loss)
+    for _ in range(120):
+        held = optimizer.iterate()
+    assert float(held.loss) < 1e-8 * first
+
+
+def test_history_is_bounded():
+    optimizer = Lbfgs(bowl, start("numpy"), history=4)
+    for _ in range(12):
+        optimizer.iterate()
+    assert len(optimizer.pairs) == 4
+
+
+def test_adam_stays_in_range():
+    optimizer = Adam(lambda p: (((p - 2) ** 2).sum(), 2 * (p - 2)), start("numpy"), iterations=100)
+    for _ in range(100):
+        held = optimizer.iterate()
+    assert held.picture.max() == 1.0

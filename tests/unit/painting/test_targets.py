@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nst_core.loss.guides import halved
+from nst_core.loss.objective import ContentTerm, RangePenalty, StyleTerm
+from nst_core.painting.regions import Seen
+from nst_core.painting.targets import make_objective
+from nst_core.settings import Settings, make_settings
+
+RNG = np.random.default_rng(11)
+STRIDES = {"relu1_1": 1, "relu2_1": 2, "relu3_1": 4, "relu4_1": 8, "relu4_2": 8, "relu5_1": 16}
+
+
+class Blocks:
+    """A feature extractor whose features can be computed by hand: block means, with a made-up channel."""
+
+    def features(self, picture, layers):
+        found = {}
+        for layer in layers:
+            stride = STRIDES[layer]
+            height, width = picture.shape[1] // stride, picture.shape[2] // stride
+            cut = picture[:, : height * stride, : width * stride]
+            means = cut.reshape(3, height, stride, width, stride).mean(axis=(2, 4))
+            found[layer] = np.concatenate([means, means[:1] * means[1:2] + 0.1]).astype(np.float32)
+        return found
+
+
+def seen(height=48, width=64, **kwargs):
+    return Seen(RNG.uniform(size=(3, height, width)).astype(np.float32), **kwargs)
+
+
+def loss_of(term, features):
+    if isinstance(term, ContentTerm):
+        mask = 1.0 if term.mask is None else term.mask
+        return term.weight / 2 * (mask * (features - term.target) ** 2).sum()
+    flat = features.reshape(len(features), -1)
+    guide = np.ones(flat.shape[1]) if term.guide is None else term.guide.ravel()
+    gram = (flat * guide) @ flat.T / guide.sum()
+    return term.weight / (4 * len(features) ** 2) * ((gram - term.target) ** 2).sum()
+
+
+@pytest.mark.parametrize("size", [(48, 64), (97, 131)])
+def test_a_relative_loss_is_one_for_an_empty_picture_whatever_the_size(size):
+    objective = make_objective(Blocks(), seen(*size), [seen()], Settings(strength=50))
+    share = sum(loss_of(term, np.zeros_like(term.target)) for term in objective.content)
+    styled = 0.0
+    for term in objective.style:
+        styled += loss_of(term, np.zeros((len(term.target), 2, 2)))
+    assert share + styled == pytest.approx(1.0, rel=1e-5)
+    assert any(isinstance(prior, RangePenalty) for prior in objective.priors)
+
+
+def test_strength_moves_weight_from_content_to_style():
+    weak, strong = (make_objective(Blocks(), seen(), [seen()], Settings(strength=s)) for s in (10, 90))
+    assert weak.content[0].weight > strong.content[0].weight
+    assert weak.style[0].weight < strong.style[0].weight
+
+
+def test_the_papers_loss_is_alpha_and_beta_times_the_papers_sums():
+    settings = make_settings({"loss": "paper", "alpha": 3.0, "beta": 500.0})
+    content, style = seen(), seen()
+    objective = make_objective(Blocks(), content, [style], settings)
+    (content_term,) = objective.content
+    assert content_term.weight == 3.0
+    assert [term.weight for term in objective.style] == pytest.approx([100.0] * 5)
+    assert objective.priors == ()
+    other = Blocks().features(seen().pixels, ["relu3_1"])["relu3_1"].astype(np.float64)
+    same = Blocks().features(style.pixels, ["relu3_1"])["relu3_1"].astype(np.float64)
+    n, m = other.shape[0], other.shape[1] * other.shape[2]
+    plain = [f.reshape(n, m) @ f.reshape(n, m).T for f in (other, same)]
+    paper = 500.0 / 5 * ((plain[0] - plain[1]) ** 2).sum() / (4 * n**2 * m**2)
+    (term,) = (term for term in objective.style if term.layer == "relu3_1")
+    assert loss_of(term, other) == pytest.approx(paper, rel=1e-4)
+
+
+def test_a_blend_of_two_equal_styles_is_one_style():
+    style = seen()
+    one = make_objective(Blocks(), seen(), [style], Settings())
+    halves = [Seen(style.pixels, None, 0.5), Seen(style.pixels, None, 2.0)]
+    two = make_objective(Blocks(), seen(), halves, Settings())
+    for a, b in zip(one.style, two.style, strict=True):
+        np.testing.assert_allclose(a.target, b.target, rtol=1e-5)
+
+
+def test_transparent_parts_of_a_style_do_not_count():
+    left = seen(64, 64)
+    wide = np.concatenate([left.pixels, RNG.uniform(size=(3, 64, 64)).astype(np.float32)], axis=2)
+    alpha = np.concatenate([np.ones((64, 64)), np.zeros((64, 64))], axis=1).astype(np.float32)
+    one = make_objective(Blocks(), seen(), [left], Settings())
+    masked = make_objective(Blocks(), seen(), [Seen(wide, alpha)], Settings())
+    for a, b in zip(one.style, masked.style, strict=True):
+        np.testing.assert_allclose(a.target, b.target, rtol=1e-4, atol=1e-6)
+
+
+def test_the_contents_alpha_becomes_mask_and_guide_at_each_layer():
+    alpha = np.zeros((48, 64), np.float32)
+    alpha[:, :32] = 1.0
+    objective = make_objective(Blocks(), seen(alpha=alpha), [seen()], Settings())
+    (content,) = objective.content
+    assert content.mask is not None
+    assert content.mask.shape == content.target.shape[1:]
+    for term in objective.style:
+        assert term.guide is not None
+        assert term.guide.mean() == pytest.approx(0.5)
+        stride = STRIDES[term.layer]
+        assert term.guide.shape == (48 // stride, 64 // stride)
+
+
+def test_masks_shrink_like_pooling_odd_sizes_included():
+    mask = RNG.uniform(size=(13, 22)).astype(np.float32)
+    half = halved(mask, 1)
+    assert half is not None
+    assert half[5, 10] == pytest.approx(mask[10:12, 20:22].mean())
+    quarter = halved(mask, 2)
+    assert quarter is not None
+    assert quarter[2, 4] == pytest.approx(mask[8:12, 16:20].mean(), rel=1e-6)
+
+
+def test_layers_of_weight_nothing_are_left_out():
+    settings = make_settings({"style_layers": "relu1_1:1,relu2_1:0", "content_layers": "relu4_2:0"})
+    objective = make_objective(Blocks(), seen(), [seen()], settings)
+    assert [term.layer for term in objective.style] == ["relu1_1"]
+    assert objective.content == ()
+    assert isinstance(objective.style[0], StyleTerm)

@@ -1,0 +1,367 @@
+"""The engine's process, spoken to as GIMP's plug-in speaks to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from nst_core.worker import process
+from nst_core.worker.protocol import JOB_PREFIX, PROTOCOL
+
+
+class Engine:
+    """A started worker; events are read as they come."""
+
+    def __init__(self, models_folder):
+        environment = {**os.environ, "NST_MODELS": str(models_folder), "NST_CACHE": tempfile.gettempdir()}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "nst_core.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+        )
+
+    def send(self, message):
+        line = message if isinstance(message, bytes) else json.dumps(message).encode()
+        self.process.stdin.write(line + b"\n")
+        self.process.stdin.flush()
+
+    def events(self):
+        for line in self.process.stdout:
+            event = json.loads(line)
+            yield event
+            if event["event"] in ("done", "error"):
+                return
+
+    def close(self):
+        self.process.stdin.close()
+        return self.process.wait(timeout=20)
+
+
+@pytest.fixture
+def engine(models):
+    started = Engine(models.root)
+    yield started
+    started.process.kill()
+    started.process.wait()
+    for pipe in (started.process.stdin, started.process.stdout, started.process.stderr):
+        pipe.close()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / f"{JOB_PREFIX}test"
+    made.mkdir(mode=0o700)
+    return made
+
+
+def pixels(folder, name, height, width, channels, value=None):
+    array = np.random.default_rng(1).uniform(size=(height, width, channels)) if value is None else value
+    array.astype("<f4").tofile(folder / name)
+    return {"path": str(folder / name), "width": width, "height": height, "channels": channels}
+
+
+def request(folder, channels=3, command="stylize", **settings):
+    return {
+        "protocol": PROTOCOL,
+        "command": command,
+        "job_directory": str(folder),
+        "content": pixels(folder, "content", 40, 56, channels),
+        "styles": [pixels(folder, "style", 48, 48, 3)],
+        "settings": {"iterations": 3, "seed": 5, **settings},
+        "result": str(folder / "result"),
+        "preview": {"path": str(folder / "preview"), "max_side": 32, "seconds": 0.0},
+    }
+
+
+def wait_until(condition, seconds=10.0):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_job_from_hello_to_the_deleted_folder(engine, folder, channels):
+    engine.send(request(folder, channels))
+    events = list(engine.events())
+    names = [event["event"] for event in events]
+    assert names[0] == "hello"
+    assert events[0]["protocol"] == PROTOCOL
+    assert names[-1] == "done", events[-1]
+    assert names.index("plan") < names.index("progress")
+    assert names.count("progress") == 3
+    previews = [event for event in events if event["event"] == "preview"]
+    assert previews
+    assert max(previews[0]["width"], previews[0]["height"]) == 32
+    assert (folder / "preview").stat().st_size == previews[0]["width"] * previews[0]["height"] * 3
+
+    done = events[-1]
+    assert (done["width"], done["height"], done["channels"], done["seed"]) == (56, 40, channels, 5)
+    assert done["settings"]["iterations"] == 3
+    result = np.fromfile(folder / "result", "<f4").reshape(40, 56, channels)
+    content = np.fromfile(folder / "content", "<f4").reshape(40, 56, channels)
+    assert np.isfinite(result).all()
+    assert not np.allclose(result[:, :, 0], content[:, :, 0], atol=1e-3)
+    if channels in (2, 4):
+        np.testing.assert_array_equal(result[:, :, -1], content[:, :, -1])
+    assert not list(folder.glob("*.part"))
+    assert engine.close() == 0
+    assert not folder.exists()
+
+
+def test_stop_keeps_the_best_so_far_at_full_size(engine, folder):
+    message = request(folder, iterations=100_000, coarsest=64)
+    engine.send(change(message, content=pixels(folder, "content", 80, 112, 3)))
+    for event in engine.events():
+        if event["event"] == "progress" and event["iteration"] == 2:
+            engine.send({"command": "stop"})
+        if event["event"] == "done":
+            break
+    assert event["event"] == "done"
+    assert event["stopped"] is True
+    result = np.fromfile(folder / "result", "<f4").reshape(80, 112, 3)
+    assert np.isfinite(result).all()
+    assert result.std() > 0.05
+
+
+def test_a_caller_that_goes_away_in_the_middle_leaves_no_process_and_no_folder(engine, folder):
+    engine.send(request(folder, iterations=100_000))
+    for event in engine.events():
+        if event["event"] == "progress":
+            break
+    engine.close()
+    assert list(folder.parent.glob("nst-job-*")) == []
+
+
+def test_sigterm_cleans_up_too(engine, folder):
+    engine.send(request(folder, iterations=100_000))
+    for event in engine.events():
+        if event["event"] == "progress":
+            break
+    engine.process.send_signal(signal.SIGTERM)
+    engine.process.wait(timeout=20)
+    assert not folder.exists()
+
+
+def test_a_plan_is_told_without_painting(engine, folder):
+    message = request(folder, command="plan", coarsest=64)
+    unwritten = {"path": str(folder / "nothing"), "width": 112, "height": 80, "channels": 3}
+    engine.send(change(message, content=unwritten))
+    events = {event["event"]: event for event in engine.events()}
+    assert [level["width"] for level in events["plan"]["levels"]] == [64, 112]
+    assert events["plan"]["model"] == "vgg16"
+    assert "progress" not in events
+    assert not (folder / "result").exists()
+    plain = events["plan"]["seconds"]
+    style = {**message["styles"][0], "path": str(folder / "nothing")}
+    mask = {**unwritten, "channels": 1}
+    for more in (
+        {"styles": [style, style]},
+        {"regions": [{"mask": mask, "styles": [style]}]},
+        {"styles": [{**style, "fine": {**style, "width": 64, "height": 64}}]},
+    ):
+        engine.send({**change(message, content=unwritten), **more})
+        found = {event["event"]: event for event in engine.events()}
+        assert found["plan"]["seconds"] > plain
+
+
+def test_a_plan_goes_by_the_boxes_that_regions_are_said_to_cover(engine, folder):
+    large = {"path": str(folder / "nothing"), "width": 1600, "height": 1200, "channels": 3}
+    mask = {**large, "channels": 1}
+
+    def seconds(*boxes, **more):
+        message = change(request(folder, command="plan"), content=large)
+        style = {**large, "width": 64, "height": 64}
+        regions = [
+            {"mask": mask if box is None else {**mask, "covered": box}, "styles": [style]} for box in boxes
+        ]
+        engine.send({**message, "styles": [], "regions": regions, **more})
+        *others, last = engine.events()
+        return last["message"] if last["event"] == "error" else others[-1]["seconds"]
+
+    whole = seconds(None)
+    assert seconds([0, 0, 1600, 1200]) == pytest.approx(whole)
+    corner = [1400, 1000, 1600, 1200]
+    assert seconds(corner) < 0.7 * whole
+    assert seconds(corner, [0, 0, 100, 100]) > whole  # two corners, and all in between
+    assert seconds(corner, None) > whole
+    assert seconds(corner, styles=[{**large, "width": 64, "height": 64}]) > whole  # outside is painted too
+    assert "does not lie in the mask" in seconds([0, 0, 1601, 10])
+    assert "does not lie in the mask" in seconds([5, 0, 5, 10])
+
+
+def test_a_process_answers_one_request_after_another(engine, folder):
+    """A trial, a mistake, a plan, a trial: what was said to one of them means nothing to the next."""
+    engine.send(request(folder, iterations=10_000))
+    for event in engine.events():
+        if event["event"] == "progress":
+            engine.send({"command": "stop"})
+    assert event["event"] == "done"
+    assert event["stopped"]
+    engine.send({"command": "stop"})  # late: the run was over
+    engine.send(change(request(folder), styles=[]))
+    assert list(engine.events())[-1]["code"] == "protocol"
+    engine.send(request(folder, command="plan"))
+    assert [event["event"] for event in engine.events()] == ["plan", "done"]
+    engine.send(request(folder))
+    done = list(engine.events())[-1]
+    assert not done["stopped"]
+    assert folder.exists()
+    other = folder.with_name(f"{JOB_PREFIX}other")
+    other.mkdir(mode=0o700)
+    engine.send(change(request(folder), job_directory=str(other)))
+    assert "share one job directory" in list(engine.events())[-1]["message"]
+    assert engine.close() == 1
+    assert not folder.exists()
+    assert other.exists()
+
+
+def change(message, **fields):
+    return {**message, **fields}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "word"),
+    [
+        (lambda m, _: b"this is not json", "protocol", "cannot be read"),
+        (lambda m, _: b"[]", "protocol", "cannot be read"),
+        (lambda m, _: change(m, protocol=99), "protocol", "protocol 99"),
+        (lambda m, _: change(m, command="paint"), "protocol", "paint"),
+        (lambda m, _: change(m, styles=[]), "protocol", "no style"),
+        (lambda m, _: change(m, result="/elsewhere/result"), "protocol", "not in the job directory"),
+        (lambda m, _: change(m, content={**m["content"], "width": 55}), "protocol", "does not have the size"),
+        (lambda m, _: change(m, content={**m["content"], "path": "/etc/passwd"}), "protocol", "not in"),
+        (lambda m, _: change(m, settings={"strength": 101}), "bad-setting", "strength"),
+        (lambda m, _: change(m, settings={"strenght": 1}), "bad-setting", "strength"),
+        (lambda m, _: change(m, settings={"model": "nonesuch"}), "unknown-model", "nonesuch"),
+        (lambda m, _: change(m, settings={"style_layers": "relu5_4"}), "unknown-layer", "relu5_4"),
+        (lambda m, f: change(m, content=pixels(f, "small", 8, 8, 3)), "too-small", "8 x 8"),
+        (
+            lambda m, f: change(m, content=pixels(f, "clear", 40, 56, 4, np.zeros((40, 56, 4)))),
+            "bad-image",
+            "transparent",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_with_a_code_and_nothing_is_written(engine, folder, spoil, code, word):
+    engine.send(spoil(request(folder), folder))
+    error = list(engine.events())[-1]
+    assert error["event"] == "error"
+    assert error["code"] == code
+    assert word in error["message"] + error["hint"]
+    assert not (folder / "result").exists()
+    assert engine.close() == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(MemoryError(), "out-of-memory"), (RuntimeError("a defect"), "internal")]
+)
+def test_what_nobody_caught_is_said_too(monkeypatch, error, code):
+    """Memory can end before the painting, where pixels are read."""
+
+    def serve(*_arguments):
+        raise error
+
+    monkeypatch.setattr(process, "serve", serve)
+    sent, caller = [], SimpleNamespace(status=0)
+    process.answer(SimpleNamespace(send=lambda event, **fields: sent.append((event, fields))), caller, b"")
+    assert [(event, fields["code"]) for event, fields in sent] == [("error", code)]
+    assert caller.status == 1
+
+
+@pytest.mark.parametrize("name", ["nst-job-missing", "other"])
+def test_no_folder_but_a_job_directory_is_ever_deleted(engine, folder, tmp_path, name):
+    other = tmp_path / name
+    if name == "other":
+        other.mkdir(mode=0o700)
+    engine.send(change(request(folder), job_directory=str(other)))
+    error = list(engine.events())[-1]
+    assert error["code"] == "protocol"
+    engine.close()
+    assert folder.exists()
+    assert other.exists() == (name == "other")
+
+
+def test_a_folder_that_others_can_read_is_refused(engine, folder):
+    folder.chmod(0o755)
+    engine.send(request(folder))
+    assert list(engine.events())[-1]["code"] == "protocol"
+    engine.close()
+    assert folder.exists()
+
+
+def test_a_caller_that_says_nothing_is_no_reason_to_stay(engine):
+    assert json.loads(engine.process.stdout.readline())["event"] == "hello"
+    assert engine.close() == 0
+
+
+def test_no_weights_is_said_with_the_command_that_fetches_them(tmp_path, folder):
+    started = Engine(tmp_path / "empty")
+    started.send(request(folder))
+    error = list(started.events())[-1]
+    started.close()
+    for pipe in (started.process.stdout, started.process.stderr):
+        pipe.close()
+    assert error["code"] == "no-model"
+    assert "nst models fetch" in error["hint"]
+
+
+def test_what_libraries_print_does_not_reach_the_events(models):
+    script = (
+        "import os, sys; from nst_core.worker.process import Channel\n"
+        "channel = Channel(); print('chatter'); os.write(1, b'more chatter\\n'); channel.send('hello')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == '{"event": "hello"}\n'
+    assert "more chatter" in done.stderr
+
+
+def test_regions_a_selection_and_strength_by_place_leave_the_rest_to_the_bit(engine, folder):
+    left, top, faint = (np.zeros((40, 56, 1), np.float32) for _ in range(3))
+    left[:, :24], top[:30], faint[:, 8:] = 1.0, 1.0, 1.0
+    message = request(folder)
+    style = {**message["styles"][0], "part": pixels(folder, "part", 48, 48, 1, np.ones((48, 48, 1)))}
+    style["fine"] = pixels(folder, "fine", 32, 32, 3)
+    region = {
+        "mask": pixels(folder, "left", 40, 56, 1, left),
+        "styles": [style],
+        "name": "coat",
+        "keep_colors": "luminance",
+    }
+    masks = {
+        "selection": pixels(folder, "top", 40, 56, 1, top),
+        "strength_mask": pixels(folder, "faint", 40, 56, 1, faint),
+    }
+    engine.send(change(message, styles=[], regions=[region], **masks))
+    events = list(engine.events())
+    assert events[-1]["event"] == "done", events[-1]
+    assert "fine-style" in [event.get("code") for event in events]
+    (last,) = [event for event in events if event["event"] == "progress"][-1:]
+    assert "style relu1_1 (coat)" in last["terms"]
+    result = np.fromfile(folder / "result", "<f4").reshape(40, 56, 3)
+    content = np.fromfile(folder / "content", "<f4").reshape(40, 56, 3)
+    changed = np.abs(result - content).max(axis=2) > 0
+    assert changed[:30, 8:24].mean() > 0.9
+    assert not changed[30:].any()
+    assert not changed[:, 24:].any()
+    assert not changed[:, :8].any()
+
+
+def test_a_mask_of_another_shape_is_refused(engine, folder):
+    mask = pixels(folder, "mask", 56, 40, 1, np.ones((56, 40, 1)))
+    engine.send(change(request(folder), selection=mask))
+    *_, last = engine.events()
+    assert (last["event"], last["code"]) == ("error", "bad-image")
