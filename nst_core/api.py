@@ -14,7 +14,7 @@ from nst_core.events import Event
 from nst_core.images.picture import Picture
 from nst_core.job.model import Job, Region, WeightedStyle
 from nst_core.job.run import Result, run_job
-from nst_core.painting.run import Watch
+from nst_core.painting.run import RunCallbacks
 from nst_core.settings import KeepColors, Settings, make_settings
 
 AnyArray = npt.NDArray[Any]
@@ -99,7 +99,7 @@ def stylize(
         selection=None if selection is None else as_mask(selection, "selection"),
         strength_mask=None if strength_mask is None else as_mask(strength_mask, "strength mask"),
     )
-    watch = Watch(
+    watch = RunCallbacks(
         on_event or (lambda _event: None), should_stop or (lambda: False), preview_seconds=preview_seconds
     )
     result = run_job(job, watch)

@@ -63,14 +63,14 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f" Did you mean {found[0]!r}?" if found else ""
 
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """How a system says that a file has no room, on its disk, within a quota, or by its size."""
 
 MEMORY_ENDED = ("out of memory", "allocat", "not enough memory", "alloc_failed", "bad_alloc")
 """What errors of torch and ONNX Runtime say, on Linux, on Windows, and of the libraries on a GPU."""
 
 
-def memory_ended(error: BaseException) -> bool:
+def is_framework_oom(error: BaseException) -> bool:
     """Whether a framework's error says that memory ended, in whatever words it has for it."""
     text = str(error).lower()
     return isinstance(error, MemoryError) or any(words in text for words in MEMORY_ENDED)
@@ -81,15 +81,15 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
-def ran_out(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ended, be it this family's or a framework's."""
     if isinstance(error, NstError):
         return error.code is ErrorCode.OUT_OF_MEMORY
-    return isinstance(error, RuntimeError | MemoryError) and memory_ended(error)
+    return isinstance(error, RuntimeError | MemoryError) and is_framework_oom(error)
 
 
 @contextmanager
-def naming_what_ran_out() -> Iterator[None]:
+def translate_resource_errors() -> Iterator[None]:
     """Turn the end of memory or of a disk, in whatever words it was told, into an error for people.
 
     Raises:
@@ -100,13 +100,13 @@ def naming_what_ran_out() -> Iterator[None]:
     except NstError:
         raise
     except Exception as error:
-        if ran_out(error):
+        if is_out_of_memory(error):
             raise NstError(
                 ErrorCode.OUT_OF_MEMORY,
                 "There is not enough memory for these pictures.",
                 "Close other programs, or use smaller pictures.",
             ) from error
-        if isinstance(error, OSError) and error.errno in NO_ROOM:
+        if isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS:
             raise NstError(
                 ErrorCode.DISK_FULL,
                 "The disk has no room for the temporary files of a picture of this size.",

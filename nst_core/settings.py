@@ -162,7 +162,7 @@ OptionalCrop: TypeAlias = Annotated[
 ]
 
 
-def knob(default: object, group: str, label: str, text: str, source: str = "", **limits: Any) -> Any:
+def setting(default: object, group: str, label: str, text: str, source: str = "", **limits: Any) -> Any:
     """Declare one setting: its default, where dialogs show it, its label, help and origin.
 
     ``group`` is ``look`` (up front in the dialog), ``method`` or ``machine`` (behind "Advanced").
@@ -178,7 +178,7 @@ class Settings(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, validate_assignment=True
     )
 
-    strength: float = knob(
+    strength: float = setting(
         50.0,
         "look",
         "Strength",
@@ -186,7 +186,7 @@ class Settings(BaseModel):
         ge=0.0,
         le=100.0,
     )
-    style_scale: float = knob(
+    style_scale: float = setting(
         1.0,
         "look",
         "Brush size",
@@ -195,7 +195,7 @@ class Settings(BaseModel):
         ge=0.1,
         le=4.0,
     )
-    keep_colors: KeepColors = knob(
+    keep_colors: KeepColors = setting(
         "none",
         "look",
         "Colours",
@@ -203,13 +203,13 @@ class Settings(BaseModel):
         "match: the style's colours are moved towards the picture's before painting.",
         source="Gatys et al. 2017, Controlling Perceptual Factors, section 5",
     )
-    quality: Literal["draft", "normal", "fine"] = knob(
+    quality: Literal["draft", "normal", "fine"] = setting(
         "normal",
         "look",
         "Quality",
         "How long to paint: draft shows where it goes, normal is finished, fine polishes.",
     )
-    size: int = knob(
+    size: int = setting(
         0,
         "look",
         "Size",
@@ -217,7 +217,7 @@ class Settings(BaseModel):
         ge=0,
         le=65_500,
     )
-    seed: int = knob(
+    seed: int = setting(
         0,
         "look",
         "Seed",
@@ -226,13 +226,13 @@ class Settings(BaseModel):
         le=2**31 - 1,
     )
 
-    init: str = knob(
+    init: str = setting(
         "content",
         "method",
         "Start from",
         "What the painting starts from: content, style, noise, or the path of a picture.",
     )
-    loss: Literal["relative", "paper"] = knob(
+    loss: Literal["relative", "paper"] = setting(
         "relative",
         "method",
         "Loss",
@@ -240,7 +240,7 @@ class Settings(BaseModel):
         "paper: the sums of Gatys et al. 2016 as printed, weighed by alpha and beta.",
         source="Gatys et al. 2016, eq. 1 to 7",
     )
-    alpha: float = knob(
+    alpha: float = setting(
         1.0,
         "method",
         "Alpha",
@@ -249,7 +249,7 @@ class Settings(BaseModel):
         ge=0.0,
         le=1e12,
     )
-    beta: float = knob(
+    beta: float = setting(
         1e3,
         "method",
         "Beta",
@@ -258,21 +258,21 @@ class Settings(BaseModel):
         ge=0.0,
         le=1e12,
     )
-    content_layers: Layers = knob(
+    content_layers: Layers = setting(
         "relu4_2",
         "method",
         "Content layers",
         "Layers whose features hold the content, with weights: relu4_2 or relu4_2:1,relu3_2:0.5.",
         source="Gatys et al. 2016, section 3: conv4_2",
     )
-    style_layers: Layers = knob(
+    style_layers: Layers = setting(
         "relu1_1,relu2_1,relu3_1,relu4_1,relu5_1",
         "method",
         "Style layers",
         "Layers whose Gram matrices hold the style, with weights; fewer deep layers give smaller strokes.",
         source="Gatys et al. 2016, section 3: conv1_1 to conv5_1, w_l = 1/5 each",
     )
-    style_loss: Literal["gram", "moments", "wasserstein"] = knob(
+    style_loss: Literal["gram", "moments", "wasserstein"] = setting(
         "gram",
         "method",
         "Style statistics",
@@ -281,7 +281,7 @@ class Settings(BaseModel):
         source="Gatys et al. 2016, eq. 3 to 5; Li et al. 2017, Demystifying Neural Style Transfer; "
         "Dowson and Landau 1982",
     )
-    guides: Literal["simple", "inside", "all"] = knob(
+    guides: Literal["simple", "inside", "all"] = setting(
         "simple",
         "method",
         "Region guides",
@@ -289,7 +289,7 @@ class Settings(BaseModel):
         "outside of the region. all: every feature that sees something of it.",
         source="Gatys et al. 2017, section 4.1",
     )
-    color_match: Literal["pca", "cholesky"] = knob(
+    color_match: Literal["pca", "cholesky"] = setting(
         "pca",
         "method",
         "Colour matching",
@@ -297,7 +297,7 @@ class Settings(BaseModel):
         "cholesky takes red, green and blue in turn.",
         source="Gatys et al. 2017, section 5.1",
     )
-    fine_layers: Layers = knob(
+    fine_layers: Layers = setting(
         "relu1_1,relu2_1",
         "method",
         "Fine style layers",
@@ -305,20 +305,20 @@ class Settings(BaseModel):
         "coarse style.",
         source="Gatys et al. 2017, section 6",
     )
-    pooling: Literal["max", "average"] = knob(
+    pooling: Literal["max", "average"] = setting(
         "max",
         "method",
         "Pooling",
         "How the network shrinks its features: max, as it was trained, or average, rescaled, for smoothness.",
         source="Gatys et al. 2016, section 2",
     )
-    padding: Literal["edge", "zero"] = knob(
+    padding: Literal["edge", "zero"] = setting(
         "edge",
         "method",
         "Border",
         "What the network sees outside the picture: its edge continued, or zeros as it was trained.",
     )
-    coarsest: int = knob(
+    coarsest: int = setting(
         256,
         "method",
         "Coarsest level",
@@ -326,7 +326,7 @@ class Settings(BaseModel):
         ge=0,
         le=8192,
     )
-    tv: float = knob(
+    tv: float = setting(
         4.0,
         "method",
         "Smoothness",
@@ -335,7 +335,7 @@ class Settings(BaseModel):
         ge=0.0,
         le=1e6,
     )
-    tv_beta: float = knob(
+    tv_beta: float = setting(
         2.0,
         "method",
         "Smoothness exponent",
@@ -344,7 +344,7 @@ class Settings(BaseModel):
         ge=1.0,
         le=4.0,
     )
-    alpha_norm: float = knob(
+    alpha_norm: float = setting(
         0.0,
         "method",
         "Range prior",
@@ -353,7 +353,7 @@ class Settings(BaseModel):
         ge=0.0,
         le=1e6,
     )
-    alpha_norm_exponent: float = knob(
+    alpha_norm_exponent: float = setting(
         6.0,
         "method",
         "Range prior exponent",
@@ -362,13 +362,13 @@ class Settings(BaseModel):
         ge=1.0,
         le=12.0,
     )
-    optimizer: Literal["lbfgs", "adam"] = knob(
+    optimizer: Literal["lbfgs", "adam"] = setting(
         "lbfgs",
         "method",
         "Optimizer",
         "lbfgs: fewer steps. adam: less memory, steadier on extreme settings.",
     )
-    iterations: int = knob(
+    iterations: int = setting(
         0,
         "method",
         "Iterations",
@@ -377,33 +377,33 @@ class Settings(BaseModel):
         ge=0,
         le=100_000,
     )
-    style_crop: OptionalCrop = knob(
+    style_crop: OptionalCrop = setting(
         None,
         "method",
         "Style crop",
         "Part of the style picture to take the style from: x,y,width,height in its pixels.",
     )
 
-    model: str = knob(
+    model: str = setting(
         "auto",
         "machine",
         "Network",
         "Network of the model store: auto (VGG-19, else VGG-16), vgg19, vgg16 or an imported name.",
     )
-    engine: Literal["auto", "torch", "onnx"] = knob(
+    engine: Literal["auto", "torch", "onnx"] = setting(
         "auto",
         "machine",
         "Engine",
         "What computes: torch, or ONNX Runtime alone; auto takes torch where it drives a GPU.",
     )
-    device: str = knob(
+    device: str = setting(
         "auto",
         "machine",
         "Device",
         "auto, cpu, cuda, cuda:1, mps, ...: where it computes. cuda:0,cuda:1 or cuda:all: several graphics "
         "cards share large pictures.",
     )
-    finish: Literal["optimise", "upsample"] = knob(
+    finish: Literal["optimise", "upsample"] = setting(
         "optimise",
         "machine",
         "Finish",
@@ -412,7 +412,7 @@ class Settings(BaseModel):
         "the picture's own edges.",
         source="He and Sun 2015, Fast Guided Filter",
     )
-    time_limit: float = knob(
+    time_limit: float = setting(
         0.0,
         "machine",
         "Time limit",
@@ -421,14 +421,14 @@ class Settings(BaseModel):
         ge=0.0,
         le=1e7,
     )
-    max_memory: Memory = knob(
+    max_memory: Memory = setting(
         "",
         "machine",
         "Memory",
         "Most memory of the machine to use, like 4GB; empty leaves a fifth of what is free to others. "
         "Large pictures are painted in tiles so that they fit.",
     )
-    max_device_memory: Memory = knob(
+    max_device_memory: Memory = setting(
         "",
         "machine",
         "Device memory",
@@ -484,7 +484,7 @@ def fields() -> Mapping[str, FieldInfo]:
     return Settings.model_fields
 
 
-def suits_a_style(name: str) -> bool:
+def is_style_setting(name: str) -> bool:
     """Whether a setting may belong to a style: machines and the places of files do not."""
     extra = fields()[name].json_schema_extra
     return name != "init" and isinstance(extra, dict) and extra["group"] != "machine"

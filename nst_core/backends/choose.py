@@ -18,7 +18,7 @@ from nst_core.events import Notice
 from nst_core.settings import Settings
 from nst_core.vgg.features import OnnxFeatures
 from nst_core.vgg.network import Network
-from nst_core.vgg.sessions import DEVICE, wanted_threads
+from nst_core.vgg.sessions import DEVICE, thread_count
 from nst_core.vgg.store import ModelStore
 
 OnNotice = Callable[[Notice], None]
@@ -39,7 +39,7 @@ class Engine:
     def name(self) -> str:
         """What runs of the same speed have in common: engine, device, network, and threads where told."""
         words = [self.backend.engine, self.backend.device, self.network.architecture]
-        threads = 0 if self.backend.own_memory else wanted_threads()
+        threads = 0 if self.backend.own_memory else thread_count()
         return " ".join([*words, f"{threads} threads"] if threads else words)
 
     def close(self) -> None:

@@ -13,21 +13,21 @@ from pathlib import Path
 
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import OnEvent
-from nst_core.images.folder import pictures_in
-from nst_core.images.names import shown
+from nst_core.images.folder import list_pictures
+from nst_core.images.names import display_name
 from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
 from nst_core.images.write import check_writable, write_picture
-from nst_core.job.control_files import Control, controlled
-from nst_core.job.metadata import record
+from nst_core.job.control_files import ControlFiles, read_control_files
+from nst_core.job.metadata import describe_run
 from nst_core.job.model import Job, WeightedStyle, start_file
 from nst_core.job.prepare import painted_size
 from nst_core.job.run import Result, run_job
-from nst_core.painting.run import Watch
+from nst_core.painting.run import RunCallbacks
 from nst_core.settings import Settings
 from nst_core.vgg.store import ModelStore
 
-HOPELESS = (ErrorCode.DISK_FULL, ErrorCode.NO_MODEL, ErrorCode.NO_ENGINE)
+FATAL_ERRORS = (ErrorCode.DISK_FULL, ErrorCode.NO_MODEL, ErrorCode.NO_ENGINE)
 """Errors of one picture after which the next would fare no better."""
 
 Styles = Sequence[tuple[str, float]]
@@ -35,12 +35,12 @@ Styles = Sequence[tuple[str, float]]
 
 
 @dataclass(frozen=True)
-class Errand:
+class BatchTask:
     """One picture to paint, the file to paint it to, and what says which style goes where in it."""
 
     source: Path
     target: Path
-    control: Control = field(default_factory=Control)
+    control: ControlFiles = field(default_factory=ControlFiles)
 
     def read(self, styles: Styles, settings: Settings) -> list[str]:
         """Return the files that painting it reads."""
@@ -53,12 +53,12 @@ class Errand:
 class Outcome:
     """What became of an errand: the seconds it took, or why it could not be done."""
 
-    errand: Errand
+    errand: BatchTask
     seconds: float = 0.0
     error: NstError | None = None
 
 
-def find_errands(folder: Path, output: Path, suffix: str, *, force: bool) -> tuple[list[Errand], int]:
+def find_tasks(folder: Path, output: Path, suffix: str, *, force: bool) -> tuple[list[BatchTask], int]:
     """Return what there is to do for the pictures of ``folder``, by name, and how many are done already.
 
     A picture whose result lies in ``output`` is done, unless ``force``; so a batch that was broken off goes
@@ -68,42 +68,42 @@ def find_errands(folder: Path, output: Path, suffix: str, *, force: bool) -> tup
         NstError: ``missing-file``, ``unreadable-file``; ``bad-setting`` where the folder has no pictures.
     """
     try:
-        files = pictures_in(folder)
+        files = list_pictures(folder)
     except FileNotFoundError:
         raise NstError(
-            ErrorCode.MISSING_FILE, f"There is no folder {shown(folder)}.", "Check its name."
+            ErrorCode.MISSING_FILE, f"There is no folder {display_name(folder)}.", "Check its name."
         ) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise NstError(
             ErrorCode.UNREADABLE_FILE,
-            f"The folder {shown(folder)} cannot be read: {reason}.",
+            f"The folder {display_name(folder)} cannot be read: {reason}.",
             "Name a folder of pictures; for a single picture there is `nst stylize`.",
         ) from None
     if not files:
         raise NstError(
             ErrorCode.BAD_SETTING,
-            f"There are no pictures in {shown(folder)}.",
+            f"There are no pictures in {display_name(folder)}.",
             "Name a folder with pictures in it.",
         )
     stems = [path.stem.lower() for path in files]
-    errands, done = list[Errand](), 0
+    errands, done = list[BatchTask](), 0
     for path, stem in zip(files, stems, strict=True):
         name = path.name if stems.count(stem) > 1 else path.stem
         target = output / f"{name}{suffix}"
         if target.exists() and not force:
             done += 1
         else:
-            errands.append(Errand(path, target))
+            errands.append(BatchTask(path, target))
     return errands, done
 
 
 def paint_file(
-    errand: Errand,
+    errand: BatchTask,
     styles: Styles,
     settings: Settings,
     store: ModelStore,
-    watch: Watch,
+    watch: RunCallbacks,
     *,
     force: bool = False,
     recorded: Settings | None = None,
@@ -115,14 +115,14 @@ def paint_file(
     """
     content = read_picture(errand.source, on_notice=watch.on_event)
     plain = Job(content, read_styles(styles, watch.on_event), settings, read_own(settings, watch.on_event))
-    job = controlled(plain, errand.control, watch.on_event)
+    job = read_control_files(plain, errand.control, watch.on_event)
     check_writable(errand.target, force, painted_size(job))
     result = run_job(job, watch, store)
     write_picture(
         result.picture,
         errand.target,
         force=force,
-        metadata=record(
+        metadata=describe_run(
             replace(result, settings=recorded or settings),
             content=str(errand.source),
             styles=list(styles),

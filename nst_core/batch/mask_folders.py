@@ -1,6 +1,6 @@
 """Masks for the pictures of a folder: one file for all of them, or a folder with one for each, by its name.
 
-A :class:`~nst_core.job.control_files.Control` whose masks may be folders comes in; for each picture, one with the masks
+A :class:`~nst_core.job.control_files.ControlFiles` whose masks may be folders comes in; for each picture, one with the masks
 that are its own goes out. Looks at names alone.
 """
 
@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from nst_core.errors import ErrorCode, NstError
-from nst_core.images.folder import pictures_in
-from nst_core.images.names import shown
-from nst_core.job.control_files import Control
+from nst_core.images.folder import list_pictures
+from nst_core.images.names import display_name
+from nst_core.job.control_files import ControlFiles
 
 
 class MaskFolders:
@@ -22,7 +22,7 @@ class MaskFolders:
             among the pictures themselves.
     """
 
-    def __init__(self, control: Control, pictures: Path) -> None:
+    def __init__(self, control: ControlFiles, pictures: Path) -> None:
         self.control = control
         self.files: dict[str, list[Path]] = {}
         for mask in control.masks:
@@ -32,15 +32,15 @@ class MaskFolders:
                 if Path(mask).samefile(pictures):
                     raise NstError(
                         ErrorCode.BAD_SETTING,
-                        f"{shown(mask)} is the folder of the pictures themselves.",
+                        f"{display_name(mask)} is the folder of the pictures themselves.",
                         "Put the masks into a folder of their own.",
                     )
-                self.files[mask] = pictures_in(Path(mask))
+                self.files[mask] = list_pictures(Path(mask))
             except (OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or str(error)
                 raise NstError(
                     ErrorCode.UNREADABLE_FILE,
-                    f"The masks in {shown(mask)} cannot be read: {reason}.",
+                    f"The masks in {display_name(mask)} cannot be read: {reason}.",
                     "Name a folder of masks, or one mask for all pictures.",
                 ) from None
 
@@ -49,7 +49,7 @@ class MaskFolders:
         """The masks that are one file for all pictures."""
         return [mask for mask in self.control.masks if mask not in self.files]
 
-    def of(self, picture: Path) -> Control:
+    def of(self, picture: Path) -> ControlFiles:
         """Return the control of ``picture``, every folder of masks replaced by the mask for it.
 
         Raises:
@@ -69,7 +69,7 @@ class MaskFolders:
             if len(found) > 1:
                 raise NstError(
                     ErrorCode.BAD_SETTING,
-                    f"{shown(folder)} has several masks for {picture.name}: "
+                    f"{display_name(folder)} has several masks for {picture.name}: "
                     f"{' and '.join(file.name for file in found)}.",
                     "Leave one of them there.",
                 )
@@ -77,6 +77,6 @@ class MaskFolders:
                 return found[0]
         raise NstError(
             ErrorCode.MISSING_FILE,
-            f"There is no mask for {picture.name} in {shown(folder)}.",
+            f"There is no mask for {picture.name} in {display_name(folder)}.",
             f"Put one there, named {picture.stem}.png.",
         )

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nst_core import __version__
-from nst_core.batch.folder import HOPELESS, Errand, Outcome
-from nst_core.batch.ray_painter import Assignment, Commission, Painter, Reply
+from nst_core.batch.folder import FATAL_ERRORS, BatchTask, Outcome
+from nst_core.batch.ray_painter import BatchPayload, Painter, TaskPayload, TaskResult
 from nst_core.errors import ErrorCode, NstError, first_line
 from nst_core.images.files import replace_file
 
@@ -60,7 +60,7 @@ def check_installed() -> None:
 
 
 @contextmanager
-def connected(address: str, painters: int) -> Iterator[ModuleType]:
+def connect_to_ray(address: str, painters: int) -> Iterator[ModuleType]:
     """Connect to the cluster at ``address``, or start Ray on this machine for as long as the block runs.
 
     Raises:
@@ -149,10 +149,10 @@ def _part(count: int, painters: int) -> float:
     return count // painters if count >= painters else int(1e4 * count / painters) / 1e4
 
 
-class _Crew:
+class WorkerPool:
     """Painters, started as they are needed, and those that are no longer."""
 
-    def __init__(self, ray: ModuleType, commission: Commission, share: Share) -> None:
+    def __init__(self, ray: ModuleType, commission: BatchPayload, share: Share) -> None:
         # Two at a time, so that one in the middle of a picture hears that it should delete its folder.
         resources = {"num_cpus": share.cpus, "num_gpus": share.gpus, "max_concurrency": 2}
         self.ray, self.actor = ray, ray.remote(**resources)(Painter)
@@ -195,8 +195,8 @@ class _Crew:
 
 def paint_all(
     ray: ModuleType,
-    errands: Sequence[Errand],
-    commission: Commission,
+    errands: Sequence[BatchTask],
+    commission: BatchPayload,
     painters: int,
     on_outcome: Callable[[Outcome, tuple[str, ...]], None],
     *,
@@ -215,15 +215,15 @@ def paint_all(
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     gpus = int(sum(machine.get("GPU", 0) for machine in machines))
     count = min(painters or gpus or len(machines), len(errands))
-    crew = _Crew(ray, commission, share_of(machines, count))
+    crew = WorkerPool(ray, commission, share_of(machines, count))
     waiting = list(reversed(errands))
-    busy: dict[Any, tuple[Any, Errand]] = {}
+    busy: dict[Any, tuple[Any, BatchTask]] = {}
 
     def give_work(painter: Any) -> None:
         while waiting:
             errand = waiting.pop()
             try:
-                work = Assignment.of(errand, commission.shared)
+                work = TaskPayload.of(errand, commission.shared)
             except NstError as error:
                 on_outcome(Outcome(errand, error=error), ())
                 continue
@@ -237,13 +237,13 @@ def paint_all(
             ready = _finished(ray, list(busy), look)
             painter, errand = busy.pop(ready)
             try:
-                reply: Reply = ray.get(ready)
+                reply: TaskResult = ray.get(ready)
             except (ray.exceptions.RayActorError, ray.exceptions.OutOfMemoryError) as error:
                 on_outcome(Outcome(errand, error=crew.bury(painter, error)), ())
                 painter = crew.hire() if waiting else None
             else:
                 outcome = _outcome(errand, reply, force)
-                if outcome.error is not None and outcome.error.code in HOPELESS:
+                if outcome.error is not None and outcome.error.code in FATAL_ERRORS:
                     raise outcome.error
                 on_outcome(outcome, reply.notices)
             give_work(painter)
@@ -272,7 +272,7 @@ def _failed(error: Exception) -> NstError:
     )
 
 
-def _outcome(errand: Errand, reply: Reply, force: bool) -> Outcome:
+def _outcome(errand: BatchTask, reply: TaskResult, force: bool) -> Outcome:
     if reply.error is not None:
         code, message, hint = reply.error
         return Outcome(errand, error=NstError(ErrorCode(code), message, hint))

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nst_core import __version__
-from nst_core.batch.folder import Errand, Styles, paint_file
+from nst_core.batch.folder import BatchTask, Styles, paint_file
 from nst_core.errors import NstError
 from nst_core.events import Event, Notice
-from nst_core.images.files import opened
-from nst_core.job.control_files import Control
+from nst_core.images.files import open_input
+from nst_core.job.control_files import ControlFiles
 from nst_core.job.model import start_file
 from nst_core.painting.memory import MACHINE_SHARE
-from nst_core.painting.run import Watch
+from nst_core.painting.run import RunCallbacks
 from nst_core.settings import Settings, make_settings, parse_bytes
 from nst_core.system.free_memory import available_memory
 from nst_core.vgg.network import Network
@@ -30,20 +30,20 @@ from nst_core.vgg.store import ModelStore
 
 
 @dataclass(frozen=True)
-class Parcel:
+class FilePayload:
     """A file on its way to another machine: its name, for its suffix and for reports, and its bytes."""
 
     name: str
     data: bytes
 
     @classmethod
-    def of(cls, path: str | os.PathLike[str]) -> Parcel:
+    def of(cls, path: str | os.PathLike[str]) -> FilePayload:
         """Pack a file.
 
         Raises:
             NstError: ``missing-file`` or ``unreadable-file``.
         """
-        with opened(path) as file:
+        with open_input(path) as file:
             return cls(Path(path).name, file.read())
 
     def unpack(self, folder: Path) -> Path:
@@ -54,61 +54,61 @@ class Parcel:
 
 
 @dataclass(frozen=True)
-class Commission:
+class BatchPayload:
     """What all pictures of a batch have in common, packed."""
 
-    network: Parcel
-    styles: tuple[tuple[Parcel, float], ...]
+    network: FilePayload
+    styles: tuple[tuple[FilePayload, float], ...]
     settings: dict[str, Any]
-    own: Parcel | None = None
-    shared: Mapping[str, Parcel] = field(default_factory=dict)
+    own: FilePayload | None = None
+    shared: Mapping[str, FilePayload] = field(default_factory=dict)
 
     @classmethod
     def of(
         cls, network: Network, styles: Styles, settings: Settings, shared: Iterable[str] = ()
-    ) -> Commission:
+    ) -> BatchPayload:
         """Pack a network, styles, settings, and the files that the controls of all pictures have in common.
 
         Raises:
             NstError: a file cannot be read.
         """
         start = start_file(settings)
-        own = Parcel.of(start) if start else None
+        own = FilePayload.of(start) if start else None
         named = {**settings.model_dump(mode="json"), "model": network.name}
         return cls(
-            Parcel.of(network.path),
-            tuple((Parcel.of(path), weight) for path, weight in styles),
+            FilePayload.of(network.path),
+            tuple((FilePayload.of(path), weight) for path, weight in styles),
             named,
             own,
-            {path: Parcel.of(path) for path in shared},
+            {path: FilePayload.of(path) for path in shared},
         )
 
 
 @dataclass(frozen=True)
-class Assignment:
+class TaskPayload:
     """One picture on its way: its bytes, its control and those of the control's files that are its own.
 
     ``result`` is the name, for the suffix, of the file to send back.
     """
 
-    picture: Parcel
-    control: Control
-    own: Mapping[str, Parcel]
+    picture: FilePayload
+    control: ControlFiles
+    own: Mapping[str, FilePayload]
     result: str
 
     @classmethod
-    def of(cls, errand: Errand, shared: Container[str]) -> Assignment:
+    def of(cls, errand: BatchTask, shared: Container[str]) -> TaskPayload:
         """Pack an errand.
 
         Raises:
             NstError: a file cannot be read.
         """
-        own = {path: Parcel.of(path) for path in errand.control.files if path not in shared}
-        return cls(Parcel.of(errand.source), errand.control, own, errand.target.name)
+        own = {path: FilePayload.of(path) for path in errand.control.files if path not in shared}
+        return cls(FilePayload.of(errand.source), errand.control, own, errand.target.name)
 
 
 @dataclass(frozen=True)
-class Reply:
+class TaskResult:
     """What a painter sends back: a file's bytes, or an error as plain words; and what it noticed."""
 
     data: bytes = b""
@@ -120,7 +120,7 @@ class Reply:
 class Painter:
     """One process of the cluster, with a folder of its own for as long as it lives."""
 
-    def __init__(self, commission: Commission, version: str, beside: int) -> None:
+    def __init__(self, commission: BatchPayload, version: str, beside: int) -> None:
         if version != __version__:
             raise RuntimeError(f"nst {__version__} is installed here, {version} where the batch was started")
         self.folder = tempfile.TemporaryDirectory(prefix="nst-")
@@ -143,7 +143,7 @@ class Painter:
     def begun(self) -> None:
         """Answer once the painter can paint."""
 
-    def paint(self, work: Assignment) -> Reply:
+    def paint(self, work: TaskPayload) -> TaskResult:
         """Paint one picture."""
         notices = list[str]()
 
@@ -156,15 +156,15 @@ class Painter:
             target.parent.mkdir()
             try:
                 control = work.control.moved({**self.shared, **_unpacked(work.own, Path(place) / "control")})
-                errand = Errand(work.picture.unpack(Path(place)), target, control)
-                watch = Watch(on_event)
+                errand = BatchTask(work.picture.unpack(Path(place)), target, control)
+                watch = RunCallbacks(on_event)
                 done = paint_file(
                     errand, self.styles, self.settings, self.store, watch, recorded=self.recorded
                 )
-                return Reply(target.read_bytes(), done.seconds, tuple(notices))
+                return TaskResult(target.read_bytes(), done.seconds, tuple(notices))
             except NstError as error:
                 told = (error.code.value, error.message, error.hint)
-                return Reply(notices=tuple(notices), error=told)
+                return TaskResult(notices=tuple(notices), error=told)
 
     def close(self) -> None:
         """Delete the folder."""
@@ -180,7 +180,7 @@ def memory_share(settings: Settings, beside: int) -> int:
 Key = TypeVar("Key", str, int)
 
 
-def _unpacked(parcels: Mapping[Key, Parcel], folder: Path) -> dict[Key, str]:
+def _unpacked(parcels: Mapping[Key, FilePayload], folder: Path) -> dict[Key, str]:
     """Write files into ``folder``, each into a folder of its own: they may have the same name."""
     found: dict[Key, str] = {}
     for number, (key, parcel) in enumerate(parcels.items()):

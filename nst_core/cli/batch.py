@@ -62,7 +62,7 @@ def batch(folder: Path, styles: tuple[str, ...], **given: Any) -> None:
     Where masks lie in a folder, the mask for photo.jpg is the picture there whose name is photo too, whatever
     its suffix. A picture without its mask is named before anything begins, and passed over.
     """
-    from nst_core.batch.folder import find_errands
+    from nst_core.batch.folder import find_tasks
     from nst_core.cli.batch_running import Order, run
     from nst_core.cli.control_files import parse_control
 
@@ -73,6 +73,6 @@ def batch(folder: Path, styles: tuple[str, ...], **given: Any) -> None:
     whole = folder.resolve()
     words = "-".join(filter(None, [whole.name, *stems]))  # a drive has no name
     output = given["output"] or whole.parent / words[:120]
-    errands, done = find_errands(folder, output, f".{given['suffix']}", force=given["force"])
+    errands, done = find_tasks(folder, output, f".{given['suffix']}", force=given["force"])
     shares = [(style.path, style.weight) for style in files]
     run(Order(errands, done, folder, output, shares, control, settings), given)

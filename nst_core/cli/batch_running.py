@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nst_core.batch.folder import HOPELESS, Errand, Outcome, failures, paint_file
+from nst_core.batch.folder import FATAL_ERRORS, BatchTask, Outcome, failures, paint_file
 from nst_core.batch.mask_folders import MaskFolders
 from nst_core.cli.folders import check_folder
 from nst_core.cli.inputs import read_start
 from nst_core.cli.interrupts import listening
-from nst_core.cli.telling import Teller, telling
+from nst_core.cli.telling import ProgressReporter, reporting_progress
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice
-from nst_core.images.files import check_not_read
+from nst_core.images.files import check_not_an_input
 from nst_core.images.masks import read_mask
-from nst_core.images.names import shown
+from nst_core.images.names import display_name
 from nst_core.images.read import read_picture
-from nst_core.job.control_files import Control
-from nst_core.painting.run import Watch
+from nst_core.job.control_files import ControlFiles
+from nst_core.painting.run import RunCallbacks
 from nst_core.settings import Settings
 from nst_core.vgg.store import ModelStore
 
@@ -34,12 +34,12 @@ class Order:
     The masks of ``control`` may be folders.
     """
 
-    errands: Sequence[Errand]
+    errands: Sequence[BatchTask]
     done: int
     folder: Path
     output: Path
     styles: Sequence[tuple[str, float]]
-    control: Control
+    control: ControlFiles
     settings: Settings
 
 
@@ -58,7 +58,9 @@ def run(order: Order, given: Mapping[str, Any]) -> None:
         check_installed()
     check_folder(order.output, force=True)
     with (
-        telling(as_json=given["as_json"], progress=given["progress"], verbose=given["verbose"]) as teller,
+        reporting_progress(
+            as_json=given["as_json"], progress=given["progress"], verbose=given["verbose"]
+        ) as teller,
         listening(teller.say, KEPT) as interrupts,
     ):
         masks = MaskFolders(order.control, order.folder)
@@ -71,12 +73,12 @@ def run(order: Order, given: Mapping[str, Any]) -> None:
         if not errands:
             pass
         elif given["address"]:
-            from nst_core.batch.ray_cluster import connected, paint_all
-            from nst_core.batch.ray_painter import Commission
+            from nst_core.batch.ray_cluster import connect_to_ray, paint_all
+            from nst_core.batch.ray_painter import BatchPayload
 
             shared = [*masks.shared, *order.control.parts, *order.control.pictures]
-            commission = Commission.of(network, order.styles, order.settings, shared)
-            with connected(given["address"], given["painters"]) as ray:
+            commission = BatchPayload.of(network, order.styles, order.settings, shared)
+            with connect_to_ray(given["address"], given["painters"]) as ray:
                 paint_all(
                     ray, errands, commission, given["painters"], progress.outcome,
                     force=given["force"], look=interrupts.look,
@@ -96,7 +98,7 @@ def _check_output(order: Order, masks: MaskFolders) -> None:
         if order.output.exists() and order.output.samefile(folder):
             raise NstError(
                 ErrorCode.BAD_SETTING,
-                f"{shown(order.output)} is the folder of {what}.",
+                f"{display_name(order.output)} is the folder of {what}.",
                 "Choose another folder for the results with -o.",
             )
 
@@ -113,33 +115,35 @@ def _check_shared(order: Order, masks: MaskFolders) -> None:
     for path in (*masks.shared, *order.control.parts):
         if not read_mask(path).any():
             raise NstError(
-                ErrorCode.BAD_IMAGE, f"The mask {shown(path)} is black all over.", "White is what counts."
+                ErrorCode.BAD_IMAGE,
+                f"The mask {display_name(path)} is black all over.",
+                "White is what counts.",
             )
 
 
-def _with_masks(order: Order, masks: MaskFolders, progress: _Telling) -> Iterator[Errand]:
+def _with_masks(order: Order, masks: MaskFolders, progress: _Telling) -> Iterator[BatchTask]:
     """Find each picture's masks; those that have none are told of now, not hours later."""
     for errand in order.errands:
         try:
             found = replace(errand, control=masks.of(errand.source))
-            check_not_read(found.target, found.read(order.styles, order.settings))
+            check_not_an_input(found.target, found.read(order.styles, order.settings))
             yield found
         except NstError as error:
             progress.outcome(Outcome(errand, error=error), ())
 
 
 def _paint_here(
-    order: Order, errands: Sequence[Errand], store: ModelStore, progress: _Telling, *, force: bool
+    order: Order, errands: Sequence[BatchTask], store: ModelStore, progress: _Telling, *, force: bool
 ) -> None:
     """Paint one picture after the other in this process."""
     for errand in errands:
         progress.begin(errand)
         try:
-            watch = Watch(progress.event)
+            watch = RunCallbacks(progress.event)
             result = paint_file(errand, order.styles, order.settings, store, watch, force=force)
             outcome = Outcome(errand, result.seconds)
         except NstError as error:
-            if error.code in HOPELESS:
+            if error.code in FATAL_ERRORS:
                 raise
             outcome = Outcome(errand, error=error)
         progress.outcome(outcome, ())
@@ -148,7 +152,7 @@ def _paint_here(
 class _Telling:
     """Counts outcomes and tells of them; a notice that was told is not told again."""
 
-    def __init__(self, teller: Teller, order: Order) -> None:
+    def __init__(self, teller: ProgressReporter, order: Order) -> None:
         self.teller = teller
         self.order = order
         self.outcomes: list[Outcome] = []
@@ -160,7 +164,7 @@ class _Telling:
     def _all(self) -> int:
         return len(self.order.errands) + self.order.done
 
-    def begin(self, errand: Errand) -> None:
+    def begin(self, errand: BatchTask) -> None:
         number = self.order.done + len(self.outcomes) + 1
         self.teller.step(f"{errand.source.name}, {number} of {self._all}")
 
@@ -175,11 +179,11 @@ class _Telling:
         for message in notices:
             self.event(Notice("painter", message))
         self.outcomes.append(outcome)
-        name = shown(outcome.errand.source)
+        name = display_name(outcome.errand.source)
         if outcome.error is not None:
             self.teller.say(f"{name}: {outcome.error}")
         else:
-            self.teller.say(f"{shown(outcome.errand.target)}: {outcome.seconds:.1f} s")
+            self.teller.say(f"{display_name(outcome.errand.target)}: {outcome.seconds:.1f} s")
 
     def end(self) -> None:
         """Tell of the end.
@@ -189,7 +193,7 @@ class _Telling:
         """
         failed = failures(self.outcomes)
         painted = len(self.outcomes) - len(failed)
-        sentence = f"{shown(self.order.output)}: {painted} painted"
+        sentence = f"{display_name(self.order.output)}: {painted} painted"
         fields = {
             "output": str(self.order.output),
             "painted": [str(done.errand.target) for done in self.outcomes if done.error is None],
@@ -202,6 +206,8 @@ class _Telling:
             raise NstError(
                 first.code,
                 f"{len(failed)} of {len(self.outcomes)} pictures could not be painted.",
-                "What is wrong with each was said above; the others are in " + shown(self.order.output) + ".",
+                "What is wrong with each was said above; the others are in "
+                + display_name(self.order.output)
+                + ".",
             )
         self.teller.done(f"{sentence}.", fields)

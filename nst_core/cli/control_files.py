@@ -1,4 +1,4 @@
-"""From options that say which style goes where to a :class:`~nst_core.job.control_files.Control`; no file is read."""
+"""From options that say which style goes where to a :class:`~nst_core.job.control_files.ControlFiles`; no file is read."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import click
 from nst_core.cli.control import NAMES
 from nst_core.cli.inputs import parse_style
 from nst_core.errors import ErrorCode, NstError
-from nst_core.images.names import shown
-from nst_core.job.control_files import Control, RegionFile, StyleFile
+from nst_core.images.names import display_name
+from nst_core.job.control_files import ControlFiles, RegionFile, StyleFile
 
 
 def parse_control(
     styles: Sequence[str], given: Mapping[str, Any]
-) -> tuple[tuple[StyleFile, ...], Control, dict[str, Any]]:
+) -> tuple[tuple[StyleFile, ...], ControlFiles, dict[str, Any]]:
     """Read the options of :func:`control_options`: returns all styles, the rest of them, and other options.
 
     Raises:
@@ -40,12 +40,12 @@ def parse_control(
         if all(region.mask != mask for region in regions):
             raise NstError(
                 ErrorCode.BAD_SETTING,
-                f"--region-colors names {shown(mask)}, which is the mask of no region.",
+                f"--region-colors names {display_name(mask)}, which is the mask of no region.",
                 "Name the mask as --region does.",
             )
     regions = [replace(region, keep_colors=colours.get(region.mask)) for region in regions]
     if not named and not regions:
         raise click.UsageError("Missing argument 'STYLE...'.", ctx=click.get_current_context(silent=True))
     fine = parse_style(given["fine_style"]) if given["fine_style"] else None
-    control = Control(tuple(regions), given["mask"], given["strength_mask"], fine)
+    control = ControlFiles(tuple(regions), given["mask"], given["strength_mask"], fine)
     return tuple(parse_style(style) for style in named), control, others

@@ -20,8 +20,8 @@ def doctor(as_json: bool, store: Path | None) -> int:
 
     Exit code 0 where a run would work, 2 where not.
     """
-    from nst_core.diagnostics.doctor import examine, in_words
+    from nst_core.diagnostics.doctor import examine, format_report
 
     report = examine(store)
-    click.echo(json.dumps(asdict(report), indent=1) if as_json else in_words(report))
+    click.echo(json.dumps(asdict(report), indent=1) if as_json else format_report(report))
     return FINE if report.works else BAD_INPUT

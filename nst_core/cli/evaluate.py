@@ -52,10 +52,10 @@ def evaluate(
     from nst_core.cli.running import Task, read_job
     from nst_core.cli.telling import Quiet
     from nst_core.images.read import read_picture
-    from nst_core.job.metadata import recorded_in
+    from nst_core.job.metadata import read_run_record
     from nst_core.vgg.store import ModelStore
 
-    stored = recorded_in(settings_file).settings if settings_file else {}
+    stored = read_run_record(settings_file).settings if settings_file else {}
     files, control, others = parse_control(styles, given)
     suiting = files[0].settings if files else {}
     settings = chosen_settings(others, {**suiting, "init": "content"}, {**stored, "init": "content"})

@@ -18,9 +18,10 @@ from nst_core.cli.options import (
     store_option,
     verbose_option,
 )
+from nst_core.images.names import display_name
 
 if TYPE_CHECKING:
-    from nst_core.pages.paper_figures import Figures, Painting
+    from nst_core.pages.paper_figures import FigureJob, Figures
 
 NAMES = ("strength", "quality", "size", "seed", "iterations", "model", "engine", "device")
 INSTEAD = {"size": 256}
@@ -49,7 +50,7 @@ def figures(folder: Path, content: str, style: str, **given: Any) -> None:
     """
     from nst_core.cli.inputs import parse_style
     from nst_core.cli.interrupts import listening
-    from nst_core.cli.telling import telling
+    from nst_core.cli.telling import reporting_progress
     from nst_core.images.read import read_picture
     from nst_core.pages.paper_figures import check, design
     from nst_core.vgg.store import ModelStore
@@ -58,7 +59,9 @@ def figures(folder: Path, content: str, style: str, **given: Any) -> None:
     store = ModelStore(given["store"])
     iterations = settings.iterations
     with (
-        telling(as_json=given["as_json"], progress=given["progress"], verbose=given["verbose"]) as teller,
+        reporting_progress(
+            as_json=given["as_json"], progress=given["progress"], verbose=given["verbose"]
+        ) as teller,
         listening(teller.say, kept="Broken off; the pictures that are finished stay."),
     ):
         network = store.resolve(settings.model, teller.event)
@@ -78,7 +81,7 @@ def figures(folder: Path, content: str, style: str, **given: Any) -> None:
 
 def prepare_folder(
     folder: Path, planned: Figures, read: Sequence[str], model_sha256: str, force: bool
-) -> list[Painting]:
+) -> list[FigureJob]:
     """Make the folder, refuse other files that are in the way, and return the paintings still to be made.
 
     Raises:
@@ -87,8 +90,7 @@ def prepare_folder(
     """
     from nst_core.cli.folders import check_folder
     from nst_core.errors import ErrorCode, NstError
-    from nst_core.images.files import check_not_read
-    from nst_core.images.names import shown
+    from nst_core.images.files import check_not_an_input
 
     check_folder(folder, force=True)
     names = [*planned.originals, *(name for painting in planned.paintings for name in painting.names)]
@@ -96,11 +98,11 @@ def prepare_folder(
     ours = {f"{name}.png": bool(key) for name, key in keys.items()}
     ours |= {SHEET: bool(stored_key(folder / SHEET)), PAGE: is_page(folder / PAGE)}
     for name, mine in ours.items():
-        check_not_read(folder / name, read)
+        check_not_an_input(folder / name, read)
         if not (mine or force) and (folder / name).exists():
             raise NstError(
                 ErrorCode.OUTPUT_EXISTS,
-                f"{shown(folder / name)} exists and is not one of these figures.",
+                f"{display_name(folder / name)} exists and is not one of these figures.",
                 "Choose another folder, or overwrite it with --force.",
             )
     folder.mkdir(parents=True, exist_ok=True)
@@ -134,7 +136,7 @@ def is_page(path: Path) -> bool:
 
 
 def make(
-    folder: Path, planned: Figures, todo: list[Painting], model_sha256: str, teller: Any, store: Any
+    folder: Path, planned: Figures, todo: list[FigureJob], model_sha256: str, teller: Any, store: Any
 ) -> None:
     """Paint what is to be painted, each picture written as soon as it is there."""
     import time
@@ -143,7 +145,7 @@ def make(
     from nst_core.events import Event, Progress
     from nst_core.images.write import write_picture
     from nst_core.pages.paper_figures import paint
-    from nst_core.painting.run import Watch
+    from nst_core.painting.run import RunCallbacks
 
     began = time.monotonic()
     for number, painting in enumerate(todo):
@@ -157,7 +159,7 @@ def make(
                 event = replace(event, fraction=fraction, seconds=seconds, seconds_left=left)
                 teller.event(event)
 
-        for name, picture in paint(painting, Watch(on_event), store).items():
+        for name, picture in paint(painting, RunCallbacks(on_event), store).items():
             metadata = {KEY: painting.key(model_sha256)}
             write_picture(picture, folder / f"{name}.png", force=True, metadata=metadata)
     for name, picture in planned.originals.items():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.files import check_replaceable
-from nst_core.images.names import shown
+from nst_core.images.names import display_name
 
 
 class Folder:
@@ -46,13 +46,13 @@ def check_folder(path: Path, force: bool) -> None:
             if not force and any(path.iterdir()):
                 raise NstError(
                     ErrorCode.OUTPUT_EXISTS,
-                    f"The folder {shown(path)} is not empty.",
+                    f"The folder {display_name(path)} is not empty.",
                     "Choose another, or write into it with --force.",
                 )
             check_replaceable(path / ".nst-probe", force=True)
         elif os.path.lexists(path):
             raise NstError(
-                ErrorCode.UNWRITABLE_OUTPUT, f"{shown(path)} is not a folder.", "Choose another name."
+                ErrorCode.UNWRITABLE_OUTPUT, f"{display_name(path)} is not a folder.", "Choose another name."
             )
         else:
             check_replaceable(_first_existing(path) / ".nst-probe", force=True)
@@ -88,6 +88,6 @@ def _cannot(path: Path, error: Exception) -> NstError:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is no possible name"
     return NstError(
         ErrorCode.UNWRITABLE_OUTPUT,
-        f"The folder {shown(path)} cannot be written: {reason}.",
+        f"The folder {display_name(path)} cannot be written: {reason}.",
         "Choose another.",
     )

@@ -46,7 +46,7 @@ def gallery(folder: Path, content: str, styles: tuple[str, ...], **given: Any) -
     from nst_core.cli.figures import PAGE, SHEET, make, prepare_folder, write_pages
     from nst_core.cli.inputs import parse_style
     from nst_core.cli.interrupts import listening
-    from nst_core.cli.telling import telling
+    from nst_core.cli.telling import reporting_progress
     from nst_core.events import Notice
     from nst_core.images.read import read_picture
     from nst_core.pages.control_gallery import design
@@ -56,7 +56,9 @@ def gallery(folder: Path, content: str, styles: tuple[str, ...], **given: Any) -
     settings = chosen_settings(given, INSTEAD)
     store = ModelStore(given["store"])
     with (
-        telling(as_json=given["as_json"], progress=given["progress"], verbose=given["verbose"]) as teller,
+        reporting_progress(
+            as_json=given["as_json"], progress=given["progress"], verbose=given["verbose"]
+        ) as teller,
         listening(teller.say, kept="Broken off; the pictures that are finished stay."),
     ):
         network = store.resolve(settings.model, teller.event)

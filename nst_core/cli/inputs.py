@@ -13,8 +13,8 @@ from pathlib import Path, PurePath
 
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import OnEvent
-from nst_core.images.files import check_not_read
-from nst_core.images.names import shown
+from nst_core.images.files import check_not_an_input
+from nst_core.images.names import display_name
 from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
 from nst_core.images.write import check_writable
@@ -53,7 +53,7 @@ def parse_style(text: str) -> StyleFile:
     if not math.isfinite(value) or value < 0:
         raise NstError(
             ErrorCode.BAD_SETTING,
-            f"The weight of the style {shown(path)} must be a finite number, 0 or more, not {weight}.",
+            f"The weight of the style {display_name(path)} must be a finite number, 0 or more, not {weight}.",
         )
     return _found(path, value)
 
@@ -103,7 +103,7 @@ def read_start(settings: Settings, on_event: OnEvent) -> Picture | None:
         raise NstError(
             ErrorCode.BAD_SETTING,
             f"init must be {', '.join(BUILT_IN_STARTS)}, or the path of a picture that exists, "
-            f"not {shown(path)!r}.",
+            f"not {display_name(path)!r}.",
         ) from None
 
 
@@ -124,7 +124,7 @@ def check_output(path: Path, force: bool, inputs: Sequence[str]) -> None:
     Raises:
         NstError: ``output-exists``, ``unwritable-output``, ``disk-full``.
     """
-    check_not_read(path, inputs)
+    check_not_an_input(path, inputs)
     try:
         check_writable(path, force)
     except NstError as error:

@@ -43,12 +43,12 @@ def plan(
     from nst_core.cli.running import Task, read_job
     from nst_core.cli.telling import Quiet, plan_in_lines
     from nst_core.events import Event
-    from nst_core.job.metadata import recorded_in
+    from nst_core.job.metadata import read_run_record
     from nst_core.job.run import check_job, plan_job
     from nst_core.vgg.store import ModelStore
 
     notices: list[Event] = []
-    stored = recorded_in(settings_file).settings if settings_file else {}
+    stored = read_run_record(settings_file).settings if settings_file else {}
     files, control, others = parse_control(styles, given)
     suiting = files[0].settings if files else {}
     settings = chosen_settings(others, suiting, stored)

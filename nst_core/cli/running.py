@@ -23,20 +23,20 @@ from nst_core.cli.inputs import (
 )
 from nst_core.cli.interrupts import listening
 from nst_core.cli.options import FRAMES_EVERY, chosen_settings
-from nst_core.cli.telling import Teller, telling
+from nst_core.cli.telling import ProgressReporter, reporting_progress
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice, OnEvent, Plan, Preview
-from nst_core.images.files import check_not_read, replace_file
-from nst_core.images.names import shown
+from nst_core.images.files import check_not_an_input, replace_file
+from nst_core.images.names import display_name
 from nst_core.images.read import read_picture
 from nst_core.images.write import check_writable, write_picture
-from nst_core.job.control_files import Control, StyleFile, controlled
-from nst_core.job.metadata import Record, record, recorded_in, settings_to_repeat
+from nst_core.job.control_files import ControlFiles, StyleFile, read_control_files
+from nst_core.job.metadata import RunRecord, describe_run, read_run_record, settings_to_repeat
 from nst_core.job.model import Job, start_file
 from nst_core.job.prepare import painted_size
 from nst_core.job.run import Result, run_job
 from nst_core.pages import run_report
-from nst_core.painting.run import Watch
+from nst_core.painting.run import RunCallbacks
 from nst_core.settings import Settings
 from nst_core.vgg.store import ModelStore
 
@@ -53,7 +53,7 @@ class Task:
     instead: Mapping[str, object] = field(default_factory=dict)
     words: tuple[str, ...] = ()
     texture_size: str | None = None
-    control: Control = field(default_factory=Control)
+    control: ControlFiles = field(default_factory=ControlFiles)
 
     @property
     def files(self) -> list[str]:
@@ -63,11 +63,11 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RunOptions:
     """The options of a run, checked: see :func:`nst_core.cli.options.output_options`."""
 
     settings: Settings
-    stored: Record
+    stored: RunRecord
     texture_size: str
     output: Path
     force: bool
@@ -80,14 +80,14 @@ class Wanted:
     store: ModelStore
 
 
-def wanted(task: Task, given: Mapping[str, Any]) -> Wanted:
+def wanted(task: Task, given: Mapping[str, Any]) -> RunOptions:
     """Read and check the options, touching no picture.
 
     Raises:
         NstError: for settings, places to write or combinations that will not do.
     """
     named = given["settings_file"]
-    stored = recorded_in(named) if named else Record({})
+    stored = read_run_record(named) if named else RunRecord({})
     suiting = task.styles[0].settings if task.styles else {}
     settings = chosen_settings(given, {**task.instead, **suiting}, stored.settings)
     output = given["output"] or default_output(task.files[0], *task.words)
@@ -108,11 +108,11 @@ def wanted(task: Task, given: Mapping[str, Any]) -> Wanted:
         if folder:
             check_folder(folder, given["force"])
             for name in names:
-                check_not_read(folder / name, read)
+                check_not_an_input(folder / name, read)
     if given["report"]:
         run_report.check_installed()
     every = (given["frames_every"] or FRAMES_EVERY) if given["frames"] else 0
-    return Wanted(
+    return RunOptions(
         settings,
         stored,
         task.texture_size or stored.texture_size,
@@ -137,7 +137,7 @@ def read_job(task: Task, settings: Settings, texture_size: str, on_event: OnEven
     content = read_picture(task.content, on_notice=on_event) if task.content else None
     styles = read_styles(task.styles, on_event)
     start = read_start(settings, on_event)
-    job = controlled(Job(content, styles, settings, start), task.control, on_event)
+    job = read_control_files(Job(content, styles, settings, start), task.control, on_event)
     return replace(job, texture_size=parse_sides(texture_size)) if texture_size else job
 
 
@@ -150,7 +150,7 @@ def run(task: Task, given: Mapping[str, Any]) -> None:
     """
     want = wanted(task, given)
     with (
-        telling(as_json=want.as_json, progress=want.progress, verbose=want.verbose) as teller,
+        reporting_progress(as_json=want.as_json, progress=want.progress, verbose=want.verbose) as teller,
         listening(teller.say) as interrupts,
         ExitStack() as folders,
     ):
@@ -174,7 +174,7 @@ def run(task: Task, given: Mapping[str, Any]) -> None:
                 for notice in differences(event, want.stored, task):
                     teller.event(notice)
 
-        watch = Watch(on_event, interrupts.should_stop, frames_every=want.frames_every)
+        watch = RunCallbacks(on_event, interrupts.should_stop, frames_every=want.frames_every)
         result = run_job(job, watch, want.store)
         if frames:
             frames.write_sheet()
@@ -186,7 +186,7 @@ def run(task: Task, given: Mapping[str, Any]) -> None:
             result.picture,
             want.output,
             force=want.force,
-            metadata=record(
+            metadata=describe_run(
                 result,
                 content=task.content,
                 styles=styles,
@@ -198,7 +198,7 @@ def run(task: Task, given: Mapping[str, Any]) -> None:
         tell_end(teller, result, want)
 
 
-def differences(plan: Plan, stored: Record, task: Task) -> Iterator[Notice]:
+def differences(plan: Plan, stored: RunRecord, task: Task) -> Iterator[Notice]:
     """Say why a repetition will differ: another network, or masks and the like that were not given again."""
     if stored.model_sha256 not in ("", plan.model_sha256):
         yield Notice(
@@ -231,10 +231,10 @@ def write_report(
     replace_file(folder.new(run_report.CURVES), run_report.curves(course.steps), force=True)
 
 
-def tell_end(teller: Teller, result: Result, want: Wanted) -> None:
+def tell_end(teller: ProgressReporter, result: Result, want: RunOptions) -> None:
     """Say where the picture is."""
     picture = result.picture
-    sentence = f"{shown(want.output)}: {picture.width} x {picture.height}, {result.seconds:.1f} s"
+    sentence = f"{display_name(want.output)}: {picture.width} x {picture.height}, {result.seconds:.1f} s"
     if result.stopped:
         last = result.curve[-1]
         sentence += f"; stopped at level {last.level + 1} of {len(result.levels)}, iteration {last.iteration}"

@@ -11,7 +11,7 @@ import click
 
 from nst_core.cli.commands import NearestGroup
 from nst_core.cli.options import SettingsCommand, json_option, setting_options
-from nst_core.settings import Settings, fields, suits_a_style
+from nst_core.settings import Settings, fields, is_style_setting
 
 if TYPE_CHECKING:
     from nst_core.style_library.model import KeptStyle
@@ -44,12 +44,12 @@ def _described(style: KeptStyle) -> dict[str, Any]:
 
 def _of_the_style(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return what differs from the defaults in a run's settings and is about its style."""
-    from nst_core.style_library.library import suiting
+    from nst_core.style_library.library import style_settings
 
     usual = Settings().model_dump(mode="json")
     return {
         name: value
-        for name, value in suiting(settings).items()
+        for name, value in style_settings(settings).items()
         if name not in OF_A_RUN and value != usual[name]
     }
 
@@ -57,7 +57,7 @@ def _of_the_style(settings: Mapping[str, Any]) -> dict[str, Any]:
 @styles.command(cls=SettingsCommand)
 @click.argument("picture", metavar="PICTURE")
 @click.option("--as", "name", metavar="NAME", default="", help="What to call it. [default: its file's name]")
-@setting_options([name for name in fields() if suits_a_style(name)])
+@setting_options([name for name in fields() if is_style_setting(name)])
 @click.option(
     "--settings",
     "settings_file",
@@ -68,10 +68,10 @@ def _of_the_style(settings: Mapping[str, Any]) -> dict[str, Any]:
 @json_option("Print the style as JSON.")
 def add(picture: str, name: str, settings_file: str | None, force: bool, as_json: bool, **given: Any) -> None:
     """Keep a copy of PICTURE; settings that are given hold wherever it is the first style."""
-    from nst_core.job.metadata import recorded_in
+    from nst_core.job.metadata import read_run_record
     from nst_core.style_library.library import StyleLibrary
 
-    stored = _of_the_style(recorded_in(settings_file).settings) if settings_file else {}
+    stored = _of_the_style(read_run_record(settings_file).settings) if settings_file else {}
     chosen = {key: value for key, value in given.items() if value is not None}
     style = StyleLibrary().add(picture, name, {**stored, **chosen}, force=force)
     click.echo(json.dumps(_described(style), indent=1) if as_json else f"{style.name} is kept: {style.path}")

@@ -23,7 +23,7 @@ LINE_SECONDS = 2.0
 """Between two lines of progress where there is no terminal to draw a bar on."""
 
 
-class Teller(Protocol):
+class ProgressReporter(Protocol):
     """Someone who tells the user of a run."""
 
     def event(self, event: Event, path: Path | None = None) -> None:
@@ -183,7 +183,7 @@ class JsonLines:
 
 
 @contextmanager
-def telling(*, as_json: bool, progress: bool | None, verbose: bool) -> Iterator[Teller]:
+def reporting_progress(*, as_json: bool, progress: bool | None, verbose: bool) -> Iterator[ProgressReporter]:
     """Choose a teller: JSON where asked for, else a bar on a terminal, lines where asked for, else quiet."""
     if as_json:
         yield JsonLines()

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from nst_core import __version__
-from nst_core.diagnostics.installation import Installation, Problem, find_installation, installer
+from nst_core.diagnostics.installation import Installation, Problem, find_installation, installer_command
 from nst_core.errors import NstError, first_line
 from nst_core.planning.rate_cache import rates_file
 from nst_core.system.folders import data_folder
@@ -54,7 +54,7 @@ RUNTIMES = (
 )
 """The wheels that bring ONNX Runtime; two at once overwrite each other's files."""
 
-REPAIR = installer("repair")
+REPAIR = installer_command("repair")
 
 LOW_MEMORY = 2 * 1024**3
 """Bytes of free memory below which a run at 512 x 512 pixels (1 GB in use) is in danger."""
@@ -160,7 +160,7 @@ def examine(folder: Path | None = None) -> Report:
     )
 
 
-def in_words(report: Report) -> str:
+def format_report(report: Report) -> str:
     """Lay the report out for people: what will happen first, what is wrong last."""
     choice = report.choice
     lines = [
@@ -294,7 +294,7 @@ def find_choice(
         problems.append(
             Problem(
                 "There seems to be an NVIDIA GPU, and neither torch nor ONNX Runtime drives it.",
-                f"{installer('update --device cuda')} It says what is missing."
+                f"{installer_command('update --device cuda')} It says what is missing."
                 if installation.by_installer
                 else "Install a build for CUDA, python -m pip install 'nst-core[cuda]', and a driver for it.",
                 fatal=False,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nst_core import __version__
-from nst_core.system.folders import RECORD, _read, is_file
+from nst_core.system.folders import RECORD, is_file, read_json_object
 
 STARTED = "neural-style.py"
 LIST = ".files.json"
@@ -72,17 +72,19 @@ def find_installation(data: Path) -> Installation:
         said = json.loads((data / RECORD).read_text("utf-8"))
         profiles = [Path(each) for each in said["plug_ins"]]
     except (OSError, ValueError, KeyError, TypeError):
-        damaged = Problem(f"The installer's record {data / RECORD} is damaged.", installer("install"), False)
+        damaged = Problem(
+            f"The installer's record {data / RECORD} is damaged.", installer_command("install"), False
+        )
         return Installation(True, (), logs, (damaged,))
     plug_ins = tuple(examine_plug_in(profile) for profile in profiles)
-    cure = f"{installer('install')} Then start GIMP again."
+    cure = f"{installer_command('install')} Then start GIMP again."
     problems = [Problem(each.problem, cure, fatal=False) for each in plug_ins if each.problem]
     problems += [
-        Problem(f"A GIMP has not got the filter: {profile}.", installer("install"), fatal=False)
+        Problem(f"A GIMP has not got the filter: {profile}.", installer_command("install"), fatal=False)
         for profile in _neighbours(profiles)
     ]
     if not profiles:
-        cure = f"Start GIMP 3 once. {installer('install')}"
+        cure = f"Start GIMP 3 once. {installer_command('install')}"
         problems.append(Problem("The filter is in no GIMP.", cure, fatal=False))
     return Installation(True, plug_ins, logs, tuple(problems))
 
@@ -104,14 +106,14 @@ def examine_plug_in(profile: Path) -> PlugIn:
     return PlugIn(str(folder), version, problem)
 
 
-def installer(command: str) -> str:
+def installer_command(command: str) -> str:
     """Say how to call the installer."""
     return f"Run `python install/install.py {command}` where neural style was installed from."
 
 
 def _damaged(folder: Path) -> str:
     """Say which file of a copy is not as its list says; empty for a whole one, or one without a list."""
-    for name, expected in _read(folder / LIST).items():
+    for name, expected in read_json_object(folder / LIST).items():
         try:
             found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         except OSError:

@@ -21,7 +21,7 @@ from nst_core.events import Notice
 from nst_core.images import icc, libvips
 from nst_core.images.colour import luminance
 from nst_core.images.metadata import KEYWORD, to_exif, to_line
-from nst_core.images.names import shown
+from nst_core.images.names import display_name
 from nst_core.images.picture import Picture
 from nst_core.images.raster import Samples, Space
 
@@ -99,11 +99,13 @@ def format_of(path: PurePath) -> FileFormat:
     if suffix in writable:
         return writable[suffix]
     wrong = (
-        f"ends in {shown(suffix)}, which cannot be written" if suffix else "has no suffix to tell its format"
+        f"ends in {display_name(suffix)}, which cannot be written"
+        if suffix
+        else "has no suffix to tell its format"
     )
     raise NstError(
         ErrorCode.UNWRITABLE_OUTPUT,
-        f"{shown(path)} {wrong}.",
+        f"{display_name(path)} {wrong}.",
         f"Use .png, .tif, .jpg or .webp (or {', '.join(sorted(writable))}).",
     )
 

@@ -15,21 +15,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from nst_core.errors import NO_ROOM, ErrorCode, NstError
-from nst_core.images.names import shown
+from nst_core.errors import DISK_FULL_ERRNOS, ErrorCode, NstError
+from nst_core.images.names import display_name
 
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[io.BufferedReader]:
+def open_input(path: str | os.PathLike[str]) -> Iterator[io.BufferedReader]:
     """Open a regular file that is not empty for reading, and close it afterwards.
 
     Raises:
         NstError: ``missing-file``, ``unreadable-file``, or ``bad-image`` for an empty file.
     """
-    name = shown(path)
+    name = display_name(path)
     with _open(path, name) as file:
         yield file
 
@@ -65,7 +65,7 @@ def _impossible(code: ErrorCode, name: str) -> NstError:
     return NstError(code, f"{name} is no possible file name.", "Check the path.")
 
 
-def check_not_read(path: str | os.PathLike[str], read: Iterable[str | os.PathLike[str]]) -> None:
+def check_not_an_input(path: str | os.PathLike[str], read: Iterable[str | os.PathLike[str]]) -> None:
     """Make sure that ``path``, which will be written, is none of the files that are ``read`` for it.
 
     Raises:
@@ -73,7 +73,9 @@ def check_not_read(path: str | os.PathLike[str], read: Iterable[str | os.PathLik
     """
     if any(_same_file(path, other) for other in read):
         raise NstError(
-            ErrorCode.OUTPUT_EXISTS, f"{shown(path)} is one of the pictures to read.", "Write elsewhere."
+            ErrorCode.OUTPUT_EXISTS,
+            f"{display_name(path)} is one of the pictures to read.",
+            "Write elsewhere.",
         )
 
 
@@ -90,7 +92,7 @@ def check_replaceable(path: str | os.PathLike[str], force: bool) -> None:
     Raises:
         NstError: ``output-exists`` (and not ``force``), ``unwritable-output`` or ``disk-full``.
     """
-    name = shown(path)
+    name = display_name(path)
     target = _target(path, name, force)
     with _reported(name):
         temporary = _write_beside(target, b"\0")
@@ -106,7 +108,7 @@ def replace_file(path: str | os.PathLike[str], data: bytes, force: bool) -> None
     Raises:
         NstError: ``output-exists`` (and not ``force``), ``unwritable-output`` or ``disk-full``.
     """
-    name = shown(path)
+    name = display_name(path)
     target = _target(path, name, force)
     with _reported(name):
         temporary = _write_beside(target, data)
@@ -142,7 +144,7 @@ def _target(path: str | os.PathLike[str], name: str, force: bool) -> Path:
         elif not target.parent.is_dir():
             raise NstError(
                 ErrorCode.UNWRITABLE_OUTPUT,
-                f"There is no folder {shown(target.parent)} to write into.",
+                f"There is no folder {display_name(target.parent)} to write into.",
                 "Make it, or choose another.",
             )
         return target
@@ -174,7 +176,7 @@ def _reported(name: str) -> Iterator[None]:
     except ValueError:
         raise _impossible(ErrorCode.UNWRITABLE_OUTPUT, name) from None
     except OSError as error:
-        if error.errno in NO_ROOM:
+        if error.errno in DISK_FULL_ERRNOS:
             raise NstError(
                 ErrorCode.DISK_FULL,
                 f"There is no room left to write {name}.",

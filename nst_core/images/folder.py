@@ -18,7 +18,7 @@ def picture_suffixes() -> frozenset[str]:
     return frozenset(known) - NO_PICTURES
 
 
-def pictures_in(folder: Path) -> list[Path]:
+def list_pictures(folder: Path) -> list[Path]:
     """Return the pictures that lie in ``folder`` itself, hidden ones left out, by name.
 
     Raises:

@@ -29,7 +29,7 @@ def read_mask(path: str | os.PathLike[str], on_notice: OnNotice = ignore) -> Arr
     return brightness if picture.alpha is None else np.asarray(brightness * picture.alpha, np.float32)
 
 
-def fitted_mask(mask: Array, height: int, width: int, what: str) -> Array:
+def fit_mask(mask: Array, height: int, width: int, what: str) -> Array:
     """Bring ``mask`` to ``height`` x ``width``, which must have its shape.
 
     Raises:

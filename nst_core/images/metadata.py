@@ -16,8 +16,8 @@ from PIL import ExifTags, Image
 
 from nst_core.images import libvips
 from nst_core.images.decode import MAX_PIXELS, guarded, identify
-from nst_core.images.files import opened
-from nst_core.images.names import shown
+from nst_core.images.files import open_input
+from nst_core.images.names import display_name
 
 KEYWORD = "nst"
 """The keyword of the text in a PNG."""
@@ -60,8 +60,8 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     Raises:
         NstError: ``missing-file``, ``unreadable-file``, or ``bad-image`` for files that are no pictures.
     """
-    name = shown(path)
-    with opened(path) as file, guarded(name, MAX_PIXELS):
+    name = display_name(path)
+    with open_input(path) as file, guarded(name, MAX_PIXELS):
         image = identify(file, Path(path), name)
         if image is None:
             file.seek(0)

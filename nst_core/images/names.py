@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 
-def shown(path: str | os.PathLike[str]) -> str:
+def display_name(path: str | os.PathLike[str]) -> str:
     """Return ``path`` for a message: unprintable characters escaped, a very long one cut in the middle."""
     text = "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")

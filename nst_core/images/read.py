@@ -15,9 +15,9 @@ from typing import TypeAlias
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
 from nst_core.images.decode import MAX_PIXELS, decode_file
-from nst_core.images.files import opened
+from nst_core.images.files import open_input
 from nst_core.images.interpret import to_picture
-from nst_core.images.names import shown
+from nst_core.images.names import display_name
 from nst_core.images.picture import Picture
 from nst_core.images.raster import upright
 
@@ -41,9 +41,9 @@ def read_picture(
     Raises:
         NstError: ``missing-file``, ``unreadable-file``, ``bad-image``, ``too-large`` or ``out-of-memory``.
     """
-    name = shown(path)
+    name = display_name(path)
     try:
-        with opened(path) as file:
+        with open_input(path) as file:
             raster = decode_file(file, Path(path), name, max_pixels)
         return to_picture(upright(raster), str(path), name, on_notice)
     except MemoryError:

@@ -15,7 +15,7 @@ from nst_core.events import Notice
 from nst_core.images.encode import check_fits, encode, format_of
 from nst_core.images.files import check_replaceable, replace_file
 from nst_core.images.libvips import LibvipsError
-from nst_core.images.names import shown
+from nst_core.images.names import display_name
 from nst_core.images.picture import Picture
 from nst_core.images.read import ignore
 
@@ -57,7 +57,9 @@ def write_picture(
         data = encode(picture, kind, metadata or {}, on_notice)
     except MemoryError:
         raise NstError(
-            ErrorCode.OUT_OF_MEMORY, f"{shown(path)} does not fit into memory.", "Write a smaller picture."
+            ErrorCode.OUT_OF_MEMORY,
+            f"{display_name(path)} does not fit into memory.",
+            "Write a smaller picture.",
         ) from None
     except (OSError, ValueError, LibvipsError) as error:
         raise NstError(

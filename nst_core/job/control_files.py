@@ -1,6 +1,6 @@
 """Which files say what goes where in a picture: regions, masks, the picture that gives the strokes.
 
-Paths come in as plain data; :func:`controlled` reads them into a job. Knows nothing of options, nor of how
+Paths come in as plain data; :func:`read_control_files` reads them into a job. Knows nothing of options, nor of how
 regions are painted.
 """
 
@@ -18,7 +18,7 @@ from nst_core.images.read import read_picture
 from nst_core.job.model import Job, Region, WeightedStyle
 from nst_core.settings import KeepColors
 
-RECORDED = ("regions", "mask", "strength-mask", "fine-style", "region-colors")
+RECORDED_CONTROLS = ("regions", "mask", "strength-mask", "fine-style", "region-colors")
 """What :meth:`Control.recorded` may tell of."""
 
 
@@ -51,7 +51,7 @@ class RegionFile:
 
 
 @dataclass(frozen=True)
-class Control:
+class ControlFiles:
     """The files of a run that say what goes where."""
 
     regions: tuple[RegionFile, ...] = ()
@@ -81,7 +81,7 @@ class Control:
         """All of them, for whoever must not write over one."""
         return [*self.masks, *self.parts, *self.pictures]
 
-    def moved(self, places: Mapping[str, str]) -> Control:
+    def moved(self, places: Mapping[str, str]) -> ControlFiles:
         """Return the same, names included, with the files that ``places`` names taken from there."""
 
         def at(path: str) -> str:
@@ -90,7 +90,7 @@ class Control:
         def style(file: StyleFile) -> StyleFile:
             return replace(file, path=at(file.path))
 
-        return Control(
+        return ControlFiles(
             tuple(
                 RegionFile(
                     at(region.mask),
@@ -128,7 +128,7 @@ class Control:
         return {key: value for key, value in found.items() if value}
 
 
-def controlled(job: Job, control: Control, on_event: OnEvent) -> Job:
+def read_control_files(job: Job, control: ControlFiles, on_event: OnEvent) -> Job:
     """Read the files of ``control`` into ``job``.
 
     Raises:
@@ -144,7 +144,7 @@ def controlled(job: Job, control: Control, on_event: OnEvent) -> Job:
     )
 
 
-def _regions(control: Control, fine: Picture | None, on_event: OnEvent) -> Iterator[Region]:
+def _regions(control: ControlFiles, fine: Picture | None, on_event: OnEvent) -> Iterator[Region]:
     """Read the regions; styles with the same mask are one region, blended."""
     firsts = {region.mask: region for region in reversed(control.regions)}
     for number, mask in enumerate(dict.fromkeys(region.mask for region in control.regions), start=1):

@@ -14,21 +14,23 @@ import numpy as np
 from nst_core.backends.choose import Engine
 from nst_core.events import Event, Notice, OnEvent
 from nst_core.images.colour import match_colors
-from nst_core.images.masks import fitted_mask
+from nst_core.images.masks import fit_mask
 from nst_core.images.picture import Picture
 from nst_core.images.resize import crop, crop_mask
 from nst_core.job.model import Job, WeightedStyle
-from nst_core.job.prepare import channels_first, visible
-from nst_core.painting.fine_style_size import combined_size, fine_settings
+from nst_core.job.prepare import channels_first, visible_pixels
+from nst_core.painting.fine_style_size import fine_style_settings, fine_style_size
 from nst_core.painting.pyramid import Level, check_size, make_levels
-from nst_core.painting.regions import Seen
-from nst_core.painting.run import Watch, as_rows, paint
-from nst_core.painting.start import resized_mask
+from nst_core.painting.regions import PreparedImage
+from nst_core.painting.run import RunCallbacks, as_rows, paint
+from nst_core.painting.start import resize_mask
 from nst_core.painting.subject import Subject
 from nst_core.settings import Crop, Settings, make_settings
 
 
-def with_fine_styles(job: Job, level: Level, engine: Engine, watch: Watch, limit: float | None = None) -> Job:
+def with_fine_styles(
+    job: Job, level: Level, engine: Engine, watch: RunCallbacks, limit: float | None = None
+) -> Job:
     """Combine every style of ``job`` that has a fine picture, at the size it has at the last ``level``.
 
     ``limit`` are the seconds for all of them, shared alike; None is as many as they take.
@@ -58,7 +60,7 @@ def _cut(style: WeightedStyle, area: Crop | None) -> WeightedStyle:
         return style
     part = style.part
     if part is not None:
-        part = crop_mask(fitted_mask(part, style.picture.height, style.picture.width, "style mask"), area)
+        part = crop_mask(fit_mask(part, style.picture.height, style.picture.width, "style mask"), area)
     return replace(style, picture=crop(style.picture, area), part=part)
 
 
@@ -67,7 +69,7 @@ def _combine(
     settings: Settings,
     level: Level,
     engine: Engine,
-    watch: Watch,
+    watch: RunCallbacks,
     limit: float | None,
 ) -> WeightedStyle:
     """Return ``style`` with both its pictures in one, of the coarse one's shape."""
@@ -76,22 +78,23 @@ def _combine(
         return style
     check_size(coarse.height, coarse.width, "The coarse style picture")
     check_size(fine.height, fine.width, "The fine style picture")
-    composition = visible(coarse, "coarse style picture")
-    strokes = visible(fine, "fine style picture")
+    composition = visible_pixels(coarse, "coarse style picture")
+    strokes = visible_pixels(fine, "fine style picture")
     strokes = match_colors(strokes, composition, settings.color_match, fine.alpha, coarse.alpha)
-    height, width = combined_size((coarse.height, coarse.width), level, settings.style_scale)
-    chosen = fine_settings(settings)
+    height, width = fine_style_size((coarse.height, coarse.width), level, settings.style_scale)
+    chosen = fine_style_settings(settings)
     subject = Subject(
-        Seen(channels_first(composition)), (Seen(channels_first(np.clip(strokes, 0.0, 1.0)), fine.alpha),)
+        PreparedImage(channels_first(composition)),
+        (PreparedImage(channels_first(np.clip(strokes, 0.0, 1.0)), fine.alpha),),
     )
     levels = make_levels(height, width, chosen)
     painted = paint(subject, chosen, levels, engine.backend, engine.extractor, watch, limit=limit)
-    alpha = resized_mask(coarse.alpha, height, width)
+    alpha = resize_mask(coarse.alpha, height, width)
     picture = Picture(as_rows(painted.pixels), alpha, coarse.grey, coarse.bits)
     return WeightedStyle(picture, style.weight, style.part, None)
 
 
-def _only_notices(watch: Watch) -> OnEvent:
+def _only_notices(watch: RunCallbacks) -> OnEvent:
     def tell(event: Event) -> None:
         if isinstance(event, Notice) and event.code != "time-limit":  # that is of this run, not of the result
             watch.on_event(event)

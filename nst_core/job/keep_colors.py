@@ -11,20 +11,20 @@ import numpy as np
 
 from nst_core.array_types import Array
 from nst_core.images.colour import keep_luminance, luminance
-from nst_core.images.masks import fitted_mask
+from nst_core.images.masks import fit_mask
 from nst_core.images.picture import Picture
 from nst_core.job.model import Job, Region
-from nst_core.painting.masked import within
-from nst_core.painting.start import resized_mask
+from nst_core.painting.masked import blend_by_mask
+from nst_core.painting.start import resize_mask
 from nst_core.settings import KeepColors
 
 
-def colours_of(region: Region, job: Job) -> KeepColors:
+def region_keep_colors(region: Region, job: Job) -> KeepColors:
     """Return what becomes of a region's colours: its own word, or that of the settings."""
     return region.keep_colors or job.settings.keep_colors
 
 
-def kept_share(job: Job) -> Array | None:
+def content_colour_share(job: Job) -> Array | None:
     """Return how much of each pixel's colours is the content's, (height, width) of it; None for nothing.
 
     Where regions overlap, each has its share. What no region covers goes with the regions where they are all
@@ -37,7 +37,7 @@ def kept_share(job: Job) -> Array | None:
     if content is None:
         return None
     size = content.height, content.width
-    words = {colours_of(region, job) for region in job.regions}
+    words = {region_keep_colors(region, job) for region in job.regions}
     if job.styles or not job.regions:
         words.add(job.settings.keep_colors)
     if content.grey or words == {"luminance"}:
@@ -46,9 +46,9 @@ def kept_share(job: Job) -> Array | None:
         return None
     covered, kept = np.zeros(size, np.float32), np.zeros(size, np.float32)
     for number, region in enumerate(job.regions, start=1):
-        mask = fitted_mask(region.mask, *size, f"mask of region {region.name or number}")
+        mask = fit_mask(region.mask, *size, f"mask of region {region.name or number}")
         covered += mask
-        if colours_of(region, job) == "luminance":
+        if region_keep_colors(region, job) == "luminance":
             kept += mask
     rest = np.maximum(1.0 - covered, 0.0) if job.styles else np.float32(0.0)
     kept += rest * np.float32(job.settings.keep_colors == "luminance")
@@ -56,12 +56,12 @@ def kept_share(job: Job) -> Array | None:
     return np.asarray(np.minimum(share, 1.0), dtype=np.float32)
 
 
-def seen_colours(pixels: Array, share: Array | None) -> Array:
+def network_colours(pixels: Array, share: Array | None) -> Array:
     """Return ``pixels`` (h, w, 3) as the network sees them: grey by the share of what keeps its colours."""
     return pixels if share is None else _mixed(grey(pixels), pixels, share)
 
 
-def recoloured(painted: Array, base: Picture, share: Array | None) -> Array:
+def restore_colours(painted: Array, base: Picture, share: Array | None) -> Array:
     """Give ``painted`` (h, w, 3) the colours of ``base``, the content at its size, by their share."""
     if base.grey:
         return grey(painted)
@@ -79,6 +79,6 @@ def _mixed(inner: Array, outer: Array, share: Array) -> Array:
     """Lay ``inner`` (h, w, 3) over ``outer`` by ``share``, brought to their size."""
     if float(share.min()) >= 1.0:
         return inner
-    found = resized_mask(share, *outer.shape[:2])
+    found = resize_mask(share, *outer.shape[:2])
     assert found is not None  # noqa: S101 -- made from a share
-    return within(inner, outer, found)
+    return blend_by_mask(inner, outer, found)

@@ -1,6 +1,6 @@
 """What a picture says about how it was made, so that it can be made again.
 
-A :class:`~nst_core.job.run.Result` goes in, texts by name come out, to be put into the file; :func:`recorded_in`
+A :class:`~nst_core.job.run.Result` goes in, texts by name come out, to be put into the file; :func:`read_run_record`
 reads them back, from a picture or from a JSON file. No times and no folders: the same run gives the same
 bytes wherever its pictures lie.
 """
@@ -15,10 +15,10 @@ from typing import Any
 
 from nst_core import __version__
 from nst_core.errors import ErrorCode, NstError
-from nst_core.images.files import opened
+from nst_core.images.files import open_input
 from nst_core.images.metadata import read_metadata
-from nst_core.images.names import shown
-from nst_core.job.control_files import RECORDED
+from nst_core.images.names import display_name
+from nst_core.job.control_files import RECORDED_CONTROLS
 from nst_core.job.model import start_file
 from nst_core.job.run import Result
 
@@ -30,7 +30,7 @@ BEGINNING = 64
 
 
 @dataclass(frozen=True)
-class Record:
+class RunRecord:
     """How a picture was made: settings by name, and the network's hash where it is known.
 
     ``control`` names what else said how it was painted, of which the files are not kept.
@@ -47,7 +47,7 @@ def settings_to_repeat(result: Result) -> dict[str, Any]:
     return {**result.settings.model_dump(mode="json"), "model": result.model}
 
 
-def record(
+def describe_run(
     result: Result,
     *,
     content: str | None = None,
@@ -81,7 +81,7 @@ def record(
     return {name: text for name, text in texts.items() if text}
 
 
-def recorded_in(path: str | Path) -> Record:
+def read_run_record(path: str | Path) -> RunRecord:
     """Read the settings in a picture that this program wrote, or in a JSON file.
 
     The JSON file is an object of settings, or holds such an object as ``settings``, as a report does.
@@ -89,8 +89,8 @@ def recorded_in(path: str | Path) -> Record:
     Raises:
         NstError: ``missing-file``, ``unreadable-file``, ``bad-image``; ``bad-setting`` where it has none.
     """
-    name = shown(path)
-    with opened(path) as file:
+    name = display_name(path)
+    with open_input(path) as file:
         data = file.read(BEGINNING)
         if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
             return _from_object(_parsed(data + file.read(LARGEST_JSON), name), name)
@@ -111,14 +111,16 @@ def _parsed(text: bytes | str, name: str) -> Any:
         ) from None
 
 
-def _from_object(found: Any, name: str) -> Record:
+def _from_object(found: Any, name: str) -> RunRecord:
     settings = found.get("settings", found) if isinstance(found, dict) else None
     if not isinstance(settings, dict) or not settings:
         raise _none_in(name)
     if settings is found:
-        return Record(settings)
-    control = tuple(name for name in RECORDED if found.get(name))
-    return Record(settings, str(found.get("model_sha256", "")), str(found.get("texture_size", "")), control)
+        return RunRecord(settings)
+    control = tuple(name for name in RECORDED_CONTROLS if found.get(name))
+    return RunRecord(
+        settings, str(found.get("model_sha256", "")), str(found.get("texture_size", "")), control
+    )
 
 
 def _none_in(name: str) -> NstError:

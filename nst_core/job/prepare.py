@@ -16,18 +16,18 @@ from nst_core.array_types import Array
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.alpha import fill_transparent
 from nst_core.images.colour import match_colors, match_luminance
-from nst_core.images.masks import fitted_mask
+from nst_core.images.masks import fit_mask
 from nst_core.images.picture import Picture
 from nst_core.images.resize import crop, crop_mask, fit
-from nst_core.job.keep_colors import colours_of, grey, kept_share, seen_colours
+from nst_core.job.keep_colors import content_colour_share, grey, network_colours, region_keep_colors
 from nst_core.job.model import Job, WeightedStyle
 from nst_core.loss.weights import strength_by_place
 from nst_core.painting.memory import VECTOR_BYTES
 from nst_core.painting.pyramid import check_size
-from nst_core.painting.regions import Seen, StyleRegion, product
+from nst_core.painting.regions import PreparedImage, StyleRegion, multiply_masks
 from nst_core.painting.subject import Subject
-from nst_core.painting.windows import Part, part_of
-from nst_core.painting.workload import Demand
+from nst_core.painting.windows import BoundingBox, bounding_box
+from nst_core.painting.workload import Workload
 from nst_core.settings import KeepColors
 
 
@@ -48,14 +48,14 @@ def result_size(job: Job) -> tuple[int, int]:
     return painted_size(job)
 
 
-def demand_of(job: Job) -> Demand:
+def job_workload(job: Job) -> Workload:
     """Return what the job asks of every level, beside its size."""
     groups = len(job.regions) + bool(job.regions and job.styles)
     masked = bool(job.regions) or job.selection is not None or job.strength_mask is not None
-    return Demand(job.content is not None, len(job.all_styles), max(1, groups), masked)
+    return Workload(job.content is not None, len(job.all_styles), max(1, groups), masked)
 
 
-def fine_sizes(job: Job) -> list[tuple[int, int]]:
+def fine_style_sizes(job: Job) -> list[tuple[int, int]]:
     """Return (height, width) of the styles that are first given the strokes of another picture."""
     return [(style.picture.height, style.picture.width) for style in job.all_styles if style.fine is not None]
 
@@ -68,7 +68,7 @@ def picture_bytes(job: Job) -> int:
     return VECTOR_BYTES * sum(picture.height * picture.width for picture in pictures)
 
 
-def painted_part(job: Job) -> Part | None:
+def painted_box(job: Job) -> BoundingBox | None:
     """Return the box of the content outside of which nothing is painted; None is all of it.
 
     Raises:
@@ -81,13 +81,13 @@ def painted_part(job: Job) -> Part | None:
     found: Array | None = None
     if job.regions and not job.styles:
         masks = [
-            fitted_mask(region.mask, *size, f"mask of region {region.name or number}")
+            fit_mask(region.mask, *size, f"mask of region {region.name or number}")
             for number, region in enumerate(job.regions, start=1)
         ]
         found = np.max(masks, axis=0)
     if job.selection is not None:
-        found = product(found, fitted_mask(job.selection, *size, "selection"))
-    return None if found is None else part_of(found)
+        found = multiply_masks(found, fit_mask(job.selection, *size, "selection"))
+    return None if found is None else bounding_box(found)
 
 
 def prepare(job: Job) -> Subject:
@@ -103,9 +103,9 @@ def prepare(job: Job) -> Subject:
     content = job.content
     if content is None and not job.all_styles:
         raise NstError(ErrorCode.BAD_SETTING, "There is neither a content picture nor a style.", "Give one.")
-    share, own = kept_share(job), None
+    share, own = content_colour_share(job), None
     if job.own is not None:
-        own = channels_first(seen_colours(visible(job.own, "starting picture"), share))
+        own = channels_first(network_colours(visible_pixels(job.own, "starting picture"), share))
     if content is None:
         if job.regions or job.selection is not None or job.strength_mask is not None:
             raise NstError(
@@ -113,16 +113,16 @@ def prepare(job: Job) -> Subject:
             )
         return Subject(None, tuple(_seen_style(style, job, None, None, "none") for style in job.styles), own)
     check_size(content.height, content.width, "The content picture")
-    filled = seen_colours(visible(content, "content picture"), share)
-    seen = Seen(channels_first(filled), content.alpha)
+    filled = network_colours(visible_pixels(content, "content picture"), share)
+    seen = PreparedImage(channels_first(filled), content.alpha)
     regions, covered = _regions(job, content, filled)
     strength, changed = None, None
     if job.strength_mask is not None:
-        mask = fitted_mask(job.strength_mask, content.height, content.width, "strength mask")
+        mask = fit_mask(job.strength_mask, content.height, content.width, "strength mask")
         strength, changed = strength_by_place(mask, job.settings)
-    changes = product(covered, changed)
+    changes = multiply_masks(covered, changed)
     if regions:
-        return Subject(seen, regions[0].styles, own, regions, strength, changes, painted_part(job), share)
+        return Subject(seen, regions[0].styles, own, regions, strength, changes, painted_box(job), share)
     colours = job.settings.keep_colors
     styles = tuple(_seen_style(style, job, filled, content.alpha, colours) for style in job.styles)
     return Subject(seen, styles, own, (), strength, changes, None, share)
@@ -133,18 +133,18 @@ def _regions(job: Job, content: Picture, filled: Array) -> tuple[tuple[StyleRegi
     size = content.height, content.width
     selection = None
     if job.selection is not None:
-        selection = fitted_mask(job.selection, *size, "selection")
+        selection = fit_mask(job.selection, *size, "selection")
     found: list[tuple[str, tuple[WeightedStyle, ...], Array | None, KeepColors]] = []
     usual = job.settings.keep_colors
     covered = np.zeros(size, np.float32)
     for number, region in enumerate(job.regions, start=1):
         name = _own_name(region.name or str(number), [name for name, *_ in found])
-        mask = fitted_mask(region.mask, *size, f"mask of region {name}")
+        mask = fit_mask(region.mask, *size, f"mask of region {name}")
         covered = np.asarray(np.minimum(covered + mask, 1.0), dtype=np.float32)
-        found.append((name, region.styles, product(mask, selection), colours_of(region, job)))
+        found.append((name, region.styles, multiply_masks(mask, selection), region_keep_colors(region, job)))
     if job.styles and job.regions and float(covered.min()) < 1.0:
         name = _own_name("background", [name for name, *_ in found])
-        found.append((name, job.styles, product(1.0 - covered, selection), usual))
+        found.append((name, job.styles, multiply_masks(1.0 - covered, selection), usual))
     elif job.styles and not job.regions and selection is not None:
         found.append(("", job.styles, selection, usual))
     if not found:
@@ -153,7 +153,7 @@ def _regions(job: Job, content: Picture, filled: Array) -> tuple[tuple[StyleRegi
     for name, styles, place, colours in found:
         if place is None or not place.any():
             continue  # wholly outside of the selection
-        weight = product(content.alpha, place)
+        weight = multiply_masks(content.alpha, place)
         seen = tuple(_seen_style(style, job, filled, weight, colours) for style in styles)
         regions.append(StyleRegion(seen, place, name))
     if not regions:
@@ -161,7 +161,7 @@ def _regions(job: Job, content: Picture, filled: Array) -> tuple[tuple[StyleRegi
             ErrorCode.BAD_IMAGE, "No region lies within the selection.", "Give a larger selection."
         )
     everywhere = covered if not job.styles else None
-    return tuple(regions), product(everywhere, selection)
+    return tuple(regions), multiply_masks(everywhere, selection)
 
 
 def _own_name(name: str, others: Sequence[str]) -> str:
@@ -172,19 +172,19 @@ def _own_name(name: str, others: Sequence[str]) -> str:
 
 def _seen_style(
     style: WeightedStyle, job: Job, content: Array | None, weight: Array | None, colours: KeepColors
-) -> Seen:
+) -> PreparedImage:
     """Bring one style into the form that the network sees, its colours moved as ``colours`` asks.
 
     ``weight`` (h, w) says which of the content's pixels count.
     """
     settings, picture, part = job.settings, style.picture, style.part
     if part is not None:
-        part = fitted_mask(part, picture.height, picture.width, "style mask")
+        part = fit_mask(part, picture.height, picture.width, "style mask")
     if settings.style_crop:
         picture = crop(picture, settings.style_crop)
         part = None if part is None else crop_mask(part, settings.style_crop)
     check_size(picture.height, picture.width, "The style picture")
-    pixels, counts = visible(picture, "style picture"), product(picture.alpha, part)
+    pixels, counts = visible_pixels(picture, "style picture"), multiply_masks(picture.alpha, part)
     if counts is not None and not counts.any():
         raise NstError(
             ErrorCode.BAD_IMAGE,
@@ -197,10 +197,10 @@ def _seen_style(
             pixels = match_luminance(pixels, content, counts, weight) if matched else grey(pixels)
         elif colours == "match":
             pixels = match_colors(pixels, content, settings.color_match, counts, weight)
-    return Seen(channels_first(pixels), picture.alpha, style.weight, part)
+    return PreparedImage(channels_first(pixels), picture.alpha, style.weight, part)
 
 
-def visible(picture: Picture, what: str) -> Array:
+def visible_pixels(picture: Picture, what: str) -> Array:
     """Return the picture's pixels with what is transparent filled in from around it.
 
     Raises:

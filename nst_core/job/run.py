@@ -17,38 +17,38 @@ import psutil
 
 from nst_core.array_types import Array
 from nst_core.backends.choose import Engine, open_engine
-from nst_core.errors import ErrorCode, NstError, naming_what_ran_out
+from nst_core.errors import ErrorCode, NstError, translate_resource_errors
 from nst_core.events import Event, Notice, OnEvent, Plan, Preview
 from nst_core.images.picture import Picture
 from nst_core.images.resize import resize_picture
 from nst_core.job.fine_style import with_fine_styles
-from nst_core.job.keep_colors import kept_share, recoloured, seen_colours
+from nst_core.job.keep_colors import content_colour_share, network_colours, restore_colours
 from nst_core.job.model import BUILT_IN_STARTS, Job
 from nst_core.job.prepare import (
     channels_first,
-    demand_of,
-    fine_sizes,
-    painted_part,
+    fine_style_sizes,
+    job_workload,
+    painted_box,
     painted_size,
     picture_bytes,
     prepare,
     result_size,
-    visible,
+    visible_pixels,
 )
-from nst_core.painting.masked import within
+from nst_core.painting.masked import blend_by_mask
 from nst_core.painting.pyramid import Level, check_size
-from nst_core.painting.regions import Seen
+from nst_core.painting.regions import PreparedImage
 from nst_core.painting.run import (
-    Painted,
-    Sample,
-    Watch,
+    LossSample,
+    PaintingResult,
+    RunCallbacks,
     as_rows,
-    evaluate_picture,
+    evaluate_terms,
     paint,
 )
-from nst_core.painting.start import resized, resized_mask
+from nst_core.painting.start import resize_mask, resize_planes
 from nst_core.painting.subject import Subject
-from nst_core.painting.upsample import carried
+from nst_core.painting.upsample import upsample_change
 from nst_core.planning.rate_cache import remember
 from nst_core.planning.run_plan import RunPlan, plan_event, plan_run
 from nst_core.settings import Settings
@@ -70,13 +70,13 @@ class Result:
     levels: tuple[Level, ...]
     loss: float
     terms: Mapping[str, float]
-    curve: tuple[Sample, ...]
+    curve: tuple[LossSample, ...]
     seconds: float
     stopped: bool
     notices: tuple[Notice, ...] = ()
 
 
-@naming_what_ran_out()
+@translate_resource_errors()
 def plan_job(job: Job, engine: Engine) -> Plan:
     """Say what a job will do, before doing it.
 
@@ -88,7 +88,7 @@ def plan_job(job: Job, engine: Engine) -> Plan:
 
 
 def _planned(job: Job, engine: Engine, held: int | None = None) -> RunPlan:
-    part, demand, fine = painted_part(job), demand_of(job), fine_sizes(job)
+    part, demand, fine = painted_box(job), job_workload(job), fine_style_sizes(job)
     return plan_run(*painted_size(job), job.settings, engine, part, demand, fine, held, result_size(job))
 
 
@@ -120,14 +120,14 @@ def check_job(job: Job, network_layers: tuple[str, ...]) -> None:
             )
 
 
-@naming_what_ran_out()
-def run_job(job: Job, watch: Watch | None = None, store: ModelStore | None = None) -> Result:
+@translate_resource_errors()
+def run_job(job: Job, watch: RunCallbacks | None = None, store: ModelStore | None = None) -> Result:
     """Do a job: one plan event, progress, previews and notices as ``watch`` asks, and the result.
 
     Raises:
         NstError: whatever keeps it from being done; nothing is left behind.
     """
-    watch = watch or Watch()
+    watch = watch or RunCallbacks()
     notices: list[Notice] = []
 
     def notify(notice: Notice) -> None:
@@ -194,7 +194,7 @@ def evaluate_job(picture: Picture, job: Job, store: ModelStore | None = None) ->
     return evaluate_jobs(picture, job, [job.settings], store)[0]
 
 
-@naming_what_ran_out()
+@translate_resource_errors()
 def evaluate_jobs(
     picture: Picture, job: Job, variants: Sequence[Settings], store: ModelStore | None = None
 ) -> list[dict[str, float]]:
@@ -206,20 +206,20 @@ def evaluate_jobs(
     try:
         check_job(job, engine.network.layers)
         check_size(picture.height, picture.width, "The picture")
-        seen = seen_colours(visible(picture, "picture"), kept_share(job))
-        ready = with_fine_styles(job, Level(picture.height, picture.width, 0), engine, Watch())
+        seen = network_colours(visible_pixels(picture, "picture"), content_colour_share(job))
+        ready = with_fine_styles(job, Level(picture.height, picture.width, 0), engine, RunCallbacks())
         pixels, crop = channels_first(seen), ready.settings.style_crop
         found = []
         for variant in variants:
             settings = variant.model_copy(update={"style_crop": crop})  # a style that was combined is cut
             subject = prepare(replace(ready, settings=settings))
-            found.append(evaluate_picture(pixels, subject, settings, engine.backend, engine.extractor))
+            found.append(evaluate_terms(pixels, subject, settings, engine.backend, engine.extractor))
         return found
     finally:
         engine.close()
 
 
-def finish(job: Job, subject: Subject, painted: Painted) -> Picture:
+def finish(job: Job, subject: Subject, painted: PaintingResult) -> Picture:
     """Turn painted pixels into the result: size, colours, transparency and grey as the content had them."""
     pixels, content = painted.pixels, job.content
     if content is None:
@@ -228,16 +228,16 @@ def finish(job: Job, subject: Subject, painted: Painted) -> Picture:
     height, width = pixels.shape[1:]
     if job.keep_size and (height, width) != (content.height, content.width):
         assert subject.content is not None  # noqa: S101 -- made from job.content
-        low = Seen(resized(subject.content.pixels, height, width))
+        low = PreparedImage(resize_planes(subject.content.pixels, height, width))
         full = Level(content.height, content.width, 0)
-        pixels = carried(np.clip(pixels, 0.0, 1.0), low, subject.content, full)
+        pixels = upsample_change(np.clip(pixels, 0.0, 1.0), low, subject.content, full)
         height, width = content.height, content.width
     base = (
         content
         if (height, width) == (content.height, content.width)
         else resize_picture(content, height, width)
     )
-    rows = recoloured(as_rows(pixels), base, kept_share(job))
+    rows = restore_colours(as_rows(pixels), base, content_colour_share(job))
     return replace(base, pixels=_kept(rows, base, subject.changes))
 
 
@@ -245,9 +245,9 @@ def _kept(rows: Array, base: Picture, changes: Array | None) -> Array:
     """Put the content back where it is to stay as it was."""
     if changes is None:
         return rows
-    shown = resized_mask(changes, base.height, base.width)
+    shown = resize_mask(changes, base.height, base.width)
     assert shown is not None  # noqa: S101 -- made from changes
-    return within(rows, base.pixels, shown)
+    return blend_by_mask(rows, base.pixels, shown)
 
 
 def _noticing(on_event: OnEvent, notify: Callable[[Notice], None]) -> OnEvent:
@@ -262,9 +262,9 @@ def _noticing(on_event: OnEvent, notify: Callable[[Notice], None]) -> OnEvent:
     return tell
 
 
-def _finishing(watch: Watch, job: Job, changes: Array | None) -> Watch:
+def _finishing(watch: RunCallbacks, job: Job, changes: Array | None) -> RunCallbacks:
     """Previews in the result's colours and with what is kept, where they are not the painting's own."""
-    content, inner, share = job.content, watch.on_event, kept_share(job)
+    content, inner, share = job.content, watch.on_event, content_colour_share(job)
     if content is None or (share is None and changes is None):
         return watch
 
@@ -272,7 +272,7 @@ def _finishing(watch: Watch, job: Job, changes: Array | None) -> Watch:
         if isinstance(event, Preview):
             height, width = event.picture.shape[:2]
             base = resize_picture(content, height, width)
-            event = replace(event, picture=_kept(recoloured(event.picture, base, share), base, changes))
+            event = replace(event, picture=_kept(restore_colours(event.picture, base, share), base, changes))
         inner(event)
 
     return replace(watch, on_event=on_event)

@@ -43,7 +43,7 @@ def halved(mask: Array, times: int) -> Array:
     return np.ascontiguousarray(mask, dtype=np.float32)
 
 
-def guides_at(
+def guides_at_layers(
     mask: Array | None, layers: Sequence[str], network_layers: Sequence[str], guides: Guides
 ) -> dict[str, Array | None]:
     """Bring ``mask`` to each of ``layers``; None, for everywhere, stays None.

@@ -54,7 +54,7 @@ def needs_mean(statistic: Statistic) -> bool:
     return statistic != "gram"
 
 
-def target_of(term: StyleTerm) -> StyleTarget:
+def make_style_target(term: StyleTerm) -> StyleTarget:
     """Return the target of ``term`` as arrays on the host, for a backend to bring to its device."""
     if not needs_mean(term.statistic):
         return StyleTarget(term.target)
@@ -99,8 +99,8 @@ def _moments(
     xp = array_namespace(second)
     scale = energy_per_square(target.second)
     blur = style_blur(target.second)
-    deviation = deviation_of(second, mean, blur)
-    wanted = deviation_of(target.second, target.mean, blur)
+    deviation = blurred_deviation(second, mean, blur)
+    wanted = blurred_deviation(target.second, target.mean, blur)
     shift, spread = mean - target.mean, deviation - wanted
     apart = xp.sum(shift * shift) + xp.sum(spread * spread)
     grams, d_second, _ = _gram(second, target)
@@ -111,7 +111,7 @@ def _moments(
     return (grams + apart * scale) * 0.5, d_second * 0.5, d_mean
 
 
-def deviation_of(second: DeviceArray, mean: DeviceArray, blur: DeviceArray) -> DeviceArray:
+def blurred_deviation(second: DeviceArray, mean: DeviceArray, blur: DeviceArray) -> DeviceArray:
     """Return the blurred standard deviation of each channel, (N,), of moments G (N, N) and mu (N,)."""
     xp = array_namespace(second)
     variance = xp.linalg.diagonal(second) - mean * mean

@@ -63,18 +63,20 @@ def strength_by_place(mask: Array, settings: Settings) -> tuple[Array, Array]:
         scale = mask
     else:
         steps = np.linspace(0.0, 1.0, 257)
-        shares = [style_share(settings.strength * step) / style_share(settings.strength) for step in steps]
-        scale = np.interp(mask, steps, shares).astype(np.float32)
+        normalised_weights = [
+            style_share(settings.strength * step) / style_share(settings.strength) for step in steps
+        ]
+        scale = np.interp(mask, steps, normalised_weights).astype(np.float32)
     change = np.minimum(mask / np.float32(FADE), np.float32(1.0))
     return np.asarray(scale, dtype=np.float32), np.asarray(change, dtype=np.float32)
 
 
 def normalise(layers: Sequence[LayerWeight]) -> list[float]:
     """Return the layers' weights divided by their sum (all 0 stays 0)."""
-    return shares([layer.weight for layer in layers])
+    return normalised_weights([layer.weight for layer in layers])
 
 
-def shares(weights: Sequence[float]) -> list[float]:
+def normalised_weights(weights: Sequence[float]) -> list[float]:
     """Return ``weights``, 0 or more and of any size, divided by their sum (all 0 stays 0)."""
     largest = max(weights, default=0.0)
     if largest <= 0.0:

@@ -13,7 +13,7 @@ import math
 from array_api_compat import array_namespace
 
 from nst_core.array_types import DeviceArray
-from nst_core.optim.lbfgs import Evaluate, Held
+from nst_core.optim.lbfgs import Evaluate, OptimizerState
 
 BETA1, BETA2, EPSILON = 0.9, 0.99, 1e-12
 STEP = 0.05
@@ -69,7 +69,7 @@ class Adam:
         self._forget()
         self.shrink = self.xp.ones_like(self.loss)
 
-    def iterate(self) -> Held:
+    def iterate(self) -> OptimizerState:
         """Take one step; one evaluation."""
         xp = self.xp
         first = self.first * BETA1 + self.gradient * (1.0 - BETA1)
@@ -95,4 +95,4 @@ class Adam:
         better = fine & (loss < self.best_loss)
         self.best = xp.where(better, candidate, self.best)
         self.best_loss = xp.where(better, loss, self.best_loss)
-        return Held(self.best, self.best_loss, fine)
+        return OptimizerState(self.best, self.best_loss, fine)

@@ -20,7 +20,16 @@ from typing import NamedTuple, TypeAlias
 from array_api_compat import array_namespace
 
 from nst_core.array_types import DeviceArray
-from nst_core.optim.vectors import Keep, Kept, KeptAsIs, add_scaled, dot, planes, strips, total
+from nst_core.optim.vectors import (
+    InMemoryStore,
+    StoreFactory,
+    VectorStore,
+    add_scaled,
+    dot,
+    planes,
+    strips,
+    total,
+)
 
 Evaluate: TypeAlias = Callable[[DeviceArray], tuple[DeviceArray, DeviceArray]]
 Precondition: TypeAlias = Callable[[DeviceArray], DeviceArray]
@@ -35,7 +44,7 @@ SHORTEN, LENGTHEN = 0.25, 2.0
 """What a rejected and an accepted step do to the step length, which never exceeds 1."""
 
 
-class Held(NamedTuple):
+class OptimizerState(NamedTuple):
     """What the optimizer holds: the best picture, its loss, and whether the last step was taken."""
 
     picture: DeviceArray
@@ -46,8 +55,8 @@ class Held(NamedTuple):
 class Pair(NamedTuple):
     """A step ``s``, the change of the gradient ``y`` along it, and ``rho`` = 1 / s.y, 0 to ignore it."""
 
-    s: Kept
-    y: Kept
+    s: VectorStore
+    y: VectorStore
     rho: DeviceArray
 
 
@@ -66,7 +75,7 @@ class Lbfgs:
         *,
         history: int = 10,
         precondition: Precondition | None = None,
-        keep: Keep = KeptAsIs,
+        keep: StoreFactory = InMemoryStore,
     ) -> None:
         self.evaluate = evaluate
         self.xp = array_namespace(picture)
@@ -100,7 +109,7 @@ class Lbfgs:
         """Whether steps have become too short to matter; waits for the device."""
         return float(self.step) < 1e-4
 
-    def iterate(self) -> Held:
+    def iterate(self) -> OptimizerState:
         """Try one step; one evaluation. Where that raises, the optimizer is as it was."""
         xp = self.xp
         candidate = self._candidate()
@@ -116,7 +125,7 @@ class Lbfgs:
         self.loss = xp.where(accepted, loss, self.loss)
         longer = xp.minimum(self.step * LENGTHEN, xp.ones_like(self.step))
         self.step = xp.where(accepted, longer, self.step * SHORTEN)
-        return Held(self.picture, self.loss, accepted)
+        return OptimizerState(self.picture, self.loss, accepted)
 
     def _candidate(self) -> DeviceArray:
         """Return the picture after the next step, a new array."""
@@ -136,7 +145,7 @@ class Lbfgs:
         return direction
 
     def _remember(self, candidate: DeviceArray, gradient: DeviceArray, usable: DeviceArray) -> None:
-        """Keep a curvature pair; one without positive curvature is kept with weight 0, that is, ignored.
+        """StoreFactory a curvature pair; one without positive curvature is kept with weight 0, that is, ignored.
 
         A rejected step's pair is as true as an accepted one's: it says how the gradient bends there.
         """

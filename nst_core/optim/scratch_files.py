@@ -15,13 +15,13 @@ from typing import IO
 import platformdirs
 import psutil
 
-from nst_core.errors import NO_ROOM
+from nst_core.errors import DISK_FULL_ERRNOS
 
 IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 """Kinds of file systems that are memory."""
 
 
-def unnamed_file(folder: Path | None = None, size: int = 0) -> IO[bytes]:
+def anonymous_file(folder: Path | None = None, size: int = 0) -> IO[bytes]:
     """Open a file in ``folder``, None being one on a disk, that is gone when it is closed.
 
     ``size`` bytes are taken at once, where the system can: a mapped file that finds the disk full later ends
@@ -36,7 +36,7 @@ def unnamed_file(folder: Path | None = None, size: int = 0) -> IO[bytes]:
         try:
             os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:  # not every file system can
-            if error.errno in NO_ROOM:
+            if error.errno in DISK_FULL_ERRNOS:
                 file.close()
                 raise
     return file

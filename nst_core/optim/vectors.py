@@ -2,7 +2,7 @@
 
 Comes in: ``(3, height, width)`` device arrays (numpy or torch). They are gone through in strips of rows, so
 that what an optimizer needs beside its vectors does not grow with the picture; a small picture is one strip.
-An optimizer's history is kept by a :data:`Keep`: as it is, in half precision, or in half precision in
+An optimizer's history is kept by a :data:`StoreFactory`: as it is, in half precision, or in half precision in
 a file. Knows nothing of losses, nor how much memory there is.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 from array_api_compat import array_namespace, device, to_device
 
 from nst_core.array_types import DeviceArray
-from nst_core.optim.scratch_files import unnamed_file
+from nst_core.optim.scratch_files import anonymous_file
 
 STRIP_PIXELS = 2**20
 """Pixels of a strip."""
@@ -27,11 +27,11 @@ LARGEST_HALF = 32768.0
 """What the largest value of a strip becomes in half precision, well below its limit of 65504."""
 
 
-class Kept(Protocol):
+class VectorStore(Protocol):
     """A vector that is kept: written once, strip by strip in order, and read strip by strip."""
 
     def put(self, values: DeviceArray) -> DeviceArray:
-        """Keep the next strip; returns it as it will be read."""
+        """StoreFactory the next strip; returns it as it will be read."""
         ...
 
     def get(self, index: int) -> DeviceArray:
@@ -39,7 +39,7 @@ class Kept(Protocol):
         ...
 
 
-Keep: TypeAlias = Callable[[], Kept]
+StoreFactory: TypeAlias = Callable[[], VectorStore]
 """Makes a place for one vector."""
 
 Storage: TypeAlias = Literal["full", "half", "file"]
@@ -68,26 +68,26 @@ def total(parts: Iterable[DeviceArray]) -> DeviceArray:
     return found
 
 
-def dot(kept: Kept, vector: DeviceArray) -> DeviceArray:
+def dot(kept: VectorStore, vector: DeviceArray) -> DeviceArray:
     """Return the inner product () of a kept vector and another."""
     xp = array_namespace(vector)
     return total(xp.sum(kept.get(i) * vector[:, rows]) for i, rows in enumerate(strips(vector)))
 
 
-def add_scaled(vector: DeviceArray, kept: Kept, factor: DeviceArray) -> None:
+def add_scaled(vector: DeviceArray, kept: VectorStore, factor: DeviceArray) -> None:
     """Add ``factor`` times a kept vector to ``vector``, in place."""
     for index, rows in enumerate(strips(vector)):
         vector[:, rows] += kept.get(index) * factor
 
 
-class KeptAsIs:
+class InMemoryStore:
     """Keeps the strips themselves, on the device."""
 
     def __init__(self) -> None:
         self.strips: list[DeviceArray] = []
 
     def put(self, values: DeviceArray) -> DeviceArray:
-        """Keep the next strip; it must not be changed afterwards."""
+        """StoreFactory the next strip; it must not be changed afterwards."""
         self.strips.append(values)
         return values
 
@@ -96,7 +96,7 @@ class KeptAsIs:
         return self.strips[index]
 
 
-class KeptInHalf:
+class HalfPrecisionStore:
     """Keeps float16 on the device, each strip scaled by its largest value: 11 bits of each number."""
 
     def __init__(self) -> None:
@@ -118,11 +118,11 @@ class KeptInHalf:
         return xp.astype(half, dtype) * scale
 
 
-class KeptInFile:
+class FileStore:
     """Keeps float16 in a file without a name, which is gone when this is."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.file = unnamed_file(folder)
+        self.file = anonymous_file(folder)
         self.strips: list[tuple[int, tuple[int, ...], DeviceArray]] = []
 
     def put(self, values: DeviceArray) -> DeviceArray:
@@ -157,8 +157,8 @@ def _halved(values: DeviceArray, xp: Any) -> tuple[DeviceArray, DeviceArray]:
     return xp.astype(values / scale, xp.float16), scale
 
 
-def keep_as(storage: Storage, folder: Path | None = None) -> Keep:
+def store_factory(storage: Storage, folder: Path | None = None) -> StoreFactory:
     """Return what makes places of a kind; ``folder`` is for files, None one that is on a disk."""
     if storage == "file":
-        return partial(KeptInFile, folder)
-    return KeptInHalf if storage == "half" else KeptAsIs
+        return partial(FileStore, folder)
+    return HalfPrecisionStore if storage == "half" else InMemoryStore

@@ -15,7 +15,7 @@ from nst_core.array_types import Array
 from nst_core.images.picture import Picture
 from nst_core.images.resize import fit, resize
 from nst_core.job.model import Job, Region, WeightedStyle
-from nst_core.pages.paper_figures import Figure, Figures, Painting, at_size
+from nst_core.pages.paper_figures import Figure, FigureJob, Figures, at_size
 from nst_core.settings import Settings, make_settings
 
 SOFT = 0.05
@@ -37,11 +37,11 @@ def design(content: Picture, styles: Sequence[Picture], settings: Settings) -> F
     small = at_size(content, settings.size)
     first = WeightedStyle(styles[0])
     second = WeightedStyle(styles[1] if len(styles) > 1 else hatched(styles[0]))
-    paintings: dict[str, Painting] = {}
+    paintings: dict[str, FigureJob] = {}
 
     def row(title: str, text: str, panels: Sequence[tuple[str, str, Job]]) -> Figure:
         for name, _, job in panels:
-            paintings.setdefault(name, Painting(name, job))
+            paintings.setdefault(name, FigureJob(name, job))
         return Figure(title, text, tuple((name, caption) for name, caption, _ in panels))
 
     def job(**values: object) -> Job:

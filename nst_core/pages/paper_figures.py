@@ -28,7 +28,7 @@ from nst_core.job.prepare import painted_size
 from nst_core.job.run import run_job
 from nst_core.pages.experiments import RECONSTRUCTION, TEXTURE
 from nst_core.painting.pyramid import SMALLEST_SIDE, check_size, make_levels
-from nst_core.painting.run import Watch
+from nst_core.painting.run import RunCallbacks
 from nst_core.settings import Crop, LayerWeight, Settings, make_settings
 from nst_core.vgg.store import ModelStore
 
@@ -43,7 +43,7 @@ FRAMES = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
-class Painting:
+class FigureJob:
     """A job whose result, or whose picture after each of ``kept`` iterations, is part of a figure."""
 
     name: str
@@ -89,7 +89,7 @@ class Figures:
     """All figures, the paintings they need, and the two pictures they start from at the page's size."""
 
     figures: tuple[Figure, ...]
-    paintings: tuple[Painting, ...]
+    paintings: tuple[FigureJob, ...]
     originals: Mapping[str, Picture]
 
 
@@ -105,16 +105,16 @@ def design(content: Picture, style: Picture, settings: Settings, iterations: int
 
     styles = (WeightedStyle(style),)
 
-    def transfer(name: str, **values: object) -> Painting:
-        return Painting(name, Job(content, styles, changed(**values)))
+    def transfer(name: str, **values: object) -> FigureJob:
+        return FigureJob(name, Job(content, styles, changed(**values)))
 
     size = settings.size or max(content.height, content.width)
     reconstructions = [
-        Painting(f"content-{layer}", Job(content, (), changed(**RECONSTRUCTION, content_layers=layer)))
+        FigureJob(f"content-{layer}", Job(content, (), changed(**RECONSTRUCTION, content_layers=layer)))
         for layer in CONTENT_RECONSTRUCTIONS
     ]
     textures = [
-        Painting(
+        FigureJob(
             f"style-{layer}",
             Job(
                 None,
@@ -128,7 +128,7 @@ def design(content: Picture, style: Picture, settings: Settings, iterations: int
     whole_run = iterations or 200
     from_noise = changed(init="noise", coarsest=0, iterations=whole_run)
     kept = tuple(sorted({max(1, round(share * whole_run)) for share in FRAMES}))
-    course = Painting("run", Job(content, styles, from_noise), kept)
+    course = FigureJob("run", Job(content, styles, from_noise), kept)
     default = transfer("result")
     others = [
         transfer("start-noise", init="noise"),
@@ -233,7 +233,7 @@ def at_size(picture: Picture, size: int) -> Picture:
     return resize_picture(picture, *fit(picture.height, picture.width, size))
 
 
-def paint(painting: Painting, watch: Watch, store: ModelStore) -> dict[str, Picture]:
+def paint(painting: FigureJob, watch: RunCallbacks, store: ModelStore) -> dict[str, Picture]:
     """Paint, and return the pictures by name.
 
     Raises:

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from nst_core.backends.tiling.evaluator import TWO_PASSES
-from nst_core.painting.memory import MemoryPlan
+from nst_core.painting.memory import MemoryLayout
 from nst_core.painting.pyramid import Level
-from nst_core.painting.workload import ONE_STYLE, Demand
+from nst_core.painting.workload import ONE_STYLE, Workload
 from nst_core.settings import Settings
 from nst_core.vgg.layers import Architecture, multiply_adds
 
@@ -69,13 +69,13 @@ class LevelWork:
         return self.opening + self.targets + self.evaluation * LEAST_EVALUATIONS
 
 
-def works_of(
+def estimate_level_work(
     levels: Iterable[Level],
-    plans: Iterable[MemoryPlan],
+    plans: Iterable[MemoryLayout],
     settings: Settings,
     architecture: Architecture,
     rate: Rate = PLAIN,
-    demand: Demand = ONE_STYLE,
+    demand: Workload = ONE_STYLE,
 ) -> tuple[LevelWork, ...]:
     """Return the work of ``levels``, held as ``plans`` say, in the unit of ``rate``."""
     depth = _arithmetic(settings, architecture) / _arithmetic(Settings(), architecture)
@@ -93,7 +93,7 @@ def _arithmetic(settings: Settings, architecture: Architecture) -> float:
 
 
 def _level_work(
-    level: Level, plan: MemoryPlan, settings: Settings, depth: float, rate: Rate, demand: Demand
+    level: Level, plan: MemoryLayout, settings: Settings, depth: float, rate: Rate, demand: Workload
 ) -> LevelWork:
     megapixels = depth * level.height * level.width / 1e6
     seen = plan.work / (TWO_PASSES if plan.tiles > 1 else 1.0)

@@ -12,7 +12,7 @@ LONGEST_SIDE = 2048
 """Long side, in pixels, that styles are combined at; larger ones are enlarged from there."""
 
 
-def fine_settings(settings: Settings) -> Settings:
+def fine_style_settings(settings: Settings) -> Settings:
     """Return the settings that styles are combined with: ``settings``, but for strokes alone.
 
     A strength of 0 begins with next to no noise, which would take the composition apart; the smoothness is as
@@ -34,7 +34,7 @@ def fine_settings(settings: Settings) -> Settings:
     return make_settings({**settings.model_dump(), **changed})
 
 
-def combined_size(style: tuple[int, int], level: Level, scale: float) -> tuple[int, int]:
+def fine_style_size(style: tuple[int, int], level: Level, scale: float) -> tuple[int, int]:
     """Return (height, width) that a style picture of a size is combined at, for what ends at ``level``."""
     size = style_size(style, level, scale)
     smaller = fit(*size, min(max(size), LONGEST_SIDE))

@@ -18,7 +18,7 @@ WHOLE = 0.999
 """Share above which all of a pixel is grey: resizing leaves ones a little below."""
 
 
-class Greyed:
+class LuminanceEvaluator:
     """An evaluator of the painting in grey; see :class:`nst_core.backends.interface.Evaluator`.
 
     ``share`` (h, w) says, 0..1, how much of each pixel is.

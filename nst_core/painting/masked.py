@@ -1,6 +1,6 @@
 """What of a picture stays as it was while the rest is painted.
 
-The network sees the painting within a frame that never moves: outside of what may change, the original. So
+The network sees the painting blend_by_mask a frame that never moves: outside of what may change, the original. So
 strokes are made to end well where the painting ends, and what was outside of it comes out as it was. Wraps an
 evaluator, knows nothing of what it evaluates.
 """
@@ -17,7 +17,7 @@ SMALLEST_CHANGE = 1.0 / 512.0
 """Share of a change below which a pixel counts as kept: resizing rings a little past the edges of masks."""
 
 
-class Keeping:
+class MaskedEvaluator:
     """An evaluator of the painting set into the original; see :class:`nst_core.backends.interface.Evaluator`.
 
     ``original`` is (3, h, w); ``changes`` (h, w) says, 0..1, how much of each pixel may change.
@@ -40,7 +40,7 @@ class Keeping:
         return xp.where(self.free > 0, picture, self.original)
 
 
-def within(painted: Array, original: Array, changes: Array) -> Array:
+def blend_by_mask(painted: Array, original: Array, changes: Array) -> Array:
     """Lay ``painted`` (h, w, 3) over ``original`` by ``changes`` (h, w) in 0..1.
 
     Where that is 0 it is the original to the bit, where it is 1 the painted.

@@ -1,6 +1,6 @@
 """How much of a level is computed and kept at a time, from the memory that there is.
 
-A backend, settings and a size come in; a :class:`MemoryPlan` goes out: the window that evaluations are cut
+A backend, settings and a size come in; a :class:`MemoryLayout` goes out: the window that evaluations are cut
 into, how the optimizer keeps its history, how content targets are kept, and what all this takes. What
 counts is what grows with the picture: vectors of its size, targets, and what the network needs for the
 pixels that it sees at a time. The answer to "how does the picture come out" does not depend on the plan, but
@@ -23,12 +23,12 @@ from dataclasses import dataclass, replace
 import psutil
 
 from nst_core.backends.interface import Backend
-from nst_core.backends.tiling.evaluator import work_of
-from nst_core.backends.tiling.layout import Tile, make_tiles, pixels_seen, reach_of
+from nst_core.backends.tiling.evaluator import tiling_overhead
+from nst_core.backends.tiling.layout import Tile, make_tiles, network_reach, window_pixels
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.resize import fit
 from nst_core.optim.vectors import Storage
-from nst_core.painting.workload import ONE_STYLE, Demand
+from nst_core.painting.workload import ONE_STYLE, Workload
 from nst_core.settings import Settings, parse_bytes
 from nst_core.system.free_memory import available_memory
 from nst_core.vgg.layers import LAYERS, Architecture
@@ -75,7 +75,7 @@ KEEPS: dict[Storage, float] = {"full": 1.0, "half": 0.5, "file": 0.0}
 
 
 @dataclass(frozen=True)
-class Room:
+class MemoryBudget:
     """Bytes that may be taken. ``device`` is None where the device computes in the machine's memory."""
 
     machine: float
@@ -83,7 +83,7 @@ class Room:
 
 
 @dataclass(frozen=True)
-class MemoryPlan:
+class MemoryLayout:
     """How a level is held.
 
     ``window`` is None where evaluations see the picture as a whole; ``work`` is the arithmetic of one as a
@@ -102,7 +102,7 @@ class MemoryPlan:
     device: int
 
 
-def room_for(backend: Backend, settings: Settings, held: float | None = None) -> Room:
+def memory_budget(backend: Backend, settings: Settings, held: float | None = None) -> MemoryBudget:
     """Measure what is free, and keep within what ``settings`` allow.
 
     ``max_memory`` is for the whole process, with what it holds already. ``held`` is what the process will
@@ -116,15 +116,20 @@ def room_for(backend: Backend, settings: Settings, held: float | None = None) ->
     if allowed:
         machine = min(machine, allowed - held)
     if not backend.own_memory:
-        return Room(min(machine, MACHINE_SHARE * (backend.free_bytes() + now - held)), None)
+        return MemoryBudget(min(machine, MACHINE_SHARE * (backend.free_bytes() + now - held)), None)
     device = DEVICE_SHARE * backend.free_bytes()
     allowed = parse_bytes(settings.max_device_memory)
-    return Room(machine, min(device, allowed) if allowed else device)
+    return MemoryBudget(machine, min(device, allowed) if allowed else device)
 
 
-def plan_memory(
-    backend: Backend, settings: Settings, height: int, width: int, room: Room, demand: Demand = ONE_STYLE
-) -> MemoryPlan:
+def choose_memory_layout(
+    backend: Backend,
+    settings: Settings,
+    height: int,
+    width: int,
+    room: MemoryBudget,
+    demand: Workload = ONE_STYLE,
+) -> MemoryLayout:
     """Choose the largest window and the plainest way to keep things that fit into ``room``.
 
     Raises:
@@ -137,8 +142,8 @@ def plan_memory(
 
 
 def _first_that_fits(
-    backend: Backend, settings: Settings, height: int, width: int, room: Room, demand: Demand
-) -> MemoryPlan | None:
+    backend: Backend, settings: Settings, height: int, width: int, room: MemoryBudget, demand: Workload
+) -> MemoryLayout | None:
     for plan in _plans(backend, settings, height, width, room, demand):
         if plan.machine <= room.machine and (room.device is None or plan.device <= room.device):
             return plan
@@ -146,11 +151,11 @@ def _first_that_fits(
 
 
 def _plans(
-    backend: Backend, settings: Settings, height: int, width: int, room: Room, demand: Demand
-) -> Iterable[MemoryPlan]:
+    backend: Backend, settings: Settings, height: int, width: int, room: MemoryBudget, demand: Workload
+) -> Iterable[MemoryLayout]:
     """All ways to hold a level, the best first."""
     layers = [pair.layer for pair in (*settings.content_layers, *settings.style_layers)]
-    reach = reach_of(layers, backend.network.architecture)
+    reach = network_reach(layers, backend.network.architecture)
     whole = max(height, width)
     smaller = [window for window in WINDOWS if reach.smallest_window <= window < whole]
     windows = [whole, *smaller] if height * width <= backend.whole_pixels or not smaller else smaller
@@ -184,9 +189,9 @@ def _plan(
     pixels: int,
     tiles: Sequence[Tile],
     way: tuple[Storage, int],
-    room: Room,
-    demand: Demand,
-) -> MemoryPlan:
+    room: MemoryBudget,
+    demand: Workload,
+) -> MemoryLayout:
     """Reckon what it takes to hold ``pixels`` in ``tiles``, and the history in a way."""
     storage, history = way
     targets, target_bytes = _targets(settings, backend.network.architecture, pixels, room.machine)
@@ -195,7 +200,7 @@ def _plan(
     vectors = ADAM_VECTORS if settings.optimizer == "adam" else LBFGS_VECTORS + 2 * history * KEEPS[storage]
     vectors += (KEPT_VECTORS + GUIDE_VECTORS * demand.groups) * demand.masked
     each = backend.tile_bytes_per_pixel if len(tiles) > 1 else backend.bytes_per_pixel
-    computed = backend.fixed_bytes + each * max(pixels_seen([tile]) for tile in tiles)
+    computed = backend.fixed_bytes + each * max(window_pixels([tile]) for tile in tiles)
     host, device = PICTURES * VECTOR_BYTES * pixels, 0.0
     # Before the optimizer has anything, the styles are there, as large as their strokes ask.
     targeted = (TARGET_PICTURES + demand.styles * settings.style_scale**2) * VECTOR_BYTES * pixels
@@ -207,11 +212,11 @@ def _plan(
         host, targeted = host + computed, targeted + computed
     else:
         device += computed
-    return MemoryPlan(
+    return MemoryLayout(
         None,
         len(tiles),
-        work_of(tiles, pixels) / (backend.devices if len(tiles) > 1 else 1),
-        pixels_seen(tiles) / pixels,
+        tiling_overhead(tiles, pixels) / (backend.devices if len(tiles) > 1 else 1),
+        window_pixels(tiles) / pixels,
         history,
         storage,
         targets,
@@ -233,7 +238,7 @@ def _targets(
 
 
 def _too_large(
-    backend: Backend, settings: Settings, height: int, width: int, room: Room, demand: Demand
+    backend: Backend, settings: Settings, height: int, width: int, room: MemoryBudget, demand: Workload
 ) -> NstError:
     """Make the error that names a size that fits, where there is one."""
     *_, smallest = _plans(backend, settings, height, width, room, demand)

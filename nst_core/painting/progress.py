@@ -28,7 +28,7 @@ PREVIEW_SIDE = 2048
 
 
 @dataclass(frozen=True)
-class Watch:
+class RunCallbacks:
     """Who is told what, and how often; times in seconds."""
 
     on_event: OnEvent = lambda _event: None
@@ -39,7 +39,7 @@ class Watch:
 
 
 @dataclass(frozen=True)
-class Sample:
+class LossSample:
     """One point of the loss curve: level (from 0), evaluation within it, loss, seconds since the start."""
 
     level: int
@@ -48,19 +48,19 @@ class Sample:
     seconds: float
 
 
-class Ended(Exception):  # noqa: N818 -- nothing went wrong
+class RunEnded(Exception):  # noqa: N818 -- nothing went wrong
     """Somebody said stop, or the time is up, in the middle of an evaluation."""
 
 
-class Story:
+class RunReporter:
     """What a run tells, and how it comes to its end: ``stopped`` by someone, or ``late``."""
 
-    def __init__(self, watch: Watch, clock: Clock) -> None:
+    def __init__(self, watch: RunCallbacks, clock: Clock) -> None:
         self.watch, self.clock = watch, clock
         self.index, self.iteration = 0, 0
         self.level = clock.levels[0].level
         self.loss, self.terms = math.nan, dict[str, float]()
-        self.curve: list[Sample] = []
+        self.curve: list[LossSample] = []
         self.stopped = self.late = False
         self.beyond = 0.0  # work done since the last was counted
 
@@ -92,7 +92,7 @@ class Story:
         """Before each tile: ask whether to go on, and tell how far it is: ``done`` is work since the last.
 
         Raises:
-            Ended: the evaluation is not to be finished.
+            RunEnded: the evaluation is not to be finished.
             NstError: ``cancelled``, stopped before there was any picture to keep.
         """
         self.beyond = done
@@ -101,7 +101,7 @@ class Story:
             raise NstError(ErrorCode.CANCELLED, "Stopped before anything was painted.")
         self.late = self.late and bool(self.curve)  # at least one step, however short the time
         if self.ended:
-            raise Ended
+            raise RunEnded
         if self.curve and self.clock.seconds - self.clock.told >= TILE_SECONDS:
             self.clock.told = self.clock.seconds
             self._tell(done)
@@ -117,7 +117,7 @@ class Story:
     def progress(self, loss: float, terms: dict[str, float]) -> None:
         """Take down and tell where the run is."""
         self.loss, self.terms = loss, terms
-        self.curve.append(Sample(self.index, self.iteration, loss, self.clock.seconds))
+        self.curve.append(LossSample(self.index, self.iteration, loss, self.clock.seconds))
         self._tell(0.0)
 
     def _tell(self, beyond: float) -> None:

@@ -15,7 +15,7 @@ from nst_core.array_types import Array
 
 
 @dataclass(frozen=True)
-class Seen:
+class PreparedImage:
     """A picture as the network gets it: ``pixels`` (3, h, w) in 0..1, ``alpha`` (h, w) or None.
 
     Of a style only what ``part`` (h, w), a region of it, covers is taken; None is all of it.
@@ -34,12 +34,12 @@ class StyleRegion:
     A mask of None covers everything; ``name`` tells regions apart.
     """
 
-    styles: tuple[Seen, ...]
+    styles: tuple[PreparedImage, ...]
     mask: Array | None = None
     name: str = ""
 
 
-def product(*masks: Array | None) -> Array | None:
+def multiply_masks(*masks: Array | None) -> Array | None:
     """Multiply masks of one size, None being ones."""
     found: Array | None = None
     for mask in masks:
@@ -58,7 +58,7 @@ def coverage(regions: Sequence[StyleRegion]) -> Array | None:
 
 
 def region_weights(
-    regions: Sequence[StyleRegion], content: Seen | None, strength: Array | None
+    regions: Sequence[StyleRegion], content: PreparedImage | None, strength: Array | None
 ) -> list[float]:
     """Return what each region's style terms are weighed by: its share of what all cover, times its strength.
 
@@ -68,8 +68,8 @@ def region_weights(
     visible = content.alpha if content is not None else None
     if strength is None and all(region.mask is None for region in regions):
         return [1.0] * len(regions)
-    plain = [_mean(product(visible, region.mask)) for region in regions]
-    scaled = [_mean(product(visible, region.mask, strength)) for region in regions]
+    plain = [_mean(multiply_masks(visible, region.mask)) for region in regions]
+    scaled = [_mean(multiply_masks(visible, region.mask, strength)) for region in regions]
     total = max(sum(plain), 1e-12)
     return [area / total for area in scaled]
 

@@ -18,32 +18,38 @@ from array_api_compat import array_namespace
 from nst_core.array_types import Array, DeviceArray
 from nst_core.backends.interface import Backend, Evaluation, Evaluator, FeatureExtractor
 from nst_core.backends.tiling.features import TiledFeatures
-from nst_core.errors import ErrorCode, NstError, ran_out
+from nst_core.errors import ErrorCode, NstError, is_out_of_memory
 from nst_core.events import Notice, OnEvent
 from nst_core.loss.objective import Objective
 from nst_core.optim.adam import Adam
-from nst_core.optim.lbfgs import Held, Lbfgs
+from nst_core.optim.lbfgs import Lbfgs, OptimizerState
 from nst_core.optim.preconditioner import inverse_frequency
-from nst_core.optim.vectors import keep_as
-from nst_core.painting.clock import PLAIN, Clock, Rate, works_of
-from nst_core.painting.luminance_only import Greyed, in_grey
-from nst_core.painting.masked import Keeping
-from nst_core.painting.memory import MemoryPlan, room_for
-from nst_core.painting.progress import Ended, Sample, Story, Watch, as_rows
+from nst_core.optim.vectors import store_factory
+from nst_core.painting.clock import PLAIN, Clock, Rate, estimate_level_work
+from nst_core.painting.luminance_only import LuminanceEvaluator, in_grey
+from nst_core.painting.masked import MaskedEvaluator
+from nst_core.painting.memory import MemoryLayout, memory_budget
+from nst_core.painting.progress import LossSample, RunCallbacks, RunEnded, RunReporter, as_rows
 from nst_core.painting.pyramid import Level
-from nst_core.painting.shrinking_tiles import BoundedEvaluator
-from nst_core.painting.start import first_picture, nudge, resized
-from nst_core.painting.subject import Subject, at_level, content_at, cut_to, pixels_seen
+from nst_core.painting.shrinking_tiles import ShrinkingTileEvaluator
+from nst_core.painting.start import first_picture, nudge, resize_planes
+from nst_core.painting.subject import (
+    Subject,
+    content_at_size,
+    crop_to_window,
+    subject_at_level,
+    target_pixels,
+)
 from nst_core.painting.targets import make_objective
-from nst_core.painting.upsample import carried
-from nst_core.painting.windows import plan_level, window_of
+from nst_core.painting.upsample import upsample_change
+from nst_core.painting.windows import choose_level_layout, level_window
 from nst_core.settings import Settings
 
-__all__ = ["Painted", "Sample", "Watch", "as_rows", "evaluate_picture", "paint"]
+__all__ = ["LossSample", "PaintingResult", "RunCallbacks", "as_rows", "evaluate_terms", "paint"]
 
 
 @dataclass(frozen=True)
-class Painted:
+class PaintingResult:
     """What came out: ``pixels`` (3, height, width), as the optimizer left them.
 
     ``stopped`` says that somebody ended the run, ``late`` that the time limit did. ``work`` is what was done,
@@ -53,7 +59,7 @@ class Painted:
     pixels: Array
     loss: float
     terms: dict[str, float]
-    curve: tuple[Sample, ...]
+    curve: tuple[LossSample, ...]
     seconds: float
     stopped: bool
     late: bool = False
@@ -67,13 +73,13 @@ def paint(
     levels: tuple[Level, ...],
     backend: Backend,
     extractor: FeatureExtractor,
-    watch: Watch,
+    watch: RunCallbacks,
     *,
     full: tuple[int, int] | None = None,
     folder: Path | None = None,
     rate: Rate = PLAIN,
     limit: float | None = None,
-) -> Painted:
+) -> PaintingResult:
     """Paint ``subject`` through all ``levels`` and return the best picture of the last.
 
     Where ``watch.should_stop`` says so, or ``limit`` seconds are over, the run ends with the best picture so
@@ -84,11 +90,13 @@ def paint(
     Raises:
         NstError: ``diverged`` where the first loss is not a number, ``out-of-memory``.
     """
-    room = room_for(backend, settings)
-    plans = [plan_level(backend, settings, level, subject.part, room, subject.demand) for level in levels]
-    works = works_of(levels, plans, settings, backend.network.architecture, rate, subject.demand)
+    room = memory_budget(backend, settings)
+    plans = [
+        choose_level_layout(backend, settings, level, subject.part, room, subject.demand) for level in levels
+    ]
+    works = estimate_level_work(levels, plans, settings, backend.network.architecture, rate, subject.demand)
     clock = Clock(works, limit)
-    story = Story(watch, clock)
+    story = RunReporter(watch, clock)
     picture: Array | None = None
     for index, (level, plan) in enumerate(zip(levels, plans, strict=True)):
         if picture is not None and not clock.fits(clock.levels[index].least):
@@ -109,8 +117,10 @@ def paint(
         watch.on_event(Notice("time-limit", f"The time limit is reached; what is there is {becomes}."))
     if picture.shape[1:] != (size.height, size.width):
         backend.close()
-        picture = carried(picture, content_at(subject, *picture.shape[1:]), subject.content, size)
-    return Painted(
+        picture = upsample_change(
+            picture, content_at_size(subject, *picture.shape[1:]), subject.content, size
+        )
+    return PaintingResult(
         picture,
         story.loss,
         story.terms,
@@ -127,18 +137,18 @@ def _paint_level(
     before: Array | None,
     subject: Subject,
     settings: Settings,
-    plan: MemoryPlan,
+    plan: MemoryLayout,
     backend: Backend,
     extractor: FeatureExtractor,
-    story: Story,
+    story: RunReporter,
     folder: Path | None,
 ) -> Array | None:
     """Paint a level from the picture ``before``; returns its best, or None where it ended before one step."""
     level = story.level
-    window = window_of(subject.part, level, settings, backend.network.architecture)
-    seen = at_level(subject, level, settings)
+    window = level_window(subject.part, level, settings, backend.network.architecture)
+    seen = subject_at_level(subject, level, settings)
     if before is not None:
-        start = resized(before, level.height, level.width)
+        start = resize_planes(before, level.height, level.width)
     else:
         start = first_picture(
             settings.init,
@@ -153,10 +163,10 @@ def _paint_level(
         if seen.grey is not None:
             start = in_grey(start, seen.grey)
     around = seen.content.pixels if seen.content and window.size != (level.height, level.width) else None
-    seen, start = cut_to(seen, window), window.cut(start)
+    seen, start = crop_to_window(seen, window), window.cut(start)
     held: DeviceArray = None
-    frames: list[Keeping | Greyed] = []
-    to_see = pixels_seen(seen) * plan.margins
+    frames: list[MaskedEvaluator | LuminanceEvaluator] = []
+    to_see = target_pixels(seen) * plan.margins
     try:
         features = TiledFeatures(
             extractor,
@@ -169,7 +179,7 @@ def _paint_level(
         objective = _objective(features, seen, settings, story.watch.on_event, level)
         seen = replace(seen, styles=(), regions=())  # large ones take as much as what is painted
         story.advance(story.work.opening + story.work.targets)
-        evaluator: Evaluator = BoundedEvaluator(
+        evaluator: Evaluator = ShrinkingTileEvaluator(
             backend,
             objective,
             window.size,
@@ -208,20 +218,20 @@ def _paint_level(
                     story.preview(window.set_into(around, backend.download(shown)), np.asarray)
             if story.ended:
                 break
-    except Ended:
+    except RunEnded:
         if not story.iteration:
             return None
     painted = backend.download(_composed(held, frames))
     return painted if around is None else window.set_into(around, painted)
 
 
-def _iterate(optimizer: Lbfgs | Adam, story: Story) -> Held:
+def _iterate(optimizer: Lbfgs | Adam, story: RunReporter) -> OptimizerState:
     """Take a step; where not even the smallest tiles leave memory for it, with less of a history."""
     while True:
         try:
             return optimizer.iterate()
         except Exception as error:
-            if not ran_out(error) or not optimizer.shorten_history():
+            if not is_out_of_memory(error) or not optimizer.shorten_history():
                 raise
         story.watch.on_event(
             Notice("shorter-history", "Memory ran out; painting goes on with less of what it remembers.")
@@ -243,18 +253,20 @@ def _objective(
     )
 
 
-def _frames(evaluator: Evaluator, backend: Backend, seen: Subject) -> list[Keeping | Greyed]:
+def _frames(
+    evaluator: Evaluator, backend: Backend, seen: Subject
+) -> list[MaskedEvaluator | LuminanceEvaluator]:
     """Return what ``evaluator`` sees the painting through, the outermost first."""
-    frames: list[Keeping | Greyed] = []
+    frames: list[MaskedEvaluator | LuminanceEvaluator] = []
     if seen.grey is not None:
-        frames.insert(0, Greyed(evaluator, backend, seen.grey))
+        frames.insert(0, LuminanceEvaluator(evaluator, backend, seen.grey))
     if seen.content is not None and seen.changes is not None:
         inner = frames[0] if frames else evaluator
-        frames.insert(0, Keeping(inner, backend, seen.content.pixels, seen.changes))
+        frames.insert(0, MaskedEvaluator(inner, backend, seen.content.pixels, seen.changes))
     return frames
 
 
-def _composed(picture: DeviceArray, frames: Sequence[Keeping | Greyed]) -> DeviceArray:
+def _composed(picture: DeviceArray, frames: Sequence[MaskedEvaluator | LuminanceEvaluator]) -> DeviceArray:
     """Return ``picture`` as it is seen through ``frames``."""
     for frame in frames:
         picture = frame.composed(picture)
@@ -290,14 +302,14 @@ def _optimizer(
     evaluate: _Best,
     start: DeviceArray,
     iterations: int,
-    plan: MemoryPlan,
+    plan: MemoryLayout,
     folder: Path | None,
 ) -> Lbfgs | Adam:
     optimizer: Lbfgs | Adam
     if settings.optimizer == "adam":
         optimizer = Adam(evaluate, start, iterations=iterations)
     else:
-        keep = keep_as(plan.storage, folder)
+        keep = store_factory(plan.storage, folder)
         precondition = inverse_frequency(start)
         history = min(plan.history, iterations)
         optimizer = Lbfgs(evaluate, start, history=history, precondition=precondition, keep=keep)
@@ -320,7 +332,7 @@ def _memory(level: Level) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if ran_out(error):
+        if is_out_of_memory(error):
             raise NstError(
                 ErrorCode.OUT_OF_MEMORY,
                 f"There is not enough memory to paint at {level.width} x {level.height} pixels.",
@@ -329,20 +341,20 @@ def _memory(level: Level) -> Iterator[None]:
         raise
 
 
-def evaluate_picture(
+def evaluate_terms(
     picture: Array, subject: Subject, settings: Settings, backend: Backend, extractor: FeatureExtractor
 ) -> dict[str, float]:
     """Return the value of each term, by name, at ``picture`` (3, h, w), targets made at its size."""
     level = Level(picture.shape[1], picture.shape[2], 0)
     architecture = backend.network.architecture
-    window = window_of(subject.part, level, settings, architecture)
-    seen = cut_to(at_level(subject, level, settings), window)
-    room = room_for(backend, settings)
-    plan = plan_level(backend, settings, level, subject.part, room, subject.demand)
+    window = level_window(subject.part, level, settings, architecture)
+    seen = crop_to_window(subject_at_level(subject, level, settings), window)
+    room = memory_budget(backend, settings)
+    plan = choose_level_layout(backend, settings, level, subject.part, room, subject.demand)
     with _memory(level):
         features = TiledFeatures(extractor, architecture, plan.window or max(window.size), plan.targets)
         objective = _objective(features, seen, settings, lambda _notice: None, level)
-        evaluator = BoundedEvaluator(backend, objective, window.size, plan.window)
+        evaluator = ShrinkingTileEvaluator(backend, objective, window.size, plan.window)
         evaluation = evaluator(backend.upload(window.cut(picture)))
         values: Sequence[float] = [float(value) for value in backend.download(evaluation.terms)]
     return dict(zip((term.name for term in objective.terms), values, strict=True))

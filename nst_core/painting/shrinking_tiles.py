@@ -11,13 +11,13 @@ from collections.abc import Callable
 
 from nst_core.array_types import DeviceArray
 from nst_core.backends.interface import Backend, Evaluation, Evaluator, Tiling
-from nst_core.backends.tiling.layout import reach_of
-from nst_core.errors import ran_out
+from nst_core.backends.tiling.layout import network_reach
+from nst_core.errors import is_out_of_memory
 from nst_core.events import Notice
 from nst_core.loss.objective import Objective
 
 
-class BoundedEvaluator:
+class ShrinkingTileEvaluator:
     """Evaluates ``objective`` for pictures of a size; see :class:`nst_core.backends.interface.Evaluator`.
 
     ``window`` of None is the whole picture at once. ``between`` is called before each tile with the share of
@@ -36,7 +36,7 @@ class BoundedEvaluator:
         self.backend, self.objective, self.size, self.window = backend, objective, size, window
         self.between, self.on_notice = between, on_notice
         self.evaluator: Evaluator | None = None
-        self.smallest = reach_of(objective.layers, backend.network.architecture).smallest_window
+        self.smallest = network_reach(objective.layers, backend.network.architecture).smallest_window
 
     def __call__(self, picture: DeviceArray) -> Evaluation:
         """Evaluate at ``picture``.
@@ -48,7 +48,7 @@ class BoundedEvaluator:
             try:
                 return self._opened()(picture)
             except Exception as error:
-                if not ran_out(error) or not self._shrink():
+                if not is_out_of_memory(error) or not self._shrink():
                     raise
             self.backend.close()
 

@@ -7,7 +7,7 @@ import numpy as np
 from nst_core.array_types import Array
 from nst_core.images.resize import resize
 from nst_core.loss.weights import style_share
-from nst_core.painting.regions import Seen
+from nst_core.painting.regions import PreparedImage
 from nst_core.settings import Settings
 
 NOISE_DEVIATION = 0.2
@@ -25,15 +25,15 @@ LONGEST_WAVE = 1 / 4
 """Longest wave of that noise, as a share of the picture: longer ones would be tints, not seeds of strokes."""
 
 
-def resized(pixels: Array, height: int, width: int) -> Array:
+def resize_planes(pixels: Array, height: int, width: int) -> Array:
     """Resize ``pixels`` (3, H, W) to (3, height, width) and clip the resampling's overshoot to 0..1."""
     if pixels.shape[1:] == (height, width):
         return pixels
-    found = resized_change(pixels, height, width)
+    found = resize_change(pixels, height, width)
     return np.clip(found, 0.0, 1.0, out=found)
 
 
-def resized_change(change: Array, height: int, width: int) -> Array:
+def resize_change(change: Array, height: int, width: int) -> Array:
     """Resize a difference of pictures, (3, H, W), which may be negative: nothing is clipped."""
     found = np.empty((len(change), height, width), np.float32)
     for channel, plane in enumerate(change):  # one by one, as a picture may be as large as memory
@@ -41,7 +41,7 @@ def resized_change(change: Array, height: int, width: int) -> Array:
     return found
 
 
-def resized_mask(mask: Array | None, height: int, width: int) -> Array | None:
+def resize_mask(mask: Array | None, height: int, width: int) -> Array | None:
     """Resize a (H, W) mask, staying in 0..1."""
     if mask is None or mask.shape == (height, width):
         return mask
@@ -57,7 +57,7 @@ def covering(pixels: Array, height: int, width: int) -> Array:
     scale = max(height / rows, width / columns)
     tall, wide = max(1, round(height / scale)), max(1, round(width / scale))
     top, left = (rows - tall) // 2, (columns - wide) // 2
-    return resized(np.ascontiguousarray(pixels[:, top : top + tall, left : left + wide]), height, width)
+    return resize_planes(np.ascontiguousarray(pixels[:, top : top + tall, left : left + wide]), height, width)
 
 
 def white_noise(height: int, width: int, seed: int) -> Array:
@@ -89,8 +89,8 @@ def nudge(settings: Settings, *, styled: bool) -> float:
 
 def first_picture(
     init: str,
-    content: Seen | None,
-    styles: list[Seen],
+    content: PreparedImage | None,
+    styles: list[PreparedImage],
     own: Array | None,
     height: int,
     width: int,
@@ -103,7 +103,7 @@ def first_picture(
     content is given 1/f noise of standard deviation ``deviation``.
     """
     if init == "content" and content is not None:
-        start = resized(content.pixels, height, width)
+        start = resize_planes(content.pixels, height, width)
         if deviation == 0.0:
             return start
         return np.clip(start + np.float32(deviation) * pink_noise(height, width, seed), 0.0, 1.0)

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 from nst_core.array_types import Array
 from nst_core.painting.pyramid import Level
-from nst_core.painting.regions import Seen, StyleRegion
-from nst_core.painting.start import resized, resized_mask
-from nst_core.painting.windows import Part, Window
-from nst_core.painting.workload import Demand
+from nst_core.painting.regions import PreparedImage, StyleRegion
+from nst_core.painting.start import resize_mask, resize_planes
+from nst_core.painting.windows import BoundingBox, Window
+from nst_core.painting.workload import Workload
 from nst_core.settings import Settings
 
 
@@ -29,61 +29,63 @@ class Subject:
     whole content: a window around it is all that is computed.
     """
 
-    content: Seen | None
-    styles: tuple[Seen, ...]
+    content: PreparedImage | None
+    styles: tuple[PreparedImage, ...]
     own: Array | None = None
     regions: tuple[StyleRegion, ...] = ()
     strength: Array | None = None
     changes: Array | None = None
-    part: Part | None = None
+    part: BoundingBox | None = None
     grey: Array | None = None
 
     @property
-    def all_styles(self) -> tuple[Seen, ...]:
+    def all_styles(self) -> tuple[PreparedImage, ...]:
         """Every style picture that is looked at."""
         return tuple(style for region in self.regions for style in region.styles) or self.styles
 
     @property
-    def demand(self) -> Demand:
+    def demand(self) -> Workload:
         """What this asks of every level."""
         masked = bool(self.regions) or self.changes is not None
-        return Demand(self.content is not None, len(self.all_styles), max(1, len(self.regions)), masked)
+        return Workload(self.content is not None, len(self.all_styles), max(1, len(self.regions)), masked)
 
 
-def at_level(subject: Subject, level: Level, settings: Settings) -> Subject:
+def subject_at_level(subject: Subject, level: Level, settings: Settings) -> Subject:
     """Resize the original pictures of ``subject`` to ``level``; strokes keep their share of it."""
-    content = content_at(subject, level.height, level.width)
+    content = content_at_size(subject, level.height, level.width)
     styles = tuple(_style_at(style, level, settings) for style in subject.styles)
     regions = tuple(
         StyleRegion(
             tuple(_style_at(style, level, settings) for style in region.styles),
-            resized_mask(region.mask, level.height, level.width),
+            resize_mask(region.mask, level.height, level.width),
             region.name,
         )
         for region in subject.regions
     )
     strength, changes, grey = (
-        resized_mask(mask, level.height, level.width)
+        resize_mask(mask, level.height, level.width)
         for mask in (subject.strength, subject.changes, subject.grey)
     )
     return Subject(content, styles, subject.own, regions, strength, changes, subject.part, grey)
 
 
-def content_at(subject: Subject, height: int, width: int) -> Seen | None:
+def content_at_size(subject: Subject, height: int, width: int) -> PreparedImage | None:
     """Resize the original content, where there is one, to ``height`` x ``width``."""
     content = subject.content
     if content is None:
         return None
-    return Seen(resized(content.pixels, height, width), resized_mask(content.alpha, height, width))
+    return PreparedImage(
+        resize_planes(content.pixels, height, width), resize_mask(content.alpha, height, width)
+    )
 
 
-def _style_at(style: Seen, level: Level, settings: Settings) -> Seen:
+def _style_at(style: PreparedImage, level: Level, settings: Settings) -> PreparedImage:
     height, width = style_size(style.pixels.shape[1:], level, settings.style_scale)
-    return Seen(
-        resized(style.pixels, height, width),
-        resized_mask(style.alpha, height, width),
+    return PreparedImage(
+        resize_planes(style.pixels, height, width),
+        resize_mask(style.alpha, height, width),
         style.weight,
-        resized_mask(style.part, height, width),
+        resize_mask(style.part, height, width),
     )
 
 
@@ -98,7 +100,7 @@ def style_size(style: tuple[int, ...], level: Level, scale: float) -> tuple[int,
     return max(16, round(style[0] * factor)), max(16, round(style[1] * factor))
 
 
-def cut_to(seen: Subject, window: Window) -> Subject:
+def crop_to_window(seen: Subject, window: Window) -> Subject:
     """Cut a subject at a level to the window that is computed; styles stay as they are."""
     content = seen.content
     if content is None or content.pixels.shape[1:] == window.size:
@@ -114,7 +116,7 @@ def cut_to(seen: Subject, window: Window) -> Subject:
     )
 
 
-def pixels_seen(seen: Subject) -> float:
+def target_pixels(seen: Subject) -> float:
     """Return how many pixels target features are had of, at least 1."""
     pictures = [style.pixels for style in seen.all_styles]
     if seen.content is not None:

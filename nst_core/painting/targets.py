@@ -23,7 +23,7 @@ from nst_core.array_types import Array
 from nst_core.backends.interface import FeatureExtractor
 from nst_core.backends.tiling.features import feature_sums
 from nst_core.events import Notice
-from nst_core.loss.guides import guides_at
+from nst_core.loss.guides import guides_at_layers
 from nst_core.loss.objective import (
     AlphaNorm,
     ContentTerm,
@@ -37,12 +37,12 @@ from nst_core.loss.objective import (
 from nst_core.loss.weights import (
     STATISTIC_GAIN,
     normalise,
+    normalised_weights,
     relative_content_weight,
     relative_style_weight,
-    shares,
     style_share,
 )
-from nst_core.painting.regions import Seen, StyleRegion, coverage, product, region_weights
+from nst_core.painting.regions import PreparedImage, StyleRegion, coverage, multiply_masks, region_weights
 from nst_core.settings import LayerWeight, Settings
 
 Exact = npt.NDArray[np.float64]
@@ -77,7 +77,7 @@ class Guide:
 
 
 def style_moments(
-    extractor: FeatureExtractor, styles: Sequence[Seen], layers: Sequence[str], settings: Settings
+    extractor: FeatureExtractor, styles: Sequence[PreparedImage], layers: Sequence[str], settings: Settings
 ) -> dict[str, Moments]:
     """Return the moments of a blend of styles at each layer where there is enough of them to have any.
 
@@ -88,14 +88,14 @@ def style_moments(
     second: dict[str, Exact] = {}
     mean: dict[str, Exact] = {}
     missing: set[str] = set()
-    for style, share in zip(styles, shares([style.weight for style in styles]), strict=True):
+    for style, share in zip(styles, normalised_weights([style.weight for style in styles]), strict=True):
         if share <= 0:
             continue
-        visible = guides_at(style.alpha, layers, (), "simple")
-        parts = guides_at(
+        visible = guides_at_layers(style.alpha, layers, (), "simple")
+        parts = guides_at_layers(
             style.part, layers, _network_layers(extractor, style.part, settings), settings.guides
         )
-        covered = {layer: product(visible[layer], parts[layer]) for layer in layers}
+        covered = {layer: multiply_masks(visible[layer], parts[layer]) for layer in layers}
         seen = {
             layer: guide
             for layer, guide in covered.items()
@@ -192,8 +192,8 @@ def priors(settings: Settings, covered: Array | None = None) -> tuple[Prior, ...
 
 def make_objective(
     extractor: FeatureExtractor,
-    content: Seen | None,
-    styles: Sequence[Seen],
+    content: PreparedImage | None,
+    styles: Sequence[PreparedImage],
     settings: Settings,
     *,
     regions: Sequence[StyleRegion] = (),
@@ -223,7 +223,7 @@ def make_objective(
     contents: tuple[ContentTerm, ...] = ()
     if content is not None:
         names = [pair.layer for pair in settings.content_layers]
-        masks = guides_at(product(content.alpha, covered), names, (), "simple")
+        masks = guides_at_layers(multiply_masks(content.alpha, covered), names, (), "simple")
         features = extractor.features(content.pixels, names)
         contents = content_terms(features, masks, settings.content_layers, content_scale, relative=relative)
     terms: list[StyleTerm] = []
@@ -237,7 +237,7 @@ def make_objective(
 def _region_terms(
     extractor: FeatureExtractor,
     region: StyleRegion,
-    content: Seen | None,
+    content: PreparedImage | None,
     strength: Array | None,
     settings: Settings,
     scale: float,
@@ -246,13 +246,15 @@ def _region_terms(
 ) -> tuple[StyleTerm, ...]:
     layers = [pair.layer for pair in settings.style_layers]
     moments = style_moments(extractor, region.styles, layers, settings)
-    visible = guides_at(content.alpha if content else None, layers, (), "simple")
-    scaled = guides_at(strength, layers, (), "simple")
-    own = guides_at(region.mask, layers, _network_layers(extractor, region.mask, settings), settings.guides)
+    visible = guides_at_layers(content.alpha if content else None, layers, (), "simple")
+    scaled = guides_at_layers(strength, layers, (), "simple")
+    own = guides_at_layers(
+        region.mask, layers, _network_layers(extractor, region.mask, settings), settings.guides
+    )
     guides = {}
     for layer in layers:
-        values = product(visible[layer], own[layer], scaled[layer])
-        touched = product(visible[layer], own[layer])
+        values = multiply_masks(visible[layer], own[layer], scaled[layer])
+        touched = multiply_masks(visible[layer], own[layer])
         mass = np.inf if touched is None else float(touched.sum(dtype=np.float64))
         weighed = values is None or float(values.sum(dtype=np.float64)) > TINY_MASS
         guides[layer] = Guide(values, mass if weighed else 0.0)

@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from nst_core.array_types import Array
 from nst_core.painting.pyramid import Level
-from nst_core.painting.regions import Seen
-from nst_core.painting.start import resized, resized_change
+from nst_core.painting.regions import PreparedImage
+from nst_core.painting.start import resize_change, resize_planes
 
 RADIUS = 2
 """Half side, in pixels of the painted size, of the windows in which the change follows the content."""
@@ -30,7 +30,9 @@ STRIP_PIXELS = 2**19
 """Pixels computed at a time."""
 
 
-def carried(picture: Array, content: Seen | None, full: Seen | None, level: Level) -> Array:
+def upsample_change(
+    picture: Array, content: PreparedImage | None, full: PreparedImage | None, level: Level
+) -> Array:
     """Bring ``picture`` (3, h, w), painted on ``content`` of its size, to ``level`` on the ``full`` content.
 
     Without content the picture itself is enlarged.
@@ -39,16 +41,16 @@ def carried(picture: Array, content: Seen | None, full: Seen | None, level: Leve
     if picture.shape[1:] == (height, width):
         return picture
     if content is None or full is None:
-        return resized(picture, height, width)
+        return resize_planes(picture, height, width)
     change = picture - content.pixels
     rest = np.empty_like(change)
     for rows in _strips(*change.shape[1:]):
         rest[:, rows] = change[:, rows] - _applied(
             _slopes(content.pixels, change, rows), content.pixels[:, rows]
         )
-    result = resized_change(rest, height, width)
+    result = resize_change(rest, height, width)
     del rest
-    large = resized(full.pixels, height, width)
+    large = resize_planes(full.pixels, height, width)
     for rows in _strips(height, width):
         part = large[:, rows]
         top, bottom, share = _neighbours(change.shape[1], height, rows)

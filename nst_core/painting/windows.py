@@ -18,10 +18,10 @@ import numpy as np
 
 from nst_core.array_types import Array
 from nst_core.backends.interface import Backend
-from nst_core.backends.tiling.layout import Reach, reach_of
-from nst_core.painting.memory import VECTOR_BYTES, MemoryPlan, Room, plan_memory
+from nst_core.backends.tiling.layout import Reach, network_reach
+from nst_core.painting.memory import VECTOR_BYTES, MemoryBudget, MemoryLayout, choose_memory_layout
 from nst_core.painting.pyramid import SMALLEST_SIDE, Level
-from nst_core.painting.workload import ONE_STYLE, Demand
+from nst_core.painting.workload import ONE_STYLE, Workload
 from nst_core.settings import Settings
 from nst_core.vgg.layers import Architecture
 
@@ -36,7 +36,7 @@ HOST_PICTURES = 2
 
 
 @dataclass(frozen=True)
-class Part:
+class BoundingBox:
     """The box of what may be painted: rows and columns, past the end the last, of a picture's ``size``."""
 
     rows: tuple[int, int]
@@ -73,22 +73,26 @@ class Window:
         return found
 
 
-def part_of(mask: Array) -> Part | None:
+def bounding_box(mask: Array) -> BoundingBox | None:
     """Return the box of what ``mask`` (H, W) covers; None where that is nothing."""
     rows, columns = (np.flatnonzero((mask > 0).any(axis=axis)) for axis in (1, 0))
     if not rows.size:
         return None
     height, width = mask.shape
-    return Part((int(rows[0]), int(rows[-1]) + 1), (int(columns[0]), int(columns[-1]) + 1), (height, width))
+    return BoundingBox(
+        (int(rows[0]), int(rows[-1]) + 1), (int(columns[0]), int(columns[-1]) + 1), (height, width)
+    )
 
 
-def window_of(part: Part | None, level: Level, settings: Settings, architecture: Architecture) -> Window:
+def level_window(
+    part: BoundingBox | None, level: Level, settings: Settings, architecture: Architecture
+) -> Window:
     """Return the window of ``level`` that is computed where ``part`` is painted: all of it for None."""
     whole = Window(slice(0, level.height), slice(0, level.width))
     if part is None:
         return whole
     layers = [pair.layer for pair in (*settings.content_layers, *settings.style_layers)]
-    reach = reach_of(layers, architecture)
+    reach = network_reach(layers, architecture)
     # Where everything that sees the region counts, what counts reaches a margin over its edge.
     margins = 2 if settings.guides == "all" else 1
     found = Window(
@@ -113,21 +117,21 @@ def _stretch(covered: tuple[int, int], length: int, wanted: int, reach: Reach, m
     return slice(start, min(wanted, max(stop, start + SMALLEST_SIDE)))
 
 
-def plan_level(
+def choose_level_layout(
     backend: Backend,
     settings: Settings,
     level: Level,
-    part: Part | None,
-    room: Room,
-    demand: Demand = ONE_STYLE,
-) -> MemoryPlan:
+    part: BoundingBox | None,
+    room: MemoryBudget,
+    demand: Workload = ONE_STYLE,
+) -> MemoryLayout:
     """Plan the memory of a level's window; the work of an evaluation is told as a multiple of the whole's.
 
     Raises:
         NstError: ``out-of-memory``, as :func:`nst_core.painting.memory.plan_memory`.
     """
-    height, width = window_of(part, level, settings, backend.network.architecture).size
-    plan = plan_memory(backend, settings, height, width, room, demand)
+    height, width = level_window(part, level, settings, backend.network.architecture).size
+    plan = choose_memory_layout(backend, settings, height, width, room, demand)
     whole, seen = level.height * level.width, height * width
     if seen == whole:
         return plan

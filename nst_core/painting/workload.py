@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Demand:
+class Workload:
     """What there is to look at at every level.
 
     ``content`` says whether there is a content picture; ``styles`` counts the style pictures, ``groups`` the
@@ -19,5 +19,5 @@ class Demand:
     masked: bool = False
 
 
-ONE_STYLE = Demand()
+ONE_STYLE = Workload()
 """A content and a style."""

@@ -17,16 +17,16 @@ from array_api_compat import array_namespace
 from nst_core.array_types import DeviceArray
 from nst_core.backends.choose import Engine
 from nst_core.backends.interface import Backend
-from nst_core.errors import ran_out
+from nst_core.errors import is_out_of_memory
 from nst_core.loss.objective import ContentTerm, Objective, RangePenalty, StyleTerm, TotalVariation
 from nst_core.loss.style_statistics import StyleTarget, distance
 from nst_core.optim.lbfgs import Lbfgs
 from nst_core.optim.preconditioner import inverse_frequency
 from nst_core.painting.clock import Rate
-from nst_core.painting.memory import HISTORY, Room
+from nst_core.painting.memory import HISTORY, MemoryBudget
 from nst_core.painting.pyramid import Level
-from nst_core.painting.regions import Seen
-from nst_core.painting.upsample import carried
+from nst_core.painting.regions import PreparedImage
+from nst_core.painting.upsample import upsample_change
 from nst_core.planning.rate_cache import keep, recall
 from nst_core.settings import Settings
 from nst_core.vgg.layers import LAYERS
@@ -52,7 +52,7 @@ CARRIED_TO = 1024
 """Side of the picture that a change is carried to, from a quarter of it."""
 
 
-def rate_of(engine: Engine, room: Room | None = None) -> Rate:
+def measure_rate(engine: Engine, room: MemoryBudget | None = None) -> Rate:
     """Return the remembered rate of ``engine``, measuring it the first time, within ``room`` where it can."""
     known = recall(engine.name)
     if known is None:
@@ -61,7 +61,7 @@ def rate_of(engine: Engine, room: Room | None = None) -> Rate:
     return known
 
 
-def measure(engine: Engine, room: Room | None = None) -> Rate:
+def measure(engine: Engine, room: MemoryBudget | None = None) -> Rate:
     """Time openings, iterations, target features, roots and carrying; see :data:`SIDES`.
 
     Where memory does not hold them, or ends, on pictures of half the sides: what is painted may still fit, in
@@ -74,13 +74,13 @@ def measure(engine: Engine, room: Room | None = None) -> Rate:
         try:
             return _measured(engine, sides)
         except Exception as error:
-            if not ran_out(error) or sides[0] <= SMALLEST:
+            if not is_out_of_memory(error) or sides[0] <= SMALLEST:
                 raise
         engine.backend.close()
         sides = sides[0] // 2, sides[1] // 2
 
 
-def _fits(backend: Backend, side: int, room: Room | None) -> bool:
+def _fits(backend: Backend, side: int, room: MemoryBudget | None) -> bool:
     if room is None:
         return True
     needed = backend.fixed_bytes + backend.bytes_per_pixel * side * side
@@ -161,9 +161,9 @@ def _roots(backend: Backend) -> float:
 
 def _carry() -> float:
     """Return the seconds of carrying a change to a million pixels."""
-    small, large = (Seen(_picture(side)) for side in (CARRIED_TO // 4, CARRIED_TO))
+    small, large = (PreparedImage(_picture(side)) for side in (CARRIED_TO // 4, CARRIED_TO))
     level = Level(CARRIED_TO, CARRIED_TO, 0)
-    return _timed(lambda: carried(small.pixels * 0.5, small, large, level)) / (CARRIED_TO**2 / 1e6)
+    return _timed(lambda: upsample_change(small.pixels * 0.5, small, large, level)) / (CARRIED_TO**2 / 1e6)
 
 
 def _timed(work: Callable[[], object], settle: Callable[..., object] = lambda found: found) -> float:

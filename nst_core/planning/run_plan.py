@@ -16,13 +16,13 @@ from nst_core.backends.choose import Engine
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Plan, PlannedLevel
 from nst_core.images.resize import fit
-from nst_core.painting.clock import Rate, works_of
-from nst_core.painting.fine_style_size import combined_size, fine_settings
-from nst_core.painting.memory import MemoryPlan, Room, room_for
+from nst_core.painting.clock import Rate, estimate_level_work
+from nst_core.painting.fine_style_size import fine_style_settings, fine_style_size
+from nst_core.painting.memory import MemoryBudget, MemoryLayout, memory_budget
 from nst_core.painting.pyramid import Level, check_size, coarsest_side, make_levels
-from nst_core.painting.windows import Part, plan_level
-from nst_core.painting.workload import ONE_STYLE, Demand
-from nst_core.planning.benchmark import rate_of
+from nst_core.painting.windows import BoundingBox, choose_level_layout
+from nst_core.painting.workload import ONE_STYLE, Workload
+from nst_core.planning.benchmark import measure_rate
 from nst_core.settings import Settings
 
 UPSAMPLE_FROM = 1536
@@ -46,7 +46,7 @@ class RunPlan:
     """
 
     levels: tuple[Level, ...]
-    memory: tuple[MemoryPlan, ...]
+    memory: tuple[MemoryLayout, ...]
     full: tuple[int, int]
     rate: Rate
     painting: float
@@ -66,8 +66,8 @@ def plan_run(
     width: int,
     settings: Settings,
     engine: Engine,
-    part: Part | None = None,
-    demand: Demand = ONE_STYLE,
+    part: BoundingBox | None = None,
+    demand: Workload = ONE_STYLE,
     fine: Sequence[tuple[int, int]] = (),
     held: int | None = None,
     result: tuple[int, int] | None = None,
@@ -85,8 +85,8 @@ def plan_run(
     smallest, side = smallest_side(height, width, settings), max(height, width)
     if settings.finish == "upsample":
         side = min(side, max(UPSAMPLE_FROM, smallest))
-    rate = rate_of(engine, room_for(engine.backend, settings))
-    room = room_for(engine.backend, settings, held)
+    rate = measure_rate(engine, memory_budget(engine.backend, settings))
+    room = memory_budget(engine.backend, settings, held)
     asked = _Asked(height, width, settings, engine, rate, room, part, demand, tuple(fine), held, result)
     while True:
         may_shrink = bool(settings.time_limit) and side > smallest
@@ -115,9 +115,9 @@ class _Asked:
     settings: Settings
     engine: Engine
     rate: Rate
-    room: Room
-    part: Part | None
-    demand: Demand
+    room: MemoryBudget
+    part: BoundingBox | None
+    demand: Workload
     fine: tuple[tuple[int, int], ...]
     held: int | None
     result: tuple[int, int] | None
@@ -137,27 +137,29 @@ class _Asked:
         return RunPlan(levels, memory, full, self.rate, painting, before, carry, result, self.held)
 
     def _memory(
-        self, levels: tuple[Level, ...], settings: Settings, part: Part | None, demand: Demand
-    ) -> tuple[MemoryPlan, ...]:
+        self, levels: tuple[Level, ...], settings: Settings, part: BoundingBox | None, demand: Workload
+    ) -> tuple[MemoryLayout, ...]:
         backend = self.engine.backend
-        return tuple(plan_level(backend, settings, level, part, self.room, demand) for level in levels)
+        return tuple(
+            choose_level_layout(backend, settings, level, part, self.room, demand) for level in levels
+        )
 
     def _combining(self, style: tuple[int, int], level: Level) -> float:
         """Return the seconds of giving a style picture another's strokes."""
-        settings = fine_settings(self.settings)
-        levels = make_levels(*combined_size(style, level, self.settings.style_scale), settings)
+        settings = fine_style_settings(self.settings)
+        levels = make_levels(*fine_style_size(style, level, self.settings.style_scale), settings)
         memory = self._memory(levels, settings, None, ONE_STYLE)
         return self._seconds(levels, memory, settings, ONE_STYLE)
 
     def _seconds(
         self,
         levels: tuple[Level, ...],
-        memory: tuple[MemoryPlan, ...],
+        memory: tuple[MemoryLayout, ...],
         settings: Settings,
-        demand: Demand,
+        demand: Workload,
     ) -> float:
         architecture = self.engine.network.architecture
-        works = works_of(levels, memory, settings, architecture, self.rate, demand)
+        works = estimate_level_work(levels, memory, settings, architecture, self.rate, demand)
         return sum(work.total for work in works)
 
 

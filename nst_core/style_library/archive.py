@@ -16,8 +16,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from nst_core.errors import ErrorCode, NstError
-from nst_core.images.files import opened
-from nst_core.images.names import shown
+from nst_core.images.files import open_input
+from nst_core.images.names import display_name
 from nst_core.style_library.model import KeptStyle, PackedStyle
 
 LARGEST_FILE = 1 << 30
@@ -53,7 +53,7 @@ def pack(styles: Iterable[KeptStyle]) -> bytes:
     """
     packed, room = [], LARGEST_FILE
     for style in styles:
-        with opened(style.path) as file:
+        with open_input(style.path) as file:
             picture = base64.b64encode(file.read(room)).decode("ascii")
         room -= len(picture)
         if room <= 0:
@@ -75,10 +75,10 @@ def unpack(path: str | Path) -> list[PackedStyle]:
     Raises:
         NstError: ``bad-setting`` for a file that is none; ``too-large``; ``missing-file`` and the like.
     """
-    with opened(path) as file:
+    with open_input(path) as file:
         data = file.read(LARGEST_FILE + 1)
     if len(data) > LARGEST_FILE:
-        raise _too_large(f"{shown(path)} takes")
+        raise _too_large(f"{display_name(path)} takes")
     try:
         whole = _File.model_validate_json(data)
         if whole.nst_styles != FORMAT:
@@ -91,7 +91,9 @@ def unpack(path: str | Path) -> list[PackedStyle]:
         ]
     except (ValueError, RecursionError):
         raise NstError(
-            ErrorCode.BAD_SETTING, f"{shown(path)} is no file of styles.", "`nst styles export` writes one."
+            ErrorCode.BAD_SETTING,
+            f"{display_name(path)} is no file of styles.",
+            "`nst styles export` writes one.",
         ) from None
 
 

@@ -21,13 +21,13 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from nst_core.errors import ErrorCode, NstError, nearest
-from nst_core.images.files import opened, replace_file
-from nst_core.images.names import shown
+from nst_core.images.files import open_input, replace_file
+from nst_core.images.names import display_name
 from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
 from nst_core.images.resize import fit, resize_picture
 from nst_core.images.write import write_picture
-from nst_core.settings import make_settings, suits_a_style, with_underscores
+from nst_core.settings import is_style_setting, make_settings, with_underscores
 from nst_core.style_library import archive
 from nst_core.style_library.model import KeptStyle, PackedStyle
 from nst_core.system.folders import data_folder
@@ -99,7 +99,7 @@ class StyleLibrary:
             names = [style.name for style in self.kept()]
             raise NstError(
                 ErrorCode.MISSING_FILE,
-                f"No style is kept as {shown(name)}.{nearest(name, names)}",
+                f"No style is kept as {display_name(name)}.{nearest(name, names)}",
                 "`nst styles list` names those that are.",
             )
         return found
@@ -118,7 +118,7 @@ class StyleLibrary:
             NstError: ``bad-setting`` for a name or settings that are none; ``output-exists`` (and not
                 ``force``); whatever is wrong with the picture, or with writing.
         """
-        with opened(picture) as file:
+        with open_input(picture) as file:
             data = file.read(LARGEST_PICTURE + 1)
         path = PurePath(picture)
         return self._keep(
@@ -209,7 +209,7 @@ class StyleLibrary:
         try:
             picture = read_picture(path)
         except NstError as error:
-            message = error.message.replace(shown(path), f"The picture of {style.name}")
+            message = error.message.replace(display_name(path), f"The picture of {style.name}")
             raise NstError(error.code, message, error.hint) from None
         side = min(THUMBNAIL_SIDE, max(picture.height, picture.width))
         small = resize_picture(picture, *fit(picture.height, picture.width, side))
@@ -222,7 +222,7 @@ class StyleLibrary:
         old = self._like(style.name)
         self._thumbnail_path(style.name).parent.mkdir(exist_ok=True)
         write_picture(staged.thumbnail, self._thumbnail_path(style.name), force=True)
-        settings = suiting(style.settings)
+        settings = style_settings(style.settings)
         if settings:
             data = json.dumps(settings, indent=1).encode()
             replace_file(self._settings_path(style.name), data, force=True)
@@ -269,13 +269,13 @@ class StyleLibrary:
         except Timeout:
             raise NstError(
                 ErrorCode.UNWRITABLE_OUTPUT,
-                f"Another program has been changing {shown(self.root)} for a minute.",
+                f"Another program has been changing {display_name(self.root)} for a minute.",
                 "Wait for it to finish, or end it, and try again.",
             ) from None
         except OSError as error:
             raise NstError(
                 ErrorCode.UNWRITABLE_OUTPUT,
-                f"{shown(self.root)} cannot be changed: {error.strerror}.",
+                f"{display_name(self.root)} cannot be changed: {error.strerror}.",
                 "Choose another folder with NST_STYLES.",
             ) from None
 
@@ -295,21 +295,21 @@ class StyleLibrary:
         return self.root / "thumbnails" / f"{name}.png"
 
 
-def suiting(settings: Mapping[str, Any]) -> dict[str, Any]:
+def style_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of ``settings`` is kept with a style, by its names in the table, checked.
 
     Raises:
         NstError: ``bad-setting``.
     """
     checked = make_settings(settings)
-    given = {name for name in with_underscores(settings) if suits_a_style(name)}
+    given = {name for name in with_underscores(settings) if is_style_setting(name)}
     return checked.model_dump(mode="json", include=given)
 
 
 def _read_settings(path: Path) -> dict[str, Any]:
     """Read a style's settings; a damaged file is none."""
     try:
-        return suiting(json.loads(path.read_bytes()))
+        return style_settings(json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError, AttributeError, RecursionError, NstError):
         return {}
 
@@ -349,7 +349,7 @@ def _check(style: PackedStyle) -> None:
     if style.suffix not in SUFFIXES:
         raise NstError(
             ErrorCode.BAD_IMAGE,
-            f"Pictures of styles end in {', '.join(SUFFIXES)}, not {shown(style.suffix) or 'nothing'}.",
+            f"Pictures of styles end in {', '.join(SUFFIXES)}, not {display_name(style.suffix) or 'nothing'}.",
             "Save it as PNG or JPEG.",
         )
     if len(style.picture) > LARGEST_PICTURE:
@@ -364,6 +364,6 @@ def _check_name(name: str) -> None:
     if not is_name(name):
         raise NstError(
             ErrorCode.BAD_SETTING,
-            f"{shown(name)!r} cannot be the name of a style.",
+            f"{display_name(name)!r} cannot be the name of a style.",
             f"Choose up to {LONGEST_NAME} letters, digits, spaces, dashes or underscores.",
         )

@@ -21,7 +21,7 @@ def data_folder() -> Path:
 
 def models_folder() -> Path:
     """Return the folder of networks: the one on record beside this environment, else the user's usual one."""
-    named = _read(Path(sys.prefix).parent / RECORD).get("models")
+    named = read_json_object(Path(sys.prefix).parent / RECORD).get("models")
     return Path(named) if isinstance(named, str) and named else data_folder() / "models"
 
 
@@ -33,7 +33,7 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_json_object(path: Path) -> dict[str, Any]:
     try:
         said = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):

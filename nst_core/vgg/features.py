@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from nst_core.array_types import Array
-from nst_core.errors import ErrorCode, NstError, first_line, memory_ended
+from nst_core.errors import ErrorCode, NstError, first_line, is_framework_oom
 from nst_core.events import Notice
 from nst_core.vgg.graph import INPUT, Padding, Pooling, forward_graph
 from nst_core.vgg.layers import LAYERS, check_layers
@@ -77,7 +77,7 @@ class OnnxFeatures:
                 run_options(session.device),
             )
         except Exception as error:  # ONNX Runtime's own classes are not all public
-            raise failure(error, session, picture) from None
+            raise translate_failure(error, session, picture) from None
         return {name: value[0] for name, value in zip(names, values, strict=True)}
 
     def check_picture(self, picture: Array, layers: Sequence[str]) -> None:
@@ -114,10 +114,10 @@ class OnnxFeatures:
         self.sessions.clear()
 
 
-def failure(error: Exception, session: Session, picture: Array) -> NstError:
+def translate_failure(error: Exception, session: Session, picture: Array) -> NstError:
     """Say in words why a run failed."""
     _, height, width = picture.shape
-    if memory_ended(error):
+    if is_framework_oom(error):
         return NstError(
             ErrorCode.OUT_OF_MEMORY,
             f"{session.device.words} has not enough memory for a picture of {width} x {height} pixels.",

@@ -18,7 +18,7 @@ from typing import TypeAlias
 import onnx
 import onnxruntime
 
-from nst_core.errors import ErrorCode, NstError, first_line, memory_ended, nearest
+from nst_core.errors import ErrorCode, NstError, first_line, is_framework_oom, nearest
 from nst_core.events import Notice
 
 OnNotice: TypeAlias = Callable[[Notice], None]
@@ -102,14 +102,14 @@ def session_options() -> onnxruntime.SessionOptions:
     1024 x 1024, while the arena holds 1.0 GB after a run at 1024 x 1024, and this 0.07 GB.
     """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = wanted_threads()
+    options.intra_op_num_threads = thread_count()
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
     options.log_severity_level = 3  # what fails is raised, and told in words; the rest is no news
     return options
 
 
-def wanted_threads() -> int:
+def thread_count() -> int:
     """Return how many threads OMP_NUM_THREADS allows, 0 (as many as there are cores) where it says nothing.
 
     ONNX Runtime's usual builds do not look at it; but it is what people, schedulers and Ray set where
@@ -180,7 +180,7 @@ def open_on(
         # Its own way of falling back prints to stdout and goes on in silence; so it is turned off.
         session = onnxruntime.InferenceSession(content, options, providers=chosen, enable_fallback=0)
     except Exception as error:  # every provider raises its own
-        if device.kind == "cpu" and memory_ended(error):  # where it is a GPU's, the CPU steps in
+        if device.kind == "cpu" and is_framework_oom(error):  # where it is a GPU's, the CPU steps in
             raise NstError(
                 ErrorCode.OUT_OF_MEMORY,
                 "There is not enough memory to open the network.",

@@ -14,15 +14,15 @@ import psutil
 from nst_core.api import as_array, as_picture
 from nst_core.array_types import Array
 from nst_core.backends.choose import open_engine
-from nst_core.errors import NO_ROOM, ErrorCode, NstError
+from nst_core.errors import DISK_FULL_ERRNOS, ErrorCode, NstError
 from nst_core.events import Event, Notice, Plan, Preview, Progress
 from nst_core.images.picture import Picture
 from nst_core.images.resize import fit, resize
 from nst_core.job.model import Job, Region, WeightedStyle
-from nst_core.job.prepare import demand_of, fine_sizes, painted_size, picture_bytes, result_size
+from nst_core.job.prepare import fine_style_sizes, job_workload, painted_size, picture_bytes, result_size
 from nst_core.job.run import check_job, run_job
-from nst_core.painting.run import Watch
-from nst_core.painting.windows import Part
+from nst_core.painting.run import RunCallbacks
+from nst_core.painting.windows import BoundingBox
 from nst_core.planning.run_plan import plan_event, plan_run
 from nst_core.settings import make_settings
 from nst_core.vgg.store import ModelStore
@@ -93,7 +93,7 @@ def write_pixels(values: npt.NDArray[Any], path: Path) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        code = ErrorCode.DISK_FULL if error.errno in NO_ROOM else ErrorCode.UNWRITABLE_OUTPUT
+        code = ErrorCode.DISK_FULL if error.errno in DISK_FULL_ERRNOS else ErrorCode.UNWRITABLE_OUTPUT
         raise NstError(
             code, f"{path.name} cannot be written: {error.strerror}.", "Free some space for temporary files."
         ) from None
@@ -149,7 +149,7 @@ def unread_styles(styles: Sequence[StylePixels]) -> tuple[WeightedStyle, ...]:
     )
 
 
-def told_part(request: Request, content: Pixels) -> Part | None:
+def told_part(request: Request, content: Pixels) -> BoundingBox | None:
     """Return the box of what is painted, as far as the request says it; None is all of it."""
     size = content.height, content.width
     boxes = [region.mask.covered for region in request.regions if _size(region.mask) == size]
@@ -157,7 +157,7 @@ def told_part(request: Request, content: Pixels) -> Part | None:
     if request.styles or not known or len(known) < len(request.regions):
         return None
     left, top, right, bottom = zip(*known, strict=True)
-    return Part((min(top), max(bottom)), (min(left), max(right)), size)
+    return BoundingBox((min(top), max(bottom)), (min(left), max(right)), size)
 
 
 def _size(pixels: Pixels) -> tuple[int, int]:
@@ -185,7 +185,7 @@ def plan(request: Request) -> dict[str, object]:
     try:
         check_job(job, engine.network.layers)
         held = FRESH_BYTES + 2 * picture_bytes(job)  # once as they are read, once as they are painted
-        sizes, demand, fine = painted_size(job), demand_of(job), fine_sizes(job)
+        sizes, demand, fine = painted_size(job), job_workload(job), fine_style_sizes(job)
         part = told_part(request, request.content)
         planned = plan_run(*sizes, job.settings, engine, part, demand, fine, held, result_size(job))
         return asdict(plan_event(planned, job.settings, engine))
@@ -221,7 +221,7 @@ def stylize(request: Request, send: Send, should_stop: Callable[[], bool]) -> di
                 iteration=event.iteration,
             )
 
-    watch = Watch(on_event, should_stop, preview_seconds=preview.seconds if preview else None)
+    watch = RunCallbacks(on_event, should_stop, preview_seconds=preview.seconds if preview else None)
     result = run_job(job, watch)
     channels = request.content.channels
     write_pixels(as_array(result.picture, channels).astype("<f4", copy=False), result_path)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from nst_core import __version__
-from nst_core.errors import ErrorCode, NstError, naming_what_ran_out
+from nst_core.errors import ErrorCode, NstError, translate_resource_errors
 from nst_core.worker.protocol import (
     LARGEST_REQUEST,
     PROTOCOL,
@@ -129,10 +129,10 @@ def serve(channel: Channel, caller: Caller, line: bytes) -> None:
         channel.send("plan", **plan(request))
         channel.send("done")
     elif request.command == "doctor":
-        from nst_core.diagnostics.doctor import examine, in_words
+        from nst_core.diagnostics.doctor import examine, format_report
 
         report = examine()
-        channel.send("doctor", report=asdict(report), text=in_words(report))
+        channel.send("doctor", report=asdict(report), text=format_report(report))
         channel.send("done")
     else:
         raise NstError(ErrorCode.PROTOCOL, f"There is no command {request.command!r}.")
@@ -159,7 +159,7 @@ def answer(channel: Channel, caller: Caller, line: bytes) -> None:
     # Known before the answer is: the caller may be gone the moment it has read that.
     caller.status = 0
     try:
-        with naming_what_ran_out():
+        with translate_resource_errors():
             serve(channel, caller, line)
     except NstError as error:
         caller.status = 1

@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 
 from nst_core.backends.choose import open_engine
-from nst_core.painting.regions import Seen
+from nst_core.painting.regions import PreparedImage
 from nst_core.painting.targets import make_objective
 from nst_core.settings import make_settings
 from nst_core.vgg.layers import multiply_adds
@@ -83,7 +83,9 @@ def main() -> None:
     print(f"{'size':>10} {'seconds':>9} {'GFLOP/s':>9} {'of matmul':>9} {'memory MB':>10}")
     for size in map(int, given.sizes.split(",")):
         pictures = [rng.random((3, size, size), np.float32) for _ in range(3)]
-        objective = make_objective(engine.extractor, Seen(pictures[0]), [Seen(pictures[1])], settings)
+        objective = make_objective(
+            engine.extractor, PreparedImage(pictures[0]), [PreparedImage(pictures[1])], settings
+        )
         evaluator = engine.backend.evaluator(objective, size, size)
         at = engine.backend.upload(pictures[2])
 

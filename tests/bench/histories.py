@@ -19,7 +19,7 @@ from nst_core.images.resize import fit
 from nst_core.job.model import Job, WeightedStyle
 from nst_core.job.prepare import prepare
 from nst_core.painting import run, windows
-from nst_core.painting.memory import plan_memory
+from nst_core.painting.memory import choose_memory_layout
 from nst_core.painting.pyramid import Level
 from nst_core.settings import make_settings
 from nst_core.vgg.store import ModelStore
@@ -42,12 +42,14 @@ def main() -> None:
     level = (Level(*fit(content.height, content.width, given.side), given.iterations),)
 
     def losses(chosen) -> str:
-        painted = run.paint(subject, chosen, level, engine.backend, engine.extractor, run.Watch())
+        painted = run.paint(subject, chosen, level, engine.backend, engine.extractor, run.RunCallbacks())
         curve = [sample.loss for sample in painted.curve]
         return ", ".join(f"{curve[count * len(curve) // 3 - 1]:.4f}" for count in (1, 2, 3))
 
     for storage, history in WAYS:
-        windows.plan_memory = lambda *a, s=storage, h=history: replace(plan_memory(*a), storage=s, history=h)
+        windows.choose_memory_layout = lambda *a, s=storage, h=history: replace(
+            choose_memory_layout(*a), storage=s, history=h
+        )
         print(f"L-BFGS, {history} pairs, {storage}: {losses(settings)}", flush=True)
     adam = make_settings({**settings.model_dump(), "optimizer": "adam"})
     print(f"Adam: {losses(adam)}", flush=True)

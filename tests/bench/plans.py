@@ -26,12 +26,12 @@ import numpy as np
 
 from nst_core.backends.choose import open_engine
 from nst_core.backends.interface import Tiling
-from nst_core.backends.tiling.evaluator import tiles_for, work_of
+from nst_core.backends.tiling.evaluator import tiles_for, tiling_overhead
 from nst_core.events import Plan, Progress
 from nst_core.images.read import read_picture
 from nst_core.job.model import Job, WeightedStyle
 from nst_core.job.run import run_job
-from nst_core.painting.run import Watch
+from nst_core.painting.run import RunCallbacks
 from nst_core.planning.benchmark import default_objective
 from nst_core.settings import make_settings
 from nst_core.vgg.store import ModelStore
@@ -66,7 +66,7 @@ def rates(given: argparse.Namespace) -> None:
         float(evaluator(picture).loss)
         seconds = time.process_time() - began
         tiles = tiles_for(objective, side, side, window or side, engine.network.architecture)
-        work = work_of(tiles, side * side)
+        work = tiling_overhead(tiles, side * side)
         each = seconds / (work * side * side / 1e6)
         print(f"| {side} | {window or '-'} | {work:.2f} | {seconds:.2f} | {each:.2f} |", flush=True)
     engine.close()
@@ -95,7 +95,7 @@ def case(text: str, given: argparse.Namespace) -> str:
     content, style = (read_picture(SAMPLES / name) for name in ("content.jpg", "style.jpg"))
     seen = Seen()
     job = Job(content, (WeightedStyle(style),), make_settings({**named, **pairs}))
-    run_job(job, Watch(seen, preview_seconds=2.0))
+    run_job(job, RunCallbacks(seen, preview_seconds=2.0))
     seconds = time.perf_counter() - seen.began
     assert seen.plan is not None
     planned = seen.plan.seconds or float("nan")

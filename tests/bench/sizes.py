@@ -30,14 +30,14 @@ import psutil
 from nst_core.backends.choose import Engine, open_engine
 from nst_core.backends.interface import Tiling
 from nst_core.backends.tiling.features import TiledFeatures
-from nst_core.painting.clock import works_of
-from nst_core.painting.memory import MemoryPlan, plan_memory, room_for
+from nst_core.painting.clock import estimate_level_work
+from nst_core.painting.memory import MemoryLayout, choose_memory_layout, memory_budget
 from nst_core.painting.pyramid import Level
-from nst_core.painting.regions import Seen
-from nst_core.painting.run import Watch, paint
+from nst_core.painting.regions import PreparedImage
+from nst_core.painting.run import RunCallbacks, paint
 from nst_core.painting.subject import Subject
 from nst_core.painting.targets import make_objective
-from nst_core.planning.benchmark import rate_of
+from nst_core.planning.benchmark import measure_rate
 from nst_core.settings import Settings, make_settings
 from nst_core.vgg.store import ModelStore
 
@@ -81,13 +81,15 @@ class Peak:
 
 def measure(height: int, width: int, iterations: int, engine: Engine, settings: Settings) -> dict:
     """Paint one level of a size."""
-    subject = Subject(Seen(picture(1, height, width)), (Seen(picture(2, height, width)),))
-    rate, levels = rate_of(engine), (Level(height, width, iterations),)
-    plan = plan_memory(engine.backend, settings, height, width, room_for(engine.backend, settings))
-    work = works_of(levels, [plan], settings, engine.network.architecture, rate)[0]
+    subject = Subject(PreparedImage(picture(1, height, width)), (PreparedImage(picture(2, height, width)),))
+    rate, levels = measure_rate(engine), (Level(height, width, iterations),)
+    plan = choose_memory_layout(
+        engine.backend, settings, height, width, memory_budget(engine.backend, settings)
+    )
+    work = estimate_level_work(levels, [plan], settings, engine.network.architecture, rate)[0]
     before = psutil.Process().memory_info()
     with Peak() as peak:
-        painted = paint(subject, settings, levels, engine.backend, engine.extractor, Watch())
+        painted = paint(subject, settings, levels, engine.backend, engine.extractor, RunCallbacks())
     evaluation = painted.seconds * work.evaluation / work.total
     found = {
         "height": height,
@@ -126,15 +128,15 @@ def seams(
     width: int,
     engine: Engine,
     settings: Settings,
-    plan: MemoryPlan,
+    plan: MemoryLayout,
     folder: Path | None,
     exact: bool,
 ) -> dict:
     """Return how far tiled is from whole: the gradient's largest difference and its length, and the loss."""
     backend = engine.backend
     features = TiledFeatures(engine.extractor, engine.network.architecture, plan.window or 512)
-    style = Seen(picture(2, height, width))
-    objective = make_objective(features, Seen(picture(1, height, width)), [style], settings)
+    style = PreparedImage(picture(2, height, width))
+    objective = make_objective(features, PreparedImage(picture(1, height, width)), [style], settings)
     at = backend.upload(picture(3, height, width))
     tiled = backend.evaluator(objective, height, width, Tiling(plan.window or 512))(at)
     part = backend.download(tiled.gradient)
@@ -164,7 +166,9 @@ def one(given: argparse.Namespace) -> None:
     settings = make_settings({**named, **limits, "coarsest": 0})
     engine = open_engine(settings, ModelStore(), lambda _notice: None)
     if given.difference:
-        plan = plan_memory(engine.backend, settings, height, width, room_for(engine.backend, settings))
+        plan = choose_memory_layout(
+            engine.backend, settings, height, width, memory_budget(engine.backend, settings)
+        )
         print(json.dumps(seams(height, width, engine, settings, plan, given.seams, given.exact)))
     else:
         print(json.dumps(measure(height, width, given.evaluations, engine, settings)))

@@ -24,7 +24,7 @@ from nst_core.job.model import Job, WeightedStyle
 from nst_core.job.prepare import prepare
 from nst_core.loss.weights import STATISTIC_GAIN, style_share
 from nst_core.painting.pyramid import Level
-from nst_core.painting.run import Watch, as_rows, paint
+from nst_core.painting.run import RunCallbacks, as_rows, paint
 from nst_core.settings import make_settings
 from nst_core.vgg.store import ModelStore
 
@@ -54,7 +54,7 @@ def main() -> None:
             chosen = make_settings({**settings.model_dump(), "style_loss": statistic})
             subject = prepare(Job(content, (WeightedStyle(read_picture(path)),), chosen))
             with mock.patch.dict(STATISTIC_GAIN, {statistic: gain}):
-                painted = paint(subject, chosen, level, engine.backend, engine.extractor, Watch())
+                painted = paint(subject, chosen, level, engine.backend, engine.extractor, RunCallbacks())
             left = sum(value for name, value in painted.terms.items() if name.startswith("content"))
             print(
                 f"{path.stem}, {statistic}, gain {gain:g}: content error {left / content_share:.3f}, "

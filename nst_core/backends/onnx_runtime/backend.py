@@ -29,13 +29,13 @@ from nst_core.backends.onnx_runtime.tile_graphs import window_form, window_graph
 from nst_core.backends.onnx_runtime.tiles import KEPT_PIXELS, OnnxTileWorker, WindowSessions
 from nst_core.backends.onnx_runtime.winograd import SMALLEST_PICTURE, TransformedKernels, repeats
 from nst_core.backends.tiling.evaluator import TiledEvaluator, tiles_for
-from nst_core.backends.tiling.layout import pixels_seen
+from nst_core.backends.tiling.layout import window_pixels
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
 from nst_core.loss.objective import Objective
-from nst_core.loss.style_statistics import target_of
+from nst_core.loss.style_statistics import make_style_target
 from nst_core.system.free_memory import available_memory
-from nst_core.vgg.features import failure
+from nst_core.vgg.features import translate_failure
 from nst_core.vgg.graph import INPUT, IR_VERSION, OPSET
 from nst_core.vgg.layers import Architecture, check_layers
 from nst_core.vgg.network import Network
@@ -162,14 +162,14 @@ class OnnxBackend:
             self._kept = None
             tiling = tiling or Tiling(max(height, width))
             tiles = tiles_for(objective, height, width, tiling.window, self.network.architecture)
-            targets = [target_of(term) for term in objective.style]
+            targets = [make_style_target(term) for term in objective.style]
             worker = OnnxTileWorker(
                 self._windows,
                 objective,
                 self.network.architecture,
                 self.shape_for_window,
-                failure,
-                keep=len({tile.size for tile in tiles}) == 1 and pixels_seen(tiles[:1]) <= KEPT_PIXELS,
+                translate_failure,
+                keep=len({tile.size for tile in tiles}) == 1 and window_pixels(tiles[:1]) <= KEPT_PIXELS,
             )
             return TiledEvaluator(worker, objective, targets, tiles, tiling)
         self._windows.close()
@@ -241,7 +241,7 @@ class OnnxEvaluator:
             session.runtime.run_with_iobinding(binding)
             loss, gradient, terms = binding.copy_outputs_to_cpu()
         except Exception as error:  # ONNX Runtime's own classes are not all public
-            raise failure(error, session, picture) from None
+            raise translate_failure(error, session, picture) from None
         return Evaluation(np.asarray(loss), gradient, terms)
 
     def shape_for(self, picture: Array) -> Shape:

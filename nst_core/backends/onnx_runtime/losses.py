@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from nst_core.backends.onnx_runtime.moments import Wanted, moments_inputs, moments_term
+from nst_core.backends.onnx_runtime.moments import StyleInputs, moments_inputs, moments_term
 from nst_core.backends.onnx_runtime.nodes import Nodes, Size
 from nst_core.loss.objective import (
     AlphaNorm,
@@ -94,7 +94,9 @@ def add_layer_term(
     if form.statistic == "gram":
         return _style(nodes, features, size, target, weight, mask, incoming, rows)
     if form.statistic == "moments":
-        wanted = Wanted(*(nodes.input(f"{name}.{index}", shape) for name, shape in moments_inputs(channels)))
+        wanted = StyleInputs(
+            *(nodes.input(f"{name}.{index}", shape) for name, shape in moments_inputs(channels))
+        )
         return moments_term(nodes, features, size, target, wanted, weight, mask, incoming, rows)
     raise ValueError(f"a graph cannot compute the statistic {form.statistic!r}")
 

@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from nst_core.backends.onnx_runtime.nodes import Nodes, Size
 from nst_core.loss.objective import StyleTerm
-from nst_core.loss.style_statistics import deviation_of, energy_per_square, style_blur
+from nst_core.loss.style_statistics import blurred_deviation, energy_per_square, style_blur
 
 
-class Wanted(NamedTuple):
+class StyleInputs(NamedTuple):
     """Inputs of a moments term beside its Gram matrix: means, deviations, and how both are weighed."""
 
     mean: str
@@ -27,7 +27,7 @@ class Wanted(NamedTuple):
 
 
 def moments_inputs(channels: int) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """Name the inputs of a moments term, in the order of :class:`Wanted`, with their shapes."""
+    """Name the inputs of a moments term, in the order of :class:`StyleInputs`, with their shapes."""
     return (("mean", (channels,)), ("deviation", (channels,)), ("blur", ()), ("per_square", ()))
 
 
@@ -37,7 +37,7 @@ def moments_feeds(term: StyleTerm) -> dict[str, npt.NDArray[np.float32]]:
         raise ValueError("moments need the style's mean")
     second, mean = term.target.astype(np.float64), term.mean.astype(np.float64)
     blur = style_blur(second)
-    found = (mean, deviation_of(second, mean, blur), blur, energy_per_square(second))
+    found = (mean, blurred_deviation(second, mean, blur), blur, energy_per_square(second))
     names = [name for name, _ in moments_inputs(len(mean))]
     return {name: np.asarray(values, dtype=np.float32) for name, values in zip(names, found, strict=True)}
 
@@ -47,7 +47,7 @@ def moments_term(
     features: str,
     size: Size,
     target: str,
-    wanted: Wanted,
+    wanted: StyleInputs,
     weight: str,
     guide: str | None,
     incoming: str | None,

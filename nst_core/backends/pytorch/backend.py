@@ -24,7 +24,7 @@ from nst_core.backends.tiling.evaluator import Group, TiledEvaluator, tiles_for
 from nst_core.loss.layer_losses import content_loss, style_loss
 from nst_core.loss.objective import Objective, StyleTerm
 from nst_core.loss.priors import prior_loss
-from nst_core.loss.style_statistics import StyleTarget, target_of
+from nst_core.loss.style_statistics import StyleTarget, make_style_target
 from nst_core.system.free_memory import available_memory
 from nst_core.vgg.network import Network
 
@@ -41,7 +41,8 @@ class TorchEvaluator:
 
         self.contents = [(term, bring(term.target), bring(term.mask)) for term in objective.content]
         self.styles = [
-            (term, StyleTarget(*map(bring, target_of(term))), bring(term.guide)) for term in objective.style
+            (term, StyleTarget(*map(bring, make_style_target(term))), bring(term.guide))
+            for term in objective.style
         ]
 
     def __call__(self, picture: torch.Tensor) -> Evaluation:
@@ -177,7 +178,7 @@ class TorchBackend:
         return evaluator
 
     def _target(self, term: StyleTerm) -> StyleTarget:
-        return StyleTarget(*(None if part is None else self.upload(part) for part in target_of(term)))
+        return StyleTarget(*(None if part is None else self.upload(part) for part in make_style_target(term)))
 
     @property
     def layers(self) -> Sequence[str]:

@@ -29,7 +29,7 @@ import torch.distributed as dist
 from nst_core.array_types import Array
 from nst_core.backends.interface import Evaluation, Evaluator, Tiling
 from nst_core.backends.pytorch.backend import TorchBackend
-from nst_core.errors import ErrorCode, NstError, ran_out
+from nst_core.errors import ErrorCode, NstError, is_out_of_memory
 from nst_core.loss.objective import Objective
 from nst_core.vgg.network import Network
 
@@ -54,7 +54,7 @@ class ProcessGroup:
 
     def settle(self, error: Exception | None) -> None:
         """Wait for all; raises ``error``, or ``out-of-memory`` or InterruptedError for another's."""
-        told = FINE if error is None else OUT_OF_MEMORY if ran_out(error) else INTERRUPTED
+        told = FINE if error is None else OUT_OF_MEMORY if is_out_of_memory(error) else INTERRUPTED
         worst = torch.tensor([told], device=self.device)
         dist.all_reduce(worst, op=dist.ReduceOp.MAX)
         if error is not None:
@@ -162,7 +162,7 @@ class DistributedBackend:
             yield
         except Exception as error:
             # What travels between processes fails with RuntimeError, a moment before the process is gone.
-            patience = 1.0 if isinstance(error, RuntimeError) and not ran_out(error) else 0.0
+            patience = 1.0 if isinstance(error, RuntimeError) and not is_out_of_memory(error) else 0.0
             if not wait([process.sentinel for process in self._processes], patience):
                 raise
             self._in_step = False

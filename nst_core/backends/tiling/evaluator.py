@@ -21,7 +21,7 @@ from array_api_compat import array_namespace
 
 from nst_core.array_types import DeviceArray
 from nst_core.backends.interface import Evaluation, Tiling
-from nst_core.backends.tiling.layout import Tile, make_tiles, pixels_seen, reach_of
+from nst_core.backends.tiling.layout import Tile, make_tiles, network_reach, window_pixels
 from nst_core.loss.layer_losses import StyleSums, style_loss_of_sums
 from nst_core.loss.objective import Objective
 from nst_core.loss.priors import add_prior
@@ -108,7 +108,7 @@ class TiledEvaluator:
         self.tiles = tiles[self.group.rank :: self.group.size]
         self.between = tiling.between
         self.passes = (1 if objective.style else 0) + (2 if objective.layer_terms else 0)
-        self.total = max(1, self.passes * pixels_seen(self.tiles))
+        self.total = max(1, self.passes * window_pixels(self.tiles))
 
     def __call__(self, picture: DeviceArray) -> Evaluation:
         """Return loss (), gradient and terms (K,) at ``picture`` (3, height, width)."""
@@ -127,7 +127,7 @@ class TiledEvaluator:
         error: Exception | None = None
         try:
             for index, tile in enumerate(self.tiles):
-                self.between(pixels_seen(self.tiles[:index]) / self.total)
+                self.between(window_pixels(self.tiles[:index]) / self.total)
                 rows, columns = tile.window
                 sums = self.worker.sums(picture[:, rows, columns], tile, last=self._last(index))
                 totals = [a + b for a, b in zip(totals, sums, strict=True)]
@@ -164,11 +164,11 @@ class TiledEvaluator:
         contents = [xp.sum(picture[:1, :1, :1]) * 0.0 for _ in self.objective.content]
         if not self.objective.layer_terms:
             return contents, gradient
-        before = pixels_seen(self.tiles) if self.objective.style else 0
+        before = window_pixels(self.tiles) if self.objective.style else 0
         error: Exception | None = None
         try:
             for index, tile in enumerate(self.tiles):
-                self.between((before + 2 * pixels_seen(self.tiles[:index])) / self.total)
+                self.between((before + 2 * window_pixels(self.tiles[:index])) / self.total)
                 rows, columns = tile.window
                 last = self._last(index)
                 found, part = self.worker.gradient(picture[:, rows, columns], tile, pulls, last=last)
@@ -189,10 +189,10 @@ def tiles_for(
     objective: Objective, height: int, width: int, window: int, architecture: Architecture
 ) -> tuple[Tile, ...]:
     """Cut a picture into tiles that ``objective`` can be evaluated in; a window too small is made larger."""
-    reach = reach_of(objective.layers, architecture)
+    reach = network_reach(objective.layers, architecture)
     return make_tiles(height, width, max(window, reach.smallest_window), reach)
 
 
-def work_of(tiles: Sequence[Tile], pixels: int) -> float:
+def tiling_overhead(tiles: Sequence[Tile], pixels: int) -> float:
     """Return the arithmetic of evaluating ``pixels`` in tiles as a multiple of the whole's, one tile's."""
-    return 1.0 if len(tiles) == 1 else TWO_PASSES * pixels_seen(tiles) / pixels
+    return 1.0 if len(tiles) == 1 else TWO_PASSES * window_pixels(tiles) / pixels

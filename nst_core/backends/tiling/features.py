@@ -17,11 +17,11 @@ import numpy as np
 
 from nst_core.array_types import Array
 from nst_core.backends.interface import FeatureExtractor
-from nst_core.backends.tiling.layout import Tile, make_tiles, pixels_seen, reach_of, strides_of
-from nst_core.errors import ran_out
+from nst_core.backends.tiling.layout import Tile, make_tiles, network_reach, strides_of, window_pixels
+from nst_core.errors import is_out_of_memory
 from nst_core.loss.layer_losses import StyleSums, style_sums
 from nst_core.loss.objective import Statistic
-from nst_core.optim.scratch_files import unnamed_file
+from nst_core.optim.scratch_files import anonymous_file
 from nst_core.optim.vectors import Storage
 from nst_core.vgg.layers import LAYERS, Architecture
 
@@ -99,25 +99,25 @@ class TiledFeatures:
 
     def _while_memory_lasts(self, work: Callable[[], Found], layers: Sequence[str]) -> Found:
         """Do ``work``; where memory ends, again in windows of half the side, down to the smallest."""
-        smallest = reach_of(layers, self.architecture).smallest_window
+        smallest = network_reach(layers, self.architecture).smallest_window
         while True:
             seen = self.seen
             try:
                 return work()
             except Exception as error:
-                if not ran_out(error) or self.window <= smallest:
+                if not is_out_of_memory(error) or self.window <= smallest:
                     raise
             self.window, self.seen = max(self.window // 2, smallest), seen
 
     def _parts(self, picture: Array, layers: Sequence[str]) -> Iterator[tuple[Tile, Mapping[str, Array]]]:
-        reach = reach_of(layers, self.architecture)
+        reach = network_reach(layers, self.architecture)
         _, height, width = picture.shape
         tiles = make_tiles(height, width, max(self.window, reach.smallest_window), reach)
         for tile in tiles:
             if len(tiles) > 1:
                 self.between(self.seen)
             yield tile, self.extractor.features(picture[(slice(None), *tile.window)], layers)
-            self.seen += pixels_seen([tile])
+            self.seen += window_pixels([tile])
 
     def _place(self, shape: tuple[int, int, int]) -> Array:
         """Return an array to be filled; whoever reads it brings it to float32."""
@@ -126,7 +126,7 @@ class TiledFeatures:
         if self.storage == "half":
             return cast(Array, np.empty(shape, dtype=np.float16))
         size = int(np.prod(shape)) * np.dtype(np.float16).itemsize
-        with unnamed_file(self.folder, size) as file:
+        with anonymous_file(self.folder, size) as file:
             return cast(Array, np.memmap(file, dtype=np.float16, mode="w+", shape=shape))
 
 

@@ -92,7 +92,7 @@ class Reach:
         return 2 * self.margin + self.align
 
 
-def reach_of(layers: Iterable[str], architecture: Architecture) -> Reach:
+def network_reach(layers: Iterable[str], architecture: Architecture) -> Reach:
     """Return what ``layers`` ask of tiles; without any, a single pixel.
 
     A position of a layer with stride s and receptive field r sees (r - s) / 2 pixels on each side of its own
@@ -145,7 +145,7 @@ def make_tiles(height: int, width: int, window: int, reach: Reach) -> tuple[Tile
     return tuple(sorted(tiles, key=lambda tile: tile.size, reverse=True))
 
 
-def pixels_seen(tiles: Sequence[Tile]) -> int:
+def window_pixels(tiles: Sequence[Tile]) -> int:
     """Return the pixels of all windows: what one pass over the tiles computes."""
     return sum(tile.rows.length * tile.columns.length for tile in tiles)
 

@@ -7,8 +7,8 @@ import pytest
 
 from nst_core.backends.onnx_runtime.backend import OnnxBackend
 from nst_core.backends.pytorch.backend import TorchBackend
-from nst_core.painting.masked import Keeping, within
-from nst_core.painting.regions import Seen, StyleRegion
+from nst_core.painting.masked import MaskedEvaluator, blend_by_mask
+from nst_core.painting.regions import PreparedImage, StyleRegion
 from nst_core.painting.targets import make_objective
 from nst_core.settings import make_settings
 from nst_core.vgg.features import OnnxFeatures
@@ -49,7 +49,9 @@ def left_of(column):
 
 def gradient(network, backend, regions, settings, strength=None):
     extractor = OnnxFeatures(network, "cpu", "average", "edge")
-    objective = make_objective(extractor, Seen(picture(0)), (), settings, regions=regions, strength=strength)
+    objective = make_objective(
+        extractor, PreparedImage(picture(0)), (), settings, regions=regions, strength=strength
+    )
     evaluation = backend.evaluator(objective, *SIZE)(backend.upload(picture(9)))
     return backend.download(evaluation.gradient), objective
 
@@ -67,10 +69,10 @@ def test_a_style_changes_nothing_beyond_the_reach_of_its_region(network, backend
         }
     )
     middle = 48
-    left = StyleRegion((Seen(picture(1)),), left_of(middle), "left")
+    left = StyleRegion((PreparedImage(picture(1)),), left_of(middle), "left")
     found = []
     for style in (2, 3):
-        right = StyleRegion((Seen(picture(style)),), 1.0 - left_of(middle), "right")
+        right = StyleRegion((PreparedImage(picture(style)),), 1.0 - left_of(middle), "right")
         found.append(gradient(network, backend, [left, right], settings)[0])
     change = np.abs(found[0] - found[1]).max(axis=(0, 1))
     field = {layer.name: layer.receptive_field for layer in LAYERS["vgg16"]}["relu2_1"]
@@ -86,8 +88,8 @@ def test_the_backends_agree_on_regions_with_strength_by_place(network):
     ramp = np.tile(np.linspace(0.1, 1.0, SIZE[1], dtype=np.float32), (SIZE[0], 1))
     settings = make_settings({"style_layers": LAYERS_USED + ",relu3_1", "content_layers": "relu2_1"})
     regions = [
-        StyleRegion((Seen(picture(1)), Seen(picture(2), None, 2.0)), left_of(40), "a"),
-        StyleRegion((Seen(picture(3), None, 1.0, left_of(60)),), 1.0 - left_of(40), "b"),
+        StyleRegion((PreparedImage(picture(1)), PreparedImage(picture(2), None, 2.0)), left_of(40), "a"),
+        StyleRegion((PreparedImage(picture(3), None, 1.0, left_of(60)),), 1.0 - left_of(40), "b"),
     ]
     found = []
     for kind in (TorchBackend, OnnxBackend):
@@ -100,11 +102,11 @@ def test_the_backends_agree_on_regions_with_strength_by_place(network):
 def test_what_is_kept_has_no_gradient_and_comes_out_to_the_bit(network, backend):
     settings = make_settings({"style_layers": LAYERS_USED, "content_layers": "relu2_1"})
     content, painting = picture(0), picture(9)
-    region = StyleRegion((Seen(picture(1)),), left_of(48))
+    region = StyleRegion((PreparedImage(picture(1)),), left_of(48))
     extractor = OnnxFeatures(network, "cpu", "average", "edge")
-    objective = make_objective(extractor, Seen(content), (), settings, regions=[region])
+    objective = make_objective(extractor, PreparedImage(content), (), settings, regions=[region])
     plain = backend.evaluator(objective, *SIZE)
-    keeping = Keeping(plain, backend, content, left_of(48))
+    keeping = MaskedEvaluator(plain, backend, content, left_of(48))
     found = keeping(backend.upload(painting))
     seen = np.concatenate([painting[:, :, :48], content[:, :, 48:]], axis=2)
     np.testing.assert_array_equal(backend.download(keeping.composed(backend.upload(painting))), seen)
@@ -120,7 +122,7 @@ def test_soft_masks_mix_and_hard_ones_keep_to_the_bit():
     rng = np.random.default_rng(3)
     painted, original = rng.uniform(size=(2, 4, 6, 3)).astype(np.float32)
     changes = np.tile(np.array([0, 0.25, 0.5, 1, 1, 0], np.float32), (4, 1))
-    mixed = within(painted, original, changes)
+    mixed = blend_by_mask(painted, original, changes)
     np.testing.assert_array_equal(mixed[:, [0, 5]], original[:, [0, 5]])
     np.testing.assert_array_equal(mixed[:, 3:5], painted[:, 3:5])
     np.testing.assert_allclose(mixed[:, 1], 0.75 * original[:, 1] + 0.25 * painted[:, 1], rtol=1e-5)

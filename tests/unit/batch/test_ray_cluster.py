@@ -12,9 +12,9 @@ from types import SimpleNamespace
 import pytest
 
 from nst_core.batch import ray_cluster, ray_painter
-from nst_core.batch.folder import Errand
-from nst_core.batch.ray_cluster import connected, paint_all, share_of
-from nst_core.batch.ray_painter import Commission, Painter, Parcel, Reply, memory_share
+from nst_core.batch.folder import BatchTask
+from nst_core.batch.ray_cluster import connect_to_ray, paint_all, share_of
+from nst_core.batch.ray_painter import BatchPayload, FilePayload, Painter, TaskResult, memory_share
 from nst_core.errors import ErrorCode, NstError
 from nst_core.settings import make_settings
 
@@ -90,7 +90,7 @@ class Painting:
     def paint(self, work):
         if self.stillborn or work.picture.name in self.deadly:
             raise RayActorError("The actor died\nunexpectedly before finishing this task.")
-        return self.reply or Reply(b"painted " + work.picture.data)
+        return self.reply or TaskResult(b"painted " + work.picture.data)
 
     def close(self):
         pass
@@ -101,11 +101,11 @@ def errands(tmp_path):
     found = []
     for name in ("a", "b", "c", "d"):
         (tmp_path / f"{name}.png").write_bytes(name.encode())
-        found.append(Errand(tmp_path / f"{name}.png", tmp_path / f"{name}.out"))
+        found.append(BatchTask(tmp_path / f"{name}.png", tmp_path / f"{name}.out"))
     return found
 
 
-COMMISSION = Commission(Parcel("n", b""), (), {})
+COMMISSION = BatchPayload(FilePayload("n", b""), (), {})
 
 
 def paint(ray, errands, count=0):
@@ -138,10 +138,10 @@ def test_where_no_painter_can_begin_that_is_said_once(errands):
 
 
 def test_a_full_disk_ends_the_batch_as_it_does_without_ray(errands):
-    full = Reply(error=("disk-full", "The disk is full.", "Make room."))
+    full = TaskResult(error=("disk-full", "The disk is full.", "Make room."))
     with pytest.raises(NstError, match="disk is full"):
         paint(FakeRay(lambda _number: Painting(reply=full)), errands)
-    wrong = Reply(error=("bad-image", "It is black.", ""))
+    wrong = TaskResult(error=("bad-image", "It is black.", ""))
     assert {error.code for error in paint(FakeRay(lambda _: Painting(reply=wrong)), errands).values()} == {
         ErrorCode.BAD_IMAGE
     }
@@ -203,12 +203,12 @@ def test_a_result_names_the_settings_that_were_given(tmp_path, monkeypatch):
         return SimpleNamespace(seconds=1.0)
 
     monkeypatch.setattr(ray_painter, "paint_file", paint_file)
-    start = Parcel.of(tmp_path / "start.png")
-    commission = Commission(Parcel("net.onnx", b""), (), settings.model_dump(mode="json"), start)
+    start = FilePayload.of(tmp_path / "start.png")
+    commission = BatchPayload(FilePayload("net.onnx", b""), (), settings.model_dump(mode="json"), start)
     painter = Painter(commission, ray_painter.__version__, 4)
     (tmp_path / "a.png").write_bytes(b"a")
-    errand = Errand(tmp_path / "a.png", tmp_path / "a.out")
-    assert painter.paint(ray_painter.Assignment.of(errand, ())).data == b"painted"
+    errand = BatchTask(tmp_path / "a.png", tmp_path / "a.out")
+    assert painter.paint(ray_painter.TaskPayload.of(errand, ())).data == b"painted"
     painter.close()
     assert seen["recorded"] == settings
     assert seen["used"].max_memory == "1000000000"
@@ -235,7 +235,7 @@ def test_nothing_is_left_of_a_local_ray(monkeypatch, tmp_path, raised):
     monkeypatch.setattr(ray_cluster, "LONGEST_SCRATCH", 4096)
     former = signal.getsignal(signal.SIGTERM)
     try:
-        with connected("local", 1):
+        with connect_to_ray("local", 1):
             assert signal.getsignal(signal.SIGTERM) is former
     except NstError as error:
         assert error.message == "Ray cannot be reached at local: RuntimeError."  # noqa: PT017

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nst_core.batch.folder import find_errands
+from nst_core.batch.folder import find_tasks
 from nst_core.batch.mask_folders import MaskFolders
 from nst_core.errors import ErrorCode, NstError
-from nst_core.job.control_files import Control, RegionFile, StyleFile
+from nst_core.job.control_files import ControlFiles, RegionFile, StyleFile
 from tests.unit.cli.conftest import QUICK, Nst, assert_refused, waves
 
 
@@ -36,7 +36,7 @@ def photos(place: Path) -> Path:
 
 def test_errands_are_named_after_their_pictures(photos: Path, place: Path) -> None:
     waves(32, 32, 3).save(photos / "a.tif")
-    errands, done = find_errands(photos, place / "out", ".png", force=False)
+    errands, done = find_tasks(photos, place / "out", ".png", force=False)
     assert [errand.target.name for errand in errands] == ["a.png.png", "a.tif.png", "b.png"]
     assert done == 0
 
@@ -44,17 +44,17 @@ def test_errands_are_named_after_their_pictures(photos: Path, place: Path) -> No
 def test_what_is_there_is_done(photos: Path, place: Path) -> None:
     (place / "out").mkdir()
     (place / "out" / "a.png").write_bytes(b"kept")
-    errands, done = find_errands(photos, place / "out", ".png", force=False)
+    errands, done = find_tasks(photos, place / "out", ".png", force=False)
     assert [errand.source.name for errand in errands] == ["b.jpg"]
     assert done == 1
-    assert len(find_errands(photos, place / "out", ".png", force=True)[0]) == 2
+    assert len(find_tasks(photos, place / "out", ".png", force=True)[0]) == 2
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty", "photo.png"])
 def test_a_folder_that_will_not_do(place: Path, name: str) -> None:
     (place / "empty").mkdir()
     with pytest.raises(NstError) as caught:
-        find_errands(place / name, place / "out", ".png", force=False)
+        find_tasks(place / name, place / "out", ".png", force=False)
     assert caught.value.code in (ErrorCode.MISSING_FILE, ErrorCode.BAD_SETTING, ErrorCode.UNREADABLE_FILE)
 
 
@@ -204,7 +204,7 @@ def test_which_mask_belongs_to_a_picture(photos: Path, place: Path) -> None:
     for name in ("a.tif", "A.PNG", "b.webp", "c.png", "c.jpg", "d.jpg.png", "d.png"):
         left_half(place / "sky" / name, (8, 8))
     region = RegionFile("sky", StyleFile("painting.png"))
-    masks = MaskFolders(Control((region,), "left.png"), photos)
+    masks = MaskFolders(ControlFiles((region,), "left.png"), photos)
     assert masks.shared == ["left.png"]
 
     def mask(name: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from nst_core.errors import ErrorCode, NstError
-from nst_core.images.masks import fitted_mask, read_mask
+from nst_core.images.masks import fit_mask, read_mask
 
 RAMP = np.tile(np.linspace(0, 65535, 64).astype(np.uint16), (16, 1))
 
@@ -43,11 +43,11 @@ def test_black_is_nothing_and_white_is_all_in_every_mode(tmp_path, mode):
 def test_another_size_is_resized_and_never_leaves_the_range():
     mask = (np.random.default_rng(0).uniform(size=(30, 40)) > 0.5).astype(np.float32)
     for height, width in ((15, 20), (61, 81), (300, 400), (30, 40)):
-        found = fitted_mask(mask, height, width, "mask")
+        found = fit_mask(mask, height, width, "mask")
         assert found.shape == (height, width)
         assert 0.0 <= found.min() < found.max() <= 1.0
         assert found.mean() == pytest.approx(mask.mean(), abs=0.02)
-    np.testing.assert_array_equal(fitted_mask(mask, 30, 40, "mask"), mask)
+    np.testing.assert_array_equal(fit_mask(mask, 30, 40, "mask"), mask)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,6 @@ def test_another_size_is_resized_and_never_leaves_the_range():
 )
 def test_another_shape_is_refused_in_one_sentence(size, words):
     with pytest.raises(NstError, match=words) as caught:
-        fitted_mask(np.ones(size, np.float32), 30, 400, "selection")
+        fit_mask(np.ones(size, np.float32), 30, 400, "selection")
     assert caught.value.code is ErrorCode.BAD_IMAGE
     assert caught.value.hint

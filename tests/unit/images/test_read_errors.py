@@ -16,7 +16,7 @@ from PIL import Image
 
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.metadata import read_metadata
-from nst_core.images.names import shown
+from nst_core.images.names import display_name
 from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
 from tests.unit.images import build
@@ -290,8 +290,8 @@ def test_impossible_names(name):
 
 
 def test_names_in_messages_are_short_and_printable():
-    assert shown("a\x1b[0m\nb") == r"a\x1b[0m\nb"
-    assert len(shown("x" * 1000)) < 200
+    assert display_name("a\x1b[0m\nb") == r"a\x1b[0m\nb"
+    assert len(display_name("x" * 1000)) < 200
 
 
 def test_a_loop_of_links(tmp_path):

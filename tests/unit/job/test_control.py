@@ -15,14 +15,14 @@ from nst_core.events import Preview
 from nst_core.images.colour import LMS_TO_LAB, RGB_TO_LMS, linear, luminance
 from nst_core.images.picture import Picture
 from nst_core.job.fine_style import with_fine_styles
-from nst_core.job.keep_colors import kept_share
+from nst_core.job.keep_colors import content_colour_share
 from nst_core.job.model import Job, Region, WeightedStyle
 from nst_core.job.prepare import prepare
 from nst_core.job.run import evaluate_job, run_job
-from nst_core.painting.fine_style_size import combined_size
+from nst_core.painting.fine_style_size import fine_style_size
 from nst_core.painting.pyramid import Level, make_levels
-from nst_core.painting.run import Watch
-from nst_core.painting.subject import at_level
+from nst_core.painting.run import RunCallbacks
+from nst_core.painting.subject import subject_at_level
 from nst_core.settings import make_settings
 from nst_core.vgg.store import ModelStore
 from tests.unit.job.test_run import QUICK, painting, photo, real_weights  # noqa: F401 -- a fixture
@@ -104,7 +104,9 @@ def test_a_region_keeps_its_colours_where_others_take_the_styles():
     assert np.ptp(subject.regions[0].styles[0].pixels, axis=0).max() == 0.0
     np.testing.assert_array_equal(subject.regions[1].styles[0].pixels, painting().transpose(2, 0, 1))
     shown = []
-    watch = Watch(lambda event: shown.append(event) if isinstance(event, Preview) else None, frames_every=4)
+    watch = RunCallbacks(
+        lambda event: shown.append(event) if isinstance(event, Preview) else None, frames_every=4
+    )
     result = run_job(mixed, watch).picture.pixels
     face, coat = np.s_[:, :32], np.s_[:, 32:]
     np.testing.assert_allclose(chroma(result)[face], chroma(content)[face], atol=0.5 / 255)
@@ -127,7 +129,7 @@ def test_a_region_keeps_its_colours_where_others_take_the_styles():
 def test_shares_of_colours_that_are_kept(setting, word, background, wanted):
     base = job(keep_colors=setting)
     mask = np.tile(np.repeat(np.float32([1, 0.5, 0]), [20, 24, 20]), (48, 1))
-    found = kept_share(
+    found = content_colour_share(
         replace(
             base,
             styles=base.styles if background else (),
@@ -319,7 +321,7 @@ def test_strokes_have_the_same_size_on_the_picture_at_every_working_size(scale):
     settings = make_settings({"style_scale": scale, "coarsest": 64})
     for long_side in (128, 300, 1000):
         for level in make_levels(long_side * 3 // 4, long_side, settings):
-            style = at_level(subject, Level(level.height, level.width, 1), settings).styles[0]
+            style = subject_at_level(subject, Level(level.height, level.width, 1), settings).styles[0]
             share = style.pixels.shape[1] * style.pixels.shape[2] / (level.height * level.width)
             assert share == pytest.approx(scale**2, rel=0.06)
 
@@ -380,7 +382,7 @@ def test_what_is_transparent_in_a_coarse_style_stays_so():
     engine = open_engine(plain.settings, ModelStore(), lambda _notice: None)
     try:
         mixed = replace(plain, styles=(WeightedStyle(coarse, fine=fine),))
-        (style,) = with_fine_styles(mixed, Level(48, 64, 1), engine, Watch()).styles
+        (style,) = with_fine_styles(mixed, Level(48, 64, 1), engine, RunCallbacks()).styles
     finally:
         engine.close()
     hidden, shown = np.array_split(style.picture.alpha, 2, axis=1)
@@ -400,7 +402,7 @@ def test_styles_are_combined_within_the_time_that_there_is(monkeypatch):
     monkeypatch.setattr(engine.backend, "evaluator", counted)
     try:
         mixed = replace(plain, styles=(WeightedStyle(picture(photo(64, 96)), fine=picture(painting())),))
-        (style,) = with_fine_styles(mixed, Level(48, 64, 1), engine, Watch(told.append), 0.0).styles
+        (style,) = with_fine_styles(mixed, Level(48, 64, 1), engine, RunCallbacks(told.append), 0.0).styles
     finally:
         engine.close()
     assert style.fine is None
@@ -410,8 +412,8 @@ def test_styles_are_combined_within_the_time_that_there_is(monkeypatch):
 
 def test_strips_are_combined_at_a_size_that_the_network_sees():
     level = Level(48, 64, 1)
-    assert min(combined_size((17, 4000), level, 1.0)) == 16
-    assert combined_size((3000, 4000), Level(4000, 3000, 1), 1.0) == (1536, 2048)
+    assert min(fine_style_size((17, 4000), level, 1.0)) == 16
+    assert fine_style_size((3000, 4000), Level(4000, 3000, 1), 1.0) == (1536, 2048)
 
 
 def test_a_fine_style_changes_the_strokes_and_not_the_composition():

@@ -13,7 +13,7 @@ from nst_core.images.picture import Picture
 from nst_core.job import run
 from nst_core.job.model import Job, WeightedStyle
 from nst_core.job.run import evaluate_job, run_job
-from nst_core.painting.run import Watch
+from nst_core.painting.run import RunCallbacks
 from nst_core.settings import Settings, make_settings
 
 RNG = np.random.default_rng(21)
@@ -249,7 +249,7 @@ def test_evaluate_prefers_the_picture_to_noise():
     own = evaluate_job(as_picture(photo(), "picture"), job)
     noise = evaluate_job(as_picture(RNG.uniform(size=(48, 64, 3)), "picture"), job)
     assert own["content relu4_2"] < 1e-6 < noise["content relu4_2"]
-    paper = Job(run.content, run.styles, Settings(device="cpu", loss="paper"))
+    paper = Job(job.content, job.styles, Settings(device="cpu", loss="paper"))
     assert evaluate_job(as_picture(photo(), "picture"), paper).keys() == own.keys() - {
         "range",
         "total variation",
@@ -269,7 +269,9 @@ def test_a_job_that_cannot_fit_is_refused_before_it_starts(monkeypatch):
 def test_frames_come_every_so_many_iterations():
     frames = []
     content, style = as_picture(photo(), "content"), WeightedStyle(as_picture(painting(), "style"))
-    watch = Watch(lambda event: frames.append(event) if isinstance(event, Preview) else None, frames_every=2)
+    watch = RunCallbacks(
+        lambda event: frames.append(event) if isinstance(event, Preview) else None, frames_every=2
+    )
     run_job(Job(content, (style,), make_settings({**QUICK, "iterations": 5})), watch)
     assert [frame.iteration for frame in frames] == [2, 4, 5]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nst_core.loss.guides import guides_at
+from nst_core.loss.guides import guides_at_layers
 from nst_core.vgg.layers import LAYERS, layer_names
 
 RNG = np.random.default_rng(5)
@@ -35,7 +35,7 @@ def seen_by(mask, name, row, column):
 @pytest.mark.parametrize(("guides", "extreme"), [("inside", np.min), ("all", np.max)])
 def test_receptive_fields_are_respected_to_the_pixel(layer, guides, extreme):
     mask = RNG.uniform(size=(49, 58)).astype(np.float32)  # soft, and odd, so that pools drop a row
-    found = guides_at(mask, [layer], NAMES, guides)[layer]
+    found = guides_at_layers(mask, [layer], NAMES, guides)[layer]
     stride = TABLE[layer].stride
     assert found.shape == (49 // stride, 58 // stride)
     top, bottom, *_ = field(layer, 0, 0)
@@ -47,7 +47,7 @@ def test_receptive_fields_are_respected_to_the_pixel(layer, guides, extreme):
 def test_simple_guides_are_averages_and_one_pass_serves_all_layers():
     mask = RNG.uniform(size=(32, 48)).astype(np.float32)
     layers = ["relu1_1", "relu3_1", "relu4_2", "pool4"]
-    found = guides_at(mask, layers, (), "simple")
+    found = guides_at_layers(mask, layers, (), "simple")
     np.testing.assert_array_equal(found["relu1_1"], mask)
     np.testing.assert_allclose(found["relu3_1"], mask.reshape(8, 4, 12, 4).mean(axis=(1, 3)), rtol=1e-5)
     np.testing.assert_allclose(found["pool4"], mask.reshape(2, 16, 3, 16).mean(axis=(1, 3)), rtol=1e-5)
@@ -57,9 +57,11 @@ def test_inside_is_within_simple_is_within_all_and_none_is_everywhere():
     mask = np.zeros((64, 64), np.float32)
     mask[8:56, 10:50] = 1.0
     layers = ["relu1_1", "relu2_1", "relu3_1", "relu4_1"]
-    inside, simple, touched = (guides_at(mask, layers, NAMES, kind) for kind in ("inside", "simple", "all"))
+    inside, simple, touched = (
+        guides_at_layers(mask, layers, NAMES, kind) for kind in ("inside", "simple", "all")
+    )
     for layer in layers:
         assert (inside[layer] <= simple[layer]).all()
         assert (simple[layer] <= touched[layer]).all()
-        assert guides_at(None, layers, NAMES, "inside")[layer] is None
+        assert guides_at_layers(None, layers, NAMES, "inside")[layer] is None
     assert inside["relu4_1"].sum() == 0 < simple["relu4_1"].sum() < touched["relu4_1"].sum()

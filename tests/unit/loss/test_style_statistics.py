@@ -13,7 +13,7 @@ from nst_core.loss.layer_losses import (
     style_sums,
 )
 from nst_core.loss.objective import StyleTerm
-from nst_core.loss.style_statistics import BLUR, target_of
+from nst_core.loss.style_statistics import BLUR, make_style_target
 
 STATISTICS = ["gram", "moments", "wasserstein"]
 
@@ -71,7 +71,7 @@ def term(statistic, other):
 def test_loss_and_gradient_are_the_definitions(statistic, guided):
     values, other = features(1), features(2, height=7)
     guide = np.random.default_rng(3).uniform(size=values.shape[1:]) if guided else None
-    value, gradient = style_loss(values, target_of(term(statistic, other)), 2.0, guide, statistic)
+    value, gradient = style_loss(values, make_style_target(term(statistic, other)), 2.0, guide, statistic)
     assert value == pytest.approx(loss_by_definition(statistic, values, other, 2.0, guide), rel=1e-9)
     numeric = np.zeros_like(values)
     for index in np.ndindex(values.shape):
@@ -87,7 +87,7 @@ def test_loss_and_gradient_are_the_definitions(statistic, guided):
 
 @pytest.mark.parametrize("statistic", STATISTICS)
 def test_sums_of_tiles_add_up_to_the_whole_layer(statistic):
-    values, target = features(4, height=9, width=8), target_of(term(statistic, features(5)))
+    values, target = features(4, height=9, width=8), make_style_target(term(statistic, features(5)))
     guide = np.random.default_rng(6).uniform(size=(9, 8))
     loss, gradient = style_loss(values, target, 1.5, guide, statistic)
     parts = [(slice(0, 4), slice(0, 8)), (slice(4, 9), slice(0, 3)), (slice(4, 9), slice(3, 8))]
@@ -103,7 +103,7 @@ def test_sums_of_tiles_add_up_to_the_whole_layer(statistic):
 @pytest.mark.parametrize("statistic", STATISTICS)
 def test_a_style_is_0_from_itself_and_its_energy_from_nothing(statistic):
     other = features(7, channels=6)
-    target = target_of(term(statistic, other))
+    target = make_style_target(term(statistic, other))
     value, gradient = style_loss(other, target, 1.0, None, statistic)
     energy = (target.second**2).sum() / (4 * 36)
     assert abs(value) < 1e-9 * energy
@@ -116,8 +116,8 @@ def test_a_style_is_0_from_itself_and_its_energy_from_nothing(statistic):
 @pytest.mark.parametrize("statistic", STATISTICS)
 def test_torch_in_single_precision_agrees_with_double(statistic):
     values, wanted = features(8, channels=64, height=20, width=20), term(statistic, features(9, channels=64))
-    loss, gradient = style_loss(values, target_of(wanted), 1.0, None, statistic)
-    target = target_of(wanted)
+    loss, gradient = style_loss(values, make_style_target(wanted), 1.0, None, statistic)
+    target = make_style_target(wanted)
     on_device = type(target)(
         *(None if part is None else torch.tensor(part, dtype=torch.float32) for part in target)
     )
@@ -135,7 +135,7 @@ def test_flat_features_and_dead_layers_have_finite_gradients(statistic, level):
     flat = np.full((5, 4, 4), level, dtype=np.float32)
     for other in (features(10, channels=5).astype(np.float32), flat):
         mean, second = moments_by_loops(other, None)
-        target = target_of(
+        target = make_style_target(
             StyleTerm("relu1_1", 1.0, second.astype(np.float32), None, statistic, mean.astype(np.float32))
         )
         value, gradient = style_loss(flat, target, 1.0, None, statistic)

@@ -12,7 +12,7 @@ import torch
 from nst_core.optim import scratch_files, vectors
 from nst_core.optim.lbfgs import Lbfgs
 from nst_core.optim.preconditioner import inverse_frequency
-from nst_core.optim.vectors import KeptInFile, add_scaled, dot, keep_as, strips
+from nst_core.optim.vectors import FileStore, add_scaled, dot, store_factory, strips
 
 SHAPE = (3, 23, 17)
 
@@ -28,7 +28,7 @@ def array(seed, kind="numpy", dtype=np.float32):
 
 
 def kept(storage, values, folder=None):
-    place = keep_as(storage, folder)()
+    place = store_factory(storage, folder)()
     for rows in strips(values):
         place.put(values[:, rows])
     return place
@@ -71,7 +71,7 @@ def descend(storage, kind="numpy", dtype=np.float32, count=60):
     start = array(3, kind, dtype) * 0.3
     untouched = np.asarray(start).copy()
     optimizer = Lbfgs(
-        rosenbrock, start, history=5, precondition=inverse_frequency(start), keep=keep_as(storage)
+        rosenbrock, start, history=5, precondition=inverse_frequency(start), keep=store_factory(storage)
     )
     losses = [float(optimizer.iterate().loss) for _ in range(count)]
     np.testing.assert_array_equal(np.asarray(start), untouched)  # the caller's array stays the caller's
@@ -113,7 +113,7 @@ def test_an_evaluation_that_raises_leaves_the_optimizer_as_it_was():
 
 
 def test_files_are_gone_with_their_vectors(tmp_path):
-    place = KeptInFile(tmp_path)
+    place = FileStore(tmp_path)
     place.put(array(1))
     np.testing.assert_allclose(place.get(0), array(1), atol=1e-2)
     del place
@@ -154,6 +154,6 @@ def test_a_disk_that_fills_up_is_no_shorter_vector(tmp_path, monkeypatch):
         def close(self):
             pass
 
-    monkeypatch.setattr(vectors, "unnamed_file", lambda _folder: Filling())
+    monkeypatch.setattr(vectors, "anonymous_file", lambda _folder: Filling())
     with pytest.raises(OSError, match="No space left"):
-        KeptInFile(tmp_path).put(array(1))
+        FileStore(tmp_path).put(array(1))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nst_core.backends.interface import Evaluation
-from nst_core.painting.luminance_only import Greyed, in_grey
+from nst_core.painting.luminance_only import LuminanceEvaluator, in_grey
 
 RNG = np.random.default_rng(5)
 WEIGHTS = RNG.normal(size=(3, 6, 8))
@@ -27,7 +27,7 @@ def cubes(picture):
 @pytest.mark.parametrize("whole", [True, False])
 def test_the_gradient_is_that_of_the_picture_in_grey(whole):
     share = np.ones((6, 8), np.float32) if whole else RNG.uniform(size=(6, 8)).astype(np.float32)
-    evaluator, picture = Greyed(cubes, Host(), share), RNG.uniform(size=(3, 6, 8))
+    evaluator, picture = LuminanceEvaluator(cubes, Host(), share), RNG.uniform(size=(3, 6, 8))
     if whole:
         picture = in_grey(picture, share).astype(np.float64)
     found = evaluator(picture)
@@ -48,7 +48,7 @@ def test_the_gradient_is_that_of_the_picture_in_grey(whole):
 def test_what_keeps_its_colours_is_seen_in_grey_and_the_rest_as_it_is():
     picture, share = RNG.uniform(size=(3, 6, 8)).astype(np.float32), np.zeros((6, 8), np.float32)
     share[:, :4] = 1.0
-    seen = Greyed(cubes, Host(), share).composed(picture)
+    seen = LuminanceEvaluator(cubes, Host(), share).composed(picture)
     assert np.ptp(seen[:, :, :4], axis=0).max() < 1e-6
     np.testing.assert_array_equal(seen[:, :, 4:], picture[:, :, 4:])
     np.testing.assert_allclose(in_grey(picture, share), seen, atol=1e-6)

@@ -13,12 +13,12 @@ from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice, Progress
 from nst_core.optim import vectors
 from nst_core.painting import memory, progress, run, windows
-from nst_core.painting.memory import Room, plan_memory, room_for
+from nst_core.painting.memory import MemoryBudget, choose_memory_layout, memory_budget
 from nst_core.painting.pyramid import Level
-from nst_core.painting.regions import Seen
-from nst_core.painting.run import Watch, paint
+from nst_core.painting.regions import PreparedImage
+from nst_core.painting.run import RunCallbacks, paint
 from nst_core.painting.subject import Subject
-from nst_core.painting.workload import Demand
+from nst_core.painting.workload import Workload
 from nst_core.settings import make_settings, parse_bytes
 from nst_core.vgg.features import OnnxFeatures
 
@@ -42,7 +42,7 @@ def backend(*, gpu=False):
 
 
 def test_a_small_picture_is_seen_whole_with_a_full_history():
-    plan = plan_memory(backend(), make_settings({}), 480, 640, Room(8 * GB, None))
+    plan = choose_memory_layout(backend(), make_settings({}), 480, 640, MemoryBudget(8 * GB, None))
     assert (plan.window, plan.tiles, plan.work, plan.history, plan.storage, plan.targets) == (
         None, 1, 1.0, 10, "full", "full",
     )  # fmt: skip
@@ -53,13 +53,13 @@ def test_a_small_picture_is_seen_whole_with_a_full_history():
 def test_plans_keep_to_the_room_there_is(megapixels, gpu):
     side = int((megapixels * 1e6) ** 0.5)
     for gigabytes in (2, 3, 4, 8, 64):
-        room = Room(gigabytes * GB, 8 * GB if gpu else None)
+        room = MemoryBudget(gigabytes * GB, 8 * GB if gpu else None)
         try:
-            plan = plan_memory(backend(gpu=gpu), make_settings({}), side, side, room)
+            plan = choose_memory_layout(backend(gpu=gpu), make_settings({}), side, side, room)
         except NstError as error:
             smaller = int(error.hint.split("--size ")[1].split()[0])
             assert smaller < side
-            plan = plan_memory(
+            plan = choose_memory_layout(
                 backend(gpu=gpu), make_settings({}), smaller, smaller, room
             )  # the hint is true
         assert plan.machine <= room.machine
@@ -70,19 +70,23 @@ def test_plans_keep_to_the_room_there_is(megapixels, gpu):
 def test_where_no_size_fits_none_is_proposed():
     """A cap below what an engine takes at any size."""
     with pytest.raises(NstError, match=r"0\.0 GB may be used") as caught:
-        plan_memory(backend(), make_settings({"max_memory": "200MB"}), 300, 400, Room(-1e8, None))
+        choose_memory_layout(
+            backend(), make_settings({"max_memory": "200MB"}), 300, 400, MemoryBudget(-1e8, None)
+        )
     assert caught.value.hint == "Allow more with --max-memory, or close other programs."
     with pytest.raises(NstError) as caught:
-        plan_memory(backend(), make_settings({}), 8000, 8000, Room(2 * GB, None))
+        choose_memory_layout(backend(), make_settings({}), 8000, 8000, MemoryBudget(2 * GB, None))
     assert caught.value.hint.startswith("Paint at --size ")
     assert caught.value.hint.endswith(" or smaller, or close other programs.")
 
 
 def test_24_megapixels_fit_into_4_gigabytes_and_8_of_a_card():
-    plan = plan_memory(backend(), make_settings({}), 4000, 6000, Room(3.6 * GB, None))
+    plan = choose_memory_layout(backend(), make_settings({}), 4000, 6000, MemoryBudget(3.6 * GB, None))
     assert plan.storage == "file"
     assert plan.history == memory.HISTORY
-    on_card = plan_memory(backend(gpu=True), make_settings({}), 4000, 6000, Room(4 * GB, 8 * GB))
+    on_card = choose_memory_layout(
+        backend(gpu=True), make_settings({}), 4000, 6000, MemoryBudget(4 * GB, 8 * GB)
+    )
     assert on_card.window >= 1024
     assert on_card.storage == "half"
 
@@ -90,7 +94,10 @@ def test_24_megapixels_fit_into_4_gigabytes_and_8_of_a_card():
 def test_a_card_whose_vectors_are_the_machines():
     """ONNX Runtime's: what they take, in files where it is scarce, is not the card's."""
     card = SimpleNamespace(**{**vars(backend(gpu=True)), "holds_vectors": False})
-    roomy, tight = (plan_memory(card, make_settings({}), 4000, 6000, Room(r * GB, 8 * GB)) for r in (16, 3))
+    roomy, tight = (
+        choose_memory_layout(card, make_settings({}), 4000, 6000, MemoryBudget(r * GB, 8 * GB))
+        for r in (16, 3)
+    )
     assert (roomy.storage, tight.storage) == ("full", "file")
     assert roomy.machine > 24 * 12 * 24e6
     assert tight.machine <= 3 * GB
@@ -98,20 +105,24 @@ def test_a_card_whose_vectors_are_the_machines():
 
 
 def test_masks_are_reckoned():
-    room = Room(64 * GB, None)
+    room = MemoryBudget(64 * GB, None)
     plain, masked = (
-        plan_memory(backend(), make_settings({}), 3000, 4000, room, Demand(groups=2, masked=masked))
+        choose_memory_layout(
+            backend(), make_settings({}), 3000, 4000, room, Workload(groups=2, masked=masked)
+        )
         for masked in (False, True)
     )
     assert masked.machine - plain.machine == pytest.approx((2.5 + 2 * 0.5) * 12 * 12e6)
 
 
 def test_settings_cap_what_is_used(monkeypatch):
-    plain = room_for(backend(gpu=True), make_settings({}))
+    plain = memory_budget(backend(gpu=True), make_settings({}))
     # Another process will hold what it reads, and not what this one holds.
-    fresh = room_for(backend(gpu=False), make_settings({"max_memory": "5 GB"}), held=1e9)
+    fresh = memory_budget(backend(gpu=False), make_settings({"max_memory": "5 GB"}), held=1e9)
     assert fresh.machine == pytest.approx(4e9)
-    capped = room_for(backend(gpu=True), make_settings({"max_memory": "5 GB", "max_device_memory": "2GB"}))
+    capped = memory_budget(
+        backend(gpu=True), make_settings({"max_memory": "5 GB", "max_device_memory": "2GB"})
+    )
     assert capped.device == 2 * GB
     assert plain.device == pytest.approx(memory.DEVICE_SHARE * 8 * GB)
     assert capped.machine < 5 * GB
@@ -147,18 +158,18 @@ def picture(seed, height, width):
 
 
 def subject(height=96, width=130):
-    return Subject(Seen(picture(1, height, width)), (Seen(picture(2, 70, 90)),))
+    return Subject(PreparedImage(picture(1, height, width)), (PreparedImage(picture(2, 70, 90)),))
 
 
 def in_windows_of(side, monkeypatch):
     """Plan every level in windows of ``side``."""
-    real = memory.plan_memory
+    real = memory.choose_memory_layout
 
     def plan(*arguments):
         found = real(*arguments)
         return SimpleNamespace(**{**vars(found), "window": side, "work": 2.5})
 
-    monkeypatch.setattr(windows, "plan_memory", plan)
+    monkeypatch.setattr(windows, "choose_memory_layout", plan)
 
 
 def test_features_and_their_sums_are_the_same_in_tiles(engine, tmp_path):
@@ -185,10 +196,10 @@ def test_features_and_their_sums_are_the_same_in_tiles(engine, tmp_path):
 def test_a_run_in_tiles_paints_the_same_picture(engine, monkeypatch):
     settings = make_settings(QUICK)
     levels = (Level(96, 130, 3),)
-    whole = paint(subject(), settings, levels, *engine, Watch())
+    whole = paint(subject(), settings, levels, *engine, RunCallbacks())
     in_windows_of(64, monkeypatch)
     events = []
-    tiled = paint(subject(), settings, levels, *engine, Watch(events.append))
+    tiled = paint(subject(), settings, levels, *engine, RunCallbacks(events.append))
     assert tiled.loss == pytest.approx(whole.loss, rel=1e-4)
     np.testing.assert_allclose(tiled.pixels, whole.pixels, atol=2e-3)
     # A slow machine tells of an iteration more than once, between its tiles.
@@ -200,7 +211,7 @@ def test_progress_rises_while_targets_and_tiles_are_computed(engine, monkeypatch
     monkeypatch.setattr(progress, "TILE_SECONDS", 0.0)
     events = []
     levels = (Level(48, 65, 1), Level(96, 130, 2))
-    paint(subject(), make_settings(QUICK), levels, *engine, Watch(events.append))
+    paint(subject(), make_settings(QUICK), levels, *engine, RunCallbacks(events.append))
     told = [event for event in events if isinstance(event, Progress)]
     assert [each.fraction for each in told] == sorted(each.fraction for each in told)
     assert told[-1].fraction == pytest.approx(1.0)
@@ -213,7 +224,7 @@ def test_progress_rises_while_targets_and_tiles_are_computed(engine, monkeypatch
 def test_when_memory_ends_the_run_goes_on_in_smaller_tiles(engine, monkeypatch):
     """The second evaluation and every one of more than 70 pixels a side after it fail."""
     settings, levels = make_settings(QUICK), (Level(96, 130, 3),)
-    whole = paint(subject(), settings, levels, *engine, Watch())
+    whole = paint(subject(), settings, levels, *engine, RunCallbacks())
     painting, extractor = engine
     calls, real = [], painting.evaluator
 
@@ -230,7 +241,7 @@ def test_when_memory_ends_the_run_goes_on_in_smaller_tiles(engine, monkeypatch):
 
     monkeypatch.setattr(painting, "evaluator", scarce)
     events = []
-    painted = paint(subject(), settings, levels, painting, extractor, Watch(events.append))
+    painted = paint(subject(), settings, levels, painting, extractor, RunCallbacks(events.append))
     assert calls == [130, 130, 65, 65, 65]
     assert [event.code for event in events if isinstance(event, Notice)] == ["smaller-tiles"]
     assert painted.loss == pytest.approx(whole.loss, rel=1e-4)
@@ -238,7 +249,7 @@ def test_when_memory_ends_the_run_goes_on_in_smaller_tiles(engine, monkeypatch):
 
 def test_when_memory_ends_with_the_targets_they_are_made_in_smaller_tiles(engine, monkeypatch):
     settings, levels = make_settings(QUICK), (Level(96, 130, 2),)
-    whole = paint(subject(), settings, levels, *engine, Watch())
+    whole = paint(subject(), settings, levels, *engine, RunCallbacks())
     extractor, sides = engine[1], []
     real = extractor.features
 
@@ -250,7 +261,7 @@ def test_when_memory_ends_with_the_targets_they_are_made_in_smaller_tiles(engine
 
     monkeypatch.setattr(extractor, "features", scarce)
     events = []
-    painted = paint(subject(), settings, levels, *engine, Watch(events.append))
+    painted = paint(subject(), settings, levels, *engine, RunCallbacks(events.append))
     assert sides[0] == 130
     assert max(sides[-4:]) <= 70
     assert painted.loss == pytest.approx(whole.loss, rel=1e-4)
@@ -261,7 +272,7 @@ def test_when_memory_ends_with_the_targets_they_are_made_in_smaller_tiles(engine
 def test_when_memory_ends_with_the_history_the_run_goes_on_with_less(engine, monkeypatch):
     """Every place for a vector beyond twelve is refused: six pairs."""
     places = 0
-    real = vectors.KeptAsIs
+    real = vectors.InMemoryStore
 
     class Scarce(real):
         def __init__(self):
@@ -276,10 +287,10 @@ def test_when_memory_ends_with_the_history_the_run_goes_on_with_less(engine, mon
             nonlocal places
             places -= 1
 
-    monkeypatch.setattr(vectors, "KeptAsIs", Scarce)
+    monkeypatch.setattr(vectors, "InMemoryStore", Scarce)
     events = []
     levels = (Level(48, 64, 12),)
-    painted = paint(subject(), make_settings(QUICK), levels, *engine, Watch(events.append))
+    painted = paint(subject(), make_settings(QUICK), levels, *engine, RunCallbacks(events.append))
     assert [event.code for event in events if isinstance(event, Notice)] == ["shorter-history"]
     losses = [sample.loss for sample in painted.curve]
     assert len(losses) == 12
@@ -292,7 +303,7 @@ def test_memory_that_ends_in_the_smallest_tiles_is_an_error(engine, monkeypatch)
 
     monkeypatch.setattr(engine[0], "evaluator", never)
     with pytest.raises(NstError) as caught:
-        paint(subject(), make_settings(QUICK), (Level(96, 130, 3),), *engine, Watch())
+        paint(subject(), make_settings(QUICK), (Level(96, 130, 3),), *engine, RunCallbacks())
     assert caught.value.code is ErrorCode.OUT_OF_MEMORY
 
 
@@ -314,7 +325,7 @@ def test_a_stop_is_seen_between_tiles_and_the_best_picture_kept(engine, monkeypa
             after = asked
 
     settings = make_settings({**QUICK, "iterations": 50})
-    painted = paint(subject(), settings, (Level(96, 130, 50),), *engine, Watch(on_event, should_stop))
+    painted = paint(subject(), settings, (Level(96, 130, 50),), *engine, RunCallbacks(on_event, should_stop))
     assert painted.stopped
     assert len(painted.curve) == 1  # the second step's evaluation was cut off
     evaluation = 1.5 * 96 * 130 / 1e6
@@ -322,20 +333,26 @@ def test_a_stop_is_seen_between_tiles_and_the_best_picture_kept(engine, monkeypa
     assert 0.0 < painted.worked <= painted.seconds
     assert painted.loss == events[0].loss
     assert painted.pixels.shape == (3, 96, 130)
-    found = run.evaluate_picture(painted.pixels, subject(), settings, *engine)
+    found = run.evaluate_terms(painted.pixels, subject(), settings, *engine)
     assert sum(found.values()) == pytest.approx(painted.loss, rel=1e-3)
 
 
 def test_a_stop_before_there_is_any_picture_is_a_cancellation(engine, monkeypatch):
     in_windows_of(64, monkeypatch)
     with pytest.raises(NstError) as caught:
-        paint(subject(), make_settings(QUICK), (Level(96, 130, 3),), *engine, Watch(should_stop=lambda: True))
+        paint(
+            subject(),
+            make_settings(QUICK),
+            (Level(96, 130, 3),),
+            *engine,
+            RunCallbacks(should_stop=lambda: True),
+        )
     assert caught.value.code is ErrorCode.CANCELLED
 
 
 def test_a_time_limit_ends_a_run_and_carries_its_picture_up(engine):
     levels, events = (Level(48, 65, 3), Level(96, 130, 3)), []
-    painted = paint(subject(), make_settings(QUICK), levels, *engine, Watch(events.append), limit=1e-6)
+    painted = paint(subject(), make_settings(QUICK), levels, *engine, RunCallbacks(events.append), limit=1e-6)
     assert painted.late
     assert not painted.stopped
     assert painted.pixels.shape == (3, 96, 130)

@@ -8,7 +8,7 @@ import pytest
 from nst_core.events import Notice
 from nst_core.loss.objective import RangePenalty
 from nst_core.loss.weights import STYLE_SHARE, strength_by_place, style_share
-from nst_core.painting.regions import Seen, StyleRegion, coverage, region_weights
+from nst_core.painting.regions import PreparedImage, StyleRegion, coverage, region_weights
 from nst_core.painting.targets import make_objective
 from nst_core.settings import Settings, make_settings
 from nst_core.vgg.layers import layer_names
@@ -38,7 +38,7 @@ def make(content, regions, settings=None, **more):
 def test_a_blend_of_two_equal_styles_is_one_style_whatever_the_statistic(statistic):
     settings, style, content = make_settings({"style_loss": statistic}), seen(), seen()
     one = make_objective(Blocks(), content, [style], settings)
-    parts = [Seen(style.pixels, None, weight) for weight in (0.5, 2.0, 0.0)]
+    parts = [PreparedImage(style.pixels, None, weight) for weight in (0.5, 2.0, 0.0)]
     blend = make_objective(Blocks(), content, parts, settings)
     assert len(one.style) == len(blend.style) == 5  # one target a layer
     for a, b in zip(one.style, blend.style, strict=True):
@@ -124,8 +124,10 @@ def test_a_part_of_a_style_is_that_part_alone():
     left, _ = halves(64, 128)
     wide = RNG.uniform(size=(3, 64, 128)).astype(np.float32)
     content = seen()
-    part = make_objective(Blocks(), content, [Seen(wide, None, 1.0, left)], Settings())
-    cut = make_objective(Blocks(), content, [Seen(np.ascontiguousarray(wide[:, :, :64]))], Settings())
+    part = make_objective(Blocks(), content, [PreparedImage(wide, None, 1.0, left)], Settings())
+    cut = make_objective(
+        Blocks(), content, [PreparedImage(np.ascontiguousarray(wide[:, :, :64]))], Settings()
+    )
     for a, b in zip(part.style, cut.style, strict=True):
         np.testing.assert_allclose(a.target, b.target, rtol=1e-4)
 

@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from nst_core.painting.regions import Seen
+from nst_core.painting.regions import PreparedImage
 from nst_core.painting.start import NUDGE, covering, first_picture, nudge, pink_noise
 from nst_core.settings import make_settings
 
@@ -40,7 +40,7 @@ def test_no_noise_where_nothing_needs_it() -> None:
 
 
 def test_only_the_content_start_is_nudged() -> None:
-    grey = Seen(np.full((3, 40, 50), 0.5, np.float32), None)
+    grey = PreparedImage(np.full((3, 40, 50), 0.5, np.float32), None)
     nudged = first_picture("content", grey, [], None, 40, 50, 0, 0.1)
     assert float(nudged.std()) == pytest.approx(0.1, rel=0.05)
     np.testing.assert_array_equal(first_picture("content", grey, [], None, 40, 50, 0), grey.pixels)

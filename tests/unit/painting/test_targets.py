@@ -5,7 +5,7 @@ import pytest
 
 from nst_core.loss.guides import halved
 from nst_core.loss.objective import ContentTerm, RangePenalty, StyleTerm
-from nst_core.painting.regions import Seen
+from nst_core.painting.regions import PreparedImage
 from nst_core.painting.targets import make_objective
 from nst_core.settings import Settings, make_settings
 
@@ -28,7 +28,7 @@ class Blocks:
 
 
 def seen(height=48, width=64, **kwargs):
-    return Seen(RNG.uniform(size=(3, height, width)).astype(np.float32), **kwargs)
+    return PreparedImage(RNG.uniform(size=(3, height, width)).astype(np.float32), **kwargs)
 
 
 def loss_of(term, features):
@@ -78,7 +78,7 @@ def test_the_papers_loss_is_alpha_and_beta_times_the_papers_sums():
 def test_a_blend_of_two_equal_styles_is_one_style():
     style = seen()
     one = make_objective(Blocks(), seen(), [style], Settings())
-    halves = [Seen(style.pixels, None, 0.5), Seen(style.pixels, None, 2.0)]
+    halves = [PreparedImage(style.pixels, None, 0.5), PreparedImage(style.pixels, None, 2.0)]
     two = make_objective(Blocks(), seen(), halves, Settings())
     for a, b in zip(one.style, two.style, strict=True):
         np.testing.assert_allclose(a.target, b.target, rtol=1e-5)
@@ -89,7 +89,7 @@ def test_transparent_parts_of_a_style_do_not_count():
     wide = np.concatenate([left.pixels, RNG.uniform(size=(3, 64, 64)).astype(np.float32)], axis=2)
     alpha = np.concatenate([np.ones((64, 64)), np.zeros((64, 64))], axis=1).astype(np.float32)
     one = make_objective(Blocks(), seen(), [left], Settings())
-    masked = make_objective(Blocks(), seen(), [Seen(wide, alpha)], Settings())
+    masked = make_objective(Blocks(), seen(), [PreparedImage(wide, alpha)], Settings())
     for a, b in zip(one.style, masked.style, strict=True):
         np.testing.assert_allclose(a.target, b.target, rtol=1e-4, atol=1e-6)
 

@@ -9,9 +9,9 @@ import pytest
 
 from nst_core.painting import upsample
 from nst_core.painting.pyramid import Level
-from nst_core.painting.regions import Seen
-from nst_core.painting.start import resized, resized_change
-from nst_core.painting.upsample import carried
+from nst_core.painting.regions import PreparedImage
+from nst_core.painting.start import resize_change, resize_planes
+from nst_core.painting.upsample import upsample_change
 
 
 def scene(height, width):
@@ -24,17 +24,17 @@ def scene(height, width):
 
 def plain(picture, content, full, height, width):
     """What carrying was without a guide."""
-    change = resized_change(picture - content, height, width)
-    return np.clip(resized(full, height, width) + change, 0, 1)
+    change = resize_change(picture - content, height, width)
+    return np.clip(resize_planes(full, height, width) + change, 0, 1)
 
 
 def test_edges_stay_where_the_content_has_them():
     """The disc is painted red, the ground green; enlarged four times the border must not become soft."""
-    large, small = scene(160, 240), resized(scene(160, 240), 40, 60)
+    large, small = scene(160, 240), resize_planes(scene(160, 240), 40, 60)
     paint = np.float32([[[0.1]], [[0.6]], [[0.1]]]), np.float32([[[0.7]], [[0.1]], [[0.1]]])
     wanted = np.where(scene(160, 240)[:1] > 0.5, paint[1], paint[0])
-    picture = resized(wanted, 40, 60)
-    found = carried(picture, Seen(small), Seen(large), Level(160, 240, 0))
+    picture = resize_planes(wanted, 40, 60)
+    found = upsample_change(picture, PreparedImage(small), PreparedImage(large), Level(160, 240, 0))
     error = np.abs(found - wanted).mean()
     assert error < 0.3 * np.abs(plain(picture, small, large, 160, 240) - wanted).mean()
     assert error < 0.01
@@ -42,18 +42,18 @@ def test_edges_stay_where_the_content_has_them():
 
 def test_strokes_that_the_content_knows_nothing_of_are_carried_as_they_are():
     large = np.full((3, 128, 128), 0.5, np.float32)
-    small = resized(large, 64, 64)
+    small = resize_planes(large, 64, 64)
     y, x = np.mgrid[:64, :64]
     strokes = (0.2 * np.sin((x + y) / 3.0)).astype(np.float32)[None].repeat(3, axis=0)
-    found = carried(small + strokes, Seen(small), Seen(large), Level(128, 128, 0))
+    found = upsample_change(small + strokes, PreparedImage(small), PreparedImage(large), Level(128, 128, 0))
     np.testing.assert_allclose(found, plain(small + strokes, small, large, 128, 128), atol=1e-4)
 
 
 def test_grain_is_kept_where_nothing_changes():
     rng = np.random.default_rng(0)
     large = np.clip(scene(120, 160) + rng.normal(scale=0.03, size=(3, 120, 160)), 0, 1).astype(np.float32)
-    small = resized(large, 60, 80)
-    found = carried(small, Seen(small), Seen(large), Level(120, 160, 0))
+    small = resize_planes(large, 60, 80)
+    found = upsample_change(small, PreparedImage(small), PreparedImage(large), Level(120, 160, 0))
     np.testing.assert_allclose(found, large, atol=1e-5)
 
 
@@ -61,11 +61,15 @@ def test_grain_is_kept_where_nothing_changes():
 def test_strips_do_not_show(strip, monkeypatch):
     rng = np.random.default_rng(1)
     large = scene(90, 70)
-    small = resized(large, 30, 23)
+    small = resize_planes(large, 30, 23)
     picture = np.clip(small + rng.normal(scale=0.1, size=small.shape), 0, 1).astype(np.float32)
-    whole = carried(picture, Seen(small), Seen(large), Level(90, 70, 0))
+    whole = upsample_change(picture, PreparedImage(small), PreparedImage(large), Level(90, 70, 0))
     monkeypatch.setattr(upsample, "STRIP_PIXELS", strip)
-    np.testing.assert_allclose(carried(picture, Seen(small), Seen(large), Level(90, 70, 0)), whole, atol=1e-5)
+    np.testing.assert_allclose(
+        upsample_change(picture, PreparedImage(small), PreparedImage(large), Level(90, 70, 0)),
+        whole,
+        atol=1e-5,
+    )
     assert whole.min() >= 0
     assert whole.max() <= 1
 
@@ -74,10 +78,10 @@ def test_little_more_than_the_pictures_is_held(monkeypatch):
     """Also where a picture is carried from nearly its own size: that was 138 bytes a pixel."""
     monkeypatch.setattr(upsample, "STRIP_PIXELS", 4096)
     large = np.random.default_rng(3).random((3, 500, 600), dtype=np.float32)
-    small = resized(large, 400, 480)
+    small = resize_planes(large, 400, 480)
     picture = small * 0.8
     tracemalloc.start()
-    found = carried(picture, Seen(small), Seen(large), Level(500, 600, 0))
+    found = upsample_change(picture, PreparedImage(small), PreparedImage(large), Level(500, 600, 0))
     peak = tracemalloc.get_traced_memory()[1] / (500 * 600)
     tracemalloc.stop()
     assert found.shape == large.shape
@@ -86,5 +90,7 @@ def test_little_more_than_the_pictures_is_held(monkeypatch):
 
 def test_without_content_the_picture_itself_is_enlarged():
     picture = np.random.default_rng(2).random((3, 20, 30), dtype=np.float32)
-    np.testing.assert_array_equal(carried(picture, None, None, Level(40, 60, 0)), resized(picture, 40, 60))
-    assert carried(picture, None, None, Level(20, 30, 0)) is picture
+    np.testing.assert_array_equal(
+        upsample_change(picture, None, None, Level(40, 60, 0)), resize_planes(picture, 40, 60)
+    )
+    assert upsample_change(picture, None, None, Level(20, 30, 0)) is picture

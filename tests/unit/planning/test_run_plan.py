@@ -14,12 +14,12 @@ from nst_core.images.picture import Picture
 from nst_core.images.resize import fit
 from nst_core.job.model import Job
 from nst_core.job.prepare import painted_size, result_size
-from nst_core.painting.clock import Clock, Rate, works_of
-from nst_core.painting.memory import Room
+from nst_core.painting.clock import Clock, Rate, estimate_level_work
+from nst_core.painting.memory import MemoryBudget
 from nst_core.painting.pyramid import Level
-from nst_core.painting.workload import ONE_STYLE, Demand
+from nst_core.painting.workload import ONE_STYLE, Workload
 from nst_core.planning import benchmark, rate_cache, run_plan
-from nst_core.planning.benchmark import rate_of
+from nst_core.planning.benchmark import measure_rate
 from nst_core.planning.run_plan import UPSAMPLE_FROM, plan_event, plan_run
 from nst_core.settings import make_settings
 
@@ -29,7 +29,7 @@ TEN = Rate(start=2.0, level=1.0, evaluation=0.0, megapixel=10.0, features=6.0, r
 @pytest.fixture
 def engine(models, monkeypatch):
     """An engine that takes ten seconds a megapixel."""
-    monkeypatch.setattr(run_plan, "rate_of", lambda *_: TEN)
+    monkeypatch.setattr(run_plan, "measure_rate", lambda *_: TEN)
     opened = open_engine(make_settings({"engine": "onnx", "device": "cpu"}), models, lambda _notice: None)
     yield opened
     opened.close()
@@ -72,7 +72,7 @@ def test_thin_pictures_are_not_shrunk_to_nothing(engine, size, asked):
 
 
 def test_what_does_not_fit_into_memory_need_not_where_a_limit_leads_below_it(engine, monkeypatch):
-    monkeypatch.setattr(run_plan, "room_for", lambda *_: Room(1.5e9, None))
+    monkeypatch.setattr(run_plan, "memory_budget", lambda *_: MemoryBudget(1.5e9, None))
     with pytest.raises(NstError) as caught:
         plan_run(4000, 6000, make_settings({}), engine)
     assert caught.value.code is ErrorCode.OUT_OF_MEMORY
@@ -81,7 +81,7 @@ def test_what_does_not_fit_into_memory_need_not_where_a_limit_leads_below_it(eng
         assert plan.full == (4000, 6000)
         assert plan.seconds <= limit
         assert max(memory.machine for memory in plan.memory) <= 1.5e9
-    monkeypatch.setattr(run_plan, "room_for", lambda *_: Room(1e8, None))
+    monkeypatch.setattr(run_plan, "memory_budget", lambda *_: MemoryBudget(1e8, None))
     with pytest.raises(NstError, match="memory"):
         plan_run(4000, 6000, make_settings({"time_limit": 60.0}), engine)
 
@@ -112,10 +112,10 @@ def test_all_that_a_job_asks_for_is_reckoned(engine):
     megapixels, level = 0.48, Level(600, 800, 150)
     assert plain == pytest.approx(2.0 + 1.0 + megapixels * (151 * 10.0 + 2 * 6.0))
     # Another style, a style at twice the scale: more to look at, once.
-    assert seconds_of(engine, demand=Demand(styles=2)) == pytest.approx(plain + 6.0 * megapixels)
+    assert seconds_of(engine, demand=Workload(styles=2)) == pytest.approx(plain + 6.0 * megapixels)
     assert seconds_of(engine, {"style_scale": 2.0}) == pytest.approx(plain + 3 * 6.0 * megapixels)
     # A region: its statistics at every evaluation. The Wasserstein distance: two passes, and roots.
-    region = seconds_of(engine, demand=Demand(groups=2))
+    region = seconds_of(engine, demand=Workload(groups=2))
     assert region == pytest.approx(plain + 0.05 * 151 * 10.0 * megapixels)
     apart = seconds_of(engine, {"style_loss": "wasserstein"})
     assert apart == pytest.approx(plain + 151 * (0.5 * 10.0 * megapixels + 0.5))
@@ -130,7 +130,7 @@ def test_all_that_a_job_asks_for_is_reckoned(engine):
 def test_progress_goes_by_seconds_and_not_by_pixels(engine):
     """Beginning a level takes its share; at half of the expected time half is done."""
     plan = plan_run(600, 800, make_settings({}), engine)
-    works = works_of(plan.levels, plan.memory, make_settings({}), "vgg16", TEN, ONE_STYLE)
+    works = estimate_level_work(plan.levels, plan.memory, make_settings({}), "vgg16", TEN, ONE_STYLE)
     clock = Clock(works)
     assert sum(work.total for work in works) == pytest.approx(plan.seconds)
     clock.done = works[0].total
@@ -150,9 +150,9 @@ def test_upsampling_paints_at_a_bounded_size_and_says_where_it_goes(engine):
 
 
 def test_tiles_are_told_and_cost_more(engine, monkeypatch):
-    monkeypatch.setattr(run_plan, "room_for", lambda *_: Room(60e9, None))
+    monkeypatch.setattr(run_plan, "memory_budget", lambda *_: MemoryBudget(60e9, None))
     roomy = plan_run(1500, 2000, make_settings({}), engine)
-    monkeypatch.setattr(run_plan, "room_for", lambda *_: Room(1.8e9, None))
+    monkeypatch.setattr(run_plan, "memory_budget", lambda *_: MemoryBudget(1.8e9, None))
     tight = plan_run(1500, 2000, make_settings({}), engine)
     assert roomy.memory[-1].tiles == 1
     event = plan_event(tight, make_settings({}), engine)
@@ -166,14 +166,14 @@ def test_tiles_are_told_and_cost_more(engine, monkeypatch):
 def test_rates_are_measured_once_and_learn_from_runs(models, cache, monkeypatch):
     monkeypatch.setattr(benchmark, "SIDES", {False: (48, 96)})
     opened = open_engine(make_settings({"engine": "onnx", "device": "cpu"}), models, lambda _notice: None)
-    measured = rate_of(opened)
+    measured = measure_rate(opened)
     assert min(measured.megapixel, measured.features, measured.roots, measured.carry) > 0.0
     assert list(measured) == json.loads(cache.read_text())[opened.name]
     monkeypatch.setattr(benchmark, "measure", None)
     rate_cache.remember(opened.name, 100.0, 200.0)
-    assert rate_of(opened) == pytest.approx([1.75 * part for part in measured])
+    assert measure_rate(opened) == pytest.approx([1.75 * part for part in measured])
     rate_cache.remember(opened.name, 1.0, rate_cache.LEAST_SECONDS / 2)  # over too soon to say anything
-    assert rate_of(opened) == pytest.approx([1.75 * part for part in measured])
+    assert measure_rate(opened) == pytest.approx([1.75 * part for part in measured])
     opened.close()
 
 
@@ -198,13 +198,13 @@ def test_where_memory_ends_the_speed_is_measured_on_smaller_pictures(models, cac
         return real(objective, height, width)
 
     monkeypatch.setattr(opened.backend, "evaluator", scarce)
-    assert rate_of(opened).megapixel > 0.0
+    assert measure_rate(opened).megapixel > 0.0
     assert sides == [96, 192, 48, 96]
     # Nor is more taken for it than may be.
     sides.clear()
     cache.unlink()
-    room = Room(opened.backend.fixed_bytes + opened.backend.bytes_per_pixel * 100.0**2, None)
-    assert rate_of(opened, room).megapixel > 0.0
+    room = MemoryBudget(opened.backend.fixed_bytes + opened.backend.bytes_per_pixel * 100.0**2, None)
+    assert measure_rate(opened, room).megapixel > 0.0
     assert sides == [48, 96]
     opened.close()
 

@@ -6,8 +6,8 @@ import onnxruntime
 import pytest
 
 from nst_core.backends.onnx_runtime.backend import _smallest_model
-from nst_core.errors import ErrorCode, NstError, ran_out
-from nst_core.vgg.sessions import find_device, open_session, session_options, wanted_threads
+from nst_core.errors import ErrorCode, NstError, is_out_of_memory
+from nst_core.vgg.sessions import find_device, open_session, session_options, thread_count
 
 
 @pytest.mark.parametrize(
@@ -15,13 +15,13 @@ from nst_core.vgg.sessions import find_device, open_session, session_options, wa
 )
 def test_omp_num_threads_is_heeded(text: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", text)
-    assert wanted_threads() == threads
+    assert thread_count() == threads
     assert session_options().intra_op_num_threads == threads
 
 
 def test_all_cores_where_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    assert wanted_threads() == 0
+    assert thread_count() == 0
 
 
 @pytest.mark.parametrize(
@@ -38,4 +38,4 @@ def test_too_little_memory_to_open_a_network_is_no_broken_engine(
     with pytest.raises(NstError) as caught:
         open_session(_smallest_model(), find_device("cpu"))
     assert caught.value.code is code
-    assert ran_out(caught.value) == (code is ErrorCode.OUT_OF_MEMORY)
+    assert is_out_of_memory(caught.value) == (code is ErrorCode.OUT_OF_MEMORY)

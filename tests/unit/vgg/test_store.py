@@ -136,9 +136,9 @@ def test_import_writes_one_file_and_nothing_else(empty, network19):
     installed = empty.import_file(network19.path, "vgg19")
     assert files(empty) == ["vgg19.onnx"]
     assert empty.resolve("vgg19") == installed
-    assert installation.sha256 == network19.sha256
-    assert installation.normalisation == network19.normalisation
-    onnx.checker.check_model(str(installation.path), full_check=True)
+    assert installed.sha256 == network19.sha256
+    assert installed.normalisation == network19.normalisation
+    onnx.checker.check_model(str(installed.path), full_check=True)
 
 
 def test_import_does_not_replace_unless_told(filled, network19):

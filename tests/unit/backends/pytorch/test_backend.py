@@ -16,7 +16,7 @@ from nst_core.loss.objective import (
     StyleTerm,
     TotalVariation,
 )
-from nst_core.loss.style_statistics import target_of
+from nst_core.loss.style_statistics import make_style_target
 
 LAYERS = ["relu1_1", "conv2_1", "relu2_1", "relu3_1", "pool3", "conv4_2", "relu4_2", "relu5_1"]
 
@@ -81,7 +81,7 @@ def test_terms_are_the_losses_of_the_backends_own_features(network):
         if isinstance(term, ContentTerm):
             expected = content_loss(seen, term.target, term.weight, term.mask)[0]
         else:
-            expected = style_loss(seen, target_of(term), term.weight, term.guide)[0]
+            expected = style_loss(seen, make_style_target(term), term.weight, term.guide)[0]
         assert float(value) == pytest.approx(float(expected), rel=1e-5)
 
 

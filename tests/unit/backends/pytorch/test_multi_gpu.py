@@ -10,7 +10,7 @@ from nst_core.backends.interface import Tiling
 from nst_core.backends.pytorch.backend import TorchBackend
 from nst_core.backends.pytorch.multi_gpu import DistributedBackend
 from nst_core.errors import ErrorCode, NstError
-from nst_core.painting.memory import Room, plan_memory
+from nst_core.painting.memory import MemoryBudget, choose_memory_layout
 from nst_core.settings import make_settings
 from tests.unit.backends.tiling.test_evaluator import LAYER_SETS, assert_same, make_objective, picture
 
@@ -62,9 +62,9 @@ def test_a_stop_between_tiles_leaves_all_processes_ready_for_the_next_evaluation
 
 
 def test_large_pictures_are_shared_and_small_ones_are_not(shared):
-    room = Room(1e12, None)
-    small = plan_memory(shared, make_settings({}), 800, 1000, room)
-    large = plan_memory(shared, make_settings({}), 2000, 3000, room)
+    room = MemoryBudget(1e12, None)
+    small = choose_memory_layout(shared, make_settings({}), 800, 1000, room)
+    large = choose_memory_layout(shared, make_settings({}), 2000, 3000, room)
     assert small.tiles == 1
     assert large.tiles > 1
     assert large.work < 1.3  # half of three passes for two, and the margins

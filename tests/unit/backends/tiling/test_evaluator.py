@@ -10,8 +10,8 @@ from nst_core.backends.interface import Tiling
 from nst_core.backends.onnx_runtime import backend as onnx_backend
 from nst_core.backends.onnx_runtime.backend import OnnxBackend
 from nst_core.backends.pytorch.backend import TorchBackend
-from nst_core.backends.tiling.evaluator import tiles_for, work_of
-from nst_core.backends.tiling.layout import reach_of
+from nst_core.backends.tiling.evaluator import tiles_for, tiling_overhead
+from nst_core.backends.tiling.layout import network_reach
 from nst_core.loss.objective import (
     AlphaNorm,
     ContentTerm,
@@ -75,7 +75,7 @@ def cases(count, seed):
     for index in range(count):
         height, width = (int(side) for side in random.integers(40, 230, size=2))
         layers = LAYER_SETS[index % len(LAYER_SETS)]
-        smallest = reach_of([*layers[0], *layers[1]], "vgg16").smallest_window
+        smallest = network_reach([*layers[0], *layers[1]], "vgg16").smallest_window
         yield (
             height,
             width,
@@ -204,8 +204,8 @@ def test_what_is_said_between_tiles_ends_the_evaluation(network):
 
 def test_the_work_of_tiles_is_three_passes_for_two_and_the_margins():
     objective = Objective(style=(StyleTerm("relu5_1", 1.0, np.eye(512, dtype=np.float32)),))
-    assert work_of(tiles_for(objective, 200, 300, 512, "vgg16"), 200 * 300) == 1.0
-    work = work_of(tiles_for(objective, 2000, 3000, 1024, "vgg16"), 2000 * 3000)
+    assert tiling_overhead(tiles_for(objective, 200, 300, 512, "vgg16"), 200 * 300) == 1.0
+    work = tiling_overhead(tiles_for(objective, 2000, 3000, 1024, "vgg16"), 2000 * 3000)
     assert 1.5 * 1.1 < work < 1.5 * 1.5
 
 
