@@ -13,9 +13,9 @@ from pathlib import Path
 
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import OnEvent
-from nst_core.images.folder import list_pictures
-from nst_core.images.names import display_name
+from nst_core.images.display_name import display_name
 from nst_core.images.picture import Picture
+from nst_core.images.picture_folder import list_pictures
 from nst_core.images.read import read_picture
 from nst_core.images.write import check_writable, write_picture
 from nst_core.job.control_files import ControlFiles, read_control_files

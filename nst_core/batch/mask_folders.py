@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from nst_core.errors import ErrorCode, NstError
-from nst_core.images.folder import list_pictures
-from nst_core.images.names import display_name
+from nst_core.images.display_name import display_name
+from nst_core.images.picture_folder import list_pictures
 from nst_core.job.control_files import ControlFiles
 
 

@@ -25,7 +25,7 @@ from nst_core import __version__
 from nst_core.batch.folder import FATAL_ERRORS, BatchTask, Outcome
 from nst_core.batch.ray_painter import BatchPayload, Painter, TaskPayload, TaskResult
 from nst_core.errors import ErrorCode, NstError, first_line
-from nst_core.images.files import replace_file
+from nst_core.images.file_io import replace_file
 
 if TYPE_CHECKING:
     from types import ModuleType

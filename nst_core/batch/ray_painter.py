@@ -18,7 +18,7 @@ from nst_core import __version__
 from nst_core.batch.folder import BatchTask, Styles, paint_file
 from nst_core.errors import NstError
 from nst_core.events import Event, Notice
-from nst_core.images.files import open_input
+from nst_core.images.file_io import open_input
 from nst_core.job.control_files import ControlFiles
 from nst_core.job.model import start_file
 from nst_core.painting.memory import MACHINE_SHARE

@@ -11,7 +11,7 @@ import click
 from nst_core.cli.control import NAMES
 from nst_core.cli.inputs import parse_style
 from nst_core.errors import ErrorCode, NstError
-from nst_core.images.names import display_name
+from nst_core.images.display_name import display_name
 from nst_core.job.control_files import ControlFiles, RegionFile, StyleFile
 
 

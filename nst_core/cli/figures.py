@@ -18,7 +18,7 @@ from nst_core.cli.options import (
     store_option,
     verbose_option,
 )
-from nst_core.images.names import display_name
+from nst_core.images.display_name import display_name
 
 if TYPE_CHECKING:
     from nst_core.pages.paper_figures import FigureJob, Figures
@@ -90,7 +90,7 @@ def prepare_folder(
     """
     from nst_core.cli.folders import check_folder
     from nst_core.errors import ErrorCode, NstError
-    from nst_core.images.files import check_not_an_input
+    from nst_core.images.file_io import check_not_an_input
 
     check_folder(folder, force=True)
     names = [*planned.originals, *(name for painting in planned.paintings for name in painting.names)]
@@ -168,7 +168,7 @@ def make(
 
 def write_pages(folder: Path, planned: Figures, size: int) -> None:
     """Put all pictures on one page."""
-    from nst_core.images.files import replace_file
+    from nst_core.images.file_io import replace_file
     from nst_core.images.picture import Picture
     from nst_core.images.read import read_picture
     from nst_core.images.write import write_picture

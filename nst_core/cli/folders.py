@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nst_core.errors import ErrorCode, NstError
-from nst_core.images.files import check_replaceable
-from nst_core.images.names import display_name
+from nst_core.images.display_name import display_name
+from nst_core.images.file_io import check_replaceable
 
 
 class Folder:

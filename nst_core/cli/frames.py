@@ -15,9 +15,9 @@ import numpy as np
 from nst_core.array_types import Array
 from nst_core.cli.folders import Folder
 from nst_core.events import Preview
+from nst_core.images.contact_sheet import contact_sheet
 from nst_core.images.picture import Picture
 from nst_core.images.resize import fit, resize
-from nst_core.images.sheet import contact_sheet
 from nst_core.images.write import write_picture
 
 FRAME = re.compile(r"frame-\d{2}-\d{5}\.png")

@@ -13,8 +13,8 @@ from pathlib import Path, PurePath
 
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import OnEvent
-from nst_core.images.files import check_not_an_input
-from nst_core.images.names import display_name
+from nst_core.images.display_name import display_name
+from nst_core.images.file_io import check_not_an_input
 from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
 from nst_core.images.write import check_writable

@@ -26,8 +26,8 @@ from nst_core.cli.options import FRAMES_EVERY, chosen_settings
 from nst_core.cli.telling import ProgressReporter, reporting_progress
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice, OnEvent, Plan, Preview
-from nst_core.images.files import check_not_an_input, replace_file
-from nst_core.images.names import display_name
+from nst_core.images.display_name import display_name
+from nst_core.images.file_io import check_not_an_input, replace_file
 from nst_core.images.read import read_picture
 from nst_core.images.write import check_writable, write_picture
 from nst_core.job.control_files import ControlFiles, StyleFile, read_control_files

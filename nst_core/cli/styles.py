@@ -128,7 +128,7 @@ def export(file: Path, names: tuple[str, ...], force: bool, as_json: bool) -> No
     """Write the styles NAME, or all, with pictures and settings, into one FILE."""
     from nst_core.cli.inputs import with_force_hint
     from nst_core.errors import NstError
-    from nst_core.images.files import replace_file
+    from nst_core.images.file_io import replace_file
     from nst_core.style_library.library import StyleLibrary
 
     try:

@@ -52,7 +52,7 @@ as a share of the grey of the same lightness; it is then clipped, which nobody s
 corner is hollow by 0.0075: without this allowance the most chroma that fits would jump to and fro there."""
 
 
-def linear(encoded: npt.ArrayLike) -> Values:
+def srgb_to_linear(encoded: npt.ArrayLike) -> Values:
     """Decode sRGB (IEC 61966-2-1) to linear light; any shape, negative values mirrored."""
     values: Values = np.asarray(encoded)
     size = np.abs(values)
@@ -61,7 +61,7 @@ def linear(encoded: npt.ArrayLike) -> Values:
     return light
 
 
-def encoded(light: npt.ArrayLike) -> Values:
+def linear_to_srgb(light: npt.ArrayLike) -> Values:
     """Encode linear light as sRGB (IEC 61966-2-1); any shape, negative values mirrored."""
     values: Values = np.asarray(light)
     size = np.abs(values)
@@ -88,7 +88,7 @@ def by_blocks(function: Callable[..., Array], channels: int, *arrays: Array) -> 
 
 def lightness(pixels: Array) -> Array:
     """Return OKLab L, ``(..., 1)``, of sRGB-encoded ``(..., 3)``, values outside 0..1 clipped."""
-    light = linear(np.clip(pixels, 0, 1))
+    light = srgb_to_linear(np.clip(pixels, 0, 1))
     lab: Array = np.cbrt(light @ RGB_TO_LMS.T.astype(np.float32)) @ LMS_TO_LAB[:1].T.astype(np.float32)
     return lab
 
@@ -99,7 +99,7 @@ def luminance(pixels: Array) -> Array:
     For a grey pixel this is its own value; painting every channel with it gives a grey picture of equal
     OKLab lightness.
     """
-    grey = by_blocks(lambda block: encoded(lightness(block) ** 3).astype(np.float32), 1, pixels)
+    grey = by_blocks(lambda block: linear_to_srgb(lightness(block) ** 3).astype(np.float32), 1, pixels)
     return np.clip(grey[:, :, 0], 0, 1)
 
 
@@ -117,13 +117,13 @@ def keep_luminance(painted: Array, content: Array) -> Array:
 def _recolour(painted: Array, content: Array) -> Array:
     """Do :func:`keep_luminance` on ``(n, 3)`` blocks."""
     light = np.clip(lightness(painted), 0, 1)
-    cones = np.cbrt(linear(np.clip(content, 0, 1)) @ RGB_TO_LMS.T.astype(np.float32))
+    cones = np.cbrt(srgb_to_linear(np.clip(content, 0, 1)) @ RGB_TO_LMS.T.astype(np.float32))
     lab = cones @ LMS_TO_LAB.T.astype(np.float32)
     colours = _from_lab(light, lab[:, 1:])
     outside = np.flatnonzero(~_in_gamut(colours, light))
     if outside.size:
         colours[outside] = _reduce_chroma(light[outside], lab[outside])
-    return encoded(np.clip(colours, 0, 1)).astype(np.float32)
+    return linear_to_srgb(np.clip(colours, 0, 1)).astype(np.float32)
 
 
 def _from_lab(light: Array, chroma: Array) -> Array:

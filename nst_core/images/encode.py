@@ -21,7 +21,7 @@ from nst_core.events import Notice
 from nst_core.images import icc, libvips
 from nst_core.images.colour import luminance
 from nst_core.images.metadata import KEYWORD, to_exif, to_line
-from nst_core.images.names import display_name
+from nst_core.images.display_name import display_name
 from nst_core.images.picture import Picture
 from nst_core.images.raster import Samples, Space
 

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nst_core.array_types import Array
-from nst_core.images.colour import by_blocks, encoded, linear
+from nst_core.images.colour import by_blocks, linear_to_srgb, srgb_to_linear
 
 Values: TypeAlias = npt.NDArray[Any]
 
@@ -219,13 +219,13 @@ def is_srgb(profile: Profile) -> bool:
     """Whether the profile differs from sRGB by no more than :data:`SAME` anywhere."""
     steps = np.linspace(0, 1, 65)
     if profile.to_xyz is None:
-        return bool(np.all(np.abs(encoded(profile.curves[0].to_light(steps)) - steps) <= SAME))
+        return bool(np.all(np.abs(linear_to_srgb(profile.curves[0].to_light(steps)) - steps) <= SAME))
     coarse = steps[::8]
     grid = np.stack(np.meshgrid(coarse, coarse, coarse, indexing="ij"), axis=-1).reshape(-1, 3)
     ramps = np.repeat(steps[:, None], 3, axis=1)
     probes = np.concatenate([grid, ramps])
     light = np.stack([curve.to_light(probes[:, i]) for i, curve in enumerate(profile.curves)], axis=1)
-    shown = encoded(np.clip(light @ (XYZ_TO_SRGB @ profile.to_xyz).T, 0, 1))
+    shown = linear_to_srgb(np.clip(light @ (XYZ_TO_SRGB @ profile.to_xyz).T, 0, 1))
     return bool(np.all(np.abs(shown - probes) <= SAME))
 
 
@@ -242,7 +242,7 @@ def to_srgb(profile: Profile, samples: Values) -> Array:
         light = np.stack([lookup(block[:, i]) for i, lookup in enumerate(lookups)], axis=1)
         if matrix is not None:
             light = light @ matrix
-        display: Array = encoded(np.clip(light, 0, 1)).astype(np.float32)
+        display: Array = linear_to_srgb(np.clip(light, 0, 1)).astype(np.float32)
         return display if matrix is not None else np.repeat(display, 3, axis=1)
 
     return by_blocks(convert, 3, samples)
@@ -267,7 +267,7 @@ def from_srgb(profile: Profile, pixels: Array) -> Array:
         matrix = (np.linalg.inv(profile.to_xyz) @ SRGB_TO_XYZ).T.astype(np.float32)
 
     def convert(block: Array) -> Array:
-        light = linear(np.clip(block, 0, 1))
+        light = srgb_to_linear(np.clip(block, 0, 1))
         if matrix is not None:
             light = np.clip(light @ matrix, 0, 1)
         values = [curve.from_light(light[:, i]) for i, curve in enumerate(profile.curves)]

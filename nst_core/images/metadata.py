@@ -16,8 +16,8 @@ from PIL import ExifTags, Image
 
 from nst_core.images import libvips
 from nst_core.images.decode import MAX_PIXELS, guarded, identify
-from nst_core.images.files import open_input
-from nst_core.images.names import display_name
+from nst_core.images.file_io import open_input
+from nst_core.images.display_name import display_name
 
 KEYWORD = "nst"
 """The keyword of the text in a PNG."""

@@ -15,9 +15,9 @@ from typing import TypeAlias
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
 from nst_core.images.decode import MAX_PIXELS, decode_file
-from nst_core.images.files import open_input
+from nst_core.images.file_io import open_input
 from nst_core.images.interpret import to_picture
-from nst_core.images.names import display_name
+from nst_core.images.display_name import display_name
 from nst_core.images.picture import Picture
 from nst_core.images.raster import upright
 

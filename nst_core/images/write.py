@@ -13,9 +13,9 @@ from pathlib import PurePath
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
 from nst_core.images.encode import check_fits, encode, format_of
-from nst_core.images.files import check_replaceable, replace_file
+from nst_core.images.file_io import check_replaceable, replace_file
 from nst_core.images.libvips import LibvipsError
-from nst_core.images.names import display_name
+from nst_core.images.display_name import display_name
 from nst_core.images.picture import Picture
 from nst_core.images.read import ignore
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from nst_core import __version__
 from nst_core.errors import ErrorCode, NstError
-from nst_core.images.files import open_input
+from nst_core.images.display_name import display_name
+from nst_core.images.file_io import open_input
 from nst_core.images.metadata import read_metadata
-from nst_core.images.names import display_name
 from nst_core.job.control_files import RECORDED_CONTROLS
 from nst_core.job.model import start_file
 from nst_core.job.run import Result

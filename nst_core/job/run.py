@@ -52,7 +52,7 @@ from nst_core.painting.upsample import upsample_change
 from nst_core.planning.rate_cache import remember
 from nst_core.planning.run_plan import RunPlan, plan_event, plan_run
 from nst_core.settings import Settings
-from nst_core.vgg.layers import check_layers
+from nst_core.vgg.layers import check_known_layers
 from nst_core.vgg.store import ModelStore
 
 
@@ -99,9 +99,9 @@ def check_job(job: Job, network_layers: tuple[str, ...]) -> None:
         NstError: ``unknown-layer`` or ``bad-setting``.
     """
     settings = job.settings
-    check_layers([layer for layer, _ in settings.content_layers], network_layers)
-    check_layers([layer for layer, _ in settings.style_layers], network_layers)
-    check_layers([layer for layer, _ in settings.fine_layers], network_layers)
+    check_known_layers([layer for layer, _ in settings.content_layers], network_layers)
+    check_known_layers([layer for layer, _ in settings.style_layers], network_layers)
+    check_known_layers([layer for layer, _ in settings.fine_layers], network_layers)
     if settings.init not in BUILT_IN_STARTS and job.own is None:
         raise NstError(
             ErrorCode.BAD_SETTING,

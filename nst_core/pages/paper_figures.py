@@ -20,9 +20,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from nst_core.array_types import Array
 from nst_core.events import Event, Preview
+from nst_core.images.contact_sheet import contact_sheet
 from nst_core.images.picture import Picture
 from nst_core.images.resize import fit, resize_picture
-from nst_core.images.sheet import contact_sheet
 from nst_core.job.model import Job, WeightedStyle
 from nst_core.job.prepare import painted_size
 from nst_core.job.run import run_job

@@ -15,7 +15,7 @@ from pathlib import Path
 import platformdirs
 
 from nst_core.errors import NstError
-from nst_core.images.files import replace_file
+from nst_core.images.file_io import replace_file
 from nst_core.painting.clock import Rate
 
 SMOOTHING = 0.75

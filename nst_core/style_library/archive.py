@@ -16,8 +16,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from nst_core.errors import ErrorCode, NstError
-from nst_core.images.files import open_input
-from nst_core.images.names import display_name
+from nst_core.images.display_name import display_name
+from nst_core.images.file_io import open_input
 from nst_core.style_library.model import KeptStyle, PackedStyle
 
 LARGEST_FILE = 1 << 30

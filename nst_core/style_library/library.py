@@ -21,8 +21,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from nst_core.errors import ErrorCode, NstError, nearest
-from nst_core.images.files import open_input, replace_file
-from nst_core.images.names import display_name
+from nst_core.images.display_name import display_name
+from nst_core.images.file_io import open_input, replace_file
 from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
 from nst_core.images.resize import fit, resize_picture

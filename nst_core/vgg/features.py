@@ -14,7 +14,7 @@ from nst_core.array_types import Array
 from nst_core.errors import ErrorCode, NstError, first_line, is_framework_oom
 from nst_core.events import Notice
 from nst_core.vgg.graph import INPUT, Padding, Pooling, forward_graph
-from nst_core.vgg.layers import LAYERS, check_layers
+from nst_core.vgg.layers import LAYERS, check_known_layers
 from nst_core.vgg.network import Network
 from nst_core.vgg.sessions import Session, find_device, open_session, run_options
 
@@ -64,7 +64,7 @@ class OnnxFeatures:
             NstError: ``unknown-layer``; ``too-small`` for a picture that a layer would shrink to nothing;
                 ``out-of-memory``; ``no-engine`` when ONNX Runtime fails.
         """
-        check_layers(layers, self.network.layers)
+        check_known_layers(layers, self.network.layers)
         if not layers:
             return {}
         self.check_picture(picture, layers)

@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from nst_core.vgg.layers import AVERAGE_POOL_GAIN, LAYERS, Layer, check_layers, up_to_deepest
+from nst_core.vgg.layers import AVERAGE_POOL_GAIN, LAYERS, Layer, check_known_layers, up_to_deepest
 from nst_core.vgg.network import Network, Normalisation, Weights
 
 Pooling: TypeAlias = Literal["max", "average"]
@@ -44,7 +44,7 @@ def forward_graph(
     Raises:
         NstError: ``unknown-layer``.
     """
-    check_layers(outputs, network.layers)
+    check_known_layers(outputs, network.layers)
     layers = up_to_deepest(outputs, LAYERS[network.architecture])
     weights = network.weights(layers[-1].name)
     return build_graph(layers, weights, outputs, network.normalisation, pooling, padding, network.name)

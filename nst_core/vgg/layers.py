@@ -94,7 +94,7 @@ def convolution_shapes(architecture: Architecture) -> dict[str, tuple[int, int, 
     return shapes
 
 
-def check_layers(names: Iterable[str], network_layers: Sequence[str]) -> None:
+def check_known_layers(names: Iterable[str], network_layers: Sequence[str]) -> None:
     """Check that every one of ``names`` is among ``network_layers``.
 
     Raises:

@@ -21,7 +21,7 @@ from onnx import numpy_helper
 
 from nst_core.array_types import Array
 from nst_core.errors import ErrorCode, NstError
-from nst_core.vgg.layers import LAYERS, Architecture, check_layers, convolution_shapes, layer_names
+from nst_core.vgg.layers import LAYERS, Architecture, check_known_layers, convolution_shapes, layer_names
 
 FORMAT = "1"
 """Version of the store's files, in their metadata; another number is another layout."""
@@ -89,7 +89,7 @@ class Network:
         """
         wanted = list(convolution_shapes(self.architecture))
         if up_to is not None:
-            check_layers([up_to], self.layers)
+            check_known_layers([up_to], self.layers)
             reached = self.layers[: self.layers.index(up_to) + 1]
             wanted = [name for name in wanted if name in reached]
         return read_weights(read_model(self.path), wanted, self.path)

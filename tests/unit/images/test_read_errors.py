@@ -16,7 +16,7 @@ from PIL import Image
 
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.metadata import read_metadata
-from nst_core.images.names import display_name
+from nst_core.images.display_name import display_name
 from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
 from tests.unit.images import build

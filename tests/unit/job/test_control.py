@@ -12,7 +12,7 @@ from nst_core.api import stylize
 from nst_core.backends.choose import open_engine
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Preview
-from nst_core.images.colour import LMS_TO_LAB, RGB_TO_LMS, linear, luminance
+from nst_core.images.colour import LMS_TO_LAB, RGB_TO_LMS, luminance, srgb_to_linear
 from nst_core.images.picture import Picture
 from nst_core.job.fine_style import with_fine_styles
 from nst_core.job.keep_colors import content_colour_share
@@ -65,7 +65,7 @@ def test_grey_and_single_colours_behave(style, content, colours):
 
 
 def chroma(pixels):
-    return np.cbrt(linear(pixels) @ RGB_TO_LMS.T) @ LMS_TO_LAB[1:].T
+    return np.cbrt(srgb_to_linear(pixels) @ RGB_TO_LMS.T) @ LMS_TO_LAB[1:].T
 
 
 @pytest.mark.parametrize("colours", ["luminance"])

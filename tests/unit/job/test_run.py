@@ -8,7 +8,7 @@ import pytest
 from nst_core.api import as_array, as_picture, stylize
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Plan, Preview, Progress
-from nst_core.images.colour import LMS_TO_LAB, RGB_TO_LMS, linear
+from nst_core.images.colour import LMS_TO_LAB, RGB_TO_LMS, srgb_to_linear
 from nst_core.images.picture import Picture
 from nst_core.job import run
 from nst_core.job.model import Job, WeightedStyle
@@ -152,7 +152,7 @@ def test_grey_stays_grey():
 
 
 def lab_chroma(pixels):
-    return (np.cbrt(linear(pixels.astype(np.float64)) @ RGB_TO_LMS.T) @ LMS_TO_LAB.T)[:, :, 1:]
+    return (np.cbrt(srgb_to_linear(pixels.astype(np.float64)) @ RGB_TO_LMS.T) @ LMS_TO_LAB.T)[:, :, 1:]
 
 
 def test_luminance_keeps_the_contents_colours():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nst_core.errors import ErrorCode, NstError
-from nst_core.vgg.layers import LAYERS, check_layers, convolution_shapes, layer_names, up_to_deepest
+from nst_core.vgg.layers import LAYERS, check_known_layers, convolution_shapes, layer_names, up_to_deepest
 
 
 def row(architecture: str, name: str):
@@ -52,16 +52,16 @@ def test_parameters_add_up():
 
 def test_unknown_layer_names_the_nearest():
     with pytest.raises(NstError) as caught:
-        check_layers(["relu4_2", "relu4_5"], layer_names("vgg16"))
+        check_known_layers(["relu4_2", "relu4_5"], layer_names("vgg16"))
     assert caught.value.code is ErrorCode.UNKNOWN_LAYER
     assert "'relu4_5'" in caught.value.message
     assert "Did you mean 'relu4_" in caught.value.message
 
 
 def test_a_layer_of_vgg19_is_unknown_to_vgg16():
-    check_layers(["conv4_4"], layer_names("vgg19"))
+    check_known_layers(["conv4_4"], layer_names("vgg19"))
     with pytest.raises(NstError):
-        check_layers(["conv4_4"], layer_names("vgg16"))
+        check_known_layers(["conv4_4"], layer_names("vgg16"))
 
 
 def test_up_to_deepest_ends_there():

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nst_core.errors import DISK_FULL_ERRNOS, ErrorCode, NstError
-from nst_core.images.names import display_name
+from nst_core.images.display_name import display_name
 
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nst_core.images.picture import Picture
-from nst_core.images.sheet import contact_sheet
+from nst_core.images.contact_sheet import contact_sheet
 
 RED, GREEN = (np.full((50, 100, 3), colour, np.float32) for colour in ((1, 0, 0), (0, 1, 0)))
 
