@@ -39,7 +39,7 @@ class Engine:
     def name(self) -> str:
         """What runs of the same speed have in common: engine, device, network, and threads where told."""
         words = [self.backend.engine, self.backend.device, self.network.architecture]
-        threads = 0 if self.backend.own_memory else thread_count()
+        threads = 0 if self.backend.limits.own_memory else thread_count()
         return " ".join([*words, f"{threads} threads"] if threads else words)
 
     def close(self) -> None:

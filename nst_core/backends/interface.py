@@ -11,6 +11,7 @@ applies the network's own normalisation.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -65,6 +66,28 @@ class FeatureExtractor(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class BackendLimits:
+    """Memory that a backend has and needs; plans of memory and time go by it.
+
+    own_memory            the device has its own memory; otherwise it shares the machine's
+    holds_vectors         uploaded arrays lie in the device's own memory; otherwise in the machine's
+    bytes_per_pixel       peak device memory of an untiled evaluation, for each of its pixels (measured)
+    tile_bytes_per_pixel  the same for each pixel of the largest of several tiles
+    fixed_bytes           device memory of an evaluation of any size: weights, sessions, libraries (measured)
+    devices               number of devices that share the tiles of a picture
+    whole_pixels          largest picture, in pixels, that is better evaluated untiled if it fits
+    """
+
+    own_memory: bool
+    holds_vectors: bool
+    bytes_per_pixel: int
+    tile_bytes_per_pixel: int
+    fixed_bytes: int
+    devices: int = 1
+    whole_pixels: float = math.inf
+
+
 class Backend(Protocol):
     """An optimising backend. ``engine`` and ``device`` are words for people and reports."""
 
@@ -89,28 +112,8 @@ class Backend(Protocol):
         ...
 
     @property
-    def own_memory(self) -> bool:
-        """Whether the device has memory of its own; else it shares the machine's."""
-        ...
-
-    @property
-    def holds_vectors(self) -> bool:
-        """Whether arrays lie in the device's own memory once they are uploaded; else in the machine's."""
-        ...
-
-    @property
-    def bytes_per_pixel(self) -> int:
-        """Peak memory of an evaluation as a whole for each of its pixels, on the device; measured."""
-        ...
-
-    @property
-    def tile_bytes_per_pixel(self) -> int:
-        """The same for each pixel of the largest of several tiles."""
-        ...
-
-    @property
-    def fixed_bytes(self) -> int:
-        """What an evaluation takes at any size, on the device: weights, sessions, libraries; measured."""
+    def limits(self) -> BackendLimits:
+        """What the device holds and what evaluations take on it."""
         ...
 
     def free_bytes(self) -> int:
@@ -129,16 +132,6 @@ class Backend(Protocol):
         self, objective: Objective, height: int, width: int, tiling: Tiling | None = None
     ) -> Evaluator:
         """Bind ``objective`` (targets included) for pictures of ``height`` x ``width``; None is no tiling."""
-        ...
-
-    @property
-    def devices(self) -> int:
-        """How many devices share the tiles of a picture."""
-        ...
-
-    @property
-    def whole_pixels(self) -> float:
-        """Largest picture, in pixels, that is better evaluated as a whole where that fits."""
         ...
 
     def close(self) -> None:

@@ -115,7 +115,7 @@ def memory_budget(backend: Backend, settings: Settings, held: float | None = Non
     machine = MACHINE_SHARE * free
     if allowed:
         machine = min(machine, allowed - held)
-    if not backend.own_memory:
+    if not backend.limits.own_memory:
         return MemoryBudget(min(machine, MACHINE_SHARE * (backend.free_bytes() + now - held)), None)
     device = DEVICE_SHARE * backend.free_bytes()
     allowed = parse_bytes(settings.max_device_memory)
@@ -158,7 +158,7 @@ def _plans(
     reach = network_reach(layers, backend.network.architecture)
     whole = max(height, width)
     smaller = [window for window in WINDOWS if reach.smallest_window <= window < whole]
-    windows = [whole, *smaller] if height * width <= backend.whole_pixels or not smaller else smaller
+    windows = [whole, *smaller] if height * width <= backend.limits.whole_pixels or not smaller else smaller
     for window, way in _ways(backend, settings, windows):
         tiles = make_tiles(height, width, window, reach)
         plan = _plan(backend, settings, height * width, tiles, way, room, demand)
@@ -173,7 +173,7 @@ def _ways(
         return [(window, ("full", 0)) for window in windows]
     plain: list[tuple[Storage, int]] = [("full", HISTORY), ("half", HISTORY)]
     scarce: list[tuple[Storage, int]] = []
-    if backend.holds_vectors:
+    if backend.limits.holds_vectors:
         scarce = [("half", 5), ("half", 2)]
     else:
         plain.append(("file", HISTORY))
@@ -199,12 +199,12 @@ def _plan(
         targets, target_bytes = "file", 0.0
     vectors = ADAM_VECTORS if settings.optimizer == "adam" else LBFGS_VECTORS + 2 * history * KEEPS[storage]
     vectors += (KEPT_VECTORS + GUIDE_VECTORS * demand.groups) * demand.masked
-    each = backend.tile_bytes_per_pixel if len(tiles) > 1 else backend.bytes_per_pixel
-    computed = backend.fixed_bytes + each * max(window_pixels([tile]) for tile in tiles)
+    each = backend.limits.tile_bytes_per_pixel if len(tiles) > 1 else backend.limits.bytes_per_pixel
+    computed = backend.limits.fixed_bytes + each * max(window_pixels([tile]) for tile in tiles)
     host, device = PICTURES * VECTOR_BYTES * pixels, 0.0
     # Before the optimizer has anything, the styles are there, as large as their strokes ask.
     targeted = (TARGET_PICTURES + demand.styles * settings.style_scale**2) * VECTOR_BYTES * pixels
-    if backend.holds_vectors:
+    if backend.limits.holds_vectors:
         device += vectors * VECTOR_BYTES * pixels
     else:
         host += vectors * VECTOR_BYTES * pixels
@@ -215,7 +215,7 @@ def _plan(
     return MemoryLayout(
         None,
         len(tiles),
-        tiling_overhead(tiles, pixels) / (backend.devices if len(tiles) > 1 else 1),
+        tiling_overhead(tiles, pixels) / (backend.limits.devices if len(tiles) > 1 else 1),
         window_pixels(tiles) / pixels,
         history,
         storage,

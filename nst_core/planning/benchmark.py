@@ -83,7 +83,7 @@ def measure(engine: Engine, room: MemoryBudget | None = None) -> Rate:
 def _fits(backend: Backend, side: int, room: MemoryBudget | None) -> bool:
     if room is None:
         return True
-    needed = backend.fixed_bytes + backend.bytes_per_pixel * side * side
+    needed = backend.limits.fixed_bytes + backend.limits.bytes_per_pixel * side * side
     return needed <= (room.machine if room.device is None else room.device)
 
 

@@ -180,7 +180,7 @@ def plan_event(plan: RunPlan, settings: Settings, engine: Engine) -> Plan:
         settings.seed,
         plan.seconds,
         held + max(FINISHING_BYTES * math.prod(plan.result), *(memory.machine for memory in plan.memory)),
-        device if engine.backend.own_memory else None,
+        device if engine.backend.limits.own_memory else None,
         plan.full[1],
         plan.full[0],
     )

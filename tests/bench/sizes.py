@@ -103,7 +103,7 @@ def measure(height: int, width: int, iterations: int, engine: Engine, settings: 
         "machine_gb": peak.most / 1e9,
         "planned_gb": (before.rss - getattr(before, "shared", 0) + plan.machine) / 1e9,
     }
-    if engine.backend.engine == "torch" and engine.backend.own_memory:
+    if engine.backend.engine == "torch" and engine.backend.limits.own_memory:
         import torch
 
         found["device_gb"] = torch.cuda.max_memory_allocated() / 1e9

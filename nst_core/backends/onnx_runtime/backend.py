@@ -11,7 +11,6 @@ pyramid goes on to its next level, what the last level held is gone.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -23,7 +22,7 @@ import onnxruntime
 from onnx import TensorProto, helper
 
 from nst_core.array_types import Array
-from nst_core.backends.interface import Evaluation, Evaluator, Tiling
+from nst_core.backends.interface import BackendLimits, Evaluation, Evaluator, Tiling
 from nst_core.backends.onnx_runtime.gradient_graph import Form, Shape, gradient_graph, make_feeds
 from nst_core.backends.onnx_runtime.tile_graphs import window_form, window_graph
 from nst_core.backends.onnx_runtime.tiles import KEPT_PIXELS, OnnxTileWorker, WindowSessions
@@ -37,7 +36,7 @@ from nst_core.loss.style_statistics import make_style_target
 from nst_core.system.free_memory import available_memory
 from nst_core.vgg.features import translate_failure
 from nst_core.vgg.graph import INPUT, IR_VERSION, OPSET
-from nst_core.vgg.layers import Architecture, check_layers
+from nst_core.vgg.layers import Architecture, check_known_layers
 from nst_core.vgg.network import Network
 from nst_core.vgg.sessions import Session, find_device, open_session
 
@@ -66,9 +65,6 @@ class OnnxBackend:
 
     engine = "onnx"
     asynchronous = False
-    devices = 1
-    holds_vectors = False  # every provider takes its inputs from the host
-    whole_pixels = math.inf
 
     def __init__(
         self,
@@ -93,24 +89,16 @@ class OnnxBackend:
         self._windows = WindowSessions(lambda wanted: self.open(*window_graph(wanted, self._kernels)))
 
     @property
-    def bytes_per_pixel(self) -> int:
-        """Peak memory of an evaluation as a whole, for each of its pixels."""
-        return BYTES_PER_PIXEL[self.network.architecture]
-
-    @property
-    def tile_bytes_per_pixel(self) -> int:
-        """Peak memory of an evaluation in tiles, for each pixel of the largest."""
-        return TILE_BYTES_PER_PIXEL[self.network.architecture]
-
-    @property
-    def fixed_bytes(self) -> int:
-        """What an evaluation takes at any size."""
-        return FIXED_BYTES[self.network.architecture]
-
-    @property
-    def own_memory(self) -> bool:
-        """Whether the device has memory of its own."""
-        return self.wanted.kind != "cpu"
+    def limits(self) -> BackendLimits:
+        """Memory that this backend has and needs; it changes if the CPU has to step in for a device."""
+        architecture = self.network.architecture
+        return BackendLimits(
+            own_memory=self.wanted.kind != "cpu",
+            holds_vectors=False,  # every provider takes its inputs from the host
+            bytes_per_pixel=BYTES_PER_PIXEL[architecture],
+            tile_bytes_per_pixel=TILE_BYTES_PER_PIXEL[architecture],
+            fixed_bytes=FIXED_BYTES[architecture],
+        )
 
     @property
     def device(self) -> str:
@@ -140,7 +128,7 @@ class OnnxBackend:
             NstError: ``unknown-layer``; ``too-small`` for a picture that a layer would shrink to nothing;
                 ``bad-setting`` for an objective without terms; ``no-engine``.
         """
-        check_layers(objective.layers, self.network.layers)
+        check_known_layers(objective.layers, self.network.layers)
         if not objective.terms:
             raise NstError(
                 ErrorCode.BAD_SETTING,

@@ -8,7 +8,6 @@ of them back to the picture. Pictures that are too large for that are evaluated 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -16,7 +15,7 @@ import numpy as np
 import torch
 
 from nst_core.array_types import Array
-from nst_core.backends.interface import Evaluation, Evaluator, Tiling
+from nst_core.backends.interface import BackendLimits, Evaluation, Evaluator, Tiling
 from nst_core.backends.pytorch.cuda_graph import CudaGraphEvaluator
 from nst_core.backends.pytorch.network import TorchNetwork
 from nst_core.backends.pytorch.tiles import TorchTileWorker
@@ -27,6 +26,12 @@ from nst_core.loss.priors import prior_loss
 from nst_core.loss.style_statistics import StyleTarget, make_style_target
 from nst_core.system.free_memory import available_memory
 from nst_core.vgg.network import Network
+
+BYTES_PER_PIXEL = 3000
+"""Peak memory of an evaluation for each pixel computed at a time, untiled or in tiles."""
+
+FIXED_BYTES = 500_000_000
+"""Memory of an evaluation of any size."""
 
 
 class TorchEvaluator:
@@ -84,10 +89,6 @@ class TorchBackend:
     """One network on one torch device. See :class:`nst_core.backends.interface.Backend`."""
 
     engine = "torch"
-    bytes_per_pixel = tile_bytes_per_pixel = 3000
-    fixed_bytes = 500_000_000
-    devices = 1
-    whole_pixels = math.inf
 
     def __init__(
         self,
@@ -101,7 +102,14 @@ class TorchBackend:
         self.network = network
         self.torch_device = torch.device(device)
         self.device = device
-        self.own_memory = self.holds_vectors = self.torch_device.type in ("cuda", "xpu")
+        own_memory = self.torch_device.type in ("cuda", "xpu")
+        self.limits = BackendLimits(
+            own_memory=own_memory,
+            holds_vectors=own_memory,
+            bytes_per_pixel=BYTES_PER_PIXEL,
+            tile_bytes_per_pixel=BYTES_PER_PIXEL,
+            fixed_bytes=FIXED_BYTES,
+        )
         self._seeing: TorchNetwork | None = None
         self.asynchronous = self.torch_device.type != "cpu"
         self.pooling: Literal["max", "average"] = pooling

@@ -18,6 +18,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -91,13 +92,17 @@ class DistributedBackend:
         self.local = TorchBackend(network, device=devices[0], pooling=pooling, padding=padding, dtype=dtype)
         self.network = network
         self.device = ",".join(devices)
-        self.devices = len(devices)
-        self.own_memory, self.asynchronous = self.local.own_memory, self.local.asynchronous
-        self.holds_vectors = self.local.holds_vectors
-        self.bytes_per_pixel = self.local.bytes_per_pixel * (1 if self.own_memory else len(devices))
-        self.tile_bytes_per_pixel = self.local.tile_bytes_per_pixel * (1 if self.own_memory else len(devices))
-        self.fixed_bytes = self.local.fixed_bytes * (1 if self.own_memory else len(devices))
-        self.whole_pixels = WHOLE_PIXELS
+        self.asynchronous = self.local.asynchronous
+        alone = self.local.limits
+        sharers = 1 if alone.own_memory else len(devices)  # processes that compute in the same memory
+        self.limits = replace(
+            alone,
+            bytes_per_pixel=alone.bytes_per_pixel * sharers,
+            tile_bytes_per_pixel=alone.tile_bytes_per_pixel * sharers,
+            fixed_bytes=alone.fixed_bytes * sharers,
+            devices=len(devices),
+            whole_pixels=WHOLE_PIXELS,
+        )
         self._in_step = True
         self._folder = Path(tempfile.mkdtemp(prefix="nst-group-"))
         context = multiprocessing.get_context("spawn")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from nst_core.backends.interface import BackendLimits
 from nst_core.backends.onnx_runtime.backend import OnnxBackend
 from nst_core.backends.tiling.features import TiledFeatures, feature_sums
 from nst_core.errors import ErrorCode, NstError
@@ -30,14 +32,14 @@ def backend(*, gpu=False):
     return SimpleNamespace(
         network=SimpleNamespace(architecture="vgg19"),
         device="card" if gpu else "CPU",
-        own_memory=gpu,
-        holds_vectors=gpu,
-        bytes_per_pixel=2700,
-        tile_bytes_per_pixel=2700,
-        fixed_bytes=900_000_000,
+        limits=BackendLimits(
+            own_memory=gpu,
+            holds_vectors=gpu,
+            bytes_per_pixel=2700,
+            tile_bytes_per_pixel=2700,
+            fixed_bytes=900_000_000,
+        ),
         free_bytes=lambda: 8 * GB,
-        devices=1,
-        whole_pixels=float("inf"),
     )
 
 
@@ -93,7 +95,8 @@ def test_24_megapixels_fit_into_4_gigabytes_and_8_of_a_card():
 
 def test_a_card_whose_vectors_are_the_machines():
     """ONNX Runtime's: what they take, in files where it is scarce, is not the card's."""
-    card = SimpleNamespace(**{**vars(backend(gpu=True)), "holds_vectors": False})
+    card = backend(gpu=True)
+    card.limits = replace(card.limits, holds_vectors=False)
     roomy, tight = (
         choose_memory_layout(card, make_settings({}), 4000, 6000, MemoryBudget(r * GB, 8 * GB))
         for r in (16, 3)

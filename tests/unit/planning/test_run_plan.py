@@ -93,7 +93,7 @@ def test_the_way_back_to_the_contents_size_is_reckoned(engine):
     assert plain.carry == 0.0
     assert kept.carry == pytest.approx(0.3 * 24.0)
     assert kept.full == (341, 512)
-    job = Job(unread(4000, 6000), (), settings, keep_size=True)
+    job = Job(content=unread(4000, 6000), styles=(), settings=settings, keep_size=True)
     assert result_size(job) == (4000, 6000)
     assert result_size(replace(job, keep_size=False)) == painted_size(job) == (341, 512)
 
@@ -203,7 +203,9 @@ def test_where_memory_ends_the_speed_is_measured_on_smaller_pictures(models, cac
     # Nor is more taken for it than may be.
     sides.clear()
     cache.unlink()
-    room = MemoryBudget(opened.backend.fixed_bytes + opened.backend.bytes_per_pixel * 100.0**2, None)
+    room = MemoryBudget(
+        opened.backend.limits.fixed_bytes + opened.backend.limits.bytes_per_pixel * 100.0**2, None
+    )
     assert measure_rate(opened, room).megapixel > 0.0
     assert sides == [48, 96]
     opened.close()
