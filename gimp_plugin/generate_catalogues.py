@@ -22,7 +22,7 @@ LANGUAGES = ("de", "fr")
 DOMAIN = "neural-style"
 
 
-def said_in_code() -> dict[str, str]:
+def strings_in_code() -> dict[str, str]:
     """Return every string given to ``_`` or ``mark``, with the file it is in."""
     found = {}
     for path in [PLUG_IN / "neural-style.py", *sorted((PLUG_IN / "nst_gimp").rglob("*.py"))]:
@@ -35,43 +35,45 @@ def said_in_code() -> dict[str, str]:
     return found
 
 
-def said_in_settings() -> dict[str, str]:
+def strings_in_settings() -> dict[str, str]:
     """Return the labels and helps of the engine's settings."""
     path = PLUG_IN / "nst_gimp" / "settings" / "settings_table.py"
     settings = runpy.run_path(str(path))["SETTINGS"]
-    texts = [setting.label for setting in settings] + [setting.help for setting in settings]
+    texts = [text for setting in settings for text in (setting.label, setting.help)]
+    for setting in settings:
+        texts += [*setting.choice_labels.values(), *setting.choice_help.values()]
     return dict.fromkeys(texts, "nst_gimp/settings/settings_table.py")
 
 
-def folder(language: str) -> Path:
+def catalogue_folder(language: str) -> Path:
     """Return where GIMP looks for a language's catalogue."""
     return PLUG_IN / "locale" / language / "LC_MESSAGES"
 
 
-def catalogue(language: str) -> Catalog:
+def updated_catalogue(language: str) -> Catalog:
     """Return what a language's catalogue should be: all that is said, translated as far as it was."""
-    path = folder(language) / f"{DOMAIN}.po"
+    path = catalogue_folder(language) / f"{DOMAIN}.po"
     old = Catalog(locale=language)
     if path.exists():
         with path.open("rb") as file:
             old = read_po(file, locale=language)
     new = Catalog(locale=language, project=DOMAIN, charset="utf-8", fuzzy=False)
     new.creation_date = new.revision_date = old.creation_date if path.exists() else new.creation_date
-    for text, place in {**said_in_code(), **said_in_settings()}.items():
+    for text, place in {**strings_in_code(), **strings_in_settings()}.items():
         message = old.get(text)
         new.add(text, message.string if message else "", locations=[(place, None)])
     return new
 
 
-def written(language: str) -> dict[Path, bytes]:
+def catalogue_files(language: str) -> dict[Path, bytes]:
     """Return the bytes of a language's .po and .mo files."""
-    made = catalogue(language)
+    made = updated_catalogue(language)
     po, mo = io.BytesIO(), io.BytesIO()
     write_po(po, made, width=110, omit_header=False)
     write_mo(mo, made)
     return {
-        folder(language) / f"{DOMAIN}.po": po.getvalue(),
-        folder(language) / f"{DOMAIN}.mo": mo.getvalue(),
+        catalogue_folder(language) / f"{DOMAIN}.po": po.getvalue(),
+        catalogue_folder(language) / f"{DOMAIN}.mo": mo.getvalue(),
     }
 
 
@@ -79,7 +81,7 @@ def main() -> int:
     """Write the catalogues, or with ``--check`` compare them."""
     stale = 0
     for language in LANGUAGES:
-        for path, data in written(language).items():
+        for path, data in catalogue_files(language).items():
             if not path.exists() or path.read_bytes() != data:
                 stale = 1
                 if "--check" not in sys.argv[1:]:

@@ -1,15 +1,17 @@
 """Neural style transfer by optimisation (Gatys, Ecker and Bethge, CVPR 2016): the engine.
 
     from nst_core import stylize
-    painted = stylize(photo, painting, {"strength": 60, "size": 512}).pixels
+    result = stylize(photo, painting, {"strength": 60, "size": 512}).pixels
 
-Pictures are numpy arrays, ``(height, width)`` or ``(height, width, 1..4)``: grey, grey + alpha, RGB or RGB +
-alpha; 8 or 16 bits, or floats in 0..1. See nst_core/README.md.
+Pictures are numpy arrays of shape ``(height, width)`` or ``(height, width, 1..4)``: grey, grey + alpha, RGB or
+RGB + alpha, as 8 or 16 bits or floats in 0..1. See nst_core/README.md.
 """
 
 import importlib
 import os
 from typing import TYPE_CHECKING
+
+from nst_core.contract import VERSION
 
 if TYPE_CHECKING:
     from nst_core.api import Painting as Painting
@@ -24,12 +26,12 @@ if TYPE_CHECKING:
     from nst_core.settings import Settings as Settings
     from nst_core.settings import make_settings as make_settings
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
-# ONNX Runtime's official builds report to their maker unless this is set before they are loaded.
+# ONNX Runtime's official builds send telemetry unless this is set before they are loaded.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-_HOMES = {
+_MODULE_OF = {
     "Painting": "api",
     "stylize": "api",
     "ErrorCode": "errors",
@@ -45,11 +47,11 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name when it is first used: ``nst --help`` must not wait for ONNX Runtime."""
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"nst_core.{_HOMES[name]}"), name)
+    """Import a public name on first use, so that ``nst --help`` does not wait for ONNX Runtime."""
+    if name in _MODULE_OF:
+        return getattr(importlib.import_module(f"nst_core.{_MODULE_OF[name]}"), name)
     raise AttributeError(f"module 'nst_core' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted([*globals(), *_MODULE_OF])

@@ -9,19 +9,19 @@ from typing import Any
 
 import platformdirs
 
-RECORD = "engine.json"
+from nst_core.contract import INSTALL_RECORD
 
 
 def data_folder() -> Path:
     """Return the folder that holds the record: beside this environment, else the user's usual one."""
     beside = Path(sys.prefix).parent
     usual = platformdirs.user_data_path("nst", appauthor=False)
-    return beside if is_file(beside / RECORD) else usual
+    return beside if is_file(beside / INSTALL_RECORD) else usual
 
 
 def models_folder() -> Path:
     """Return the folder of networks: the one on record beside this environment, else the user's usual one."""
-    named = read_json_object(Path(sys.prefix).parent / RECORD).get("models")
+    named = read_json_object(Path(sys.prefix).parent / INSTALL_RECORD).get("models")
     return Path(named) if isinstance(named, str) and named else data_folder() / "models"
 
 

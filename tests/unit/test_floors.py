@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ENGINE = ROOT / "nst_core"
 ENGINE_FLOORS = (
     "array_types",
+    "contract",
     "errors",
     "events",
     "settings",

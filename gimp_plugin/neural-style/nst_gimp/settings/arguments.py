@@ -138,7 +138,9 @@ def help_text(setting) -> str:
     """Return a setting's help with the values it may take, for the procedure browser and tooltips."""
     text = _(setting.help)
     if setting.choices:
-        return text + " (" + ", ".join(setting.choices) + ")"
+        return " ".join(
+            [text, *(f"{choice}: {_(setting.choice_help[choice])}" for choice in setting.choices)]
+        )
     if setting.minimum is not None and setting.maximum is not None:
         number = "{:d}" if setting.kind == "int" else "{:g}"
         return text + f" ({number} … {number})".format(setting.minimum, setting.maximum)
@@ -158,7 +160,7 @@ def read(config) -> dict:
     return values
 
 
-def settle(config) -> None:
+def reset_invalid(config) -> None:
     """Put the default in the place of what cannot be: another version may have stored it."""
     for setting in SETTINGS:
         value = config.get_property(setting.name)
@@ -168,7 +170,7 @@ def settle(config) -> None:
             config.set_property(setting.name, setting.default)
 
 
-def choice(name: str, value, choices) -> str:
+def check_choice(name: str, value, choices) -> str:
     """Return ``value`` if it is one of ``choices``, the first of them where it is empty.
 
     Raises:
@@ -194,7 +196,7 @@ def check(setting, value):
     """
     name = setting.name
     if setting.kind == "choice":
-        return choice(name, value, setting.choices)
+        return check_choice(name, value, setting.choices)
     if setting.kind in ("double", "int"):
         low, high = setting.minimum, setting.maximum
         inside = math.isfinite(value) and (low is None or value >= low) and (high is None or value <= high)
@@ -212,7 +214,7 @@ def check(setting, value):
 KINDS = {"double": (int, float), "int": int, "boolean": bool, "choice": str, "string": str}
 
 
-def possible(values: dict) -> dict:
+def keep_valid(values: dict) -> dict:
     """Return those of ``values`` that settings can have; another version may have written more."""
     found = {}
     for name, value in values.items():

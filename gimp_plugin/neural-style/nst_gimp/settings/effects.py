@@ -5,6 +5,8 @@ Knows names and values of the procedure's arguments, and nothing of how they are
 
 from __future__ import annotations
 
+from nst_gimp.settings.settings_table import SETTINGS
+
 
 def _whole_has_colours(masks, own, outside) -> bool:
     """Whether anything goes by what ``keep-colors`` says for the whole picture."""
@@ -16,10 +18,17 @@ def _colours_are_matched(colors, fine, masks, own, outside) -> bool:
     return bool(fine) or by_region or (colors == "match" and _whole_has_colours(masks, own, outside))
 
 
+def _rule_from_table(values):
+    """Return the rule of a setting that has an effect for some values of another, or above 0."""
+    return (lambda value: value in values) if values else (lambda value: value > 0)
+
+
 RULES = {
-    "strength": (("loss",), lambda loss: loss != "paper"),
-    "alpha": (("loss",), lambda loss: loss == "paper"),
-    "beta": (("loss",), lambda loss: loss == "paper"),
+    **{
+        setting.name: ((setting.used_if[0],), _rule_from_table(setting.used_if[1]))
+        for setting in SETTINGS
+        if setting.used_if
+    },
     "keep-colors": (("region-masks", "region-colors", "outside"), _whole_has_colours),
     "color-match": (
         ("keep-colors", "fine-style", "region-masks", "region-colors", "outside"),
@@ -27,8 +36,6 @@ RULES = {
     ),
     "fine-layers": (("fine-style",), bool),
     "guides": (("region-masks",), bool),
-    "tv-beta": (("tv",), lambda tv: tv > 0),
-    "alpha-norm-exponent": (("alpha-norm",), lambda weight: weight > 0),
     "outside": (("region-masks",), bool),
     "style-weight": (("more-styles",), bool),
     "style-crop": (("region-masks", "outside"), lambda masks, outside: not (masks and outside == "keep")),
@@ -42,7 +49,7 @@ def has_effect(config, name: str) -> bool:
     return bool(rule(*(config.get_property(each) for each in deciding)))
 
 
-def follow(config, name: str, *widgets) -> None:
+def bind_sensitivity(config, name: str, *widgets) -> None:
     """Keep ``widgets`` sensitive while the argument ``name`` has an effect, and grey otherwise."""
 
     def settle(*_args):
