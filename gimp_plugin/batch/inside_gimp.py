@@ -14,7 +14,7 @@ from gi.repository import Gegl, Gimp, Gio  # noqa: E402
 with open(os.environ["NST_BATCH_JOB"], encoding="utf-8") as job_file:
     job = json.load(job_file)
 sys.path.insert(0, job["plug_in"])
-from nst_gimp.image import layers, masks, opening  # noqa: E402
+from nst_gimp.image import files, layers, masks  # noqa: E402
 
 
 def say(**event):
@@ -66,7 +66,7 @@ def paint(image):
     answer = procedure.run(config)
     if answer.index(0) != Gimp.PDBStatusType.SUCCESS:
         raise RuntimeError(answer.index(1) or str(answer.index(0)))
-    return layers.record_of(answer.index(1)).get("notices", [])
+    return layers.read_record(answer.index(1)).get("notices", [])
 
 
 def save(image, path):
@@ -90,7 +90,7 @@ def one(picture, result):
     """Paint one picture; return "" or why it failed, and what the engine remarked."""
     image, notices = None, []
     try:
-        image = opening.load(Gio.File.new_for_path(picture))
+        image = files.load(Gio.File.new_for_path(picture))
         notices = paint(image)
         save(image, result)
     except Exception as error:  # the next picture is another story

@@ -25,12 +25,13 @@ HERE = Path(__file__).resolve().parent
 PLUG_IN = HERE.parent / "neural-style"
 sys.path.insert(0, str(PLUG_IN))
 from nst_gimp.process import kept_styles  # noqa: E402
+from nst_gimp.settings.arguments import help_text  # noqa: E402
+from nst_gimp.settings.contract import GIMP_CONSOLES  # noqa: E402
 from nst_gimp.settings.settings_table import SETTINGS  # noqa: E402
 
 MARK = "neural-style-batch "
 """What the lines begin with that the script inside GIMP prints for this one."""
 
-CONSOLES = ("gimp-console-3.2", "gimp-console-3.0", "gimp-console-3", "gimp-console")
 PLACES = (
     "/Applications/GIMP.app/Contents/MacOS/gimp-console",
     r"C:\Program Files\GIMP 3\bin\gimp-console-3.2.exe",
@@ -98,7 +99,7 @@ def command_line(arguments):
             f"--{setting.name}",
             type=KINDS[setting.kind],
             choices=setting.choices or None,
-            help=f"{setting.help} ({setting.default})".replace("%", "%%"),
+            help=f"{help_text(setting)} ({setting.default})".replace("%", "%%"),
         )
     given = parser.parse_args(arguments)
     if given.style is None and not given.region:
@@ -132,7 +133,7 @@ def resolved(text: str, weighted: bool = True) -> str:
     """
     name, colon, weight = text.rpartition(":")
     for stem, rest in ((text, ""), *([(name, colon + weight)] if weighted and is_number(weight) else [])):
-        path = kept_styles.path_of(stem) if stem else None
+        path = kept_styles.find_path(stem) if stem else None
         if path is not None:
             return path + rest
     raise FileNotFoundError(f"there is no style file {text}, and no kept style of that name")
@@ -140,8 +141,8 @@ def resolved(text: str, weighted: bool = True) -> str:
 
 def suiting(style: str) -> dict:
     """Return the settings that suit a kept style that is called by its name, as ``nst`` takes them."""
-    path = None if os.path.isfile(style) else kept_styles.path_of(style)
-    return kept_styles.settings_of(path) if path else {}
+    path = None if os.path.isfile(style) else kept_styles.find_path(style)
+    return kept_styles.read_settings(path) if path else {}
 
 
 def is_number(text: str) -> bool:
@@ -216,7 +217,7 @@ def find_gimp(named) -> str:
     named = named or os.environ.get("GIMP_CONSOLE")
     if named:
         return shutil.which(named) or ""
-    for name in CONSOLES:
+    for name in GIMP_CONSOLES:
         found = shutil.which(name)
         if found:
             return found

@@ -1,8 +1,7 @@
-"""The plug-in's own code: everything but the registration.
+"""The code of the GIMP plug-in, except for its registration.
 
-It runs in GIMP's Python and uses nothing but the standard library and gi. The modules ``places``,
-``engine``, ``job``, ``messages``, ``words`` and ``settings_table`` do not need GIMP and can be tested
-without it.
+It runs in GIMP's Python and needs only the standard library and gi. ``settings`` and most modules of ``text``
+and ``process`` work without GIMP and are tested without it.
 """
 
 import os
@@ -10,4 +9,4 @@ import os
 VERSION = "0.1.0"
 
 PLUG_IN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-"""The folder that holds neural-style.py, the catalogues and the help pages."""
+"""The folder of neural-style.py, the catalogues and the help pages."""

@@ -1,4 +1,4 @@
-"""The two procedures as GIMP calls them: each answers with a status and a sentence, whatever happens."""
+"""The two procedures that GIMP calls. Each returns a status and, if it failed, a message."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from nst_gimp.image import layers
 from nst_gimp.run import diagnostics
 from nst_gimp.run.paint_layer import paint
 from nst_gimp.run.progress import ProgressBar
-from nst_gimp.text.messages import CallError, Cancelled, unexpected
+from nst_gimp.text.messages import CallError, Cancelled, to_user_error
 
 
 def run_filter(procedure, run_mode, image, drawables, config, _data):
-    """Answer a call of the procedure. Whatever happens becomes a status and a sentence."""
+    """Run the filter and return GIMP's return values: the new layer, or a status and a message."""
     try:
         procedure.get_plug_in().set_pdb_error_handler(Gimp.PDBErrorHandler.PLUGIN)
         layers.start_gegl()
@@ -23,15 +23,12 @@ def run_filter(procedure, run_mode, image, drawables, config, _data):
         else:
             layer = paint(image, drawables, config, ProgressBar())
     except Exception as error:
-        return failure(procedure, error)
-    values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
-    values.remove(1)
-    values.insert(1, GObject.Value(Gimp.Layer, layer))
-    return values
+        return error_values(procedure, error)
+    return success_values(procedure, Gimp.Layer, layer)
 
 
 def run_diagnostics(procedure, config, _data):
-    """Answer a call of the procedure."""
+    """Run the diagnostics and return GIMP's return values: the report, or a status and a message."""
     try:
         text = diagnostics.report()
         if config.get_property("run-mode") == Gimp.RunMode.INTERACTIVE:
@@ -39,18 +36,23 @@ def run_diagnostics(procedure, config, _data):
 
             report_window.show(text)
     except Exception as error:
-        return failure(procedure, error)
+        return error_values(procedure, error)
+    return success_values(procedure, GObject.TYPE_STRING, text)
+
+
+def success_values(procedure, kind, value):
+    """Return GIMP's return values for a success with one ``value`` of the type ``kind``."""
     values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
     values.remove(1)
-    values.insert(1, GObject.Value(GObject.TYPE_STRING, text))
+    values.insert(1, GObject.Value(kind, value))
     return values
 
 
-def failure(procedure, error):
-    """Turn an exception into what GIMP shows."""
+def error_values(procedure, error):
+    """Return GIMP's return values for an exception: a status and the message that GIMP shows."""
     if isinstance(error, Cancelled):
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error(str(error)))
     status = Gimp.PDBStatusType.EXECUTION_ERROR
     if isinstance(error, CallError):
         status = Gimp.PDBStatusType.CALLING_ERROR
-    return procedure.new_return_values(status, GLib.Error(str(unexpected(error))))
+    return procedure.new_return_values(status, GLib.Error(str(to_user_error(error))))

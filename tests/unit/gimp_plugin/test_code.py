@@ -60,16 +60,16 @@ def catalogues(monkeypatch):
 
 @pytest.mark.parametrize("language", ["de", "fr"])
 def test_the_catalogues_are_complete_and_compiled(catalogues, language: str) -> None:
-    with (catalogues.folder(language) / "neural-style.mo").open("rb") as file:
+    with (catalogues.catalogue_folder(language) / "neural-style.mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)
-    said = {**catalogues.said_in_code(), **catalogues.said_in_settings()}
+    said = {**catalogues.strings_in_code(), **catalogues.strings_in_settings()}
     missing = [text for text in said if text not in compiled._catalog]
     assert not missing, "translate in the .po files, then run gimp_plugin/generate_catalogues.py"
     for text in said:
         told = compiled.gettext(text)
         assert sorted(re.findall(r"\{.*?\}", told)) == sorted(re.findall(r"\{.*?\}", text)), text
         assert ("_" in told) == ("_" in text) or "_" not in text.strip("_"), text
-    for path, data in catalogues.written(language).items():
+    for path, data in catalogues.catalogue_files(language).items():
         if path.suffix == ".mo":
             assert path.read_bytes() == data, "run gimp_plugin/generate_catalogues.py"
 
@@ -99,10 +99,10 @@ GIMPS_OWN = {"en": "rcls", "de": "zcgs", "fr": "rncs"}
 def test_no_letter_means_two_things_at_once(catalogues, language: str, place: str) -> None:
     told = gettext.NullTranslations()
     if language != "en":
-        with (catalogues.folder(language) / "neural-style.mo").open("rb") as file:
+        with (catalogues.catalogue_folder(language) / "neural-style.mo").open("rb") as file:
             told = gettext.GNUTranslations(file)
     words = [told.gettext(text) for text in TOGETHER[place]]
-    assert set(TOGETHER[place]) <= set(catalogues.said_in_code())
+    assert set(TOGETHER[place]) <= set(catalogues.strings_in_code())
     letters = [text[text.index("_") + 1].lower() for text in words]
     letters += GIMPS_OWN[language] if place.startswith("dialog") else ""
     assert len(set(letters)) == len(letters), words

@@ -25,14 +25,14 @@ def plugin(monkeypatch, tmp_path: Path):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / "mode").write_text("copy")
-    from nst_gimp.process import engine, job, places
+    from nst_gimp.process import engine, job_folder, locations
     from nst_gimp.text import messages
 
     class Plugin:
         pass
 
     made = Plugin()
-    made.engine, made.job, made.messages, made.places = engine, job, messages, places
+    made.engine, made.job_folder, made.messages, made.locations = engine, job_folder, messages, locations
     yield made
     for name in [name for name in sys.modules if name.startswith("nst_gimp")]:
         del sys.modules[name]
@@ -40,13 +40,18 @@ def plugin(monkeypatch, tmp_path: Path):
 
 def run(plugin, tmp_path: Path, before_done=lambda engine: None):
     """Do one job and return (its events, the result)."""
-    with plugin.job.Job() as job, plugin.engine.Engine(job.folder) as engine:
-        Path(job.path("content.f32")).write_bytes(bytes(4 * 4 * 3 * 4))
-        Path(job.path("style.f32")).write_bytes(bytes(2 * 2 * 3 * 4))
-        content = plugin.job.Pixels(job.path("content.f32"), 4, 4, 3)
-        style = plugin.job.Pixels(job.path("style.f32"), 2, 2, 3)
+    with (
+        plugin.job_folder.JobFolder() as job_folder,
+        plugin.engine.EngineProcess(job_folder.directory) as engine,
+    ):
+        Path(job_folder.path("content.f32")).write_bytes(bytes(4 * 4 * 3 * 4))
+        Path(job_folder.path("style.f32")).write_bytes(bytes(2 * 2 * 3 * 4))
+        content = plugin.job_folder.PixelFile(job_folder.path("content.f32"), 4, 4, 3)
+        style = plugin.job_folder.PixelFile(job_folder.path("style.f32"), 2, 2, 3)
         engine.send(
-            job.request(content, {"styles": [style._asdict()]}, {"strength": 1.0}, plugin.job.PREVIEW)
+            job_folder.build_request(
+                content, {"styles": [style._asdict()]}, {"strength": 1.0}, plugin.job_folder.PREVIEW
+            )
         )
         events = []
         while not events or events[-1]["event"] != "done":
@@ -54,10 +59,10 @@ def run(plugin, tmp_path: Path, before_done=lambda engine: None):
             assert event is not None
             events.append(event)
             if event["event"] == "preview":
-                data = job.read_preview(event)
+                data = job_folder.read_preview(event)
                 assert data is None or len(data) == event["width"] * event["height"] * 3
             before_done(engine)
-        return events, Path(job.check_result(content, events[-1])).read_bytes()
+        return events, Path(job_folder.check_result(content, events[-1])).read_bytes()
 
 
 def test_a_whole_run(plugin, tmp_path: Path) -> None:
@@ -74,7 +79,7 @@ def test_a_whole_run(plugin, tmp_path: Path) -> None:
 def test_keep_ends_a_long_run_early(plugin, tmp_path: Path) -> None:
     (tmp_path / "mode").write_text("slow 60")
     started = time.monotonic()
-    events, _result = run(plugin, tmp_path, lambda engine: engine.keep())
+    events, _result = run(plugin, tmp_path, lambda engine: engine.stop_early())
     assert time.monotonic() - started < 30
     assert events[-1]["stopped"] is True
 
@@ -82,7 +87,7 @@ def test_keep_ends_a_long_run_early(plugin, tmp_path: Path) -> None:
 def test_a_hang_is_noticed_and_told(plugin, tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "mode").write_text("hang")
     monkeypatch.setenv("NST_START_SECONDS", "1")
-    with plugin.engine.Engine() as engine:
+    with plugin.engine.EngineProcess() as engine:
         assert engine.next_event(0) is None
         with pytest.raises(plugin.messages.UserError, match=r"did not answer\. Try again.*gimp-engine\.log"):
             engine.next_event()
@@ -95,7 +100,7 @@ def test_leaving_ends_a_process_that_does_not_listen(plugin, tmp_path: Path) -> 
     deaf.write_text("#!/bin/sh\ntrap '' TERM\nwhile true; do sleep 1; done\n")
     deaf.chmod(0o755)
     os.environ["NST_PYTHON"] = str(deaf)
-    engine = plugin.engine.Engine()
+    engine = plugin.engine.EngineProcess()
     engine.close(0.5)
     assert engine.process.poll() == -9
 
@@ -106,22 +111,22 @@ def test_the_environment_is_scrubbed(plugin) -> None:
         "PYTHONPATH": "/x", "PYTHONHOME": "/x", "LD_LIBRARY_PATH": "/x", "GI_TYPELIB_PATH": "/x",
         "DYLD_LIBRARY_PATH": "/x", "XDG_CACHE_HOME": "/x", "HTTPS_PROXY": "p",
     }  # fmt: skip
-    found = plugin.places.Found("/python", "/models", "")
-    env = plugin.places.environment_for(found, given, "linux")
+    found = plugin.locations.EngineLocation("/python", "/models", "")
+    env = plugin.locations.engine_environment(found, given, "linux")
     assert env["HTTPS_PROXY"] == "p"
     assert env["NST_MODELS"] == "/models"
     assert not {"PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "GI_TYPELIB_PATH", "DYLD_LIBRARY_PATH"} & set(
         env
     )
     assert "XDG_CACHE_HOME" in env
-    assert "XDG_CACHE_HOME" not in plugin.places.environment_for(found, given, "darwin")
-    own = plugin.places.environment_for(found, dict(given, NST_MODELS="/mine"), "linux")
+    assert "XDG_CACHE_HOME" not in plugin.locations.engine_environment(found, given, "darwin")
+    own = plugin.locations.engine_environment(found, dict(given, NST_MODELS="/mine"), "linux")
     assert own["NST_MODELS"] == "/mine"
 
 
 def test_where_the_engine_is_looked_for(plugin, tmp_path: Path) -> None:
     env = {"HOME": str(tmp_path / "h"), "XDG_DATA_HOME": str(tmp_path / "flatpak")}
-    find = plugin.places.find_engine
+    find = plugin.locations.find_engine
     with pytest.raises(plugin.messages.UserError, match="not installed"):
         find("linux", env)
     usual = tmp_path / "h" / ".local" / "share" / "nst"
@@ -133,13 +138,13 @@ def test_where_the_engine_is_looked_for(plugin, tmp_path: Path) -> None:
     own.mkdir(parents=True)
     (own / "engine.json").write_text(json.dumps({"python": sys.executable, "version": "1"}))
     assert find("linux", env).python == sys.executable
-    assert find("linux", dict(env, NST_PYTHON=str(python))).how == "NST_PYTHON"
+    assert find("linux", dict(env, NST_PYTHON=str(python))).source == "NST_PYTHON"
     (own / "engine.json").write_text("[]")
     with pytest.raises(plugin.messages.UserError, match="damaged"):
         find("linux", env)
-    windows = plugin.places.data_folders("win32", {"LOCALAPPDATA": "/l", "HOME": "/h"})
+    windows = plugin.locations.data_folders("win32", {"LOCALAPPDATA": "/l", "HOME": "/h"})
     assert windows == [Path("/l/nst")]
-    mac = plugin.places.data_folders("darwin", {"HOME": "/h"})
+    mac = plugin.locations.data_folders("darwin", {"HOME": "/h"})
     assert mac == [Path("/h/Library/Application Support/nst")]
 
 
@@ -148,19 +153,19 @@ def test_only_stale_job_folders_of_this_user_are_swept(plugin, tmp_path: Path) -
     for folder in (old, new, other):
         folder.mkdir()
     (old / "content.f32").write_bytes(b"x")
-    long_ago = time.time() - 2 * plugin.job.STALE_SECONDS
+    long_ago = time.time() - 2 * plugin.job_folder.STALE_SECONDS
     os.utime(old / "content.f32", (long_ago, long_ago))
     for folder in (old, other):
         os.utime(folder, (long_ago, long_ago))
-    plugin.job.sweep(str(tmp_path))
+    plugin.job_folder.delete_stale_folders(str(tmp_path))
     assert not old.exists()
     assert new.exists()
     assert other.exists()
 
 
 def test_the_log_does_not_grow_without_end(plugin) -> None:
-    log = plugin.places.log_path()
-    log.write_bytes(b"x" * (plugin.places.LOG_BYTES + 1))
-    assert plugin.places.log_path() == log
+    log = plugin.locations.log_path()
+    log.write_bytes(b"x" * (plugin.locations.LOG_BYTES + 1))
+    assert plugin.locations.log_path() == log
     assert log.stat().st_size == 0
-    assert log.with_suffix(".log.1").stat().st_size > plugin.places.LOG_BYTES
+    assert log.with_suffix(".log.1").stat().st_size > plugin.locations.LOG_BYTES

@@ -44,10 +44,10 @@ def test_the_table_has_the_engines_defaults_and_ranges() -> None:
 
 def test_the_protocol_is_the_same(monkeypatch) -> None:
     monkeypatch.syspath_prepend(str(PLUGIN / "neural-style"))
-    from nst_gimp.process import engine, job
+    from nst_gimp.process import engine, job_folder
 
     assert engine.PROTOCOL == protocol.PROTOCOL
-    assert protocol.JOB_PREFIX == job.PREFIX
+    assert protocol.JOB_PREFIX == job_folder.PREFIX
     for name in [name for name in sys.modules if name.startswith("nst_gimp")]:
         del sys.modules[name]
 

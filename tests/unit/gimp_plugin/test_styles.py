@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nst_core.contract import is_style_name
 from nst_core.events import Plan, PlannedLevel
 from nst_core.images.read import read_picture
-from nst_core.style_library.library import StyleLibrary, is_name
+from nst_core.style_library.library import StyleLibrary
 from tests.unit.images.build import gamma_curve, rgb_profile
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -46,16 +47,16 @@ def test_the_plugin_finds_what_the_engine_keeps(plugin, tmp_path: Path) -> None:
     library = StyleLibrary(tmp_path / "data" / "nst" / "styles")
     library.add(painting(tmp_path / "a.png"), "Monet's sky", {"style_scale": 0.5})
     library.add(painting(tmp_path / "b.jpg"), "embers")
-    found = kept_styles.kept()
+    found = kept_styles.list_styles()
     assert [style.name for style in found] == ["embers", "Monet's sky"]
     assert all(Path(style.thumbnail).is_file() for style in found)
-    assert kept_styles.path_of("embers") == str(library.get("embers").path)
-    assert kept_styles.settings_of(kept_styles.path_of("Monet's sky")) == {"style-scale": 0.5}
-    assert kept_styles.settings_of(kept_styles.path_of("embers")) == {}
-    assert kept_styles.settings_of(str(tmp_path / "a.png")) == {}
-    assert kept_styles.path_of("nothing of the kind") is None
+    assert kept_styles.find_path("embers") == str(library.get("embers").path)
+    assert kept_styles.read_settings(kept_styles.find_path("Monet's sky")) == {"style-scale": 0.5}
+    assert kept_styles.read_settings(kept_styles.find_path("embers")) == {}
+    assert kept_styles.read_settings(str(tmp_path / "a.png")) == {}
+    assert kept_styles.find_path("nothing of the kind") is None
     library.remove("embers")
-    assert [style.name for style in kept_styles.kept()] == ["Monet's sky"]
+    assert [style.name for style in kept_styles.list_styles()] == ["Monet's sky"]
 
 
 @pytest.mark.parametrize(
@@ -71,28 +72,28 @@ def test_settings_of_a_style_that_cannot_be_are_none(plugin, tmp_path: Path, dam
     kept_styles = plugin("process.kept_styles")
     style = StyleLibrary(tmp_path / "data" / "nst" / "styles").add(painting(tmp_path / "a.png"), "moss")
     style.path.with_suffix(".json").write_text(damaged)
-    assert kept_styles.settings_of(str(style.path)) == {}
+    assert kept_styles.read_settings(str(style.path)) == {}
     style.path.with_suffix(".json").write_text('{"strength": 20, "keep_colors": [], "quality": "draft"}')
-    assert kept_styles.settings_of(str(style.path)) == {"strength": 20, "quality": "draft"}
+    assert kept_styles.read_settings(str(style.path)) == {"strength": 20, "quality": "draft"}
 
 
 def test_nst_styles_moves_the_folder_for_both(plugin, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("NST_STYLES", str(tmp_path / "elsewhere"))
     StyleLibrary().add(painting(tmp_path / "a.png"), "moss")
-    assert [style.name for style in plugin("process.kept_styles").kept()] == ["moss"]
+    assert [style.name for style in plugin("process.kept_styles").list_styles()] == ["moss"]
 
 
 def test_the_styles_used_last_come_first_and_those_gone_drop_out(plugin, tmp_path: Path) -> None:
     kept_styles = plugin("process.kept_styles")
-    assert kept_styles.recent() == []
+    assert kept_styles.list_recent() == []
     paths = [str(painting(tmp_path / f"{number}.png")) for number in range(15)]
     for path in paths:
-        kept_styles.remember([path])
-    kept_styles.remember([paths[3]])
-    assert kept_styles.recent()[:2] == [paths[3], paths[14]]
-    assert len(kept_styles.recent()) == kept_styles.MOST_RECENT
+        kept_styles.add_recent([path])
+    kept_styles.add_recent([paths[3]])
+    assert kept_styles.list_recent()[:2] == [paths[3], paths[14]]
+    assert len(kept_styles.list_recent()) == kept_styles.MOST_RECENT
     Path(paths[14]).unlink()
-    assert paths[14] not in kept_styles.recent()
+    assert paths[14] not in kept_styles.list_recent()
     assert [entry.name for entry in kept_styles.recent_file().parent.iterdir()] == ["recent-styles.json"]
 
 
@@ -101,18 +102,18 @@ def test_a_damaged_list_is_an_empty_one(plugin, tmp_path: Path, damage: str) -> 
     kept_styles = plugin("process.kept_styles")
     kept_styles.recent_file().parent.mkdir(parents=True)
     kept_styles.recent_file().write_text(damage)
-    assert kept_styles.recent() == []
+    assert kept_styles.list_recent() == []
     path = str(painting(tmp_path / "a.png"))
-    kept_styles.remember([path])
-    assert kept_styles.recent() == [path]
+    kept_styles.add_recent([path])
+    assert kept_styles.list_recent() == [path]
 
 
 def test_expected_times_and_sizes_are_said_no_finer_than_they_are_known(plugin) -> None:
     words = plugin("text.words")
     times = {0.2: "1 s", 8.4: "8 s", 41.0: "40 s", 58.0: "1 min", 118.0: "2 min", 4205.0: "1 h 10 min"}
-    assert {seconds: words.roughly(seconds) for seconds in times} == times
+    assert {seconds: words.format_estimate(seconds) for seconds in times} == times
     sizes = {350e6: "350 MB", 999.6e6: "1.0 GB", 1.23e9: "1.2 GB"}
-    assert {size: words.amount(size) for size in sizes} == sizes
+    assert {size: words.format_bytes(size) for size in sizes} == sizes
 
 
 SMALL = {"width": 900, "height": 600, "iterations": 300, "tiles": 1}
@@ -145,14 +146,14 @@ SHORTER = "A time limit makes it shorter."
     ids=["small", "tiles", "carried up, limited", "carried up, long", "all of it", "not measured yet"],
 )
 def test_what_a_plan_says_in_words(plugin, plan: dict, limited: bool, expected: list[str]) -> None:
-    assert plugin("text.plan_words").all_of_it(plan, "CPU", limited=limited).splitlines() == expected
+    assert plugin("text.plan_words").describe_plan(plan, "CPU", limited=limited).splitlines() == expected
 
 
 def test_what_the_engine_plans_can_be_said(plugin) -> None:
     """Its event has the names that the sentences are made of."""
     levels = (PlannedLevel(900, 600, 300, 6),)
     event = asdict(Plan(levels, "onnx", "CPU", "vgg19", "", 0, 5.0, 10**9, None, 6000, 4000))
-    said = plugin("text.plan_words").all_of_it(event, "", limited=False).splitlines()
+    said = plugin("text.plan_words").describe_plan(event, "", limited=False).splitlines()
     assert said == ["On ?: about 5 s, 1.0 GB of memory.", FULL_SIZE, TILES]
 
 
@@ -165,39 +166,39 @@ def commands(plugin, monkeypatch):
 
 def test_the_engine_keeps_renames_packs_and_removes_for_the_plugin(plugin, commands, tmp_path: Path) -> None:
     kept_styles = plugin("process.kept_styles")
-    picture, home = painting(tmp_path / "a.png"), commands.home()
-    given = commands.options({"strength": 70.0, "keep-colors": "luminance"})
-    answer = commands.change("add", ["--as=-x y", *given, "--", str(picture)], home)
-    assert [style.path for style in kept_styles.kept()] == [answer["path"]]
-    assert kept_styles.settings_of(answer["path"]) == {"strength": 70.0, "keep-colors": "luminance"}
+    picture, home = painting(tmp_path / "a.png"), commands.default_folder()
+    given = commands.to_options({"strength": 70.0, "keep-colors": "luminance"})
+    answer = commands.run_command("add", ["--as=-x y", *given, "--", str(picture)], home)
+    assert [style.path for style in kept_styles.list_styles()] == [answer["path"]]
+    assert kept_styles.read_settings(answer["path"]) == {"strength": 70.0, "keep-colors": "luminance"}
     with pytest.raises(plugin("text.messages").UserError) as refused:
-        commands.change("add", ["--as=-x y", "--", str(picture)], home)
+        commands.run_command("add", ["--as=-x y", "--", str(picture)], home)
     assert refused.value.code == commands.TAKEN
-    commands.change("rename", ["--", "-x y", "Monet"], home)
-    commands.change("export", ["--", str(tmp_path / "all.json"), "Monet"], home)
-    commands.change("remove", ["--", "Monet"], home)
-    assert kept_styles.kept() == []
-    commands.change("import", ["--", str(tmp_path / "all.json")], home)
-    assert [style.name for style in kept_styles.kept()] == ["Monet"]
+    commands.run_command("rename", ["--", "-x y", "Monet"], home)
+    commands.run_command("export", ["--", str(tmp_path / "all.json"), "Monet"], home)
+    commands.run_command("remove", ["--", "Monet"], home)
+    assert kept_styles.list_styles() == []
+    commands.run_command("import", ["--", str(tmp_path / "all.json")], home)
+    assert [style.name for style in kept_styles.list_styles()] == ["Monet"]
 
 
 def test_an_engine_that_cannot_answer_is_told_in_words(plugin, commands, tmp_path: Path, monkeypatch) -> None:
     error = plugin("text.messages").UserError
     with pytest.raises(error, match="Monet"):
-        commands.change("remove", ["--", "Monet"], tmp_path)
+        commands.run_command("remove", ["--", "Monet"], tmp_path)
     bad = tmp_path / "python"
     bad.write_text("#!/bin/sh\necho no module >&2; exit 1\n")
     bad.chmod(0o755)
     monkeypatch.setenv("NST_PYTHON", str(bad))
     with pytest.raises(error, match=r"could not change the kept styles.*gimp-engine\.log"):
-        commands.change("remove", ["--", "Monet"], tmp_path)
-    assert "no module" in plugin("process.places").log_path().read_text()
+        commands.run_command("remove", ["--", "Monet"], tmp_path)
+    assert "no module" in plugin("process.locations").log_path().read_text()
 
 
 def test_what_is_kept_with_a_style_is_about_the_style(plugin, commands) -> None:
     settings = {setting.name: setting.default for setting in plugin("settings.settings_table").SETTINGS}
     every = {"strength": 50.0, "style-scale": 1.0, "keep-colors": "none"}
-    assert commands.suiting(settings) == every
+    assert commands.style_settings(settings) == every
     moved = {
         "tv": 1.23456789,
         "iterations": 5,
@@ -206,7 +207,7 @@ def test_what_is_kept_with_a_style_is_about_the_style(plugin, commands) -> None:
         "device": "cpu",
         "init": "noise",
     }
-    assert commands.suiting({**settings, **moved}) == {**every, "tv": 1.234568}
+    assert commands.style_settings({**settings, **moved}) == {**every, "tv": 1.234568}
 
 
 @pytest.mark.parametrize(
@@ -230,16 +231,16 @@ def test_what_is_kept_with_a_style_is_about_the_style(plugin, commands) -> None:
     ],
 )
 def test_the_plugin_knows_what_can_be_a_name(commands, name: str) -> None:
-    assert commands.is_name(name) == is_name(name)
-    assert is_name(commands.possible_name(name)) or not commands.possible_name(name)
+    assert commands.is_style_name(name) == is_style_name(name)
+    assert is_style_name(commands.make_valid_name(name)) or not commands.make_valid_name(name)
 
 
 def test_a_style_used_last_can_be_forgotten(plugin, tmp_path: Path) -> None:
     kept_styles = plugin("process.kept_styles")
     first, second = (str(painting(tmp_path / name)) for name in ("a.png", "b.png"))
-    kept_styles.remember([first, second])
-    kept_styles.forget(first)
-    assert kept_styles.recent() == [second]
+    kept_styles.add_recent([first, second])
+    kept_styles.remove_recent(first)
+    assert kept_styles.list_recent() == [second]
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -272,7 +273,7 @@ def test_what_another_version_stored_and_cannot_be_is_the_default(plugin) -> Non
     values = {setting.name: setting.default for setting in plugin("settings.settings_table").SETTINGS}
     config = Config({**values, **stored, "init": None})
     config.set_property = config.__setitem__
-    plugin("settings.arguments").settle(config)
+    plugin("settings.arguments").reset_invalid(config)
     assert config == {**values, "quality": "draft", "tv": 2.5, "init": None}
 
 

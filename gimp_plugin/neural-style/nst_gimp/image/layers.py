@@ -1,6 +1,6 @@
-"""Which layer is painted, what of it, and where the painting goes.
+"""The layer to paint, the part of it to paint, and the insertion of the result as a new layer.
 
-The image is only read until the painting exists; then it changes in one undo step. Nothing here knows the
+The image is only read until the result exists. Then it changes in one undo step. Does not depend on the
 engine.
 """
 
@@ -24,64 +24,71 @@ PARASITE_FLAGS = 3
 
 MARGIN = 32
 MARGIN_SHARE = 0.05
-"""Around a selection, so that the strokes at its edge know what they lead to: 32 pixels or 5 %."""
+"""A selection is painted with a margin of 32 pixels or 5 %, so that the strokes at its edge continue
+naturally."""
 
 Subject = namedtuple("Subject", "image layer box selection channels format")
-"""What is painted: ``box`` (x, y, width, height) in the layer's pixels, and the selection inside it as
-float32, or b"" where everything is selected; ``format`` is the babl format that the layer had then."""
+"""What is painted. ``box`` (x, y, width, height) is in the layer's pixels. ``selection`` is the selection in
+that box as float32, or b"" if everything is selected. ``format`` is the layer's babl format at that time."""
 
 
-def choose(image, drawables) -> Subject:
-    """Return what of which layer is to be painted.
+def get_subject(image, drawables) -> Subject:
+    """Return the part of the selected layer to paint.
 
     Raises:
         CallError: there is not exactly one layer, or it is of a kind that cannot be painted.
-        UserError: it is gone.
+        UserError: the layer or its image no longer exists.
     """
     check_open(image, *drawables)
     if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
         raise CallError(
-            _("An image with a palette (indexed colours) cannot be painted on."),
-            _("Choose Image > Mode > RGB first."),
+            _("An image with a palette (indexed colours) cannot be painted."),
+            _("Convert it with Image > Mode > RGB first."),
         )
     if len(drawables) != 1:
         raise CallError(
-            _("One layer is painted at a time, and {count} are selected.").format(count=len(drawables)),
+            _("One layer is painted at a time, but {count} are selected.").format(count=len(drawables)),
             _("Select exactly one layer."),
         )
     layer = drawables[0]
     if not isinstance(layer, Gimp.Layer):
         raise CallError(
             _("A channel or a layer mask cannot be painted."),
-            _("Select the layer itself in the layers list."),
+            _("Select the layer itself in the Layers dialog."),
         )
     if image.get_floating_sel() is not None:
         raise CallError(
-            _("There is a floating selection."), _("Anchor it, or make it a layer of its own, and try again.")
+            _("There is a floating selection."), _("Anchor it or turn it into a new layer, then try again.")
         )
     if layer.get_width() < 1 or layer.get_height() < 1:
         raise CallError(_("The layer is empty."), _("Select a layer with something on it."))
-    box, selection = _selected(image, layer)
-    see_through = layer.has_alpha() or _mask(layer) is not None
-    channels = (1 if layer.is_gray() else 3) + see_through
-    return Subject(image, layer, box, selection, channels, layer.get_format())
+    box, selection = _selected_area(image, layer)
+    has_transparency = layer.has_alpha() or _active_mask(layer) is not None
+    return Subject(
+        image=image,
+        layer=layer,
+        box=box,
+        selection=selection,
+        channels=(1 if layer.is_gray() else 3) + has_transparency,
+        format=layer.get_format(),
+    )
 
 
 def check_open(image, *drawables) -> None:
-    """See that nothing was closed or deleted meanwhile.
+    """Check that the image and the drawables still exist.
 
     Raises:
-        UserError: it was.
+        UserError: one of them was closed or deleted.
     """
     if not (image.is_valid() and all(drawable.is_valid() for drawable in drawables)):
         raise UserError(
-            _("The image or the layer was closed meanwhile."),
-            _("Leave it open until the painting is done."),
+            _("The image or the layer was closed in the meantime."),
+            _("Keep it open until painting is finished."),
         )
 
 
-def _selected(image, layer):
-    """Return the box that the selection needs, and the selection in it ("Y float", b"" for all of it)."""
+def _selected_area(image, layer):
+    """Return the box of the selection with its margin, and the selection in it ("Y float", b"" for all)."""
     width, height = layer.get_width(), layer.get_height()
     if Gimp.Selection.is_empty(image):
         return (0, 0, width, height), b""
@@ -96,39 +103,39 @@ def _selected(image, layer):
     right, bottom = min(width, x + w + margin), min(height, y + h + margin)
     box = (left, top, right - left, bottom - top)
     _ok, offset_x, offset_y = layer.get_offsets()
-    place = (left + offset_x, top + offset_y, box[2], box[3])
-    return box, pixels.read_plane(image.get_selection(), place, "Y float")
+    box_in_image = (left + offset_x, top + offset_y, box[2], box[3])
+    return box, pixels.read_plane(image.get_selection(), box_in_image, "Y float")
 
 
-def _mask(layer):
-    """Return the layer's mask where it hides something, or None."""
+def _active_mask(layer):
+    """Return the layer's mask if it is applied, or None."""
     mask = layer.get_mask()
     return mask if mask is not None and layer.get_apply_mask() else None
 
 
 @contextmanager
-def as_seen(layer):
+def merged_filters(layer):
     """Yield a drawable with the layer's non-destructive filters in its pixels, and its shift (x, y).
 
-    A buffer does not contain the filters. They are merged in a copy, in an image of its own that is gone
-    afterwards. A filter may enlarge its layer: the shift leads from the layer's pixels to the copy's.
+    A buffer does not contain the filters. They are merged into a copy, in a temporary image. A filter may
+    enlarge its layer; the shift is the offset from the layer's coordinates to the copy's.
     """
     if not layer.get_filters():
         yield layer, 0, 0
         return
     image = layer.get_image()
-    other = Gimp.Image.new_with_precision(
+    temporary = Gimp.Image.new_with_precision(
         image.get_width(), image.get_height(), image.get_base_type(), image.get_precision()
     )
     try:
-        other.undo_disable()
+        temporary.undo_disable()
         profile = image.get_color_profile()
         if profile is not None:
-            other.set_color_profile(profile)
-        copy = Gimp.Layer.new_from_drawable(layer, other)
-        other.insert_layer(copy, None, 0)
+            temporary.set_color_profile(profile)
+        copy = Gimp.Layer.new_from_drawable(layer, temporary)
+        temporary.insert_layer(copy, None, 0)
         copy.set_lock_content(False)
-        if copy.is_group():  # a group's filters cannot be merged into it, only it as a whole
+        if copy.is_group():  # the filters of a group can only be merged together with the whole group
             if copy.get_mask() is not None:
                 copy.remove_mask(Gimp.MaskApplyMode.DISCARD)
             copy.set_opacity(100.0)
@@ -140,83 +147,81 @@ def as_seen(layer):
         _ok, copy_x, copy_y = copy.get_offsets()
         yield copy, x - copy_x, y - copy_y
     finally:
-        other.delete()
+        temporary.delete()
 
 
-def read(subject: Subject, path: str, alpha_path: str = "", scale: float = 1.0) -> pixels.Pixels:
-    """Write what is to be painted to ``path``, and its alpha, without the mask, to ``alpha_path``.
+def read(subject: Subject, path: str, alpha_path: str = "", scale: float = 1.0) -> pixels.PixelFile:
+    """Write the pixels of the subject to ``path``, and its alpha, without the mask, to ``alpha_path``.
 
     ``scale`` at most 1 shrinks both.
     """
     layer = subject.layer
-    with as_seen(layer) as (drawable, *shift):
+    with merged_filters(layer) as (drawable, *shift):
         return pixels.read(
-            drawable,
-            subject.box,
+            pixels.LayerArea(drawable, subject.box, shift, _active_mask(layer)),
             subject.channels,
             path,
-            shift=shift,
-            mask=_mask(layer),
             alpha_path=alpha_path if layer.has_alpha() else "",
             scale=scale,
         )
 
 
-def place(subject: Subject, painted: pixels.Pixels, alpha_path: str, name: str, record: dict):
-    """Insert the painting as a new layer above its subject, in one undo step, and return it.
+def insert_result(subject: Subject, result: pixels.PixelFile, alpha_path: str, name: str, record: dict):
+    """Insert the result as a new layer above its subject, in one undo step, and return the layer.
 
-    The selection, and the subject's own mask, become the new layer's mask. ``alpha_path`` names the alpha
-    that the subject had when it was read; there is no such file if it had none.
+    The selection and the subject's own mask become the new layer's mask. ``alpha_path`` is the file with the
+    alpha of the subject when it was read; it does not exist if the subject had no alpha.
 
     Raises:
-        UserError: the image or the layer is gone, or the image can no longer take the painting.
+        UserError: the image or the layer no longer exists, or the image can no longer take the result.
     """
     image, layer = subject.image, subject.layer
     check_open(image, layer)
     if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
         raise UserError(
-            _("The image was given a palette while it was being painted."),
-            _("Choose Image > Mode > RGB and paint again."),
+            _("The image was converted to a palette (indexed colours) while it was being painted."),
+            _("Convert it with Image > Mode > RGB and paint again."),
         )
     image.undo_group_start()
     try:
-        result = Gimp.Layer.new(
+        new_layer = Gimp.Layer.new(
             image,
             name,
-            painted.width,
-            painted.height,
+            result.width,
+            result.height,
             layer.type(),
             100.0,
             image.get_default_new_layer_mode(),
         )
-        own_alpha = layer.has_alpha() and os.path.isfile(alpha_path)
-        pixels.write(result, painted, alpha_path if own_alpha else "", subject.format)
+        use_own_alpha = layer.has_alpha() and os.path.isfile(alpha_path)
+        pixels.write(new_layer, result, alpha_path if use_own_alpha else "", subject.format)
         data = json.dumps(dict(record, plug_in=VERSION), ensure_ascii=False).encode()
-        result.attach_parasite(Gimp.Parasite.new(PARASITE, PARASITE_FLAGS, data))
+        new_layer.attach_parasite(Gimp.Parasite.new(PARASITE, PARASITE_FLAGS, data))
         _ok, x, y = layer.get_offsets()
-        result.set_offsets(x + subject.box[0], y + subject.box[1])  # before a locked group forbids it
-        image.insert_layer(result, layer.get_parent(), image.get_item_position(layer))
-        _hide(subject, result)
+        # Before the insertion: a locked group would forbid it.
+        new_layer.set_offsets(x + subject.box[0], y + subject.box[1])
+        image.insert_layer(new_layer, layer.get_parent(), image.get_item_position(layer))
+        _add_mask(subject, new_layer)
     finally:
         image.undo_group_end()
     Gimp.displays_flush()
-    return result
+    return new_layer
 
 
-def _hide(subject: Subject, result) -> None:
-    """Give ``result`` a mask, where a selection or the subject's mask calls for one."""
-    plane, mask = subject.selection, _mask(subject.layer)
+def _add_mask(subject: Subject, new_layer) -> None:
+    """Give ``new_layer`` a mask from the selection and the subject's mask, if there are any."""
+    plane, mask = subject.selection, _active_mask(subject.layer)
     if mask is not None:
-        shade = pixels.read_plane(mask, subject.box, "Y float")
-        plane = pixels.multiply(plane, shade) if plane else shade
+        mask_plane = pixels.read_plane(mask, subject.box, "Y float")
+        plane = pixels.multiply_planes(plane, mask_plane) if plane else mask_plane
     if plane:
-        cover = result.create_mask(Gimp.AddMaskType.WHITE)
-        result.add_mask(cover)
-        pixels.write_plane(cover, plane)
+        new_mask = new_layer.create_mask(Gimp.AddMaskType.WHITE)
+        new_layer.add_mask(new_mask)
+        pixels.write_plane(new_mask, plane)
 
 
-def record_of(layer) -> dict:
-    """Return what :func:`place` wrote down about a layer, or {} where it is not one of ours."""
+def read_record(layer) -> dict:
+    """Return the record that :func:`insert_result` attached to a layer, or {} for any other layer."""
     parasite = layer.get_parasite(PARASITE)
     if parasite is None:
         return {}
@@ -228,5 +233,5 @@ def record_of(layer) -> dict:
 
 
 def start_gegl() -> None:
-    """Make buffers usable in this process."""
+    """Initialise GEGL, so that buffers can be used in this process."""
     Gegl.init(None)

@@ -1,14 +1,15 @@
-"""Pixels between GEGL buffers and raw float32 files, strip by strip, so that memory stays small.
+"""Copies pixels between GEGL buffers and raw float32 files, strip by strip, so that it needs little memory.
 
-The picture's own colour space is kept: a bare babl format means sRGB, in which a green of Adobe RGB would
-be (-5.15, 1.0, -0.55). What lies outside 0..1, as in HDR images, is cut off, for the network knows no such
-values.
+The picture's own colour space is kept. A bare babl format means sRGB, in which a green of Adobe RGB would be
+(-5.15, 1.0, -0.55). Values outside 0..1, as in HDR images, are clamped, because the network does not know
+them.
 """
 
 from __future__ import annotations
 
 import os
 from array import array
+from dataclasses import dataclass
 from operator import mul
 
 import gi
@@ -17,17 +18,33 @@ gi.require_version("Babl", "0.1")
 gi.require_version("Gegl", "0.4")
 from gi.repository import Babl, Gegl  # noqa: E402
 
-from nst_gimp.process.job import Pixels, disk_error  # noqa: E402
+from nst_gimp.process.job_folder import PixelFile, disk_error  # noqa: E402
 from nst_gimp.text.messages import UserError  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
 
 STRIP_BYTES = 32_000_000
-NAMES = {1: "Y'", 2: "Y'A", 3: "R'G'B'", 4: "R'G'B'A"}
+MODELS = {1: "Y'", 2: "Y'A", 3: "R'G'B'", 4: "R'G'B'A"}
+"""Channels -> babl's name of the colour model."""
+
+
+@dataclass(frozen=True)
+class LayerArea:
+    """An area of a layer to read.
+
+    ``drawable`` has the layer's pixels. It may be a copy with merged filters that is larger than the layer;
+    ``shift`` (x, y) is then the offset from the layer's coordinates to the copy's. ``box`` (x, y, width,
+    height) is in the layer's coordinates. ``mask`` is the layer's mask, or None.
+    """
+
+    drawable: object
+    box: tuple
+    shift: tuple = (0, 0)
+    mask: object = None
 
 
 def space_format(channels: int, component: str, like) -> str:
     """Return the name of a format with ``channels`` in the colour space of the babl format ``like``."""
-    return Babl.get_name(Babl.format_with_space(f"{NAMES[channels]} {component}", like))
+    return Babl.get_name(Babl.format_with_space(f"{MODELS[channels]} {component}", like))
 
 
 def needs_clamp(drawable) -> bool:
@@ -44,7 +61,7 @@ def strips(width: int, height: int, channels: int):
 
 
 def scaled_box(box, scale: float) -> tuple:
-    """Return ``box`` (x, y, width, height) in pixels after shrinking."""
+    """Return ``box`` (x, y, width, height) in pixels after scaling."""
     x, y, width, height = box
     return (
         round(x * scale),
@@ -54,49 +71,58 @@ def scaled_box(box, scale: float) -> tuple:
     )
 
 
-def read(
-    drawable, box, channels, path, *, shift=(0, 0), like=None, scale=1.0, mask=None, alpha_path=""
-) -> Pixels:
-    """Write ``box`` (x, y, width, height) of a layer to ``path`` as float32.
+def read(area: LayerArea, channels: int, path: str, *, like=None, scale=1.0, alpha_path="") -> PixelFile:
+    """Write an area of a layer to ``path`` as float32.
 
-    ``drawable`` has the layer's pixels, ``shift`` (x, y) farther right and down than the layer itself.
-    ``like`` is the babl format in whose colour space the values are given (the drawable's own if None);
-    ``scale`` at most 1 shrinks, by averaging. The layer's ``mask`` is multiplied into the alpha.
-    ``alpha_path`` names a file for the alpha as it was without the mask.
+    ``like`` is the babl format that gives the colour space of the values; None stands for the drawable's own.
+    ``scale`` at most 1 shrinks by averaging. The mask is multiplied into the alpha. ``alpha_path`` is a file
+    for the alpha without the mask, or "".
     """
-    x, y, width, height = scaled_box((box[0] + shift[0], box[1] + shift[1], *box[2:]), scale)
-    mask_x, mask_y, _width, _height = scaled_box(box, scale)
-    source = drawable.get_buffer()
-    foreign = like is not None
-    like = like or drawable.get_format()
-    name = space_format(channels, "float", like)
-    narrow = space_format(channels, "u16", like) if foreign or needs_clamp(drawable) else None
-    shade = mask.get_buffer() if mask else None
+    left, top, *size = area.box
+    x, y, width, height = scaled_box((left + area.shift[0], top + area.shift[1], *size), scale)
+    mask_x, mask_y, _width, _height = scaled_box(area.box, scale)
+    buffer = area.drawable.get_buffer()
+    mask_buffer = area.mask.get_buffer() if area.mask else None
+    name, narrow_name = _read_formats(area.drawable, channels, like)
     clamp = Gegl.AbyssPolicy.CLAMP
     try:
         with open(path, "wb") as file, open(alpha_path or os.devnull, "wb") as alpha_file:
-            for top, rows in strips(width, height, channels):
-                area = Gegl.Rectangle.new(x, y + top, width, rows)
-                data = source.get(area, scale, narrow or name, clamp)
-                if narrow:
-                    data = _widened(data, narrow, name, area)
+            for strip_top, rows in strips(width, height, channels):
+                strip = Gegl.Rectangle.new(x, y + strip_top, width, rows)
+                data = buffer.get(strip, scale, narrow_name or name, clamp)
+                if narrow_name:
+                    data = _widen(data, narrow_name, name, strip)
                 data = _exact(data, width * rows * channels * 4)
                 if alpha_path:
-                    alpha_file.write(_exact(source.get(area, scale, "A float", clamp), width * rows * 4))
-                if shade:
-                    values = array("f", data)
-                    area = Gegl.Rectangle.new(mask_x, mask_y + top, width, rows)
-                    plane = array("f", _exact(shade.get(area, scale, "Y float", clamp), width * rows * 4))
-                    alpha = values[channels - 1 :: channels]
-                    values[channels - 1 :: channels] = array("f", map(mul, alpha, plane))
-                    data = values.tobytes()
+                    alpha_file.write(_exact(buffer.get(strip, scale, "A float", clamp), width * rows * 4))
+                if mask_buffer:
+                    strip = Gegl.Rectangle.new(mask_x, mask_y + strip_top, width, rows)
+                    plane = _exact(mask_buffer.get(strip, scale, "Y float", clamp), width * rows * 4)
+                    data = _multiply_alpha(data, channels, plane)
                 file.write(data)
     except OSError as error:
         raise disk_error(error) from None
-    return Pixels(path, width, height, channels)
+    return PixelFile(path, width, height, channels)
 
 
-def in_16_bits(drawable, box, channels, mask=None):
+def _read_formats(drawable, channels: int, like):
+    """Return the float format, and the 16-bit format to read first if values need clamping, else None."""
+    space = like or drawable.get_format()
+    name = space_format(channels, "float", space)
+    if like is not None or needs_clamp(drawable):
+        return name, space_format(channels, "u16", space)
+    return name, None
+
+
+def _multiply_alpha(data: bytes, channels: int, plane: bytes) -> bytes:
+    """Multiply the alpha of float32 pixels by a plane of float32."""
+    values = array("f", data)
+    alpha = values[channels - 1 :: channels]
+    values[channels - 1 :: channels] = array("f", map(mul, alpha, array("f", plane)))
+    return values.tobytes()
+
+
+def read_16_bit_strips(drawable, box, channels: int, mask=None):
     """Yield ``box`` (x, y, width, height) of a drawable in strips of whole rows, as 16-bit integers.
 
     ``mask``, a drawable of the box's size, is multiplied into the alpha.
@@ -104,36 +130,36 @@ def in_16_bits(drawable, box, channels, mask=None):
     x, y, width, height = box
     name, clamp = space_format(channels, "u16", drawable.get_format()), Gegl.AbyssPolicy.CLAMP
     for top, rows in strips(width, height, channels):
-        area = Gegl.Rectangle.new(x, y + top, width, rows)
-        data = _exact(drawable.get_buffer().get(area, 1.0, name, clamp), width * rows * channels * 2)
+        strip = Gegl.Rectangle.new(x, y + top, width, rows)
+        data = _exact(drawable.get_buffer().get(strip, 1.0, name, clamp), width * rows * channels * 2)
         if mask is not None:
-            values, area = array("H", data), Gegl.Rectangle.new(0, top, width, rows)
-            plane = array("H", bytes(mask.get_buffer().get(area, 1.0, "Y u16", clamp)))
+            values, strip = array("H", data), Gegl.Rectangle.new(0, top, width, rows)
+            plane = array("H", bytes(mask.get_buffer().get(strip, 1.0, "Y u16", clamp)))
             alpha = values[channels - 1 :: channels]
             values[channels - 1 :: channels] = array("H", (a * m // 65535 for a, m in zip(alpha, plane)))  # noqa: B905
             data = values.tobytes()
         yield data
 
 
-def _widened(data: bytes, narrow: str, name: str, area) -> bytes:
-    """Widen 16-bit values, which cannot lie outside 0..1, to float32."""
-    buffer = Gegl.Buffer.new(narrow, 0, 0, area.width, area.height)
-    whole = Gegl.Rectangle.new(0, 0, area.width, area.height)
-    buffer.set(whole, narrow, bytes(data))
+def _widen(data: bytes, narrow_name: str, name: str, strip) -> bytes:
+    """Convert 16-bit values, which cannot be outside 0..1, to float32."""
+    buffer = Gegl.Buffer.new(narrow_name, 0, 0, strip.width, strip.height)
+    whole = Gegl.Rectangle.new(0, 0, strip.width, strip.height)
+    buffer.set(whole, narrow_name, bytes(data))
     return buffer.get(whole, 1.0, name, Gegl.AbyssPolicy.NONE)
 
 
 def _exact(data, size: int) -> bytes:
-    # A buffer given the wrong number of bytes only complains on stderr and changes nothing.
+    # A buffer that gets the wrong number of bytes only complains on stderr and changes nothing.
     if len(data) != size:
         raise UserError(
-            _("The layer's pixels could not be read."), _("Try again; the image was not touched.")
+            _("The layer's pixels could not be read."), _("Your image was not changed. Try again.")
         )
     return bytes(data)
 
 
 def read_plane(drawable, box, name: str) -> bytes:
-    """Return ``box`` of one plane ("A float", "Y float") of a drawable as float32."""
+    """Return ``box`` (x, y, width, height) of one plane ("A float", "Y float") of a drawable as float32."""
     x, y, width, height = box
     area = Gegl.Rectangle.new(x, y, width, height)
     data = drawable.get_buffer().get(area, 1.0, name, Gegl.AbyssPolicy.NONE)
@@ -149,53 +175,52 @@ def write_plane(drawable, data: bytes) -> None:
     drawable.update(0, 0, area.width, area.height)
 
 
-def write(drawable, pixels: Pixels, alpha_path: str, like) -> None:
-    """Fill a drawable of the same size from a raw file whose colours are in the space of ``like``.
+def write(drawable, pixel_file: PixelFile, alpha_path: str, like) -> None:
+    """Fill a drawable from a raw file of the same size, whose colours are in the space of ``like``.
 
-    ``alpha_path`` names a file of float32 alpha that takes the place of the pixels' own, so that
-    transparency comes back exactly as it was; "" keeps theirs.
+    ``alpha_path`` is a file of float32 alpha that replaces the alpha of the pixels, so that transparency
+    comes back exactly as it was. "" keeps the alpha of the pixels.
     """
-    name = space_format(pixels.channels, "float", like)
+    width, height, channels = pixel_file.width, pixel_file.height, pixel_file.channels
+    name = space_format(channels, "float", like)
     buffer = drawable.get_buffer()
-    with open(pixels.path, "rb") as file, open(alpha_path or pixels.path, "rb") as alpha:
-        for top, rows in strips(pixels.width, pixels.height, pixels.channels):
-            size = pixels.width * rows * pixels.channels * 4
+    with open(pixel_file.path, "rb") as file, open(alpha_path or pixel_file.path, "rb") as alpha:
+        for top, rows in strips(width, height, channels):
+            size = width * rows * channels * 4
             data = _exact(file.read(size), size)
             if alpha_path:
                 values = array("f", data)
-                values[pixels.channels - 1 :: pixels.channels] = array(
-                    "f", alpha.read(pixels.width * rows * 4)
-                )
+                values[channels - 1 :: channels] = array("f", alpha.read(width * rows * 4))
                 data = values.tobytes()
-            buffer.set(Gegl.Rectangle.new(0, top, pixels.width, rows), name, data)
+            buffer.set(Gegl.Rectangle.new(0, top, width, rows), name, data)
     buffer.flush()
-    drawable.update(0, 0, pixels.width, pixels.height)
+    drawable.update(0, 0, width, height)
 
 
-def shrunk_plane(data: bytes, size, small) -> bytes:
-    """Shrink a plane of float32 from ``size`` (width, height) to ``small``."""
-    if tuple(size) == tuple(small):
+def shrink_plane(data: bytes, size, small_size) -> bytes:
+    """Shrink a plane of float32 from ``size`` (width, height) to ``small_size``."""
+    if tuple(size) == tuple(small_size):
         return data
     buffer = Gegl.Buffer.new("Y float", 0, 0, *size)
     buffer.set(Gegl.Rectangle.new(0, 0, *size), "Y float", data)
-    area = Gegl.Rectangle.new(0, 0, *small)
-    return bytes(buffer.get(area, small[0] / size[0], "Y float", Gegl.AbyssPolicy.CLAMP))
+    area = Gegl.Rectangle.new(0, 0, *small_size)
+    return bytes(buffer.get(area, small_size[0] / size[0], "Y float", Gegl.AbyssPolicy.CLAMP))
 
 
-SOME = bytes([0]) + bytes([255]) * 255
-"""Maps 8-bit values: nothing stays nothing, anything becomes all."""
+NONZERO_TO_255 = bytes([0]) + bytes([255]) * 255
+"""Translation table for 8-bit values: 0 stays 0, everything else becomes 255."""
 
 
-def any_of_it(data: bytes, size) -> bytes:
-    """Return 1 wherever a plane of float32 of ``size`` (width, height) is not 0 to the eye."""
+def nonzero_plane(data: bytes, size) -> bytes:
+    """Return 1 for each value of a float32 plane that is not 0 in 8 bits, else 0. ``size`` is its size."""
     whole = Gegl.Rectangle.new(0, 0, *size)
     buffer = Gegl.Buffer.new("Y float", 0, 0, *size)
     buffer.set(whole, "Y float", data)
     narrow = bytes(buffer.get(whole, 1.0, "Y u8", Gegl.AbyssPolicy.NONE))
-    buffer.set(whole, "Y u8", narrow.translate(SOME))
+    buffer.set(whole, "Y u8", narrow.translate(NONZERO_TO_255))
     return bytes(buffer.get(whole, 1.0, "Y float", Gegl.AbyssPolicy.NONE))
 
 
-def multiply(first: bytes, second: bytes) -> bytes:
+def multiply_planes(first: bytes, second: bytes) -> bytes:
     """Multiply two planes of float32."""
     return array("f", map(mul, array("f", first), array("f", second))).tobytes()

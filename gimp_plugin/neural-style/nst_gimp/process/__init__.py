@@ -1,1 +1,1 @@
-"""The engine's process: where it is, how it is started, its job folder and its commands."""
+"""The engine's process: its location, its start, its job folder and its commands."""

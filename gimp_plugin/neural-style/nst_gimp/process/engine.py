@@ -1,8 +1,8 @@
-"""The engine's process, from this side: requests in, events out, and what became of it in words.
+"""The engine's process as seen from GIMP: requests go in, events and errors come out.
 
-Knows the protocol's form and nothing of pictures or GIMP. Nothing here blocks for longer than asked, so
-that a window can look in between. The process lives as long as its stdin is open: whatever ends this
-process, a signal included, ends the engine too, which then deletes the job directory.
+Knows the form of the protocol, but nothing about pictures or GIMP. No call blocks for longer than asked, so a
+window can stay responsive. The process lives as long as its stdin is open: whatever ends this process, a
+signal included, also ends the engine, which then deletes the job folder.
 """
 
 from __future__ import annotations
@@ -17,42 +17,44 @@ import threading
 import time
 from contextlib import suppress
 
-from nst_gimp.process import places
-from nst_gimp.text.messages import UserError, from_engine
+from nst_gimp.process import locations
+from nst_gimp.settings.contract import PROTOCOL
+from nst_gimp.text.messages import UserError, engine_error
 from nst_gimp.text.words import _
 
-PROTOCOL = 1
-
 LINE_BYTES = 4_000_000
-"""A line longer than this is not an event: the largest, a plan of a deep pyramid, has a few thousand."""
+"""A longer line is not an event: the longest, a plan of a deep pyramid, has a few thousand bytes."""
 
 START_SECONDS = 120.0
-"""Patience with the first message; a cold disk and a virus scanner have been seen to take half a minute."""
+"""Limit for the first message; with a cold disk and a virus scanner it has taken half a minute."""
+
+KILLED = (-9, 137)
+"""Exit codes of a process that was killed, as the system does when memory runs out."""
 
 
-def start_seconds() -> float:
-    """Return the patience with the first message: NST_START_SECONDS, or the usual."""
+def start_timeout() -> float:
+    """Return the limit for the first message in seconds: NST_START_SECONDS, or else START_SECONDS."""
     try:
         return max(0.1, float(os.environ["NST_START_SECONDS"]))
     except (KeyError, ValueError):
         return START_SECONDS
 
 
-class Engine:
-    """One engine process. Use as a context manager; leaving it ends the process."""
+class EngineProcess:
+    """One engine process. As a context manager, it ends the process on exit."""
 
     def __init__(self, job_directory: str = "") -> None:
-        """Start the process; it goes on loading while the caller reads pixels.
+        """Start the process. It continues to load while the caller reads pixels.
 
-        ``job_directory`` is told to it at once, so that the folder is deleted even if this process is
-        killed before it has sent its request.
+        The engine gets ``job_directory`` right away, so that it deletes the folder even if this process is
+        killed before it sends its request.
 
         Raises:
             UserError: there is no engine, or it cannot be started.
         """
-        self.found = places.find_engine()
-        self.log = places.log_path()
-        env = places.environment_for(self.found)
+        self.location = locations.find_engine()
+        self.log = locations.log_path()
+        env = locations.engine_environment(self.location)
         if job_directory:
             env["NST_JOB_DIRECTORY"] = job_directory
         self.started = time.monotonic()
@@ -60,27 +62,21 @@ class Engine:
         self._greeted = False
         with open(self.log, "ab") as log:
             stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-            log.write(f"--- {stamp} {self.found.python}\n".encode())
+            log.write(f"--- {stamp} {self.location.python}\n".encode())
             log.flush()
             self._log_start = log.tell()
             try:
                 self.process = subprocess.Popen(
-                    [self.found.python, "-I", "-m", "nst_core.worker"],
+                    [self.location.python, "-I", "-m", "nst_core.worker"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
                     env=env,
                     bufsize=0,
-                    **platform_options(),
+                    **popen_options(),
                 )
             except OSError as error:
-                raise UserError(
-                    _("The engine's Python, {path}, cannot be started: {reason}.").format(
-                        path=self.found.python, reason=error.strerror or error
-                    ),
-                    _("Run the installer again."),
-                    "no-engine",
-                ) from None
+                raise start_error(self.location, error) from None
         threading.Thread(target=self._read, daemon=True).start()
 
     def __enter__(self):
@@ -90,7 +86,7 @@ class Engine:
         self.close()
 
     def _read(self) -> None:
-        # os.read, for a thread inside a buffered reader aborts the interpreter at its normal end.
+        # os.read, because a thread in a buffered reader aborts the interpreter at its normal exit.
         descriptor, rest = self.process.stdout.fileno(), b""
         while True:
             try:
@@ -108,43 +104,43 @@ class Engine:
         self._messages.put(None)
 
     def send(self, message: dict) -> None:
-        """Send a request or a command. A process that is gone is reported by the next event."""
+        """Send a request or a command. If the process is gone, the next event reports it."""
         with suppress(OSError, ValueError):
             self.process.stdin.write((json.dumps(message) + "\n").encode())
 
     def next_event(self, seconds=None):
-        """Return the next event, or None if none comes within ``seconds`` (None: wait; 0: only look).
+        """Return the next event, or None if none comes within ``seconds`` (None: wait; 0: do not wait).
 
-        The first call waits for the greeting, checks it and returns it like any other event.
+        The first event is the greeting. It is checked and then returned like any other event.
 
         Raises:
-            UserError: the engine reported an error, died, spoke another protocol or none.
+            UserError: the engine reported an error, died, or does not speak this protocol.
         """
         if not self._greeted:
-            left = self.started + start_seconds() - time.monotonic()
+            left = self.started + start_timeout() - time.monotonic()
             seconds = left if seconds is None else min(seconds, left)
         try:
             line = self._messages.get(timeout=max(seconds, 0.0) if seconds is not None else None)
         except queue.Empty:
-            if not self._greeted and time.monotonic() >= self.started + start_seconds():
-                raise self._fault(_("The engine did not answer."), "hang") from None
+            if not self._greeted and time.monotonic() >= self.started + start_timeout():
+                raise self._failure(_("The engine did not answer."), "hang") from None
             return None
         if line is None:
-            raise self._ended()
+            raise self._exit_error()
         if not line.strip():
             return self.next_event(seconds)
         event = self._parse(line)
         if not self._greeted:
-            self._greet(event)
+            self._check_greeting(event)
         elif event["event"] == "error":
-            raise self._told(event)
+            raise self._reported_error(event)
         return event
 
-    def _told(self, event: dict) -> UserError:
-        """Return the error that the engine reports; it is ready for another request after it."""
-        error = from_engine(*(str(event.get(part) or "") for part in ("code", "message", "hint")))
-        error.told = True
-        return self._with_log(error) if error.code == "internal" else error
+    def _reported_error(self, event: dict) -> UserError:
+        """Return the error that the engine reports. The engine can take another request after it."""
+        error = engine_error(*(str(event.get(part) or "") for part in ("code", "message", "hint")))
+        error.engine_is_alive = True
+        return self._with_log_path(error) if error.code == "internal" else error
 
     def _parse(self, line: bytes) -> dict:
         try:
@@ -152,50 +148,44 @@ class Engine:
         except ValueError:
             event = None
         if not isinstance(event, dict) or not isinstance(event.get("event"), str):
-            raise self._fault(_("The engine sent something that is not a message."), "protocol")
+            raise self._failure(_("The engine sent an invalid message."), "protocol")
         return event
 
-    def _greet(self, event: dict) -> None:
+    def _check_greeting(self, event: dict) -> None:
         if event["event"] == "error":
-            raise self._told(event)
+            raise self._reported_error(event)
         if event["event"] != "hello" or event.get("protocol") != PROTOCOL:
-            raise UserError(
-                _("The engine (version {version}) and this plug-in do not belong together.").format(
-                    version=event.get("version") or "?"
-                ),
-                _("Run the installer again, which brings both up to date."),
-                "protocol",
-            )
+            raise version_mismatch(event.get("version"))
         self._greeted = True
 
-    def _ended(self) -> UserError:
-        """Say why the process ended without having said so itself."""
+    def _exit_error(self) -> UserError:
+        """Return the error for a process that ended without reporting one."""
         try:
             code = self.process.wait(5)
         except subprocess.TimeoutExpired:
             code = None
-        if code in (-9, 137):
-            error = from_engine("out-of-memory", _("the system ended the engine"), "")
-            return self._with_log(error)
-        if re.search("No module named '?nst_core", self.last_words()):
+        if code in KILLED:
+            error = engine_error("out-of-memory", _("the system stopped the engine"), "")
+            return self._with_log_path(error)
+        if re.search("No module named '?nst_core", self.log_tail()):
             return UserError(
-                _("The Python {path} has no nst-core in it.").format(path=self.found.python),
-                _("Run the installer again, or set NST_PYTHON to the Python that has nst-core."),
+                _("nst-core is not installed in the Python {path}.").format(path=self.location.python),
+                _("Run the installer again, or set NST_PYTHON to a Python that has nst-core."),
                 "no-engine",
             )
-        how = _("exit code {code}").format(code=code)
-        return self._fault(_("The engine ended unexpectedly ({how}).").format(how=how), "crash")
+        reason = _("exit code {code}").format(code=code)
+        return self._failure(_("The engine stopped unexpectedly ({reason}).").format(reason=reason), "crash")
 
-    def _fault(self, sentence: str, code: str) -> UserError:
-        hint = _("Try again; if it happens again, the log {path} says more.").format(path=self.log)
-        return UserError(sentence, hint, code)
+    def _failure(self, message: str, code: str) -> UserError:
+        hint = _("Try again. If it happens again, see the log {path}.").format(path=self.log)
+        return UserError(message, hint, code)
 
-    def _with_log(self, error: UserError) -> UserError:
-        error.hint = (error.hint + " " + _("The log is {path}.").format(path=self.log)).strip()
+    def _with_log_path(self, error: UserError) -> UserError:
+        error.hint = (error.hint + " " + _("See the log {path}.").format(path=self.log)).strip()
         return error
 
-    def last_words(self) -> str:
-        """Return the end of what this process has written to the log."""
+    def log_tail(self) -> str:
+        """Return the end of what this process has written to the log, 4000 bytes at most."""
         try:
             with open(self.log, "rb") as log:
                 log.seek(max(self._log_start, os.path.getsize(self.log) - 4000))
@@ -203,12 +193,12 @@ class Engine:
         except OSError:
             return ""
 
-    def keep(self) -> None:
-        """Ask for the best picture so far."""
+    def stop_early(self) -> None:
+        """Ask the engine to stop painting and to deliver the best picture so far."""
         self.send({"command": "stop"})
 
     def close(self, patience: float = 3.0) -> None:
-        """End the process: first by closing its stdin, then, out of ``patience``, by force."""
+        """End the process: close its stdin, and if it is still alive after ``patience`` seconds, kill it."""
         with suppress(OSError):
             self.process.stdin.close()
         for end in (None, self.process.terminate, self.process.kill):
@@ -221,12 +211,32 @@ class Engine:
                 continue
 
 
-def platform_options() -> dict:
-    """Return what starting the engine's Python takes on this platform beside the command."""
+def start_error(location, error: Exception) -> UserError:
+    """Return the error for an engine whose Python cannot be started."""
+    return UserError(
+        _("The engine's Python, {path}, cannot be started: {reason}.").format(
+            path=location.python, reason=getattr(error, "strerror", None) or error
+        ),
+        _("Run the installer again."),
+        "no-engine",
+    )
+
+
+def version_mismatch(version) -> UserError:
+    """Return the error for an engine of another version, or with another protocol, than this plug-in."""
+    return UserError(
+        _("The engine (version {version}) and this plug-in do not match.").format(version=version or "?"),
+        _("Run the installer again to update both."),
+        "protocol",
+    )
+
+
+def popen_options() -> dict:
+    """Return the further arguments of Popen that start the engine's Python on this platform."""
     if sys.platform != "win32":
         return {}
     import ctypes
 
-    # gimp.exe points the search for libraries at its own folder, and a child would inherit that.
+    # gimp.exe adds its own folder to the search for libraries, and a child would inherit that.
     ctypes.windll.kernel32.SetDllDirectoryW(None)
     return {"creationflags": subprocess.CREATE_NO_WINDOW}

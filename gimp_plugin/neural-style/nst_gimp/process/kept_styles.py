@@ -1,9 +1,9 @@
-"""Styles at hand: those kept under a name (``nst styles``), and those used last. Works without GIMP.
+"""Kept styles (``nst styles``) and recently used styles. Works without GIMP.
 
-Kept styles lie in the folder ``styles``: ``NAME.jpg`` the picture, ``NAME.json`` settings that suit it, where
-there are any, ``thumbnails/NAME.png``. The engine writes them (see ``style_commands``), this only reads. What
-was used last is remembered beside it, in ``recent-styles.json``. A file that is damaged or gone costs an
-entry, never a run.
+Kept styles are in the folder ``styles``: the picture ``NAME.jpg``, its settings ``NAME.json``, if there are
+any, and ``thumbnails/NAME.png``. The engine writes them (see ``style_commands``); this module only reads
+them. It does write the list of recent styles, ``recent-styles.json`` in the data folder. Damaged or missing
+files are skipped.
 """
 
 from __future__ import annotations
@@ -15,69 +15,70 @@ from collections import namedtuple
 from contextlib import suppress
 from pathlib import Path
 
-from nst_gimp.process import places
+from nst_gimp.process import locations
 from nst_gimp.settings import arguments
+from nst_gimp.settings.contract import STYLE_SUFFIXES
 
-Kept = namedtuple("Kept", "name path thumbnail")
-"""A style under a name; ``thumbnail`` is a small picture of it, or "" where there is none."""
+KeptStyle = namedtuple("KeptStyle", "name path thumbnail")
+"""A style that is kept under a name. ``thumbnail`` is the path of a small picture of it, or ""."""
 
 MOST_RECENT = 12
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
 
 
 def recent_file() -> Path:
-    """Return where the styles used last are remembered."""
-    return places.data_folders()[0] / "recent-styles.json"
+    """Return the path of the list of recent styles."""
+    return locations.data_folders()[0] / "recent-styles.json"
 
 
-def recent() -> list:
-    """Return the paths of the styles used last that are still there, the latest first."""
+def list_recent() -> list:
+    """Return the paths of the recent styles that still exist, the latest first."""
     try:
-        found = json.loads(recent_file().read_text(encoding="utf-8"))
+        values = json.loads(recent_file().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
-    paths = [path for path in found if isinstance(path, str)] if isinstance(found, list) else []
+    paths = [value for value in values if isinstance(value, str)] if isinstance(values, list) else []
     return [path for path in dict.fromkeys(paths) if os.path.isfile(path)][:MOST_RECENT]
 
 
-def remember(paths) -> None:
-    """Put ``paths`` in front of the styles used last. A disk that cannot be written to is no fault."""
-    _write_recent(list(dict.fromkeys([*paths, *recent()]))[:MOST_RECENT])
+def add_recent(paths) -> None:
+    """Put ``paths`` at the front of the recent styles. Nothing happens if the disk cannot be written to."""
+    _write_recent(list(dict.fromkeys([*paths, *list_recent()]))[:MOST_RECENT])
 
 
-def forget(path: str) -> None:
-    """Take ``path`` from the styles used last."""
-    _write_recent([each for each in recent() if each != path])
+def remove_recent(path: str) -> None:
+    """Remove ``path`` from the recent styles."""
+    _write_recent([recent for recent in list_recent() if recent != path])
 
 
-def _write_recent(listed) -> None:
-    target, beside = recent_file(), None
+def _write_recent(paths) -> None:
+    target, temporary = recent_file(), None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, beside = tempfile.mkstemp(prefix=target.name, dir=target.parent)
+        descriptor, temporary = tempfile.mkstemp(prefix=target.name, dir=target.parent)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(listed, file, ensure_ascii=False)
-        os.replace(beside, target)
+            json.dump(paths, file, ensure_ascii=False)
+        os.replace(temporary, target)
     except OSError:
-        if beside is not None:
+        if temporary is not None:
             with suppress(OSError):
-                os.unlink(beside)
+                os.unlink(temporary)
 
 
-def folders() -> list:
-    """Return where kept styles may lie: NST_STYLES, else the folder ``styles`` beside the engine's others."""
-    named = os.environ.get("NST_STYLES", "")
-    return [Path(named)] if named else [folder / "styles" for folder in places.data_folders()]
+def style_folders() -> list:
+    """Return the folders that may hold kept styles: NST_STYLES, or else ``styles`` in the data folders."""
+    folder = os.environ.get("NST_STYLES", "")
+    return [Path(folder)] if folder else [folder / "styles" for folder in locations.data_folders()]
 
 
-def kept() -> list:
-    """Return the kept styles, by name."""
-    found = {}
-    for folder in folders():
+def list_styles() -> list:
+    """Return the kept styles, sorted by name."""
+    styles = {}
+    for folder in style_folders():
         for path in _pictures(folder):
-            small = folder / "thumbnails" / f"{path.stem}.png"
-            found.setdefault(path.stem, Kept(path.stem, str(path), str(small) if small.is_file() else ""))
-    return sorted(found.values(), key=lambda style: style.name.casefold())
+            thumbnail = folder / "thumbnails" / f"{path.stem}.png"
+            thumbnail_path = str(thumbnail) if thumbnail.is_file() else ""
+            styles.setdefault(path.stem, KeptStyle(path.stem, str(path), thumbnail_path))
+    return sorted(styles.values(), key=lambda style: style.name.casefold())
 
 
 def _pictures(folder: Path) -> list:
@@ -88,36 +89,36 @@ def _pictures(folder: Path) -> list:
     return [
         path
         for path in entries
-        if path.is_file() and path.suffix.lower() in PICTURES and not path.name.startswith(".")
+        if path.is_file() and path.suffix.lower() in STYLE_SUFFIXES and not path.name.startswith(".")
     ]
 
 
-def settings_of(path: str) -> dict:
-    """Return the settings that suit the kept style at ``path`` by the arguments' names, those that can be."""
-    if Path(path).parent not in folders():
+def read_settings(path: str) -> dict:
+    """Return the valid settings kept with the style at ``path``, by the names of the arguments."""
+    if Path(path).parent not in style_folders():
         return {}
     try:
-        found = json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8"))
+        values = json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(values, dict):
         return {}
-    return arguments.possible({name.replace("_", "-"): value for name, value in found.items()})
+    return arguments.keep_valid({name.replace("_", "-"): value for name, value in values.items()})
 
 
-def path_of(text: str):
-    """Return the path of the file or kept style that ``text`` names, or None."""
+def find_path(text: str):
+    """Return the absolute path of the file or kept style that ``text`` names, or None."""
     if os.path.isfile(text):
         return os.path.abspath(text)
-    return next((style.path for style in kept() if style.name == text), None)
+    return next((style.path for style in list_styles() if style.name == text), None)
 
 
-def name_of(path: str) -> str:
-    """Return what the style at ``path`` is called: its own name where it is kept, else the file's."""
-    named = next((style.name for style in kept() if style.path == path), "")
-    return named or name_in(path)
+def display_name(path: str) -> str:
+    """Return the name of the kept style at ``path``, or else the name of the file."""
+    name = next((style.name for style in list_styles() if style.path == path), "")
+    return name or file_stem(path)
 
 
-def name_in(path: str) -> str:
-    """Return the name of the file at ``path``, without its suffix."""
+def file_stem(path: str) -> str:
+    """Return the name of the file at ``path`` without its suffix."""
     return os.path.splitext(os.path.basename(path))[0]

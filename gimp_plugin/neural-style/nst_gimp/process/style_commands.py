@@ -1,7 +1,7 @@
-"""Changes to the kept styles, made by the engine's command ``nst styles``: this only asks for them.
+"""Changes to the kept styles, made by the engine's command ``nst styles``.
 
-A command and its options come in, its JSON goes out, or a UserError with the engine's code. Works without
-GIMP; nothing here is shown.
+Takes a subcommand and its options, and returns its JSON or raises a UserError with the engine's code. Works
+without GIMP and shows nothing.
 """
 
 from __future__ import annotations
@@ -11,123 +11,99 @@ import subprocess
 import threading
 from pathlib import Path
 
-from nst_gimp.process import engine, kept_styles, places
+from nst_gimp.process import engine, kept_styles, locations
+from nst_gimp.settings.contract import FORBIDDEN_CHARACTERS, LONGEST_STYLE_NAME, is_style_name
 from nst_gimp.settings.settings_table import SETTINGS
-from nst_gimp.text.messages import UserError, from_engine
+from nst_gimp.text.messages import UserError, engine_error
 from nst_gimp.text.words import _
 
-PATIENCE_SECONDS = 120
+TIMEOUT_SECONDS = 120
 TAKEN = "output-exists"
 """The code of an error that ``--force`` would have prevented."""
 
-OF_EVERY_STYLE = ("strength", "style-scale", "keep-colors")
-"""Kept with a style whatever they are, so that a click on it brings back what was seen."""
 
-OF_NO_STYLE = ("init", "iterations", "optimizer", "coarsest", "guides")
-"""Settings of the method that are about the picture or the patience, not about the style."""
-
-LONGEST_NAME, MOST_BYTES = 64, 240
-NO_CHARACTERS = '<>:"/\\|?*'
-DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
-
-
-def suiting(settings: dict) -> dict:
-    """Return those of a run's settings that are kept with its style."""
-    method = {
+def style_settings(settings: dict) -> dict:
+    """Return the settings of a run that are kept with its style."""
+    kept = {
         setting.name
         for setting in SETTINGS
-        if setting.group == "method"
-        and setting.name not in OF_NO_STYLE
-        and settings[setting.name] != setting.default
+        if setting.with_style == "always"
+        or (setting.with_style == "if changed" and settings[setting.name] != setting.default)
     }
     return {
         name: round(value, 6) if isinstance(value, float) else value
         for name, value in settings.items()
-        if name in OF_EVERY_STYLE or name in method
+        if name in kept
     }
 
 
-def options(settings: dict) -> list:
-    """Return settings as the command's options."""
+def to_options(settings: dict) -> list:
+    """Return settings as options of the command line."""
     return [f"--{name}={value}" for name, value in settings.items()]
 
 
-def home() -> Path:
-    """Return the folder that new styles go to: the first that is there, as GIMP and ``nst`` may differ."""
-    folders = kept_styles.folders()
+def default_folder() -> Path:
+    """Return the folder for new styles: the first that exists, because GIMP's may differ from ``nst``'s."""
+    folders = kept_styles.style_folders()
     return next((folder for folder in folders if folder.is_dir()), folders[0])
 
 
-def is_name(name: str) -> bool:
-    """Whether a style can be called so; the engine has the last word."""
-    plain = name == name.strip() and not name.startswith(".") and not name.endswith(".")
-    usual = not set(NO_CHARACTERS) & set(name) and name.partition(".")[0].rstrip().lower() not in DEVICES
-    short = 0 < len(name) <= LONGEST_NAME and len(name.encode("utf-8", "replace")) <= MOST_BYTES
-    return plain and usual and short and name.isprintable()
-
-
-def possible_name(text: str) -> str:
+def make_valid_name(text: str) -> str:
     """Return ``text`` without what cannot be in a style's name."""
     allowed = "".join(
-        character if character.isprintable() and character not in NO_CHARACTERS else " " for character in text
+        character if character.isprintable() and character not in FORBIDDEN_CHARACTERS else " "
+        for character in text
     )
-    found = " ".join(allowed.split()).strip(". ")[:LONGEST_NAME].rstrip(". ")
-    return found if is_name(found) else ""
+    found = " ".join(allowed.split()).strip(". ")[:LONGEST_STYLE_NAME].rstrip(". ")
+    return found if is_style_name(found) else ""
 
 
-def change(command: str, arguments, folder) -> dict:
-    """Run ``nst styles COMMAND ARGUMENTS`` for the styles in ``folder`` and return what it answers.
+def run_command(command: str, arguments, folder) -> dict:
+    """Run ``nst styles COMMAND ARGUMENTS`` on the styles in ``folder`` and return its JSON.
 
     Raises:
-        UserError: there is no engine, or it refused; ``code`` is the engine's.
+        UserError: there is no engine, or the command failed. ``code`` is the engine's.
     """
-    found = places.find_engine()
-    line = [found.python, "-I", "-m", "nst_core.cli", "styles", command, "--json", *arguments]
+    location = locations.find_engine()
+    line = [location.python, "-I", "-m", "nst_core.cli", "styles", command, "--json", *arguments]
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             line,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=dict(places.environment_for(found), NST_STYLES=str(folder)),
-            timeout=PATIENCE_SECONDS,
+            env=dict(locations.engine_environment(location), NST_STYLES=str(folder)),
+            timeout=TIMEOUT_SECONDS,
             check=False,
-            **engine.platform_options(),
+            **engine.popen_options(),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(
-            _("The engine's Python, {path}, cannot be started: {reason}.").format(
-                path=found.python, reason=reason
-            ),
-            _("Run the installer again."),
-            "no-engine",
-        ) from None
+        raise engine.start_error(location, error) from None
     try:
-        answer = json.loads(done.stdout.decode("utf-8"))
+        answer = json.loads(completed.stdout.decode("utf-8"))
         if not isinstance(answer, dict):
             raise ValueError
     except ValueError:
-        with open(places.log_path(), "ab") as log:
-            log.write(done.stderr)
+        with open(locations.log_path(), "ab") as log:
+            log.write(completed.stderr)
         raise UserError(
             _("The engine could not change the kept styles."),
-            _("Run the installer again; the log {path} says more.").format(path=places.log_path()),
+            _("Run the installer again. See the log {path}.").format(path=locations.log_path()),
             "protocol",
         ) from None
     if answer.get("event") == "error":
-        raise from_engine(*(str(answer.get(part) or "") for part in ("code", "message", "hint")))
+        raise engine_error(*(str(answer.get(part) or "") for part in ("code", "message", "hint")))
     return answer
 
 
-def in_background(command: str, arguments, folder, done) -> None:
-    """Run a command beside GTK's loop, which then calls ``done(answer, error)``, one of them None."""
+def run_in_background(command: str, arguments, folder, done) -> None:
+    """Run a command in a thread. GTK's main loop then calls ``done(answer, error)``; one of them is None."""
     from gi.repository import GLib
 
     def work() -> None:
         answer = problem = None
         try:
-            answer = change(command, arguments, folder)
+            answer = run_command(command, arguments, folder)
         except UserError as error:
             problem = error
         except Exception as error:

@@ -1,7 +1,7 @@
 """One run of the filter, from the call to the new layer.
 
-Validates, reads pixels, lets the engine paint while somebody watches, places the layer. ``watcher`` is
-how the run is shown: a window, or GIMP's progress bar.
+Checks the arguments, reads the pixels, waits while the engine paints, and inserts the new layer. ``watcher``
+shows the run: a window, or GIMP's progress bar.
 """
 
 from __future__ import annotations
@@ -9,35 +9,37 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from nst_gimp.image import layers
-from nst_gimp.process.engine import Engine
-from nst_gimp.process.job import PREVIEW, Job
-from nst_gimp.run import ingredients, recipe
+from nst_gimp.process.engine import EngineProcess
+from nst_gimp.process.job_folder import PREVIEW, JobFolder
+from nst_gimp.run.inputs import InputReader
+from nst_gimp.run.run_request import RunRequest
 from nst_gimp.settings import arguments
 
 
 def paint(image, drawables, config, watcher):
-    """Paint one layer and return the new one.
+    """Paint one layer and return the new layer.
 
     Raises:
-        UserError: it could not be done; the image is untouched.
+        UserError: the run failed. The image is unchanged.
     """
     settings = arguments.read(config)
-    subject = layers.choose(image, drawables)
-    wanted = recipe.resolve(config, image)
-    with ExitStack() as open_until_done:
-        watcher.begin(subject, recipe.title(wanted))
-        open_until_done.callback(watcher.end)
-        # The folder outlives the engine, which is started first so that it loads while pixels are read.
-        job = open_until_done.enter_context(Job())
-        engine = open_until_done.enter_context(Engine(job.folder))
-        alpha = job.path("alpha.f32")
-        content = layers.read(subject, job.path("content.f32"), alpha)
-        fields = ingredients.Reader(subject, settings, job).fields(wanted)
-        engine.send(job.request(content, fields, settings, PREVIEW if watcher.wants_previews else None))
-        done = watcher.follow(engine, job)
-        painted = content._replace(path=job.check_result(content, done))
+    subject = layers.get_subject(image, drawables)
+    run_request = RunRequest.from_config(config, image)
+    with ExitStack() as stack:
+        watcher.begin(subject, run_request.title())
+        stack.callback(watcher.end)
+        # The folder outlives the engine. The engine starts first, so that it loads while pixels are read.
+        job_folder = stack.enter_context(JobFolder())
+        engine = stack.enter_context(EngineProcess(job_folder.directory))
+        alpha_path = job_folder.path("alpha.f32")
+        content = layers.read(subject, job_folder.path("content.f32"), alpha_path)
+        inputs = InputReader(subject, settings, job_folder).read(run_request)
+        preview = PREVIEW if watcher.wants_previews else None
+        engine.send(job_folder.build_request(content, inputs, settings, preview))
+        done = watcher.follow(engine, job_folder)
+        result = content._replace(path=job_folder.check_result(content, done))
         record = {
-            **recipe.record(wanted),
+            **run_request.to_record(),
             "settings": settings,
             "seed": done.get("seed"),
             "model": done.get("model"),
@@ -48,4 +50,4 @@ def paint(image, drawables, config, watcher):
             "engine": watcher.engine_version,
             "notices": watcher.notices,
         }
-        return layers.place(subject, painted, alpha, recipe.title(wanted), record)
+        return layers.insert_result(subject, result, alpha_path, run_request.title(), record)

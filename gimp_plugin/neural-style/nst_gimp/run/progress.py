@@ -1,4 +1,4 @@
-"""Watching a run without a window: GIMP's own progress bar, whose Cancel ends this process."""
+"""Shows a run without a window, in GIMP's own progress bar. Its Cancel button ends this process."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import time
 
 from gi.repository import Gimp
 
-from nst_gimp.text.words import _, duration
+from nst_gimp.text.words import _, format_duration
 
-SECONDS_BETWEEN = 0.1
+UPDATE_SECONDS = 0.1
 
 
-def sentence(event: dict) -> str:
-    """Say where a run is: "Level 2 of 4, 1 min 03 s left"."""
+def describe_progress(event: dict) -> str:
+    """Return a progress event as text: "Level 2 of 4, 1 min 03 s left"."""
     text = _("Level {level} of {levels}").format(level=event.get("level", 1), levels=event.get("levels", 1))
     left = event.get("seconds_left")
-    return text if left is None else _("{where}, {time} left").format(where=text, time=duration(left))
+    return text if left is None else _("{where}, {time} left").format(where=text, time=format_duration(left))
 
 
 class ProgressBar:
-    """Shows a run in the status bar of the image, or nowhere in batch mode."""
+    """Shows a run in the status bar of the image. In batch mode nothing is shown."""
 
     wants_previews = False
 
@@ -28,12 +28,12 @@ class ProgressBar:
         self.notices = []
 
     def begin(self, _subject, style_name: str) -> None:
-        """Show that something has begun."""
+        """Show the progress bar."""
         Gimp.progress_init(_("Painting in the style of {name}").format(name=style_name))
 
-    def follow(self, engine, _job) -> dict:
-        """Wait for the engine and return its last event."""
-        shown = 0.0
+    def follow(self, engine, _job_folder) -> dict:
+        """Show the engine's progress until it is done, and return its last event."""
+        last_update = 0.0
         while True:
             event = engine.next_event()
             if event is None:
@@ -41,16 +41,16 @@ class ProgressBar:
             kind = event["event"]
             if kind == "hello":
                 self.engine_version = event.get("version", "")
-            elif kind == "progress" and time.monotonic() - shown >= SECONDS_BETWEEN:
-                shown = time.monotonic()
+            elif kind == "progress" and time.monotonic() - last_update >= UPDATE_SECONDS:
+                last_update = time.monotonic()
                 Gimp.progress_update(min(1.0, max(0.0, float(event.get("fraction", 0.0)))))
-                Gimp.progress_set_text(sentence(event))
+                Gimp.progress_set_text(describe_progress(event))
             elif kind == "notice":
-                self.notices.append(str(event.get("message") or ""))
+                self.notices.append(f"{event.get('message') or ''} {event.get('hint') or ''}".strip())
             elif kind == "done":
                 Gimp.progress_update(1.0)
                 return event
 
     def end(self) -> None:
-        """Take the bar away."""
+        """Remove the progress bar."""
         Gimp.progress_end()

@@ -1,8 +1,7 @@
-"""The procedure's arguments: declared from the engine's table, read back and checked.
+"""The procedure's arguments: declared from the table of the engine's settings, read and checked.
 
-GIMP replaces a value that is out of an argument's range by the default, without a word to the caller.
-So the ranges given to GIMP are wide open, choices are strings, and what was really asked for is checked
-here, in words.
+GIMP silently replaces a value outside an argument's range by the default. Therefore the ranges declared to
+GIMP are as wide as possible and choices are strings. The real limits are checked here, with messages.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from nst_gimp.text.words import _
 
 INT_LIMIT = 2**31 - 1
 DOUBLE_LIMIT = 1e300
-"""Not infinity: GIMP writes it into its pluginrc and cannot read that again."""
+"""Not infinity: GIMP writes the limit to its pluginrc and cannot read infinity back."""
 
 LAST_LAYER = "last-style-layer"
 OUTSIDE = ("style", "keep")
@@ -31,21 +30,21 @@ EXTRAS = (
     "outside",
     "strength-mask",
 )
-"""Arguments beside the style and the engine's settings; what they mean is in ``recipe``."""
+"""Further arguments besides the style and the engine's settings. ``run_request`` explains them."""
 
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
 def declare(procedure) -> None:
-    """Add the style arguments and one argument for each of the engine's settings to ``procedure``."""
+    """Add the arguments for the style and one argument for each of the engine's settings to ``procedure``."""
     from gi.repository import Gimp, GObject
 
     flags = GObject.ParamFlags.READWRITE
-    # ANY, not OPEN: GIMP would refuse a missing file before run() can say so in words.
+    # ANY, not OPEN: with OPEN GIMP refuses a missing file itself, with a message that nobody understands.
     procedure.add_file_argument(
         "style-file",
         _("Style picture"),
-        _("File with the painting whose style is taken; any format that GIMP opens"),
+        _("Picture file to take the style from, in any format that GIMP opens"),
         Gimp.FileChooserAction.ANY,
         True,
         None,
@@ -54,12 +53,12 @@ def declare(procedure) -> None:
     procedure.add_layer_argument(
         "style-layer",
         _("Style layer"),
-        _("Layer of any open image whose style is taken, in place of a file"),
+        _("Layer of any open image to take the style from, instead of a file"),
         True,
         flags,
     )
     _declare_extras(procedure, flags)
-    # GIMP stores no layers among the last values; this, which it does store, finds the layer again.
+    # GIMP does not store layers among the last values. It does store this string, which identifies the layer.
     procedure.add_string_aux_argument(LAST_LAYER, LAST_LAYER, None, "", flags)
     for setting in SETTINGS:
         label, text = _(setting.label), help_text(setting)
@@ -80,8 +79,8 @@ def declare(procedure) -> None:
 def _declare_extras(procedure, flags) -> None:
     procedure.add_double_argument(
         "style-weight",
-        _("Weight of the style"),
-        _("Its share beside the styles in more-styles"),
+        _("Style weight"),
+        _("Weight of the style in a blend with more-styles"),
         -DOUBLE_LIMIT,
         DOUBLE_LIMIT,
         1.0,
@@ -90,45 +89,48 @@ def _declare_extras(procedure, flags) -> None:
     procedure.add_string_array_argument(
         "more-styles",
         _("More styles"),
-        _("Styles blended with the first: files, names of kept styles or layer:NAME, also with :WEIGHT"),
+        _(
+            "Styles to blend with the first: picture files, names of kept styles or layer:NAME, "
+            "each with an optional :WEIGHT"
+        ),
         flags,
     )
     procedure.add_string_argument(
         "fine-style",
         _("Strokes from"),
-        _("Style whose fine strokes are taken with the composition of the others; empty for their own"),
+        _("Style to take the fine strokes from; empty keeps the strokes of the other styles"),
         "",
         flags,
     )
     procedure.add_string_array_argument(
         "region-masks",
         _("Regions"),
-        _("Names of channels, layers (their masks, else what they cover) or groups of such layers"),
+        _("Names of channels, layers (their masks, or else their opaque area) or groups of such layers"),
         flags,
     )
     procedure.add_string_array_argument(
         "region-styles",
-        _("Styles of the regions"),
-        _("For each region a style, as in more-styles; an empty one is called like the mask"),
+        _("Region styles"),
+        _("A style for each region, as in more-styles; an empty entry means the style named like the mask"),
         flags,
     )
     procedure.add_string_array_argument(
         "region-colors",
-        _("Colours of the regions"),
-        _("For each region what keep-colors is for the whole picture; an empty one, or none, is as that"),
+        _("Region colours"),
+        _("keep-colors for each region; leave an entry empty to use the global setting"),
         flags,
     )
     procedure.add_string_argument(
         "outside",
-        _("Outside of the regions"),
-        _("style: painted in the style, where one is given. keep: stays as it is."),
+        _("Outside the regions"),
+        _("style: paint it in the style, if there is one. keep: leave it unchanged."),
         OUTSIDE[0],
         flags,
     )
     procedure.add_string_argument(
         "strength-mask",
-        _("Strength by place"),
-        _("Name of a channel or layer: white is painted at full strength, black stays as it is"),
+        _("Strength mask"),
+        _("Name of a channel or layer: white is painted at full strength, black stays unchanged"),
         "",
         flags,
     )
@@ -151,7 +153,7 @@ def read(config) -> dict:
     """Return the checked settings by name.
 
     Raises:
-        CallError: the first value that is not possible, with what is.
+        CallError: a value is invalid. The message gives the valid ones.
     """
     values = {}
     for setting in SETTINGS:
@@ -161,7 +163,7 @@ def read(config) -> dict:
 
 
 def reset_invalid(config) -> None:
-    """Put the default in the place of what cannot be: another version may have stored it."""
+    """Reset invalid values to their defaults. Another version may have stored them."""
     for setting in SETTINGS:
         value = config.get_property(setting.name)
         try:
@@ -171,28 +173,28 @@ def reset_invalid(config) -> None:
 
 
 def check_choice(name: str, value, choices) -> str:
-    """Return ``value`` if it is one of ``choices``, the first of them where it is empty.
+    """Return ``value`` if it is one of ``choices``, or the first choice if it is empty.
 
     Raises:
-        CallError: it is none; says what it can be, and what was meant.
+        CallError: it is not one of them. The message gives the choices and the most similar one.
     """
     value = value or choices[0]
     if value not in choices:
-        near = difflib.get_close_matches(str(value).lower(), choices, n=1, cutoff=0.5)
+        similar = difflib.get_close_matches(str(value).lower(), choices, n=1, cutoff=0.5)
         raise CallError(
             _("{name} cannot be “{value}”.").format(name=name, value=value),
-            _("It can be {choices}.").format(choices=", ".join(choices))
-            + (" " + _("Did you mean “{value}”?").format(value=near[0]) if near else ""),
+            _("Valid values: {choices}.").format(choices=", ".join(choices))
+            + (" " + _("Did you mean “{value}”?").format(value=similar[0]) if similar else ""),
             "bad-setting",
         )
     return value
 
 
 def check(setting, value):
-    """Return ``value`` if the setting can have it.
+    """Return ``value`` if it is valid for the setting.
 
     Raises:
-        CallError: it cannot.
+        CallError: it is not.
     """
     name = setting.name
     if setting.kind == "choice":
@@ -203,7 +205,7 @@ def check(setting, value):
         if not inside:
             raise CallError(
                 _("{name} cannot be {value:g}.").format(name=name, value=value),
-                _("It can be a number from {low:g} to {high:g}.").format(
+                _("Use a number from {low:g} to {high:g}.").format(
                     low=-math.inf if low is None else low, high=math.inf if high is None else high
                 ),
                 "bad-setting",
@@ -215,8 +217,8 @@ KINDS = {"double": (int, float), "int": int, "boolean": bool, "choice": str, "st
 
 
 def keep_valid(values: dict) -> dict:
-    """Return those of ``values`` that settings can have; another version may have written more."""
-    found = {}
+    """Return the valid ones of ``values``. Another version may have written others."""
+    valid = {}
     for name, value in values.items():
         setting = BY_NAME.get(name)
         if setting is None or not isinstance(value, KINDS[setting.kind]):
@@ -224,30 +226,30 @@ def keep_valid(values: dict) -> dict:
         if isinstance(value, bool) and setting.kind != "boolean":
             continue
         with suppress(CallError, OverflowError, UnicodeEncodeError):
-            str(value).encode()  # JSON can hold halves of characters, which GTK cannot show
-            found[name] = check(setting, value)
-    return found
+            str(value).encode()  # JSON can hold lone surrogates, which GTK cannot show
+            valid[name] = check(setting, value)
+    return valid
 
 
 def parse_crop(text: str, width: int, height: int):
-    """Read "x,y,width,height" within a style picture of ``width`` x ``height``; None where there is none.
+    """Read a crop "x,y,width,height" of a style picture of ``width`` x ``height``; None if it is empty.
 
     Raises:
-        CallError: it is not four numbers, or not inside the picture.
+        CallError: it is not four whole numbers, or not inside the picture.
     """
     if not text.strip():
         return None
     try:
-        x, y, w, h = (int(part) for part in text.split(","))
+        x, y, w, h = (int(number) for number in text.split(","))
     except ValueError:
         raise CallError(
             _("style-crop cannot be “{value}”.").format(value=text),
-            _("It is four whole numbers: x,y,width,height."),
+            _("Use four whole numbers: x,y,width,height."),
             "bad-setting",
         ) from None
     if x < 0 or y < 0 or w < 1 or h < 1 or x + w > width or y + h > height:
         raise CallError(
-            _("The style crop {value} is not inside the style picture.").format(value=text),
+            _("The crop {value} is not inside the style picture.").format(value=text),
             _("The style picture has {width} × {height} pixels.").format(width=width, height=height),
             "bad-setting",
         )

@@ -1,6 +1,6 @@
-"""Which settings have an effect, given the others; a control without one is greyed out.
+"""Rules that say which settings have an effect, given the others. A control without an effect is greyed out.
 
-Knows names and values of the procedure's arguments, and nothing of how they are shown.
+Knows the names and values of the procedure's arguments. ``bind_sensitivity`` takes any widgets.
 """
 
 from __future__ import annotations
@@ -8,14 +8,17 @@ from __future__ import annotations
 from nst_gimp.settings.settings_table import SETTINGS
 
 
-def _whole_has_colours(masks, own, outside) -> bool:
-    """Whether anything goes by what ``keep-colors`` says for the whole picture."""
-    return not (masks and outside == "keep" and own and all(own))
+def _uses_global_colors(masks, region_colors, outside) -> bool:
+    """Return whether the global ``keep-colors`` applies to any part of the picture."""
+    return not (masks and outside == "keep" and region_colors and all(region_colors))
 
 
-def _colours_are_matched(colors, fine, masks, own, outside) -> bool:
-    by_region = bool(masks) and "match" in (own or ())
-    return bool(fine) or by_region or (colors == "match" and _whole_has_colours(masks, own, outside))
+def _matches_colors(colors, fine, masks, region_colors, outside) -> bool:
+    """Return whether the style's colours are shifted towards the photo's anywhere."""
+    by_region = bool(masks) and "match" in (region_colors or ())
+    return (
+        bool(fine) or by_region or (colors == "match" and _uses_global_colors(masks, region_colors, outside))
+    )
 
 
 def _rule_from_table(values):
@@ -29,10 +32,10 @@ RULES = {
         for setting in SETTINGS
         if setting.used_if
     },
-    "keep-colors": (("region-masks", "region-colors", "outside"), _whole_has_colours),
+    "keep-colors": (("region-masks", "region-colors", "outside"), _uses_global_colors),
     "color-match": (
         ("keep-colors", "fine-style", "region-masks", "region-colors", "outside"),
-        _colours_are_matched,
+        _matches_colors,
     ),
     "fine-layers": (("fine-style",), bool),
     "guides": (("region-masks",), bool),
@@ -40,22 +43,23 @@ RULES = {
     "style-weight": (("more-styles",), bool),
     "style-crop": (("region-masks", "outside"), lambda masks, outside: not (masks and outside == "keep")),
 }
-"""Argument -> (the arguments that decide, whether it has an effect given their values)."""
+"""Argument -> (other arguments, rule). The rule takes their values and returns whether the argument has an
+effect."""
 
 
 def has_effect(config, name: str) -> bool:
-    """Return whether the argument ``name`` makes a difference to the painting."""
-    deciding, rule = RULES.get(name, ((), lambda: True))
-    return bool(rule(*(config.get_property(each) for each in deciding)))
+    """Return whether the argument ``name`` has an effect on the result."""
+    others, rule = RULES.get(name, ((), lambda: True))
+    return bool(rule(*(config.get_property(other) for other in others)))
 
 
 def bind_sensitivity(config, name: str, *widgets) -> None:
-    """Keep ``widgets`` sensitive while the argument ``name`` has an effect, and grey otherwise."""
+    """Grey out ``widgets`` whenever the argument ``name`` has no effect."""
 
-    def settle(*_args):
+    def update(*_args):
         for widget in widgets:
             widget.set_sensitive(has_effect(config, name))
 
-    for each in RULES.get(name, ((), None))[0]:
-        config.connect(f"notify::{each}", settle)
-    settle()
+    for other in RULES.get(name, ((), None))[0]:
+        config.connect(f"notify::{other}", update)
+    update()

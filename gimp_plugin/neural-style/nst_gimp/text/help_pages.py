@@ -1,4 +1,4 @@
-"""The help pages that lie beside the plug-in, in the user's language where there is one."""
+"""The help pages that come with the plug-in, in the user's language if there is a page in it."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from nst_gimp.text.words import _
 FOLDER = os.path.join(PLUG_IN_FOLDER, "help")
 
 
-def page() -> str:
-    """Return the path of the help page in the first of the user's languages that has one."""
+def page_path() -> str:
+    """Return the path of the help page in the first of the user's languages that has one, else English."""
     for language in GLib.get_language_names():
-        found = os.path.join(FOLDER, language.split(".")[0], "index.html")
-        if os.path.isfile(found):
-            return found
+        path = os.path.join(FOLDER, language.split(".")[0], "index.html")
+        if os.path.isfile(path):
+            return path
     return os.path.join(FOLDER, "en", "index.html")
 
 
 def open_page() -> None:
-    """Open the help in the user's browser.
+    """Open the help page in the user's browser.
 
     Raises:
-        UserError: nothing here can open a web page; says where the page is.
+        UserError: no browser could be started. The message gives the path of the page.
     """
-    uri = GLib.filename_to_uri(page(), None)
+    uri = GLib.filename_to_uri(page_path(), None)
     try:
         Gio.AppInfo.launch_default_for_uri(uri, None)
     except GLib.Error:
         raise UserError(
-            _("No browser could be started for the help page."), _("Open {path}.").format(path=page())
+            _("No web browser could be started for the help page."),
+            _("Open {path}.").format(path=page_path()),
         ) from None

@@ -1,7 +1,7 @@
-"""What can go wrong, in the user's words: one sentence that says what, one that says what to do.
+"""Errors in the user's words: what happened, then what to do.
 
-The engine sends codes; their wording is here, so that it can be translated. A code without a wording of
-its own is shown as the engine put it.
+The engine reports errors by code. Their wording is here so that it can be translated. An error with a code
+that has no wording here is shown in the engine's own words.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from nst_gimp.text.words import _, mark
 
 
 class UserError(Exception):
-    """Something the user can be told. ``code`` is the engine's, or one of the plug-in's own.
+    """An error to show to the user. ``code`` is the engine's, or one of the plug-in's own.
 
-    ``told`` is True where a living engine said so, which can be asked again.
+    ``engine_is_alive`` is True if a running engine reported it. That engine can take another request.
     """
 
-    told = False
+    engine_is_alive = False
 
     def __init__(self, message: str, hint: str = "", code: str = "plug-in") -> None:
         super().__init__(message)
@@ -31,71 +31,75 @@ class UserError(Exception):
 
 
 class CallError(UserError):
-    """The call itself is wrong: its arguments, the chosen layer, the kind of image."""
+    """The call itself is wrong: its arguments, the selected layer or the kind of image."""
 
 
 class Cancelled(UserError):  # noqa: N818 - no error
-    """The user changed their mind; nobody needs to be told."""
+    """The user cancelled. Nothing is shown."""
 
     def __init__(self) -> None:
         super().__init__(_("Cancelled."), code="cancelled")
 
 
-def unexpected(error: Exception) -> UserError:
-    """Turn what nobody has thought of into words; the traceback goes to GIMP's standard error."""
+def to_user_error(error: Exception) -> UserError:
+    """Return any exception as a UserError, and print the traceback of an unexpected one to stderr."""
     if isinstance(error, UserError):
         return error
-    if sys.stderr is not None:  # pythonw has none
+    if sys.stderr is not None:  # it is None under pythonw
         traceback.print_exception(type(error), error, error.__traceback__)
     return UserError(
         _("The plug-in failed ({error}).").format(error=f"{type(error).__name__}: {error}"),
-        _("The image was not touched. Please report it with what was chosen in the dialog."),
+        _("Your image was not changed. Please report this, with the settings from the dialog."),
         "internal",
     )
 
 
 WORDING = {
     "out-of-memory": (
-        mark("The picture does not fit into memory."),
-        mark("Set Size to a smaller number, choose the Draft quality, or close other programs."),
+        mark("There is not enough memory for this picture."),
+        mark("Set a smaller Size, choose Draft quality, or close other programs."),
     ),
     "no-model": (
-        mark("The network's weights are not there yet."),
-        mark("Run “nst models fetch” once, with an internet connection."),
+        mark("The network has not been downloaded yet."),
+        mark("Connect to the internet and run “nst models fetch” once."),
     ),
     "bad-model": (
-        mark("The network's weights cannot be used."),
-        mark("Run “nst doctor” to see which file is wrong, then “nst models fetch”."),
+        mark("The file of the network cannot be used."),
+        mark("Run “nst doctor” to find the damaged file, then “nst models fetch” to download it again."),
     ),
     "wrong-hash": (
-        mark("A downloaded file is not the one that was expected."),
-        mark("Try again later; nothing of it was kept."),
+        mark("A downloaded file is not the expected one."),
+        mark("It was deleted. Try again later."),
     ),
     "download-failed": (
-        mark("The network's weights could not be downloaded."),
-        mark("Check the internet connection and try again; the download goes on where it stopped."),
+        mark("The network could not be downloaded."),
+        mark("Check your internet connection and try again; the download continues where it stopped."),
     ),
     "disk-full": (
         mark("The disk is full."),
-        mark("Make room in the folder for temporary files and try again."),
+        mark("Free some space in the folder for temporary files and try again."),
     ),
     "diverged": (
-        mark("The painting came apart: the numbers grew without end."),
-        mark("Try less Smoothness, other weights, or the L-BFGS optimizer."),
+        mark("The optimisation diverged."),
+        mark("Try less Smoothness, different weights, or the L-BFGS optimizer."),
     ),
     "too-small": (
-        mark("The layer or the selection is too small to be painted."),
-        mark("Choose a larger one."),
+        mark("The layer or the selection is too small to paint."),
+        mark("Choose a larger layer or selection."),
     ),
 }
+"""The engine's error code -> (message, hint)."""
 
 
-def from_engine(code: str, message: str, hint: str) -> UserError:
-    """Turn an engine's error into words. What is particular about it, its message, is never dropped."""
+def engine_error(code: str, message: str, hint: str) -> UserError:
+    """Return an error that the engine reported, in the user's words.
+
+    If the code has a wording here, the engine's own message follows it in brackets: it has the details.
+    """
     if code == "cancelled":
         return Cancelled()
     if code in WORDING:
-        what, advice = WORDING[code]
-        detail = "" if not message or message == what else " (" + message.rstrip(".") + ")"
-        return UserError(_(what).rstrip(".") + detail + ".", _(advice), code)
-    return UserError(message or _("The engine failed without saying why."), hint, code or "internal")
+        summary, advice = WORDING[code]
+        detail = "" if not message or message == summary else " (" + message.rstrip(".") + ")"
+        return UserError(_(summary).rstrip(".") + detail + ".", _(advice), code)
+    return UserError(message or _("The engine failed without giving a reason."), hint, code or "internal")

@@ -1,60 +1,63 @@
-"""What a plan says, in words: where, how long, how much memory, and what is particular about the painting.
+"""A plan in words: device, time, memory, and how a large picture is painted.
 
-Comes from the engine's plan event, goes out as sentences. Knows neither GIMP nor the dialog.
+Takes the engine's plan event and returns sentences. Does not depend on GIMP or the dialog.
 """
 
 from __future__ import annotations
 
-from nst_gimp.text.words import _, amount, roughly
+from nst_gimp.text.words import _, format_bytes, format_estimate
 
 LONG_SECONDS = 20 * 60
-"""From here on it is worth saying what makes a painting take less."""
+"""A longer run gets the advice to set a time limit."""
 
 
-def all_of_it(plan: dict, device: str, *, limited: bool) -> str:
-    """Return everything there is to say, a line for each matter; ``limited``: a time limit is set."""
-    return "\n".join(filter(None, (expected(plan, device), how(plan), advice(plan, limited=limited))))
+def describe_plan(plan: dict, device: str, *, limited: bool) -> str:
+    """Return all sentences about a plan, one on each line. ``limited``: a time limit is set."""
+    sentences = (describe_cost(plan, device), describe_method(plan), advice(plan, limited=limited))
+    return "\n".join(filter(None, sentences))
 
 
-def expected(plan: dict, device: str) -> str:
-    """Say where it is painted, how long that takes, and how much memory."""
+def describe_cost(plan: dict, device: str) -> str:
+    """Return a sentence with the device, the time and the memory."""
     seconds, size, device_size = (plan.get(name) for name in ("seconds", "bytes", "device_bytes"))
-    parts = [_("about {time}").format(time=roughly(seconds))] if _is_number(seconds) else []
+    facts = [_("about {time}").format(time=format_estimate(seconds))] if _is_number(seconds) else []
     if _is_number(size) and size > 0:
-        parts.append(_("{amount} of memory").format(amount=amount(size)))
+        facts.append(_("{amount} of memory").format(amount=format_bytes(size)))
     if _is_number(device_size) and device_size > 0:
-        parts.append(_("{amount} of the device’s").format(amount=amount(device_size)))
+        facts.append(_("{amount} of device memory").format(amount=format_bytes(device_size)))
     if not _is_number(seconds):
-        parts.append(_("how long it takes is known after the first painting"))
-    return _("On {device}: {facts}.").format(device=device or "?", facts=", ".join(parts))
+        facts.append(_("time unknown before the first run"))
+    return _("On {device}: {facts}.").format(device=device or "?", facts=", ".join(facts))
 
 
-def how(plan: dict) -> str:
-    """Say what is particular about a large painting: that it is carried up, that it is painted in tiles."""
+def describe_method(plan: dict) -> str:
+    """Return sentences for a picture that is painted small and enlarged, or in tiles; else ""."""
     levels = plan.get("levels") or []
     if not levels:
         return ""
-    last, size = levels[-1], (plan.get("width") or 0, plan.get("height") or 0)
-    own = (last.get("width"), last.get("height"))
-    said = []
-    if all(size) and size != own:
-        said.append(
-            _("Painted at {own} pixels and carried up to {full}.").format(own=across(own), full=across(size))
+    last, full_size = levels[-1], (plan.get("width") or 0, plan.get("height") or 0)
+    painted_size = (last.get("width"), last.get("height"))
+    sentences = []
+    if all(full_size) and full_size != painted_size:
+        sentences.append(
+            _("Painted at {own} pixels, then enlarged to {full}.").format(
+                own=format_size(painted_size), full=format_size(full_size)
+            )
         )
     if (last.get("tiles") or 1) > 1:
-        said.append(_("Painted in {count} tiles, to fit into memory.").format(count=last["tiles"]))
-    return "\n".join(said)
+        sentences.append(_("Painted in {count} tiles to fit into memory.").format(count=last["tiles"]))
+    return "\n".join(sentences)
 
 
 def advice(plan: dict, *, limited: bool) -> str:
-    """Say what makes a long painting take less, where nothing has been done about it."""
+    """Return advice for a long run that has no time limit yet, or ""."""
     seconds = plan.get("seconds")
     long = _is_number(seconds) and seconds > LONG_SECONDS
-    return _("A time limit makes it shorter.") if long and not limited else ""
+    return _("Set a time limit to shorten it.") if long and not limited else ""
 
 
-def across(size) -> str:
-    """Say a size: "6000 × 4000"."""
+def format_size(size) -> str:
+    """Return a size in pixels as text: "6000 × 4000"."""
     return " × ".join(str(side) for side in size)
 
 

@@ -15,7 +15,7 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GimpUi, Gio, Gtk  # noqa: E402
 
 from nst_gimp.image import style  # noqa: E402
-from nst_gimp.process.companion import Companion  # noqa: E402
+from nst_gimp.process.warm_engine import WarmEngine  # noqa: E402
 from nst_gimp.settings.settings_table import SETTINGS  # noqa: E402
 from nst_gimp.text import help_pages  # noqa: E402
 from nst_gimp.text.messages import UserError  # noqa: E402
@@ -48,7 +48,7 @@ class StyleDialog:
 
     def __init__(self, procedure, config, subject) -> None:
         self.config, self.subject = config, subject
-        self.companion = Companion()
+        self.warm_engine = WarmEngine()
         self.window = GimpUi.ProcedureDialog.new(procedure, config, _("Neural Style"))
         self.window.set_ok_label(_("_Paint"))
         self.expected = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=34)
@@ -58,7 +58,7 @@ class StyleDialog:
         self.bar = Gtk.InfoBar(message_type=Gtk.MessageType.ERROR, no_show_all=True)
         self.bar.get_content_area().pack_start(self.trouble, True, True, 0)
         self.trouble.show()
-        self.trial = TrialView(self.companion, subject, config)
+        self.trial = TrialView(self.warm_engine, subject, config)
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=12)
         left = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
         left.pack_start(self.trial, False, False, 0)
@@ -148,14 +148,14 @@ class StyleDialog:
     def ask(self) -> bool:
         """Show the dialog until it is answered; return whether to paint."""
         show = self.expected.set_text
-        expectation = Expectation(self.companion, lambda: self.trial.subject, self.config, show)
+        expectation = Expectation(self.warm_engine, lambda: self.trial.subject, self.config, show)
         self.trial.when_begun = expectation.ask_soon
         try:
             return bool(self.window.run())
         finally:
             self.trial.stop()
             expectation.stop()
-            self.companion.close()  # the run needs the memory
+            self.warm_engine.close()  # the run needs the memory
             self.window.hide()
             while Gtk.events_pending():
                 Gtk.main_iteration()
@@ -165,7 +165,7 @@ class StyleDialog:
         self.window.destroy()
 
 
-def settle_style(config) -> None:
+def reset_missing_style(config) -> None:
     """Keep what is left of the last run from standing in the way.
 
     A style file that is gone is forgotten; a layer, named by the caller or of the last run in this session,

@@ -10,9 +10,10 @@ from gi.repository import GimpUi, Gtk  # noqa: E402
 
 from nst_gimp.image import layers, style  # noqa: E402
 from nst_gimp.process import kept_styles  # noqa: E402
-from nst_gimp.run import paint_layer, recipe  # noqa: E402
+from nst_gimp.run import paint_layer  # noqa: E402
+from nst_gimp.run.run_request import RunRequest  # noqa: E402
 from nst_gimp.settings import arguments  # noqa: E402
-from nst_gimp.text.messages import CallError, Cancelled, unexpected  # noqa: E402
+from nst_gimp.text.messages import CallError, Cancelled, to_user_error  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
 
 
@@ -37,26 +38,26 @@ def run(procedure, image, drawables, config):
         UserError: the layer cannot be painted, whatever is chosen.
     """
     start_gtk()
-    from nst_gimp.ui.dialog import StyleDialog, settle_style
+    from nst_gimp.ui.dialog import StyleDialog, reset_missing_style
     from nst_gimp.ui.painting_window import PaintingWindow
 
-    subject = layers.choose(image, drawables)
-    arguments.settle(config)
-    settle_style(config)
+    subject = layers.get_subject(image, drawables)
+    arguments.reset_invalid(config)
+    reset_missing_style(config)
     dialog = StyleDialog(procedure, config, subject)
     try:
         while dialog.ask():
             style.remember_layer(config)
             try:
                 layers.check_open(image, *drawables)
-                used = recipe.paths(recipe.resolve(config, image))
+                used = RunRequest.from_config(config, image).style_paths()
                 painted = paint_layer.paint(image, drawables, config, PaintingWindow())
-                kept_styles.remember(used)
+                kept_styles.add_recent(used)
                 return painted
             except Cancelled:
                 dialog.tell("")
             except Exception as error:
-                dialog.tell(str(unexpected(error)))
+                dialog.tell(str(to_user_error(error)))
     finally:
         dialog.close()
     raise Cancelled

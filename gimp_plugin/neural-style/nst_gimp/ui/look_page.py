@@ -26,7 +26,7 @@ class LookPage(Gtk.ScrolledWindow):
         self._own_side = max(subject.box[2:])
         self.grid = Gtk.Grid(column_spacing=12, row_spacing=6, valign=Gtk.Align.START)
         strength = widgets.scale(config, "strength", 1, 10, 0)
-        effects.follow(config, "strength", strength)
+        effects.bind_sensitivity(config, "strength", strength)
         brush = widgets.scale(config, "style-scale", 0.05, 0.25, 2)
         for row, widget in enumerate(
             (
@@ -38,7 +38,7 @@ class LookPage(Gtk.ScrolledWindow):
         ):
             self.grid.attach(widget, 0, row, 4, 1)
         colors = self._put("keep-colors", widgets.combo(config, "keep-colors"), 4, 0, wide=True)
-        effects.follow(config, "keep-colors", *colors)
+        effects.bind_sensitivity(config, "keep-colors", *colors)
         self._put("quality", widgets.combo(config, "quality"), 5, 0)
         limit = widgets.number(config, "time-limit", zero=_("no limit"), unit=_(" min"), share=1 / 60)
         self._put("time-limit", limit, 5, 2)

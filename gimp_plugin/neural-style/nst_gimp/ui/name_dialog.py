@@ -13,6 +13,7 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import GimpUi, GLib, Gtk  # noqa: E402
 
 from nst_gimp.process import kept_styles, style_commands  # noqa: E402
+from nst_gimp.settings import contract
 from nst_gimp.text.words import _  # noqa: E402
 
 PICTURE_SIDE = 96
@@ -23,7 +24,7 @@ class NameDialog:
 
     def __init__(self, parent, title: str, button: str, name: str, picture, act, own="", settings="") -> None:
         self.act, self.own, self.button = act, own, button
-        self.taken = {style.name for style in kept_styles.kept()} - {own}
+        self.taken = {style.name for style in kept_styles.list_styles()} - {own}
         self.window = GimpUi.Dialog(title=title, role="neural-style-name", transient_for=parent, modal=True)
         self.window.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
         self.ok = self.window.add_button(button, Gtk.ResponseType.OK)
@@ -66,7 +67,7 @@ class NameDialog:
     def _look(self) -> None:
         """Say what is with the name as it stands."""
         name = self.name.get_text().strip()
-        possible = style_commands.is_name(name)
+        possible = contract.is_style_name(name)
         self.ok.set_sensitive(possible)
         self.ok.set_label(_("_Replace") if name in self.taken else self.button)
         if possible and name in self.taken:
@@ -74,7 +75,8 @@ class NameDialog:
         elif name and not possible:
             self.note.set_text(
                 _("A name has up to {count} characters, none of {characters}").format(
-                    count=style_commands.LONGEST_NAME, characters=" ".join(style_commands.NO_CHARACTERS)
+                    count=contract.LONGEST_STYLE_NAME,
+                    characters=" ".join(sorted(contract.FORBIDDEN_CHARACTERS)),
                 )
             )
         else:

@@ -17,10 +17,10 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GdkPixbuf, GimpUi, GLib, Gtk  # noqa: E402
 
 from nst_gimp.image import previews  # noqa: E402
-from nst_gimp.process.job import PREVIEW_SIDE  # noqa: E402
-from nst_gimp.run.progress import sentence  # noqa: E402
+from nst_gimp.process.job_folder import PREVIEW_SIDE  # noqa: E402
+from nst_gimp.run.progress import describe_progress  # noqa: E402
 from nst_gimp.text.messages import Cancelled  # noqa: E402
-from nst_gimp.text.words import _, duration, roughly  # noqa: E402
+from nst_gimp.text.words import _, format_duration, format_estimate  # noqa: E402
 from nst_gimp.ui import widgets  # noqa: E402
 
 LOOK_MILLISECONDS = 40
@@ -93,14 +93,14 @@ class PaintingWindow:
         while Gtk.events_pending():
             Gtk.main_iteration()
 
-    def follow(self, engine, job) -> dict:
+    def follow(self, engine, job_folder) -> dict:
         """Run until the engine is done and return its last event.
 
         Raises:
             Cancelled: the user pressed Cancel or closed the window.
             UserError: the engine failed.
         """
-        self.engine, self.job = engine, job
+        self.engine, self.job_folder = engine, job_folder
         timer = GLib.timeout_add(LOOK_MILLISECONDS, self._look)
         if self._problem is None:
             Gtk.main()
@@ -138,20 +138,20 @@ class PaintingWindow:
             seconds = event.get("seconds")
             self.where.set_text(_("On {device}").format(device=event.get("device") or "?"))
             if isinstance(seconds, (int, float)):
-                self.left.set_text(_("about {time}").format(time=roughly(seconds)))
+                self.left.set_text(_("about {time}").format(time=format_estimate(seconds)))
         elif kind == "progress":
             self.bar.set_fraction(min(1.0, max(0.0, float(event.get("fraction", 0.0)))))
             if self._keeping:  # what is under way is finished first
                 return
             self.keep.set_sensitive(True)
-            self.where.set_text(sentence(dict(event, seconds_left=None)))
+            self.where.set_text(describe_progress(dict(event, seconds_left=None)))
             left = event.get("seconds_left")
             self._end = None if left is None else time.monotonic() + left
             self._count_down()
         elif kind == "preview":
             self._show(event)
         elif kind == "notice":
-            self.notices.append(str(event.get("message") or ""))
+            self.notices.append(f"{event.get('message') or ''} {event.get('hint') or ''}".strip())
             self.remarks.set_text("\n".join(self.notices[-TOLD:]))
             self.remarks.show()
         elif kind == "done":
@@ -161,12 +161,12 @@ class PaintingWindow:
         """Say how long it still takes, between the engine's words too: on large pictures these are rare."""
         if self._end is None:
             return
-        text = _("{time} left").format(time=duration(max(0.0, self._end - time.monotonic())))
+        text = _("{time} left").format(time=format_duration(max(0.0, self._end - time.monotonic())))
         if self.left.get_text() != text:
             self.left.set_text(text)
 
     def _show(self, event: dict) -> None:
-        data = self.job.read_preview(event)
+        data = self.job_folder.read_preview(event)
         if data is None:
             return
         size = event["width"], event["height"]
@@ -201,7 +201,7 @@ class PaintingWindow:
             self.where.set_text(_("Finishing…"))
             self.left.set_text("")
             self._keeping, self._end = True, None
-            self.engine.keep()
+            self.engine.stop_early()
         elif self._problem is None and self._outcome is None:
             self._problem = Cancelled()
             if Gtk.main_level() > 0:

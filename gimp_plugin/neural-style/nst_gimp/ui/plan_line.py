@@ -8,8 +8,8 @@ from __future__ import annotations
 from gi.repository import GLib
 
 from nst_gimp.image import masks
-from nst_gimp.process.job import Pixels
-from nst_gimp.run import recipe
+from nst_gimp.process.job_folder import PixelFile
+from nst_gimp.run.run_request import RunRequest
 from nst_gimp.settings import arguments
 from nst_gimp.text import plan_words
 from nst_gimp.text.messages import UserError
@@ -23,8 +23,8 @@ STYLE_SIDE = 512
 class Expectation:
     """Calls ``show(text)`` with a sentence whenever there is a new one; ``subject()`` is what is painted."""
 
-    def __init__(self, companion, subject, config, show) -> None:
-        self.companion, self.subject, self.config, self.show = companion, subject, config, show
+    def __init__(self, warm_engine, subject, config, show) -> None:
+        self.warm_engine, self.subject, self.config, self.show = warm_engine, subject, config, show
         self.device = ""
         self._boxes: dict = {}  # of masks, by the item's number and the subject's box
         self._asked = None
@@ -40,7 +40,7 @@ class Expectation:
         """Ask no more and let go of what was asked."""
         self.config.disconnect(self._handler)
         self._quiet()
-        self.companion.drop("plan")
+        self.warm_engine.cancel("plan")
 
     def _quiet(self) -> None:
         if self._timer:
@@ -55,23 +55,26 @@ class Expectation:
             self._asked = None
             self.show(error.message)
             return False
-        question = (settings, self.subject().box[2:], self._ingredients())
+        question = (settings, self.subject().box[2:], self._inputs())
         if question != self._asked:
             self._asked = question
-            self.companion.ask("plan", lambda job: self._request(job, *question), self._take, self._failed)
+            self.warm_engine.submit(
+                "plan", lambda job_folder: self._request(job_folder, *question), self._take, self._failed
+            )
         return False
 
-    def _ingredients(self) -> tuple:
+    def _inputs(self) -> tuple:
         """Return (styles for all, (styles, colours, box) by region, whether strokes are another's)."""
         try:
-            wanted = recipe.resolve(self.config, self.subject().image)
+            run_request = RunRequest.from_config(self.config, self.subject().image)
         except UserError:  # nothing is chosen yet, or a region has no style
             return 1, (), False
-        kept = not wanted.styles  # only then does it matter how much of the picture they cover
+        kept = not run_request.styles  # only then does it matter how much of the picture they cover
         regions = tuple(
-            (len(each.styles), each.colors, self._box(each.mask) if kept else None) for each in wanted.regions
+            (len(each.styles), each.colors, self._box(each.mask) if kept else None)
+            for each in run_request.regions
         )
-        return len(wanted.styles), regions, wanted.fine is not None
+        return len(run_request.styles), regions, run_request.fine is not None
 
     def _box(self, mask):
         subject = self.subject()
@@ -79,15 +82,17 @@ class Expectation:
         key = mask.get_id(), subject.box
         if key not in self._boxes:
             _ok, left, top = subject.layer.get_offsets()
-            self._boxes[key] = masks.covered(mask, (width, height), (left + x, top + y))
+            self._boxes[key] = masks.bounding_box(mask, (width, height), (left + x, top + y))
         return self._boxes[key]
 
-    def _request(self, job, settings: dict, size: tuple, ingredients: tuple) -> dict:
+    def _request(self, job_folder, settings: dict, size: tuple, inputs: tuple) -> dict:
         width, height = size
-        content = Pixels(job.path("planned.f32"), width, height, 3)  # never written: sizes are enough
-        mask = Pixels(job.path("planned-mask.f32"), width, height, 1)._asdict()
-        style = Pixels(job.path("planned-style.f32"), STYLE_SIDE, STYLE_SIDE, 3)._asdict()
-        whole, regions, fine = ingredients
+        content = PixelFile(
+            job_folder.path("planned.f32"), width, height, 3
+        )  # never written: sizes are enough
+        mask = PixelFile(job_folder.path("planned-mask.f32"), width, height, 1)._asdict()
+        style = PixelFile(job_folder.path("planned-style.f32"), STYLE_SIDE, STYLE_SIDE, 3)._asdict()
+        whole, regions, fine = inputs
         if fine:
             style = dict(style, fine=style)
         fields = {"styles": [style] * whole}
@@ -101,13 +106,13 @@ class Expectation:
                 }
                 for count, colors, box in regions
             ]
-        return job.request(content, fields, settings, command="plan")
+        return job_folder.build_request(content, fields, settings, command="plan")
 
     def _take(self, event: dict) -> None:
         if event["event"] == "plan":
             self.device = str(event.get("device") or self.device)
             limited = self.config.get_property("time-limit") > 0
-            self.show(plan_words.all_of_it(event, self.device, limited=limited))
+            self.show(plan_words.describe_plan(event, self.device, limited=limited))
 
     def _failed(self, error: UserError) -> None:
         self._asked = None

@@ -12,7 +12,7 @@ from gi.repository import GLib, Gtk, Pango  # noqa: E402
 
 from nst_gimp.image import masks  # noqa: E402
 from nst_gimp.process import kept_styles  # noqa: E402
-from nst_gimp.run import recipe  # noqa: E402
+from nst_gimp.run.run_request import split_weight, string_list  # noqa: E402
 from nst_gimp.settings import arguments  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import style_picker, widgets  # noqa: E402
@@ -40,7 +40,7 @@ class Rows(Gtk.Box):
 
     def values(self) -> list:
         """Return the rows' values, a tuple for each."""
-        columns = [recipe.texts(self.config, name) for name in self.names]
+        columns = [string_list(self.config, name) for name in self.names]
         length = len(columns[0])
         columns = [(column + [""] * length)[:length] for column in columns]
         return list(zip(*columns))  # noqa: B905 - not in 3.9
@@ -106,7 +106,7 @@ class Blend(Rows):
 
     def make_row(self, index, text):
         """Return a style and its weight."""
-        name, weight = recipe.split_weight(text)
+        name, weight = split_weight(text)
         button = style_picker.StyleButton(
             self.image, lambda chosen: self._put(index, name=chosen), _("Choose…")
         )
@@ -116,7 +116,7 @@ class Blend(Rows):
         return (button, True), (spin, False)
 
     def _put(self, index, name=None, weight=None) -> None:
-        old_name, old_weight = recipe.split_weight(self.values()[index][0])
+        old_name, old_weight = split_weight(self.values()[index][0])
         name, weight = old_name if name is None else name, old_weight if weight is None else weight
         self.change(index, 0, f"{name}:{weight:g}")
 
@@ -169,7 +169,7 @@ class Regions(Rows):
         where = mask_menu(self.image, self.without, mask)
         where.connect("changed", lambda menu: self._place_chosen(index, menu.get_active_id() or ""))
         arrow = Gtk.Image.new_from_icon_name("go-next-symbolic", Gtk.IconSize.BUTTON)
-        named = masks.is_group(self.image, mask)
+        named = masks.is_mask_group(self.image, mask)
         colors = ColorsMenu(chosen_colors)
         colors.connect("changed", lambda menu: self.change(index, 2, menu.get_active_id() or ""))
 
@@ -184,7 +184,7 @@ class Regions(Rows):
             clearable=named,
         )
         called = mask.partition(":")[2]
-        shown = text or (called if kept_styles.path_of(called) else "")
+        shown = text or (called if kept_styles.find_path(called) else "")
         button.show_style(shown)
         colors.set_sensitive(bool(shown) or named)
         return (where, True), (arrow, False), (button, True), (colors, False)
@@ -217,7 +217,7 @@ class ColorsMenu(Gtk.ComboBoxText):
         self._width = self.get_preferred_width().natural_width
         setting = arguments.BY_NAME["keep-colors"]
         for choice in setting.choices:
-            self.append(choice, _(widgets.CHOICES[choice]))
+            self.append(choice, widgets.choice_label(setting, choice))
         self.set_active_id(chosen)
         self.set_tooltip_text(_("Colours of this region") + "\n" + widgets.tip(setting))
 

@@ -36,7 +36,7 @@ class SeveralPage(Gtk.ScrolledWindow):
             self.regions,
             self._outside(),
             title(_("Masks and strokes")),
-            labelled(_("Strength by place"), self.strength, BY_PLACE),
+            labelled(_("Strength mask"), self.strength, BY_PLACE),
             labelled(_("Strokes from"), self.fine, FINE),
         ):
             body.pack_start(part, False, False, 0)
@@ -53,7 +53,7 @@ class SeveralPage(Gtk.ScrolledWindow):
         spin = weight_field(1.0)
         self.config.bind_property("style-weight", spin.get_adjustment(), "value", widgets.BOTH_WAYS)
         row = labelled(_("Weight of the chosen style"), spin, _("Its weight in the blend"))
-        effects.follow(self.config, "style-weight", row)
+        effects.bind_sensitivity(self.config, "style-weight", row)
         return row
 
     def _outside(self) -> Gtk.Widget:
@@ -62,7 +62,7 @@ class SeveralPage(Gtk.ScrolledWindow):
         menu.append("keep", _("stays as it is"))
         self.config.bind_property("outside", menu, "active-id", widgets.BOTH_WAYS)
         row = labelled(_("What lies outside"), menu, _("What becomes of the picture outside of all regions"))
-        effects.follow(self.config, "outside", row)
+        effects.bind_sensitivity(self.config, "outside", row)
         return row
 
     def _show_fine(self) -> None:

@@ -16,7 +16,7 @@ from gi.repository import Gdk, Gimp, GimpUi, Gio, Gtk  # noqa: E402
 
 from nst_gimp.image import previews  # noqa: E402
 from nst_gimp.process import kept_styles  # noqa: E402
-from nst_gimp.run import recipe  # noqa: E402
+from nst_gimp.run.run_request import rename_style  # noqa: E402
 from nst_gimp.text.messages import UserError  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import style_grid, style_menus, style_picker, widgets  # noqa: E402
@@ -116,7 +116,7 @@ class StyleChooser(Gtk.Box):
         chosen = current.get_path() if current is not None else ""
         self._drawn = None
         if old and new:
-            recipe.rename(self.config, old, new)
+            rename_style(self.config, old, new)
         if old and chosen == old:
             self.config.set_property("style-file", Gio.File.new_for_path(new) if new else None)
         self._show_gallery()
@@ -142,7 +142,7 @@ class StyleChooser(Gtk.Box):
 
     def take_kept(self, path: str) -> None:
         """Make a style at hand the style, with the settings that suit it where it is kept with some."""
-        for name, value in kept_styles.settings_of(path).items():
+        for name, value in kept_styles.read_settings(path).items():
             self.config.set_property(name, value)
         self.take_file(Gio.File.new_for_path(path))
 
@@ -168,7 +168,7 @@ class StyleChooser(Gtk.Box):
         pixels = self.get_scale_factor()
         try:
             if layer is not None and layer.is_valid():
-                picture = previews.of_layer(layer, previews.whole(layer), SIDE * pixels)
+                picture = previews.of_layer(layer, previews.full_box(layer), SIDE * pixels)
                 name, width, height = layer.get_name(), layer.get_width(), layer.get_height()
             elif file is not None:
                 picture, width, height = previews.of_file(file, SIDE * pixels)

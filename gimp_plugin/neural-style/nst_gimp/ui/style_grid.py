@@ -26,12 +26,12 @@ _thumbnails = {}
 
 def at_hand() -> list:
     """Return (name, path, thumbnail's path, when that was made) of the kept styles, then those used last."""
-    kept = kept_styles.kept()
+    kept = kept_styles.list_styles()
     paths = {style.path for style in kept}
-    last = [path for path in kept_styles.recent() if path not in paths]
+    last = [path for path in kept_styles.list_recent() if path not in paths]
     shown = [
         *((style.name, style.path, style.thumbnail or style.path) for style in kept),
-        *((kept_styles.name_of(path), path, path) for path in last),
+        *((kept_styles.display_name(path), path, path) for path in last),
     ]
     return [(*style, made(style[-1])) for style in shown]
 
@@ -139,7 +139,7 @@ class Gallery(Gtk.FlowBox):
 
 def told(name: str, path: str) -> str:
     """Return what a style's tooltip says: its name, and the settings that it brings along."""
-    listed = [widgets.said(setting, value) for setting, value in kept_styles.settings_of(path).items()]
+    listed = [widgets.said(setting, value) for setting, value in kept_styles.read_settings(path).items()]
     return "\n".join([name, *listed])
 
 

@@ -17,9 +17,9 @@ from gi.repository import GLib, Gtk  # noqa: E402
 
 from nst_gimp.image import previews, style  # noqa: E402
 from nst_gimp.process import kept_styles, style_commands  # noqa: E402
-from nst_gimp.process.job import Job  # noqa: E402
-from nst_gimp.settings import arguments  # noqa: E402
-from nst_gimp.text.messages import UserError, unexpected  # noqa: E402
+from nst_gimp.process.job_folder import JobFolder  # noqa: E402
+from nst_gimp.settings import arguments, contract  # noqa: E402
+from nst_gimp.text.messages import UserError, to_user_error  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import style_grid, widgets  # noqa: E402
 from nst_gimp.ui.name_dialog import PICTURE_SIDE, NameDialog  # noqa: E402
@@ -35,7 +35,7 @@ class Keeping:
 
     def menu(self) -> Gtk.Menu:
         """Return the menu of what concerns all styles."""
-        some = bool(kept_styles.kept())
+        some = bool(kept_styles.list_styles())
         return _menu(
             (_("_Import styles…"), self.import_file, True),
             (_("_Export all kept styles…"), self.export, some),
@@ -57,7 +57,7 @@ class Keeping:
     def keep_chosen(self, took) -> None:
         """Keep the style that the dialog paints in; ``took(path)`` gets where it lies then."""
         try:
-            source = style.chosen(self.config)
+            source = style.from_config(self.config)
             if source is not None:
                 self.keep(source, took)
         except UserError as error:
@@ -67,7 +67,7 @@ class Keeping:
         """Ask for a name, and keep a style under it."""
         self.tell("")
         try:
-            settings = style_commands.suiting(arguments.read(self.config))
+            settings = style_commands.style_settings(arguments.read(self.config))
         except UserError as error:
             self.tell(str(error))
             return
@@ -75,24 +75,24 @@ class Keeping:
         path = source.file.get_path() if source.file is not None else ""
 
         def act(name: str, with_settings: bool, replacing: bool, done) -> None:
-            job = None
+            job_folder = None
             try:
                 picture = path
-                if not path or Path(path).suffix.lower() not in kept_styles.PICTURES:
-                    job = Job()
-                    picture = job.path("style.png")
+                if not path or Path(path).suffix.lower() not in contract.STYLE_SUFFIXES:
+                    job_folder = JobFolder()
+                    picture = job_folder.path("style.png")
                     style.write_png(source, picture)
             except Exception as error:  # or the window would wait for ever
-                if job is not None:
-                    job.__exit__()
-                done(unexpected(error))
+                if job_folder is not None:
+                    job_folder.__exit__()
+                done(to_user_error(error))
                 return
-            given = style_commands.options(settings) if with_settings else []
+            given = style_commands.to_options(settings) if with_settings else []
             force = ["--force"] if replacing else []
 
             def kept(answer, problem) -> None:
-                if job is not None:
-                    job.__exit__()
+                if job_folder is not None:
+                    job_folder.__exit__()
                 done(problem)
                 if problem is None:
                     self.changed("", "")
@@ -100,13 +100,13 @@ class Keeping:
                         took(str(answer.get("path") or ""))
 
             command = [f"--as={name}", *force, *given, "--", picture]
-            style_commands.in_background("add", command, style_commands.home(), kept)
+            style_commands.run_in_background("add", command, style_commands.default_folder(), kept)
 
         NameDialog(
             self.parent(),
             _("Keep a Style"),
             _("_Keep"),
-            style_commands.possible_name(source.name),
+            style_commands.make_valid_name(source.name),
             picture_of(source),
             act,
             settings=words,
@@ -115,7 +115,7 @@ class Keeping:
     def rename(self, path: str) -> None:
         """Ask for another name of a kept style."""
         self.tell("")
-        old = kept_styles.name_in(path)
+        old = kept_styles.file_stem(path)
 
         def act(name: str, _settings: bool, replacing: bool, done) -> None:
             def renamed(answer, problem) -> None:
@@ -124,7 +124,7 @@ class Keeping:
                     self.changed(path, str(answer.get("path") or ""))
 
             force = ["--force"] if replacing else []
-            style_commands.in_background("rename", [*force, "--", old, name], Path(path).parent, renamed)
+            style_commands.run_in_background("rename", [*force, "--", old, name], Path(path).parent, renamed)
 
         picture = style_grid.thumbnail(path, PICTURE_SIDE)
         NameDialog(self.parent(), _("Rename the Style"), _("_Rename"), old, picture, act, own=old).show()
@@ -132,7 +132,7 @@ class Keeping:
     def remove(self, path: str) -> None:
         """Remove a kept style, once that is confirmed."""
         self.tell("")
-        name = kept_styles.name_in(path)
+        name = kept_styles.file_stem(path)
         question = _("Remove the style “{name}”?").format(name=name)
         more = _("Its picture and settings are deleted. Paintings made with it stay as they are.")
         if not ask(self.parent(), _("Remove the Style"), question, more, _("_Remove")):
@@ -144,25 +144,27 @@ class Keeping:
             else:
                 self.tell(str(problem))
 
-        style_commands.in_background("remove", ["--", name], Path(path).parent, removed)
+        style_commands.run_in_background("remove", ["--", name], Path(path).parent, removed)
 
     def _forget(self, path: str) -> None:
-        kept_styles.forget(path)
+        kept_styles.remove_recent(path)
         self.changed("", "")
 
     def export(self, path: str = "") -> None:
         """Write one kept style, or all, with pictures and settings, into one file."""
         self.tell("")
-        name = kept_styles.name_in(path) if path else ""
+        name = kept_styles.file_stem(path) if path else ""
         suggested = (name or _("styles")) + SUFFIX
         target = choose(
             self.parent(), _("Export Styles"), Gtk.FileChooserAction.SAVE, _("_Export"), suggested
         )
         if not target:
             return
-        folder = Path(path).parent if path else style_commands.home()
+        folder = Path(path).parent if path else style_commands.default_folder()
         command = ["--force", "--", target, *([name] if name else [])]
-        style_commands.in_background("export", command, folder, lambda _answer, problem: self._told(problem))
+        style_commands.run_in_background(
+            "export", command, folder, lambda _answer, problem: self._told(problem)
+        )
 
     def import_file(self) -> None:
         """Keep the styles of a file that was exported; what would be replaced is asked about."""
@@ -183,7 +185,7 @@ class Keeping:
                 self.changed("", "")
 
         command = [*(["--force"] if replacing else []), "--", path]
-        style_commands.in_background("import", command, style_commands.home(), imported)
+        style_commands.run_in_background("import", command, style_commands.default_folder(), imported)
 
     def _told(self, problem) -> None:
         if problem is not None:
@@ -192,14 +194,14 @@ class Keeping:
 
 def is_kept(path: str) -> bool:
     """Whether the file at ``path`` is a kept style."""
-    return any(each.path == path for each in kept_styles.kept())
+    return any(each.path == path for each in kept_styles.list_styles())
 
 
 def picture_of(source):
     """Return a small picture of a style, or None where there is none to be had."""
     try:
         if source.layer is not None:
-            return previews.of_layer(source.layer, previews.whole(source.layer), PICTURE_SIDE)
+            return previews.of_layer(source.layer, previews.full_box(source.layer), PICTURE_SIDE)
         return previews.of_file(source.file, PICTURE_SIDE)[0]
     except UserError:
         return None

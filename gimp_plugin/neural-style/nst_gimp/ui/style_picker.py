@@ -76,7 +76,7 @@ class StyleButton(Gtk.MenuButton):
     def show_style(self, text: str) -> None:
         """Show a style."""
         self.text = text
-        path = None if text.startswith(masks.LAYER) else kept_styles.path_of(text) if text else None
+        path = None if text.startswith(masks.LAYER) else kept_styles.find_path(text) if text else None
         pixels = self.get_scale_factor()
         picture = style_grid.thumbnail(path, SIDE * pixels) if path else None
         if picture is not None:
@@ -85,7 +85,7 @@ class StyleButton(Gtk.MenuButton):
             lost = bool(text) and path is None and not text.startswith(masks.LAYER)
             icon = "dialog-warning-symbolic" if lost else "image-x-generic-symbolic"
             self.picture.set_from_icon_name(icon, Gtk.IconSize.LARGE_TOOLBAR)
-        name = text.partition(":")[2] if text.startswith(masks.LAYER) else kept_styles.name_of(text)
+        name = text.partition(":")[2] if text.startswith(masks.LAYER) else kept_styles.display_name(text)
         self.words.set_text(name if text else self.empty)
         self.set_tooltip_text(text or _("Choose a style"))
 

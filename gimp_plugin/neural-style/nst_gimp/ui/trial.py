@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 from nst_gimp.image import layers, previews
-from nst_gimp.run import ingredients, recipe
+from nst_gimp.run.inputs import InputReader
+from nst_gimp.run.run_request import RunRequest
 from nst_gimp.settings import arguments
 from nst_gimp.text.messages import UserError
 
@@ -29,38 +30,40 @@ class Trial:
     ``watcher`` has ``begins(subject)``, ``working(fraction)``, ``shows(picture)``, ``ended(error)``.
     """
 
-    def __init__(self, companion, subject, config, watcher) -> None:
-        self.companion, self.subject, self.config, self.watcher = companion, subject, config, watcher
+    def __init__(self, warm_engine, subject, config, watcher) -> None:
+        self.warm_engine, self.subject, self.config, self.watcher = warm_engine, subject, config, watcher
         self._kept, self._kept_in = {}, None
         self._began = self._content = None
 
     def start(self) -> None:
         """Begin, in the background."""
         self._began = None
-        self.companion.ask(KIND, self._request, self._take, self._failed)
+        self.warm_engine.submit(KIND, self._request, self._take, self._failed)
 
     def finish(self) -> None:
         """Have it end soon with what is there."""
-        self.companion.finish(KIND)
+        self.warm_engine.stop_early(KIND)
 
     def drop(self) -> None:
         """Throw it away."""
-        self.companion.drop(KIND)
+        self.warm_engine.cancel(KIND)
 
-    def _request(self, job) -> dict:
+    def _request(self, job_folder) -> dict:
         # The selection may be another one since the dialog was opened, as it may be when it is answered.
-        self.subject = layers.choose(self.subject.image, [self.subject.layer])
+        self.subject = layers.get_subject(self.subject.image, [self.subject.layer])
         self.watcher.begins(self.subject)
         settings = arguments.read(self.config)
-        wanted = recipe.resolve(self.config, self.subject.image)
+        run_request = RunRequest.from_config(self.config, self.subject.image)
         side = min(SIDE, settings["size"] or SIDE)
         scale = min(1.0, side / max(self.subject.box[2:]))
         settings["size"] = side
-        if self._kept_in != job.folder:
-            self._kept, self._kept_in = {}, job.folder
-        reader = ingredients.Reader(self.subject, settings, job, scale, self._kept)
-        self._content = layers.read(self.subject, job.path("content.f32"), scale=scale)
-        return job.request(self._content, reader.fields(wanted), settings, (SIDE, PREVIEW_SECONDS))
+        if self._kept_in != job_folder.directory:
+            self._kept, self._kept_in = {}, job_folder.directory
+        reader = InputReader(self.subject, settings, job_folder, scale, self._kept)
+        self._content = layers.read(self.subject, job_folder.path("content.f32"), scale=scale)
+        return job_folder.build_request(
+            self._content, reader.read(run_request), settings, (SIDE, PREVIEW_SECONDS)
+        )
 
     def _take(self, event: dict) -> None:
         kind = event["event"]
@@ -69,12 +72,12 @@ class Trial:
             self._cut_off(int(event.get("iteration") or 0))
             self.watcher.working(float(event.get("fraction") or 0.0))
         elif kind == "preview":
-            data = self.companion.job.read_preview(event)
+            data = self.warm_engine.job_folder.read_preview(event)
             if data is not None:
                 self.watcher.shows(previews.of_raw(data, event["width"], event["height"], 3, "u8", like))
         elif kind == "done":
             try:
-                path = self.companion.job.check_result(self._content, event)
+                path = self.warm_engine.job_folder.check_result(self._content, event)
                 _path, *shape = self._content
                 self.watcher.shows(previews.of_raw(Path(path).read_bytes(), *shape, "float", like))
             except UserError as error:

@@ -24,14 +24,14 @@ FRAME = SIDE + 8
 class TrialView(Gtk.Box):
     """Shows the subject until something has been tried."""
 
-    def __init__(self, companion, subject, config) -> None:
+    def __init__(self, warm_engine, subject, config) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self.config, self.subject = config, subject
         self.original = previews.of_layer(subject.layer, subject.box, SIDE)
         self.painted = None
         self.running = self.ready = self._comparing = False
         self.when_begun = lambda: None
-        self.trial = trial.Trial(companion, subject, config, self)
+        self.trial = trial.Trial(warm_engine, subject, config, self)
         self.picture = Gtk.Image()
         holder = Gtk.EventBox()
         holder.set_size_request(FRAME, FRAME)

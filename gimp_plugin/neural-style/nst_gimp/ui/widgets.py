@@ -5,8 +5,6 @@ The ranges come from the engine's table: those that GIMP knows are wide open (se
 
 from __future__ import annotations
 
-import re
-
 import gi
 
 gi.require_version("Gdk", "3.0")
@@ -16,41 +14,9 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GdkPixbuf, GimpUi, GObject, Gtk  # noqa: E402
 
 from nst_gimp.settings import arguments, effects  # noqa: E402
-from nst_gimp.text.words import _, mark  # noqa: E402
+from nst_gimp.text.words import _  # noqa: E402
 
 BOTH_WAYS = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
-
-CHOICES = {
-    "none": mark("From the style"),
-    "luminance": mark("From the picture"),
-    "match": mark("From the style, towards the picture’s"),
-    "draft": mark("Draft"),
-    "normal": mark("Normal"),
-    "fine": mark("Fine"),
-    "relative": mark("Relative"),
-    "paper": mark("As in the paper"),
-    "gram": mark("Gram matrices"),
-    "moments": mark("Gram and moments"),
-    "wasserstein": mark("Wasserstein"),
-    "simple": mark("Shrunk"),
-    "inside": mark("Inside"),
-    "all": mark("All of it"),
-    "pca": mark("Principal axes"),
-    "cholesky": "Cholesky",
-    "edge": mark("Continued"),
-    "zero": mark("Zeros"),
-    "optimise": mark("Painted at full size"),
-    "upsample": mark("Painted small, carried up"),
-    "max": mark("Maximum"),
-    "average": mark("Average"),
-    "lbfgs": "L-BFGS",
-    "adam": "Adam",
-    "auto": mark("Automatic"),
-    "torch": "PyTorch",
-    "onnx": "ONNX Runtime",
-}
-"""How choices are called in the dialog; one that is not here is called what it is."""
-
 
 BAR_LOOKS = b"trough, progress { min-height: 10px; border-radius: 5px; } progress { background: #6a9fd8; }"
 """GIMP's themes draw a progress bar of two grey pixels."""
@@ -59,7 +25,7 @@ BAR_LOOKS = b"trough, progress { min-height: 10px; border-radius: 5px; } progres
 def said(name: str, value) -> str:
     """Return a setting and its value as the dialog calls them: "Brush size 0.5"."""
     setting = arguments.BY_NAME[name]
-    text = _(CHOICES.get(value, value)) if setting.kind == "choice" else value
+    text = choice_label(setting, value) if setting.kind == "choice" else value
     shown = f"{text:g}" if isinstance(text, float) else str(text)
     return _("{name}: {value}").format(name=_(setting.label), value=shown)
 
@@ -87,10 +53,16 @@ def put(image: Gtk.Image, picture, pixels: int = 1) -> None:
 
 def tip(setting) -> str:
     """Return a setting's help, in which its choices are called as they are in the dialog, each on a line."""
-    text = _(setting.help)
+    lines = [_(setting.help)]
     for choice in setting.choices:
-        text = re.sub(rf"(^|\s){choice}(\s?:)", rf"\n{_(CHOICES.get(choice, choice))}\2", text)
-    return text.strip()
+        lines.append(f"{choice_label(setting, choice)}: {_(setting.choice_help[choice])}")
+    return "\n".join(lines)
+
+
+def choice_label(setting, choice: str) -> str:
+    """Return the name of a setting's choice in the dialog; an unknown choice stands for itself."""
+    label_of_choice = setting.choice_labels.get(choice)
+    return _(label_of_choice) if label_of_choice else choice
 
 
 def label(setting) -> Gtk.Label:
@@ -123,7 +95,7 @@ def combo(config, name: str) -> Gtk.Widget:
     setting = arguments.BY_NAME[name]
     made = Gtk.ComboBoxText()
     for choice in setting.choices:
-        made.append(choice, _(CHOICES.get(choice, choice)))
+        made.append(choice, choice_label(setting, choice))
     config.bind_property(name, made, "active-id", BOTH_WAYS)
     made.set_tooltip_text(tip(setting))
     made.set_hexpand(True)
@@ -202,7 +174,7 @@ def table(config, names) -> Gtk.Grid:
         row, column = index // 2, 2 * (index % 2)
         words, widget = label(setting), fitting(config, setting)
         words.set_mnemonic_widget(widget)
-        effects.follow(config, name, words, widget)
+        effects.bind_sensitivity(config, name, words, widget)
         grid.attach(words, column, row, 1, 1)
         grid.attach(widget, column + 1, row, 1, 1)
     return grid

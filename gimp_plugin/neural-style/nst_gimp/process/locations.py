@@ -1,0 +1,157 @@
+"""Locations of the engine, its networks and its log, and the environment that the engine starts in.
+
+The engine has a Python of its own; it never runs in GIMP's. The plug-in looks for it, in this order, in the
+environment variable NST_PYTHON, in the installer's record ``nst/engine.json`` and in ``nst/venv``, the latter
+two in the user's data folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections import namedtuple
+from pathlib import Path
+
+from nst_gimp.settings.contract import ENGINE_LOG, INSTALL_RECORD, data_folder, environment_python
+from nst_gimp.text.messages import UserError
+from nst_gimp.text.words import _
+
+EngineLocation = namedtuple("EngineLocation", "python models source")
+"""The engine's Python, its folder of networks ("" leaves that to the engine), and where it was found: a name
+to show to the user."""
+
+LOG_BYTES = 1_000_000
+
+GIMP_VARIABLES = {
+    "GDK_PIXBUF_MODULEDIR",
+    "GDK_PIXBUF_MODULE_FILE",
+    "GIO_EXTRA_MODULES",
+    "GIO_MODULE_DIR",
+    "GI_TYPELIB_PATH",
+    "GTK_PATH",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "PYTHONEXECUTABLE",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "__PYVENV_LAUNCHER__",
+}
+"""Variables that GIMP's bundles set for GIMP's own Python and libraries, or that would mislead another
+Python."""
+
+
+def data_folders(platform: str = sys.platform, environment=None) -> list:
+    """Return the user's possible data folders, the likeliest first. They need not exist.
+
+    Flatpak and snap give GIMP a data folder of its own, but an installer outside of them used the usual one.
+    Both are returned.
+    """
+    env = os.environ if environment is None else environment
+    home = Path(env.get("HOME") or Path.home())
+    folders = [data_folder(env, home, platform), data_folder({**env, "XDG_DATA_HOME": ""}, home, platform)]
+    return list(dict.fromkeys(folders))
+
+
+def python_in(venv: Path, platform: str = sys.platform) -> Path:
+    """Return the path of the Python in a virtual environment."""
+    return environment_python(venv, platform)
+
+
+def read_record(path: Path) -> dict:
+    """Read the installer's record.
+
+    Raises:
+        UserError: the file cannot be read, is not JSON or names no Python.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        record = None
+    if not isinstance(record, dict) or not isinstance(record.get("python"), str):
+        raise UserError(
+            _("The installer's record {path} is damaged.").format(path=path),
+            _("Run the installer again."),
+            "no-engine",
+        )
+    return record
+
+
+def find_engine(platform: str = sys.platform, environment=None) -> EngineLocation:
+    """Find the engine.
+
+    Raises:
+        UserError: there is no engine, or NST_PYTHON or the installer's record names a Python that does not
+        exist.
+    """
+    env = os.environ if environment is None else environment
+    python = env.get("NST_PYTHON", "")
+    if python:
+        location = EngineLocation(python, "", "NST_PYTHON")
+    else:
+        candidates = (find_engine_in(folder, platform) for folder in data_folders(platform, env))
+        location = next(filter(None, candidates), None)
+    if location is None:
+        raise UserError(
+            _("The painting engine is not installed."),
+            _("Run the installer, or set NST_PYTHON to a Python that has nst-core."),
+            "no-engine",
+        )
+    if not (os.path.isfile(location.python) and os.access(location.python, os.X_OK)):
+        raise UserError(
+            _("The engine's Python, {path} (from {source}), does not exist or is not executable.").format(
+                path=location.python, source=location.source
+            ),
+            _("Run the installer again, or set NST_PYTHON to a Python that has nst-core."),
+            "no-engine",
+        )
+    return location
+
+
+def find_engine_in(folder: Path, platform: str):
+    """Return the location of the engine installed in a data folder, or None."""
+    record = folder / INSTALL_RECORD
+    models = str(folder / "models")
+    if record.exists():
+        values = read_record(record)
+        return EngineLocation(values["python"], str(values.get("models") or models), str(record))
+    python = python_in(folder / "venv", platform)
+    return EngineLocation(str(python), models, str(folder / "venv")) if python.exists() else None
+
+
+def engine_environment(location: EngineLocation, environment=None, platform: str = sys.platform) -> dict:
+    """Return the environment to start the engine in: GIMP's, without the variables meant only for GIMP."""
+    env = dict(os.environ if environment is None else environment)
+    bundle = os.path.dirname(os.path.dirname(sys.executable or "")) if platform in ("win32", "darwin") else ""
+    dropped = {name for name in env if name in GIMP_VARIABLES or name.startswith("DYLD_")}
+    if platform == "darwin":
+        dropped.add("XDG_CACHE_HOME")
+    if bundle and env.get("SSL_CERT_FILE", "").startswith(bundle):
+        dropped.add("SSL_CERT_FILE")
+    for name in dropped:
+        env.pop(name, None)
+    if bundle and platform == "win32":
+        folders = env.get("PATH", "").split(os.pathsep)
+        env["PATH"] = os.pathsep.join(folder for folder in folders if not folder.startswith(bundle))
+    if location.models and not env.get("NST_MODELS"):
+        env["NST_MODELS"] = location.models
+    env["PYTHONUNBUFFERED"] = "1"
+    env["PYTHONUTF8"] = "1"
+    return env
+
+
+def log_path() -> Path:
+    """Return the path of the engine's log, and make its folder. A log that is too long becomes ``.log.1``."""
+    for folder in (*(data / "logs" for data in data_folders()), Path(tempfile.gettempdir())):
+        path = folder / ENGINE_LOG
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if path.exists() and path.stat().st_size > LOG_BYTES:
+                path.replace(path.with_suffix(".log.1"))
+            with path.open("ab"):
+                return path
+        except OSError:
+            continue
+    return Path(os.devnull)
