@@ -1,4 +1,4 @@
-"""``python -m nst_core.cli``, for where the ``nst`` script is not on the PATH."""
+"""``python -m nst_core.cli``, in case the ``nst`` script is not on the PATH."""
 
 from nst_core.cli import main
 

@@ -1,78 +1,111 @@
-"""``nst batch``: a folder of pictures, here or over a cluster."""
+"""The command ``nst batch``: a folder of pictures, painted here or on a Ray cluster."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from nst_core.cli.control import control_options_of_folders
+from nst_core.cli.control_options import ControlOptions, control_options_of_folders
 from nst_core.cli.options import (
     GroupedOption,
+    ReportingOptions,
     SettingsCommand,
-    chosen_settings,
-    json_option,
-    progress_option,
-    setting_options,
+    reporting_options,
     store_option,
-    verbose_option,
 )
+from nst_core.cli.setting_options import SettingOptions, chosen_settings, setting_options
 from nst_core.settings import fields
 
 FORMATS = ("png", "jpg", "tif", "webp", "avif")
 
+LONGEST_NAME = 120
+"""Characters of the default name of the folder of results."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchOptions:
+    """Options of a batch. ``painters`` 0: one per GPU, or one per machine if there are no GPUs."""
+
+    output: Path | None
+    suffix: str
+    force: bool
+    ray_address: str | None
+    painters: int
+    reporting: ReportingOptions
+    store: Path | None
+
 
 @click.command(
     cls=SettingsCommand,
-    short_help="Paint every picture of a folder.",
-    epilog="A picture that cannot be painted is named and passed over; the exit code is 2 then. Results that "
-    "are there already are left alone: the same command again goes on where it was broken off.",
+    epilog="Results that already exist are skipped, so the same command continues a cancelled batch. "
+    "A picture that cannot be painted is reported and skipped; the exit code is then 2.",
 )
 @click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
 @click.argument("styles", metavar="[STYLE]...", nargs=-1)
 @control_options_of_folders
 @click.option(
     "-o", "--output", cls=GroupedOption, metavar="FOLDER", type=click.Path(path_type=Path),
-    help="Folder of the results, made if it is not there. Without it one beside FOLDER, named after both.",
+    help="Folder for the results, created if missing. [default: a folder next to FOLDER, named after FOLDER "
+    "and the styles]",
 )  # fmt: skip
 @click.option(
-    "--format", "suffix", cls=GroupedOption, type=click.Choice(FORMATS), default="png", show_default=True,
-    help="Format of the results.",
+    "--format", "suffix", cls=GroupedOption, type=click.Choice(FORMATS), default="png",
+    help="Format of the results. [default: png]",
 )  # fmt: skip
-@click.option("--force", cls=GroupedOption, is_flag=True, help="Paint again what is there already.")
+@click.option("--force", cls=GroupedOption, is_flag=True, help="Paint again and overwrite existing results.")
 @click.option(
-    "--ray", "address", cls=GroupedOption, section="machine", metavar="ADDRESS",
-    help="Paint over the GPUs of a Ray cluster; `local` takes those of this machine, without a cluster.",
+    "--ray", "ray_address", cls=GroupedOption, section="machine", metavar="ADDRESS",
+    help="Paint on the GPUs of the Ray cluster at ADDRESS; `local` uses those of this machine.",
 )  # fmt: skip
 @click.option(
-    "--painters", cls=GroupedOption, section="machine", type=click.IntRange(0, 4096), default=0,
-    help="How many pictures to paint at once with --ray. [default: one a GPU, else one a machine]",
+    "--painters", cls=GroupedOption, section="machine", metavar="N", type=click.IntRange(0, 4096), default=0,
+    help="With --ray: number of pictures to paint at once. [default: one per GPU, or one per machine without "
+    "GPUs]",
 )  # fmt: skip
 @setting_options(fields())
-@json_option("Write every event as a line of JSON to stdout.")
-@progress_option
-@verbose_option
+@reporting_options
 @store_option
-def batch(folder: Path, styles: tuple[str, ...], **given: Any) -> None:
-    """Paint every picture of FOLDER in the style of the picture STYLE.
+def batch(
+    folder: Path, styles: tuple[str, ...], control: ControlOptions, settings: SettingOptions, **options: Any
+) -> None:
+    """Paint every picture in FOLDER in the style of the picture STYLE.
 
-    Several styles are blended; a weight after a colon sets their shares, as in waves.jpg:2 sky.jpg:1.
+    Several styles are blended; a number after a colon sets the share of each, as in waves.jpg:2 sky.jpg:1.
 
-    Where masks lie in a folder, the mask for photo.jpg is the picture there whose name is photo too, whatever
-    its suffix. A picture without its mask is named before anything begins, and passed over.
+    If masks are in a folder, the mask for photo.jpg is the picture in it named photo, with any suffix. A
+    picture without a mask is reported before anything is painted, and skipped.
     """
     from nst_core.batch.folder import find_tasks
-    from nst_core.cli.batch_running import Order, run
     from nst_core.cli.control_files import parse_control
+    from nst_core.cli.run_batch import BatchRequest, run_batch
 
-    files, control, others = parse_control(styles, given)
-    settings = chosen_settings(others, files[0].settings if files else {})
-    named = (*(file.path for file in files), *(region.style.path for region in control.regions))
-    stems = dict.fromkeys(Path(path).stem for path in named)
-    whole = folder.resolve()
-    words = "-".join(filter(None, [whole.name, *stems]))  # a drive has no name
-    output = given["output"] or whole.parent / words[:120]
-    errands, done = find_tasks(folder, output, f".{given['suffix']}", force=given["force"])
-    shares = [(style.path, style.weight) for style in files]
-    run(Order(errands, done, folder, output, shares, control, settings), given)
+    batch_options = BatchOptions(**options)
+    style_files, control_files = parse_control(styles, control)
+    style_settings = style_files[0].settings if style_files else {}
+    chosen = chosen_settings(settings.values, style_settings)
+    region_styles = [region.style for region in control_files.regions]
+    output = batch_options.output or default_output_folder(
+        folder, [style.path for style in (*style_files, *region_styles)]
+    )
+    tasks, finished = find_tasks(folder, output, f".{batch_options.suffix}", force=batch_options.force)
+    request = BatchRequest(
+        tasks=tasks,
+        finished=finished,
+        folder=folder,
+        output=output,
+        styles=[(style.path, style.weight) for style in style_files],
+        control=control_files,
+        settings=chosen,
+    )
+    run_batch(request, batch_options)
+
+
+def default_output_folder(folder: Path, styles: list[str]) -> Path:
+    """Return the default folder of the results: next to ``folder``, named after it and the styles."""
+    resolved = folder.resolve()
+    stems = dict.fromkeys(Path(style).stem for style in styles)
+    name = "-".join(filter(None, [resolved.name, *stems]))  # the root of a drive has no name
+    return resolved.parent / name[:LONGEST_NAME]

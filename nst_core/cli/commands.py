@@ -1,42 +1,53 @@
-"""``nst`` itself: the table of commands, each imported when it is called."""
+"""``nst`` itself: the table of commands, each of which is imported only when it is called."""
 
 from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import MutableMapping
-from typing import Any, NoReturn
+from collections.abc import Mapping, MutableMapping
+from typing import Any, NamedTuple, NoReturn
 
 import click
 
 from nst_core import __version__
-from nst_core.cli.failures import FINE, report_failure
+from nst_core.cli.failures import SUCCESS, report_failure
 from nst_core.errors import nearest
 
-COMMANDS = {
-    # Command -> (module, object, what it does).
-    "stylize": ("stylize", "stylize", "Paint a picture in the style of another."),
-    "batch": ("batch", "batch", "Paint every picture of a folder, here or over a cluster."),
-    "reconstruct": ("experiments", "reconstruct", "Show what a layer of the network knows of a picture."),
-    "texture": ("experiments", "texture", "Paint a texture: the style without any content."),
-    "evaluate": ("evaluate", "evaluate", "Print the losses of any picture as JSON."),
-    "gallery": ("gallery", "gallery", "Show each control at three settings, on one page."),
-    "styles": ("styles", "styles", "Keep styles under a name, with the settings that suit them."),
-    "figures": ("figures", "figures", "Make the paper's figures from two pictures, on one page."),
-    "plan": ("plan", "plan", "Print what `stylize` would do, as JSON, without doing it."),
-    "settings": ("settings", "settings", "List every setting: what it does, its limits and its default."),
-    "models": ("models", "models", "List, fetch, import, verify and remove networks."),
-    "doctor": ("doctor", "doctor", "Say what is installed, what will be used, and what is missing."),
+
+class CommandEntry(NamedTuple):
+    """A command: its module in this package, its name in that module, and its short help."""
+
+    module: str
+    attribute: str
+    short_help: str
+
+
+COMMANDS: Mapping[str, CommandEntry] = {
+    "stylize": CommandEntry("stylize", "stylize", "Paint a picture in the style of another."),
+    "batch": CommandEntry("batch", "batch", "Paint every picture in a folder."),
+    "plan": CommandEntry("plan", "plan", "Estimate the time and memory of `nst stylize`."),
+    "styles": CommandEntry("styles", "styles", "Keep styles under a name, with settings that suit them."),
+    "gallery": CommandEntry("gallery", "gallery", "Show three values of every control on one page."),
+    "evaluate": CommandEntry("evaluate", "evaluate", "Print the losses of a picture as JSON."),
+    "reconstruct": CommandEntry(
+        "experiments", "reconstruct", "Reconstruct a picture from one layer of the network."
+    ),
+    "texture": CommandEntry("experiments", "texture", "Paint a texture from a style, without content."),
+    "figures": CommandEntry("figures", "figures", "Reproduce the paper's figures with your pictures."),
+    "settings": CommandEntry("settings", "settings", "List every setting with its limits and default."),
+    "models": CommandEntry("models", "models", "List, fetch, import, verify and remove networks."),
+    "doctor": CommandEntry("doctor", "doctor", "Check the installation and explain any problems."),
 }
+"""The commands in the order of the help. Short helps are written here only, so that the help imports none."""
 
 
-class NearestGroup(click.Group):
-    """A group that names the nearest command to one that is not there."""
+class SuggestingGroup(click.Group):
+    """A group of commands that suggests the nearest command for an unknown one."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, or raise a usage error that suggests one."""
+        """Find the command, or raise a usage error with a suggestion."""
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
             raise click.UsageError(
@@ -45,47 +56,51 @@ class NearestGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-class Nst(NearestGroup):
-    """The group of all commands; the place where exceptions become exit codes."""
+class NstGroup(SuggestingGroup):
+    """The group of all commands, which turns exceptions into messages and exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
-        """Name the commands in the order of the table."""
+        """Return the commands in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import a command."""
-        if cmd_name not in COMMANDS:
+        """Import a command and give it its short help."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
             return None
-        module, name, _ = COMMANDS[cmd_name]
-        command = getattr(importlib.import_module(f"nst_core.cli.{module}"), name)
+        command = getattr(importlib.import_module(f"nst_core.cli.{entry.module}"), entry.attribute)
         assert isinstance(command, click.Command)  # noqa: S101 -- the table above
+        command.short_help = entry.short_help
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+            formatter.write_dl([(name, entry.short_help) for name, entry in COMMANDS.items()])
 
-    def main(self, *args: Any, **more: Any) -> NoReturn:
-        """Run a command; whatever is raised ends here, as a sentence and an exit code."""
-        given = more.get("args", args[0] if args else None)
+    def main(self, *args: Any, **options: Any) -> NoReturn:
+        """Run a command and exit; every exception ends here, as a message and an exit code."""
+        arguments = options.get("args", args[0] if args else None)
         try:
-            code = super().main(*args, **{"prog_name": "nst", **more, "standalone_mode": False})
-        except SystemExit:  # click ends so, silently and with 1, where the reader of stdout is gone
+            code = super().main(*args, **{"prog_name": "nst", **options, "standalone_mode": False})
+        except SystemExit:  # click exits silently with 1 if the reader of stdout is gone
             raise
         except BaseException as error:
-            code = report_failure(error, list(sys.argv[1:] if given is None else given))
-        sys.exit(code if isinstance(code, int) else FINE)
+            code = report_failure(error, list(sys.argv[1:] if arguments is None else arguments))
+        sys.exit(code if isinstance(code, int) else SUCCESS)
 
 
-CONTEXT: MutableMapping[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+CONTEXT_SETTINGS: MutableMapping[str, Any] = {
+    "help_option_names": ["-h", "--help"],
+    "max_content_width": 100,
+}
 
 
 @click.group(
-    cls=Nst,
-    context_settings=CONTEXT,
+    cls=NstGroup,
+    context_settings=CONTEXT_SETTINGS,
     invoke_without_command=True,
-    epilog="`nst COMMAND --help` explains a command. First of all: `nst doctor`.",
+    epilog="`nst COMMAND --help` explains a command. Start with `nst doctor` to check the installation.",
 )
 @click.version_option(__version__, prog_name="nst")
 @click.pass_context

@@ -1,4 +1,4 @@
-"""``nst doctor``."""
+"""The command ``nst doctor``: a check of the installation."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from pathlib import Path
 
 import click
 
-from nst_core.cli.failures import BAD_INPUT, FINE
+from nst_core.cli.failures import BAD_INPUT, SUCCESS
 from nst_core.cli.options import json_option, store_option
 
 
-@click.command(short_help="Say what is installed, what will be used, and what is missing.")
-@json_option("Print it as JSON.")
+@click.command
+@json_option("Print the report as JSON.")
 @store_option
 def doctor(as_json: bool, store: Path | None) -> int:
-    """Say what is installed, which device and network will be used, and what to do about what is missing.
+    """Check the installation and say how to fix each problem.
 
-    Exit code 0 where a run would work, 2 where not.
+    Covers packages, the device, networks, folders and the filter in GIMP. Exit code: 0 if nst can paint, 2 if
+    it cannot.
     """
-    from nst_core.diagnostics.doctor import examine, format_report
+    from nst_core.diagnostics.doctor import diagnose, format_report
 
-    report = examine(store)
+    report = diagnose(store)
     click.echo(json.dumps(asdict(report), indent=1) if as_json else format_report(report))
-    return FINE if report.works else BAD_INPUT
+    return SUCCESS if report.works else BAD_INPUT

@@ -1,104 +1,113 @@
-"""``nst evaluate``: the losses of any picture, another program's included."""
+"""The command ``nst evaluate``: the losses of any picture, painted by nst or not."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from nst_core.cli.control import control_options
-from nst_core.cli.options import (
-    GroupedOption,
-    SettingsCommand,
-    chosen_settings,
-    setting_options,
-    store_option,
-)
+from nst_core.cli.control_options import ControlOptions, control_options
+from nst_core.cli.options import SettingsCommand, settings_file_option, store_option
+from nst_core.cli.setting_options import SettingOptions, chosen_settings, setting_options
+from nst_core.settings import names_applying_to
 
-NAMES = (
-    "strength", "style_scale", "keep_colors", "color_match", "alpha", "beta", "content_layers",
-    "style_layers", "style_loss", "guides", "fine_layers", "style_crop", "pooling", "padding", "tv",
-    "tv_beta", "alpha_norm", "alpha_norm_exponent", "model", "engine", "device",
-)  # fmt: skip
-"""Settings that change a loss; the others only change how it is brought down."""
+if TYPE_CHECKING:
+    from nst_core.images.picture import Picture
+    from nst_core.job.model import Job
+    from nst_core.vgg.store import ModelStore
 
 
-@click.command(cls=SettingsCommand, short_help="Print the losses of any picture as JSON.")
+class Weights(NamedTuple):
+    """Weights of the content terms and the style terms of a loss."""
+
+    content: float
+    style: float
+
+
+@click.command(cls=SettingsCommand)
 @click.argument("picture", metavar="PICTURE")
 @click.argument("content", metavar="CONTENT")
 @click.argument("styles", metavar="[STYLE]...", nargs=-1)
 @control_options
-@setting_options(NAMES)
-@click.option("--settings", "settings_file", cls=GroupedOption, metavar="FILE", help="As for stylize.")
-@click.option("--json", is_flag=True, hidden=True, expose_value=False, help="It always is.")
+@setting_options(names_applying_to("style", "content", "loss"))
+@settings_file_option("Reuse the settings in FILE, as with `nst stylize`.")
+@click.option("--json", is_flag=True, hidden=True, expose_value=False, help="Accepted, and always on.")
 @store_option
 def evaluate(
     picture: str,
     content: str,
     styles: tuple[str, ...],
-    settings_file: str | None,
+    control: ControlOptions,
+    settings: SettingOptions,
     store: Path | None,
-    **given: Any,
 ) -> None:
-    """Print the losses of PICTURE as a painting of CONTENT in the style of STYLE, at PICTURE's size.
+    """Print the losses of PICTURE as a painting of CONTENT in the style of STYLE.
 
-    Both the relative loss and the paper's: "content" and "style" before they are weighed by strength, or
-    alpha and beta; "total" and "terms" after. Masks are of CONTENT; what they leave out does not count.
+    The losses are computed at PICTURE's size, for both the relative loss and the loss of the paper.
+    "content" and "style" are unweighted; "total" and "terms" are weighted by --strength, or by --alpha and
+    --beta. Masks belong to CONTENT; areas that they exclude do not count.
     """
     from nst_core.cli.control_files import parse_control
-    from nst_core.cli.running import Task, read_job
-    from nst_core.cli.telling import Quiet
+    from nst_core.cli.file_arguments import read_stored_settings
+    from nst_core.cli.progress_output import QuietReporter
+    from nst_core.cli.run_command import PaintingTask, read_job
     from nst_core.images.read import read_picture
-    from nst_core.job.metadata import read_run_record
     from nst_core.vgg.store import ModelStore
 
-    stored = read_run_record(settings_file).settings if settings_file else {}
-    files, control, others = parse_control(styles, given)
-    suiting = files[0].settings if files else {}
-    settings = chosen_settings(others, {**suiting, "init": "content"}, {**stored, "init": "content"})
-    told = Quiet().event
-    shown = read_picture(picture, on_notice=told)
-    job = read_job(Task(content, files, control=control), settings, "", told)
-    losses = both_losses(shown, job, ModelStore(store))
-    click.echo(json.dumps(losses, indent=1))
+    stored = read_stored_settings(settings)
+    style_files, control_files = parse_control(styles, control)
+    style_settings = style_files[0].settings if style_files else {}
+    chosen = chosen_settings(
+        settings.values, {**style_settings, "init": "content"}, {**stored.settings, "init": "content"}
+    )
+    report = QuietReporter().report
+    painting = read_picture(picture, on_notice=report)
+    task = PaintingTask(content=content, styles=style_files, control=control_files)
+    job = read_job(task, chosen, "", report)
+    click.echo(json.dumps(evaluate_both_losses(painting, job, ModelStore(store)), indent=1))
 
 
-def both_losses(picture: Any, job: Any, store: Any) -> dict[str, dict[str, Any]]:
-    """Evaluate ``picture`` under both losses; see :func:`summary`."""
+def evaluate_both_losses(picture: Picture, job: Job, store: ModelStore) -> dict[str, dict[str, Any]]:
+    """Return the summary of :func:`summarise_terms` for the relative loss and the paper's loss."""
     from nst_core.job.run import evaluate_jobs
     from nst_core.loss.weights import style_share
 
     settings = job.settings
     share = style_share(settings.strength)
-    scales = {"relative": (1 / (1 + share), share / (1 + share)), "paper": (settings.alpha, settings.beta)}
-    # A weight of 0 would leave its terms out: the paper's are evaluated with 1 and weighed here.
-    known = {"relative": scales["relative"], "paper": (1.0, 1.0)}
-    changes = {"relative": {"loss": "relative"}, "paper": {"loss": "paper", "alpha": 1.0, "beta": 1.0}}
-    variants = [settings.model_copy(update=changes[loss]) for loss in scales]
-    evaluated = evaluate_jobs(picture, job, variants, store)
+    relative = Weights(1 / (1 + share), share / (1 + share))
+    paper = Weights(settings.alpha, settings.beta)
+    # A weight of 0 would leave its terms out, so the paper's loss is evaluated with weights of 1.
+    variants = [
+        settings.model_copy(update={"loss": "relative"}),
+        settings.model_copy(update={"loss": "paper", "alpha": 1.0, "beta": 1.0}),
+    ]
+    relative_terms, paper_terms = evaluate_jobs(picture, job, variants, store)
     return {
-        loss: summary(terms, known[loss], scales[loss]) for loss, terms in zip(scales, evaluated, strict=True)
+        "relative": summarise_terms(relative_terms, evaluated_with=relative, weights=relative),
+        "paper": summarise_terms(paper_terms, evaluated_with=Weights(1.0, 1.0), weights=paper),
     }
 
 
-def summary(
-    terms: Mapping[str, float], known: tuple[float, float], wanted: tuple[float, float]
+def summarise_terms(
+    terms: Mapping[str, float], *, evaluated_with: Weights, weights: Weights
 ) -> dict[str, Any]:
-    """Sum up ``terms``, whose content and style carry the factors ``known``, to carry ``wanted`` instead.
+    """Sum up the terms of a loss.
 
-    "content" and "style" carry none.
+    ``terms`` were evaluated with the weights ``evaluated_with``. In the summary, "content" and "style" are
+    unweighted, and "total" and "terms" have the weights ``weights``. Other terms, the priors, are left as
+    they are.
     """
-    kinds = ("content", "style")
-    plain = {
-        kind: sum(value for name, value in terms.items() if name.startswith(f"{kind} ")) / factor
-        for kind, factor in zip(kinds, known, strict=True)
+    unweighted = {
+        kind: sum(value for name, value in terms.items() if name.startswith(f"{kind} ")) / weight
+        for kind, weight in evaluated_with._asdict().items()
     }
-    weighed = {
-        name: value / known[kinds.index(kind)] * wanted[kinds.index(kind)] if kind in kinds else value
-        for name, value in terms.items()
-        for kind in [name.partition(" ")[0]]
-    }
-    return {**plain, "total": sum(weighed.values()), "terms": weighed}
+    weighted = {}
+    for name, value in terms.items():
+        kind = name.partition(" ")[0]
+        if kind in Weights._fields:
+            value = value / getattr(evaluated_with, kind) * getattr(weights, kind)
+        weighted[name] = value
+    return {**unweighted, "total": sum(weighted.values()), "terms": weighted}

@@ -1,8 +1,8 @@
-"""What went wrong, as a sentence for people, a line of JSON for programs, and an exit code.
+"""Errors as the user sees them: a sentence for people, a line of JSON for programs, and an exit code.
 
-The one place where the command line turns exceptions into words. 2 is what the user can mend, 1 is a defect
-of this program (or, with nothing said, a reader of stdout that has left), 130 and 143 are runs that were
-broken off (Ctrl-C, SIGTERM).
+This is the only place where the command line turns exceptions into messages. Exit codes: 2 for what the user
+can fix, 1 for a bug in nst (or, without a message, if the reader of stdout is gone), 130 and 143 for a run
+that was cancelled with Ctrl-C or SIGTERM.
 """
 
 from __future__ import annotations
@@ -19,89 +19,99 @@ import click
 
 from nst_core.errors import ErrorCode, NstError, nearest
 
-FINE, DEFECT, BAD_INPUT = 0, 1, 2
-DEFECTS = (ErrorCode.INTERNAL, ErrorCode.PROTOCOL)
+SUCCESS, BUG, BAD_INPUT = 0, 1, 2
+BUG_CODES = (ErrorCode.INTERNAL, ErrorCode.PROTOCOL)
+
+NOTHING_WRITTEN = "Cancelled; nothing was written."
 
 
-NOTHING_KEPT = "Broken off; nothing was written."
+class Cancelled(BaseException):
+    """The user cancelled with Ctrl-C or SIGTERM. Code that catches it cleans up and raises it again."""
 
-
-class BrokenOff(BaseException):
-    """A second Ctrl-C or SIGTERM: whoever hears it cleans up and passes it on."""
-
-    def __init__(self, signal_number: int = signal.SIGINT, message: str = NOTHING_KEPT) -> None:
+    def __init__(self, signal_number: int = signal.SIGINT, message: str = NOTHING_WRITTEN) -> None:
         super().__init__(message)
         self.signal_number = signal_number
 
 
-def explain(error: BaseException) -> NstError:
-    """Turn whatever was raised into the family of errors."""
+def to_nst_error(error: BaseException) -> NstError:
+    """Convert any exception to an :class:`NstError`."""
     if isinstance(error, NstError):
         return error
-    if isinstance(error, click.NoSuchOption):
-        return NstError(ErrorCode.BAD_SETTING, _no_option(error), _see_help(error))
-    if isinstance(error, click.UsageError):
-        return NstError(ErrorCode.BAD_SETTING, _sentence(error.format_message()), _see_help(error))
     if isinstance(error, click.ClickException):
-        return NstError(ErrorCode.BAD_SETTING, _sentence(error.format_message()))
-    if isinstance(error, BrokenOff):
+        return _from_click(error)
+    if isinstance(error, Cancelled):
         return NstError(ErrorCode.CANCELLED, str(error))
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        return NstError(ErrorCode.CANCELLED, NOTHING_KEPT)
+        return NstError(ErrorCode.CANCELLED, NOTHING_WRITTEN)
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("nst_core"):
         return NstError(
             ErrorCode.NO_ENGINE,
             f"The Python package {error.name} is missing.",
-            "Install nst again, or the package.",
+            "Install the package, or install nst again.",
         )
     if isinstance(error, MemoryError):
         return NstError(
             ErrorCode.OUT_OF_MEMORY,
             "There is not enough memory.",
-            "Paint at a smaller --size, or close programs.",
+            "Use a smaller --size, or close other programs.",
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NstError(ErrorCode.DISK_FULL, "The disk is full.", "Make room and run the command again.")
+        return NstError(
+            ErrorCode.DISK_FULL, "The disk is full.", "Free some space and run the command again."
+        )
     return NstError(
         ErrorCode.INTERNAL,
-        f"nst failed: {type(error).__name__}: {_first_line(error)}.",
-        "This is a defect of nst; set NST_DEBUG=1 and run it again for a traceback to report.",
+        f"Internal error: {type(error).__name__}: {_first_line(error)}.",
+        "This is a bug in nst. Run the command again with NST_DEBUG=1 and report the traceback.",
     )
 
 
-def exit_code(error: BaseException, told: NstError) -> int:
-    """Return the exit code for ``error``, as :func:`explain` told it."""
-    if isinstance(error, BrokenOff):
+def exit_code(error: BaseException, nst_error: NstError) -> int:
+    """Return the exit code for ``error``, which :func:`to_nst_error` converted to ``nst_error``."""
+    if isinstance(error, Cancelled):
         return 128 + error.signal_number
-    if told.code is ErrorCode.CANCELLED:
+    if nst_error.code is ErrorCode.CANCELLED:
         return 128 + signal.SIGINT
-    return DEFECT if told.code in DEFECTS else BAD_INPUT
+    return BUG if nst_error.code in BUG_CODES else BAD_INPUT
 
 
 def report_failure(error: BaseException, arguments: Sequence[str]) -> int:
-    """Tell the user, as JSON on stdout if the arguments ask for it, else on stderr; return the exit code."""
-    told = explain(error)
-    code = exit_code(error, told)
-    if code == DEFECT and wants_traceback(arguments):
+    """Report ``error`` on stderr, or as JSON on stdout if the arguments ask for it; return the exit code."""
+    nst_error = to_nst_error(error)
+    code = exit_code(error, nst_error)
+    if code == BUG and wants_traceback(arguments):
         traceback.print_exception(error, file=sys.stderr)
     if "--json" in arguments:
-        fields = {"event": "error", "code": told.code.value, "message": told.message, "hint": told.hint}
+        fields = {
+            "event": "error",
+            "code": nst_error.code.value,
+            "message": nst_error.message,
+            "hint": nst_error.hint,
+        }
         click.echo(json.dumps(fields))
     else:
-        click.echo(f"nst: {told}", err=True)
+        click.echo(f"nst: {nst_error}", err=True)
     return code
 
 
 def wants_traceback(arguments: Sequence[str]) -> bool:
-    """Whether the user asked for the details of a defect."""
+    """Return whether the user asked for tracebacks of internal errors."""
     return os.environ.get("NST_DEBUG", "") not in ("", "0") or bool({"-v", "--verbose"} & set(arguments))
 
 
-def _no_option(error: click.NoSuchOption) -> str:
-    """Name the option that is none, and the nearest one."""
+def _from_click(error: click.ClickException) -> NstError:
+    """Convert an error in the arguments."""
+    if isinstance(error, click.NoSuchOption):
+        return NstError(ErrorCode.BAD_SETTING, _unknown_option(error), _see_help(error))
+    hint = _see_help(error) if isinstance(error, click.UsageError) else ""
+    return NstError(ErrorCode.BAD_SETTING, _sentence(error.format_message()), hint)
+
+
+def _unknown_option(error: click.NoSuchOption) -> str:
+    """Name the unknown option, and the one that was probably meant."""
     parameters = error.ctx.command.get_params(error.ctx) if error.ctx else []
-    known = [word for parameter in parameters for word in (*parameter.opts, *parameter.secondary_opts)]
-    return f"There is no option {error.option_name!r}.{nearest(error.option_name, known)}"
+    options = [option for parameter in parameters for option in (*parameter.opts, *parameter.secondary_opts)]
+    return f"There is no option {error.option_name!r}.{nearest(error.option_name, options)}"
 
 
 def _see_help(error: click.UsageError) -> str:
@@ -109,7 +119,7 @@ def _see_help(error: click.UsageError) -> str:
 
 
 def _sentence(text: str) -> str:
-    """Give click's message on one line, with a full stop."""
+    """Return click's message on one line, with a full stop."""
     line = " ".join(text.split())
     return line if line.endswith((".", "?", "!")) else f"{line}."
 

@@ -1,78 +1,53 @@
-"""``nst gallery``: each control at three settings, on one page."""
+"""The command ``nst gallery``: each control at three settings, on one page."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from nst_core.cli.options import (
-    GroupedOption,
-    SettingsCommand,
-    chosen_settings,
-    json_option,
-    progress_option,
-    setting_options,
-    store_option,
-    verbose_option,
-)
+from nst_core.cli.options import SettingsCommand
+from nst_core.cli.page_options import PageOptions, page_options
 
-NAMES = ("strength", "quality", "size", "seed", "iterations", "model", "engine", "device")
-INSTEAD = {"size": 256}
+if TYPE_CHECKING:
+    from nst_core.images.picture import Picture
+    from nst_core.pages.paper_figures import Figures
+    from nst_core.settings import Settings
 
-SHOWN = 2
+MOST_STYLES = 2
 """Styles that the page has room for."""
 
 
-@click.command(cls=SettingsCommand, short_help="Show each control at three settings, on one page.")
+@click.command(cls=SettingsCommand)
 @click.argument("folder", metavar="OUTDIR", type=click.Path(path_type=Path))
 @click.argument("content", metavar="CONTENT")
 @click.argument("styles", metavar="STYLE...", nargs=-1, required=True)
-@setting_options(NAMES, INSTEAD)
-@click.option(
-    "--force", cls=GroupedOption, is_flag=True, help="Overwrite files that are not of this gallery."
-)
-@json_option("Write every event as a line of JSON to stdout.")
-@progress_option
-@verbose_option
-@store_option
-def gallery(folder: Path, content: str, styles: tuple[str, ...], **given: Any) -> None:
-    """Paint CONTENT in STYLE with every control at three settings; a second STYLE shows what takes two.
+@page_options
+def gallery(folder: Path, content: str, styles: tuple[str, ...], options: PageOptions) -> None:
+    """Paint CONTENT in the style of STYLE with every control at three settings.
 
-    OUTDIR gets every picture, all of them on one page (figures.png), and the same as a web page (index.html).
-    Broken off with Ctrl-C, it goes on where it was when it is called again.
+    A second STYLE is used to show the controls that combine two styles. Writes every picture to OUTDIR, and
+    all of them on one page, as a picture (figures.png) and as a web page (index.html). After Ctrl-C, run the
+    same command again to continue.
     """
-    from nst_core.cli.figures import PAGE, SHEET, make, prepare_folder, write_pages
-    from nst_core.cli.inputs import parse_style
-    from nst_core.cli.interrupts import listening
-    from nst_core.cli.telling import reporting_progress
+    from nst_core.cli.figure_pages import Page, make_page
+    from nst_core.cli.file_arguments import parse_style
     from nst_core.events import Notice
-    from nst_core.images.read import read_picture
-    from nst_core.pages.control_gallery import design
-    from nst_core.pages.paper_figures import check
-    from nst_core.vgg.store import ModelStore
+    from nst_core.pages.control_gallery import design_gallery
 
-    settings = chosen_settings(given, INSTEAD)
-    store = ModelStore(given["store"])
-    with (
-        reporting_progress(
-            as_json=given["as_json"], progress=given["progress"], verbose=given["verbose"]
-        ) as teller,
-        listening(teller.say, kept="Broken off; the pictures that are finished stay."),
-    ):
-        network = store.resolve(settings.model, teller.event)
-        settings = settings.model_copy(update={"model": network.name})
-        if len(styles) > SHOWN:
-            teller.event(Notice("not-shown", f"Of the styles the first {SHOWN} are shown."))
-        read = [content, *(parse_style(style).path for style in styles[:SHOWN])]
-        picture, *paintings = (read_picture(path, on_notice=teller.event) for path in read)
-        planned = design(picture, paintings, settings)
-        check(planned)
-        todo = prepare_folder(folder, planned, read, network.sha256, given["force"])
-        make(folder, planned, todo, network.sha256, teller, store)
-        write_pages(folder, planned, settings.size)
-        teller.done(
-            f"{folder / PAGE} and {folder / SHEET}: {len(planned.figures)} rows.",
-            {"path": str(folder / PAGE), "page": str(folder / SHEET), "painted": len(todo)},
-        )
+    def design(pictures: Sequence[Picture], settings: Settings) -> Figures:
+        content_picture, *style_pictures = pictures
+        return design_gallery(content_picture, style_pictures, settings)
+
+    page = Page(
+        folder=folder,
+        inputs=[content, *(parse_style(style).path for style in styles[:MOST_STYLES])],
+        design=design,
+        row_name="rows",
+        notices=[Notice("not-shown", f"Only the first {MOST_STYLES} styles are shown.")]
+        if len(styles) > MOST_STYLES
+        else [],
+    )
+    make_page(page, options)

@@ -1,7 +1,7 @@
-"""Ctrl-C and SIGTERM: once means finish with the best picture so far, twice means break off.
+"""Ctrl-C and SIGTERM: the first one stops the run and keeps the picture so far, the second one cancels.
 
-While nothing has been painted yet there is nothing to keep, so the first one breaks off too. Python hears of
-signals between two steps of its own, so an evaluation that has begun is finished first.
+Before the first picture there is nothing to keep, so the first signal cancels as well. Python handles signals
+between two of its own instructions, so an evaluation that has begun is finished first.
 """
 
 from __future__ import annotations
@@ -13,84 +13,87 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from nst_core.cli.failures import NOTHING_KEPT, BrokenOff
+from nst_core.cli.failures import NOTHING_WRITTEN, Cancelled
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """What the signals have asked for so far.
+    """The signals received so far, and what they ask for.
 
-    ``say`` tells the user something in a sentence; ``kept`` is what to tell of a run that was broken off;
-    ``arrivals`` receives a byte, its number, for every signal.
+    ``say`` shows the user a sentence, ``cancel_message`` is the message of :class:`Cancelled`, and
+    ``wakeups`` receives one byte, the signal's number, for every signal.
     """
 
-    def __init__(self, say: Callable[[str], None], kept: str, arrivals: socket.socket) -> None:
+    def __init__(self, say: Callable[[str], None], cancel_message: str, wakeups: socket.socket) -> None:
         self.say = say
-        self.kept = kept
-        self.arrivals = arrivals
-        self.painting = False
-        self.heard = 0
-        self.told = False
-        self.broken_off: BrokenOff | None = None
+        self.cancel_message = cancel_message
+        self.wakeups = wakeups
+        self.can_keep_picture = False
+        self.signal_count = 0
+        self.stop_announced = False
+        self.cancelled: Cancelled | None = None
 
-    def look(self) -> None:
-        """Break off now where that was asked for, and what the handler raised was lost in foreign code.
+    def raise_if_cancelled(self) -> None:
+        """Raise again what the handler raised, in case foreign code lost it.
 
         Raises:
-            BrokenOff: as :meth:`handle`.
+            Cancelled: as in :meth:`handle`.
         """
-        if self.broken_off is not None:
-            raise self.broken_off
+        if self.cancelled is not None:
+            raise self.cancelled
 
     def should_stop(self) -> bool:
-        """Whether the run is to end with the best picture so far; the first time so, the user is told.
+        """Return whether the run is to end with the best picture so far, and tell the user the first time.
 
-        Not in the handler: it may run in the middle of a write to the same stream.
+        The handler does not tell the user: it may run in the middle of a write to the same stream.
         """
-        if self.heard and not self.told:
-            self.told = True
-            self.say("Stopping: the picture so far will be written. Press Ctrl-C again to drop it.")
-        return self.heard > 0
+        if self.signal_count and not self.stop_announced:
+            self.stop_announced = True
+            self.say("Stopping; the picture so far will be saved. Press Ctrl-C again to discard it.")
+        return self.signal_count > 0
 
-    def painting_begins(self) -> None:
-        """From here on a first signal keeps the picture."""
-        self.painting = True
+    def begin_painting(self) -> None:
+        """Let the first signal keep the picture from now on."""
+        self.can_keep_picture = True
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
-        """Hear one signal, or several: Python calls once for all that arrive during one step of its own.
+        """Handle one signal, or several: Python calls once for all that arrive during one instruction.
 
         Raises:
-            BrokenOff: at the second, or while there is nothing to keep; once, however many follow.
+            Cancelled: at the second signal, or at the first if there is nothing to keep. Raised only once,
+                however many signals follow.
         """
         try:
-            arrived = [byte for byte in self.arrivals.recv(64) if byte in SIGNALS]
+            arrived = [byte for byte in self.wakeups.recv(64) if byte in SIGNALS]
         except BlockingIOError:
             arrived = []
-        self.heard += max(1, len(arrived))
-        if self.broken_off is not None:
-            return  # what was written is being taken back; that is not to be broken off too
-        if self.heard > 1 or not self.painting:
-            self.broken_off = BrokenOff(arrived[-1] if arrived else number, self.kept)
-            raise self.broken_off
+        self.signal_count += max(1, len(arrived))
+        if self.cancelled is not None:
+            return  # the clean-up is under way and must not be cancelled
+        if self.signal_count > 1 or not self.can_keep_picture:
+            self.cancelled = Cancelled(arrived[-1] if arrived else number, self.cancel_message)
+            raise self.cancelled
 
 
 @contextmanager
-def listening(say: Callable[[str], None], kept: str = NOTHING_KEPT) -> Iterator[Interrupts]:
-    """Hear signals while the block runs, and put the former handlers back after it."""
-    arrivals, sender = socket.socketpair()
-    with arrivals, sender:
-        arrivals.setblocking(False)
+def catch_interrupts(
+    say: Callable[[str], None], cancel_message: str = NOTHING_WRITTEN
+) -> Iterator[Interrupts]:
+    """Handle signals while the block runs, and restore the previous handlers afterwards."""
+    wakeups, sender = socket.socketpair()
+    with wakeups, sender:
+        wakeups.setblocking(False)
         sender.setblocking(False)
-        interrupts = Interrupts(say, kept, arrivals)
+        interrupts = Interrupts(say, cancel_message, wakeups)
         if threading.current_thread() is not threading.main_thread():
             yield interrupts  # only the main thread may set handlers
             return
-        waker = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
-        former = {number: signal.signal(number, interrupts.handle) for number in SIGNALS}
+        previous_wakeup = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+        previous = {number: signal.signal(number, interrupts.handle) for number in SIGNALS}
         try:
             yield interrupts
         finally:
-            for number, handler in former.items():
+            for number, handler in previous.items():
                 signal.signal(number, handler)
-            signal.set_wakeup_fd(waker)
+            signal.set_wakeup_fd(previous_wakeup)

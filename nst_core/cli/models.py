@@ -1,23 +1,23 @@
-"""``nst models``: the networks of the model store."""
+"""The command ``nst models``: the networks in the model store."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nst_core.cli.commands import NearestGroup
+from nst_core.cli.commands import SuggestingGroup
 from nst_core.cli.options import json_option, progress_option, store_option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from nst_core.vgg.download import FetchProgress
     from nst_core.vgg.network import Network
+    from nst_core.vgg.store import ModelStore
 
 PHASES = {
     "wait": "Waiting for another program before fetching",
@@ -25,23 +25,130 @@ PHASES = {
     "check": "Checking",
     "convert": "Converting",
 }
-IN_BYTES = ("download", "check")
-"""Phases whose end is known."""
+PHASES_IN_BYTES = ("download", "check")
+"""Phases whose length in bytes is known."""
 
 
-@click.group(
-    cls=NearestGroup,
-    invoke_without_command=True,
-    short_help="List, fetch, import, verify and remove networks.",
-)
+@click.group(cls=SuggestingGroup, invoke_without_command=True)
 @click.pass_context
 def models(ctx: click.Context) -> None:
-    """List, fetch, import, verify and remove networks: VGG-19 (the usual one), VGG-16, or your own."""
+    """List, fetch, import, verify and remove networks.
+
+    A network is VGG-19 (the usual one), VGG-16, or one of either kind that you import.
+    """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 
 
-def _described(network: Network) -> dict[str, Any]:
+@models.command(name="list")
+@json_option("Print the list as JSON.")
+@store_option
+def list_models(as_json: bool, store: Path | None) -> None:
+    """List installed and available networks."""
+    from nst_core.vgg.sources import SOURCES
+    from nst_core.vgg.store import ModelStore
+
+    model_store = ModelStore(store)
+    available = [name for name in SOURCES if name not in model_store.names()]
+    if as_json:
+        click.echo(json.dumps(_describe_store(model_store, available), indent=1))
+        return
+    for model in model_store.list():
+        if model.network:
+            network = model.network
+            click.echo(f"{model.name}  {model.bytes / 1e6:.0f} MB  {network.sha256[:12]}  {network.source}")
+        else:
+            click.echo(f"{model.name}  cannot be used: {model.problem}")
+    for name in available:
+        size = SOURCES[name][0].bytes / 1e6
+        click.echo(f"{name}  not installed; `nst models fetch {name}` downloads {size:.0f} MB")
+    click.echo(f"Folder: {model_store.root}")
+
+
+@models.command()
+@click.argument("name")
+@progress_option
+@json_option("Print the network as JSON.")
+@store_option
+def fetch(name: str, progress: bool | None, as_json: bool, store: Path | None) -> None:
+    """Download and install vgg19 or vgg16.
+
+    Checks the download, and continues one that was interrupted.
+    """
+    from nst_core.vgg.store import ModelStore
+
+    with _show_progress(name, progress) as on_progress:
+        network = ModelStore(store).fetch(name, on_progress)
+    _print_network(network, as_json=as_json)
+
+
+@models.command(name="import")
+@click.argument("file", metavar="FILE")
+@click.option("--as", "name", required=True, metavar="NAME", help="Name of the network.")
+@click.option(
+    "--normalisation",
+    metavar="WORD",
+    help="Normalisation of the pictures that it was trained on: torchvision, caffe or caffe-rgb. "
+    "[default: recognised if possible]",
+)
+@click.option("--force", is_flag=True, help="Replace a network of the same name.")
+@json_option("Print the network as JSON.")
+@store_option
+def import_file(
+    file: str, name: str, normalisation: str | None, force: bool, as_json: bool, store: Path | None
+) -> None:
+    """Install your own VGG weights.
+
+    FILE holds the weights of a VGG-19 or VGG-16 as .pth, .safetensors or .onnx.
+    """
+    from nst_core.vgg.store import ModelStore
+
+    network = ModelStore(store).import_file(Path(file), name, normalisation, replace=force)
+    _print_network(network, as_json=as_json)
+
+
+@models.command()
+@click.argument("name", required=False)
+@json_option("Print the networks as JSON.")
+@store_option
+def verify(name: str | None, as_json: bool, store: Path | None) -> None:
+    """Check networks for damage.
+
+    Checks that the network NAME, or every network, is complete and has the weights it was installed with.
+    """
+    from nst_core.errors import ErrorCode, NstError
+    from nst_core.vgg.store import ModelStore
+
+    model_store = ModelStore(store)
+    networks = model_store.verify(name)
+    if not networks:
+        raise NstError(
+            ErrorCode.NO_MODEL,
+            f"There are no networks in {model_store.root}.",
+            "Fetch one with `nst models fetch vgg19`.",
+        )
+    if as_json:
+        click.echo(json.dumps([_describe(network) for network in networks], indent=1))
+        return
+    for network in networks:
+        click.echo(f"{network.name}: OK, {network.sha256}")
+
+
+@models.command()
+@click.argument("name")
+@json_option("Print only errors, as JSON.")
+@store_option
+def remove(name: str, as_json: bool, store: Path | None) -> None:
+    """Delete a network."""
+    from nst_core.vgg.store import ModelStore
+
+    ModelStore(store).remove(name)
+    if not as_json:
+        click.echo(f"Removed {name}.")
+
+
+def _describe(network: Network) -> dict[str, Any]:
+    """Return a network as JSON output shows it."""
     return {
         "name": network.name,
         "architecture": network.architecture,
@@ -52,126 +159,23 @@ def _described(network: Network) -> dict[str, Any]:
     }
 
 
-@models.command(name="list")
-@json_option("Print them as JSON.")
-@store_option
-def list_models(as_json: bool, store: Path | None) -> None:
-    """List the networks that are installed, and those that can be fetched."""
-    from nst_core.vgg.sources import SOURCES
-    from nst_core.vgg.store import ModelStore
-
-    opened = ModelStore(store)
-    found = opened.list()
-    if as_json:
-        rows = [
-            {
-                **(
-                    _described(model.network)
-                    if model.network
-                    else {"name": model.name, "path": str(model.path)}
-                ),
-                "bytes": model.bytes,
-                "problem": model.problem,
-            }
-            for model in found
-        ]
-        available = [name for name in SOURCES if name not in opened.names()]
-        click.echo(json.dumps({"folder": str(opened.root), "models": rows, "available": available}, indent=1))
-        return
-    for model in found:
-        if model.network:
-            network = model.network
-            click.echo(f"{model.name}  {model.bytes / 1e6:.0f} MB  {network.sha256[:12]}  {network.source}")
-        else:
-            click.echo(f"{model.name}  cannot be used: {model.problem}")
-    for name, sources in SOURCES.items():
-        if name not in opened.names():
-            size = sources[0].bytes / 1e6
-            click.echo(f"{name}  not installed; `nst models fetch {name}` downloads {size:.0f} MB")
-    click.echo(f"Folder: {opened.root}")
+def _describe_store(model_store: ModelStore, available: list[str]) -> dict[str, Any]:
+    """Return the store as ``nst models list --json`` shows it."""
+    rows = []
+    for model in model_store.list():
+        network = _describe(model.network) if model.network else {"name": model.name, "path": str(model.path)}
+        rows.append({**network, "bytes": model.bytes, "problem": model.problem})
+    return {"folder": str(model_store.root), "models": rows, "available": available}
 
 
-@models.command()
-@click.argument("name")
-@progress_option
-@json_option("Print the network as JSON.")
-@store_option
-def fetch(name: str, progress: bool | None, as_json: bool, store: Path | None) -> None:
-    """Download a network, vgg19 or vgg16, check it and install it. Takes up where a former try ended."""
-    from nst_core.vgg.store import ModelStore
-
-    with _fetching(name, progress) as on_progress:
-        network = ModelStore(store).fetch(name, on_progress)
-    _tell(network, as_json, f"{name} is installed: {network.path}")
-
-
-@models.command(name="import")
-@click.argument("file", metavar="FILE")
-@click.option("--as", "name", required=True, metavar="NAME", help="What to call it.")
-@click.option(
-    "--normalisation",
-    metavar="WORD",
-    help="What pictures it was trained on: torchvision, caffe or caffe-rgb; found out where possible.",
-)
-@click.option("--force", is_flag=True, help="Replace a network of that name.")
-@json_option("Print the network as JSON.")
-@store_option
-def import_file(
-    file: str, name: str, normalisation: str | None, force: bool, as_json: bool, store: Path | None
-) -> None:
-    """Install weights of your own: a VGG-19 or VGG-16 as .pth, .safetensors or .onnx."""
-    from nst_core.vgg.store import ModelStore
-
-    network = ModelStore(store).import_file(Path(file), name, normalisation, replace=force)
-    _tell(network, as_json, f"{name} is installed: {network.path}")
-
-
-@models.command()
-@click.argument("name", required=False)
-@json_option("Print the networks as JSON.")
-@store_option
-def verify(name: str | None, as_json: bool, store: Path | None) -> None:
-    """Check that a network, or every one, is whole and has the weights it was installed with."""
-    from nst_core.errors import ErrorCode, NstError
-    from nst_core.vgg.store import ModelStore
-
-    opened = ModelStore(store)
-    whole = opened.verify(name)
-    if not whole:
-        raise NstError(
-            ErrorCode.NO_MODEL,
-            f"There are no networks in {opened.root}.",
-            "`nst models fetch vgg19` fetches one.",
-        )
-    if as_json:
-        click.echo(json.dumps([_described(network) for network in whole], indent=1))
-        return
-    for network in whole:
-        click.echo(f"{network.name}: whole, {network.sha256}")
-
-
-@models.command()
-@click.argument("name")
-@json_option("Print nothing but errors, as JSON.")
-@store_option
-def remove(name: str, as_json: bool, store: Path | None) -> None:
-    """Delete a network."""
-    from nst_core.vgg.store import ModelStore
-
-    ModelStore(store).remove(name)
-    if not as_json:
-        click.echo(f"{name} is removed.")
-
-
-def _tell(network: Network, as_json: bool, sentence: str) -> None:
-    click.echo(json.dumps(_described(network), indent=1) if as_json else sentence)
+def _print_network(network: Network, *, as_json: bool) -> None:
+    text = f"Installed {network.name}: {network.path}"
+    click.echo(json.dumps(_describe(network), indent=1) if as_json else text)
 
 
 @contextmanager
-def _fetching(name: str, progress: bool | None) -> Iterator[Callable[[FetchProgress], None]]:
-    """Show a download: a bar on a terminal, lines where asked for, else nothing."""
-    import sys
-
+def _show_progress(name: str, progress: bool | None) -> Iterator[Callable[[FetchProgress], None]]:
+    """Show a download as a bar on a terminal, as lines if ``progress`` asks for it, or not at all."""
     if sys.stderr.isatty() and progress is not False:
         from rich.console import Console
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -182,22 +186,28 @@ def _fetching(name: str, progress: bool | None) -> Iterator[Callable[[FetchProgr
         ) as bar:  # fmt: skip
             task = bar.add_task(f"Fetching {name}", total=None)
 
-            def draw(step: FetchProgress) -> None:
-                unit = step.total if step.phase in IN_BYTES else None  # else a bar without an end
-                bar.update(task, description=f"{PHASES[step.phase]} {name}", completed=step.done, total=unit)
+            def move_bar(step: FetchProgress) -> None:
+                total = step.total if step.phase in PHASES_IN_BYTES else None  # None: a bar without an end
+                description = f"{PHASES[step.phase]} {name}"
+                bar.update(task, description=description, completed=step.done, total=total)
 
-            yield draw
-        return
-    tenth = -1
+            yield move_bar
+    else:
+        yield _LinePrinter(name).print_line if progress else lambda _step: None
 
-    def tell(step: FetchProgress) -> None:
-        nonlocal tenth
-        if progress and step.phase == "wait":
-            click.echo(f"{PHASES[step.phase]} {name}", err=True)
-        elif progress and step.total and step.phase in IN_BYTES:
-            reached = 10 * step.done // step.total
-            if reached != tenth:
-                tenth = reached
-                click.echo(f"{PHASES[step.phase]} {name}: {10 * reached} %", err=True)
 
-    yield tell
+class _LinePrinter:
+    """Prints a line for every tenth of a download."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.last_tenth = -1
+
+    def print_line(self, step: FetchProgress) -> None:
+        if step.phase == "wait":
+            click.echo(f"{PHASES[step.phase]} {self.name}", err=True)
+        elif step.total and step.phase in PHASES_IN_BYTES:
+            tenth = 10 * step.done // step.total
+            if tenth != self.last_tenth:
+                self.last_tenth = tenth
+                click.echo(f"{PHASES[step.phase]} {self.name}: {10 * tenth}%", err=True)

@@ -1,4 +1,4 @@
-"""``nst settings``: the table of settings, for people and programs."""
+"""The command ``nst settings``: the settings table, for people and programs."""
 
 from __future__ import annotations
 
@@ -6,30 +6,35 @@ import json
 
 import click
 
-from nst_core.cli.options import json_option, notes, value_text
-from nst_core.settings import Settings, fields
+from nst_core.cli.options import json_option
+from nst_core.cli.setting_options import format_notes, format_value
+from nst_core.settings import Settings, fields, info_of
 
 
-@click.command(name="settings", short_help="List every setting: what it does, its limits and its default.")
+@click.command(name="settings")
 @json_option("Print the defaults as JSON, ready for --settings.")
-@click.option("--schema", is_flag=True, help="Print its JSON schema instead: types, limits, texts.")
+@click.option("--schema", is_flag=True, help="Print the JSON schema: types, limits and descriptions.")
 def settings(as_json: bool, schema: bool) -> None:
-    """List every setting."""
+    """List every setting with its description, limits, default and source."""
     if schema:
         click.echo(json.dumps(Settings.model_json_schema(), indent=1))
-        return
-    if as_json:
+    elif as_json:
         click.echo(json.dumps(Settings().model_dump(mode="json"), indent=1))
-        return
+    else:
+        click.echo(_format_table())
+
+
+def _format_table() -> str:
+    """Return the settings in groups, each with its description, limits, default and source."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for name, setting in fields().items():
+        info = info_of(setting)
+        notes = format_notes(setting, format_value(name, Settings()))
+        source = f"({info.source})" if info.source else ""
+        text = " ".join(filter(None, [str(setting.description), notes, source]))
+        groups.setdefault(info.group, []).append((name.replace("_", "-"), text))
     formatter = click.HelpFormatter(width=100)
-    rows: dict[str, list[tuple[str, str]]] = {}
-    for name, field in fields().items():
-        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-        default = value_text(name, Settings())
-        source = f"({extra['source']})" if extra.get("source") else ""
-        text = " ".join(part for part in (str(field.description), notes(field, default), source) if part)
-        rows.setdefault(str(extra.get("group", "")), []).append((name.replace("_", "-"), text))
-    for group, listed in rows.items():
+    for group, rows in groups.items():
         with formatter.section(group.capitalize()):
-            formatter.write_dl(listed)
-    click.echo(formatter.getvalue().rstrip("\n"))
+            formatter.write_dl(rows)
+    return formatter.getvalue().rstrip("\n")

@@ -1,39 +1,139 @@
-"""``nst styles``: styles kept under a name."""
+"""The command ``nst styles``: the style library."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nst_core.cli.commands import NearestGroup
-from nst_core.cli.options import SettingsCommand, json_option, setting_options
-from nst_core.settings import Settings, fields, is_style_setting
+from nst_core.cli.commands import SuggestingGroup
+from nst_core.cli.options import SettingsCommand, json_option, settings_file_option
+from nst_core.cli.setting_options import SettingOptions, setting_options
+from nst_core.settings import Settings, fields, is_style_setting, setting_infos
 
 if TYPE_CHECKING:
     from nst_core.style_library.model import KeptStyle
 
 
-OF_A_RUN = ("quality", "size", "seed", "iterations", "optimizer", "coarsest", "guides")
-"""Settings that are about a run's picture, or the patience for it, rather than its style."""
-
-
-@click.group(
-    cls=NearestGroup,
-    invoke_without_command=True,
-    short_help="Keep styles under a name, with the settings that suit them.",
-)
+@click.group(cls=SuggestingGroup, invoke_without_command=True)
 @click.pass_context
 def styles(ctx: click.Context) -> None:
-    """Keep styles under a name, with the settings that suit them; the name stands wherever a style may."""
+    """Keep styles under a name, with settings that suit them.
+
+    The name of a kept style can be given wherever a STYLE is expected.
+    """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 
 
-def _described(style: KeptStyle) -> dict[str, Any]:
+@styles.command(cls=SettingsCommand)
+@click.argument("picture", metavar="PICTURE")
+@click.option("--as", "name", metavar="NAME", default="", help="Name of the style. [default: the file name]")
+@setting_options([name for name in fields() if is_style_setting(name)])
+@settings_file_option("Take the settings of the style from FILE, a picture painted by nst or a JSON file.")
+@click.option("--force", is_flag=True, help="Replace a style of the same name.")
+@json_option("Print the style as JSON.")
+def add(picture: str, name: str, settings: SettingOptions, force: bool, as_json: bool) -> None:
+    """Keep a copy of PICTURE as a style.
+
+    The settings given here are used whenever it is the first STYLE, unless an option overrides them.
+    """
+    from nst_core.cli.file_arguments import read_stored_settings
+    from nst_core.style_library.library import StyleLibrary
+
+    stored = _changed_style_settings(read_stored_settings(settings).settings)
+    style = StyleLibrary().add(picture, name, {**stored, **settings.values}, force=force)
+    _print_styles([style], as_json=as_json)
+
+
+@styles.command(name="list")
+@json_option("Print the list as JSON.")
+def list_styles(as_json: bool) -> None:
+    """List the kept styles with their settings."""
+    from nst_core.style_library.library import StyleLibrary
+
+    library = StyleLibrary()
+    kept_styles = library.styles()
+    if as_json:
+        rows = [_describe(style) for style in kept_styles]
+        click.echo(json.dumps({"folder": str(library.root), "styles": rows}, indent=1))
+        return
+    for style in kept_styles:
+        options = [f"--{name.replace('_', '-')} {value}" for name, value in style.settings.items()]
+        click.echo(f"{style.name}  {' '.join(options)}".rstrip())
+    click.echo(f"Folder: {library.root}")
+
+
+@styles.command()
+@click.argument("name")
+@click.argument("new_name", metavar="NEW_NAME")
+@click.option("--force", is_flag=True, help="Replace a style of the same name.")
+@json_option("Print the style as JSON.")
+def rename(name: str, new_name: str, force: bool, as_json: bool) -> None:
+    """Rename a style."""
+    from nst_core.style_library.library import StyleLibrary
+
+    style = StyleLibrary().rename(name, new_name, force=force)
+    click.echo(json.dumps(_describe(style), indent=1) if as_json else f"Renamed {name} to {style.name}.")
+
+
+@styles.command()
+@click.argument("name")
+@json_option("Print the removed style as JSON.")
+def remove(name: str, as_json: bool) -> None:
+    """Delete a style."""
+    from nst_core.style_library.library import StyleLibrary
+
+    StyleLibrary().remove(name)
+    click.echo(json.dumps({"removed": name}) if as_json else f"Removed {name}.")
+
+
+@styles.command()
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
+@json_option("Print the path of the file as JSON.")
+def export(file: Path, names: tuple[str, ...], force: bool, as_json: bool) -> None:
+    """Write kept styles to one FILE.
+
+    Writes the styles NAME, or all of them, with their pictures and settings. `nst styles import` reads the
+    file.
+    """
+    from nst_core.cli.file_arguments import with_force_hint
+    from nst_core.errors import NstError
+    from nst_core.images.file_io import replace_file
+    from nst_core.style_library.library import StyleLibrary
+
+    try:
+        replace_file(file, StyleLibrary().export(names), force=force)
+    except NstError as error:
+        raise with_force_hint(error) from None
+    click.echo(json.dumps({"file": str(file)}) if as_json else f"Wrote {file}.")
+
+
+@styles.command(name="import")
+@click.argument("file", metavar="FILE")
+@click.option("--force", is_flag=True, help="Replace styles of the same names.")
+@json_option("Print the styles as JSON.")
+def import_file(file: str, force: bool, as_json: bool) -> None:
+    """Import the styles in a FILE.
+
+    FILE was written by `nst styles export`. If one of its styles cannot be imported, none is.
+    """
+    from nst_core.style_library.library import StyleLibrary
+
+    imported_styles = StyleLibrary().import_archive(file, force=force)
+    if as_json:
+        click.echo(json.dumps({"styles": [_describe(style) for style in imported_styles]}, indent=1))
+        return
+    _print_styles(imported_styles, as_json=False)
+
+
+def _describe(style: KeptStyle) -> dict[str, Any]:
+    """Return a style as JSON output shows it."""
     return {
         "name": style.name,
         "path": str(style.path),
@@ -42,113 +142,24 @@ def _described(style: KeptStyle) -> dict[str, Any]:
     }
 
 
-def _of_the_style(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what differs from the defaults in a run's settings and is about its style."""
+def _print_styles(kept_styles: Iterable[KeptStyle], *, as_json: bool) -> None:
+    for style in kept_styles:
+        text = f"Kept {style.name}: {style.path}"
+        click.echo(json.dumps(_describe(style), indent=1) if as_json else text)
+
+
+def _changed_style_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those settings of a run that belong to its style and differ from the defaults.
+
+    Settings that belong to the run rather than the style, such as ``quality``, are kept with a style only on
+    request.
+    """
     from nst_core.style_library.library import style_settings
 
-    usual = Settings().model_dump(mode="json")
+    defaults = Settings().model_dump(mode="json")
+    infos = setting_infos()
     return {
         name: value
         for name, value in style_settings(settings).items()
-        if name not in OF_A_RUN and value != usual[name]
+        if infos[name].with_style != "on request" and value != defaults[name]
     }
-
-
-@styles.command(cls=SettingsCommand)
-@click.argument("picture", metavar="PICTURE")
-@click.option("--as", "name", metavar="NAME", default="", help="What to call it. [default: its file's name]")
-@setting_options([name for name in fields() if is_style_setting(name)])
-@click.option(
-    "--settings",
-    "settings_file",
-    metavar="FILE",
-    help="Take from a result, or a JSON file, the settings that are about the style.",
-)
-@click.option("--force", is_flag=True, help="Replace a style of that name.")
-@json_option("Print the style as JSON.")
-def add(picture: str, name: str, settings_file: str | None, force: bool, as_json: bool, **given: Any) -> None:
-    """Keep a copy of PICTURE; settings that are given hold wherever it is the first style."""
-    from nst_core.job.metadata import read_run_record
-    from nst_core.style_library.library import StyleLibrary
-
-    stored = _of_the_style(read_run_record(settings_file).settings) if settings_file else {}
-    chosen = {key: value for key, value in given.items() if value is not None}
-    style = StyleLibrary().add(picture, name, {**stored, **chosen}, force=force)
-    click.echo(json.dumps(_described(style), indent=1) if as_json else f"{style.name} is kept: {style.path}")
-
-
-@styles.command(name="list")
-@json_option("Print them as JSON.")
-def list_styles(as_json: bool) -> None:
-    """List the styles that are kept."""
-    from nst_core.style_library.library import StyleLibrary
-
-    library = StyleLibrary()
-    found = library.kept()
-    if as_json:
-        rows = [_described(style) for style in found]
-        click.echo(json.dumps({"folder": str(library.root), "styles": rows}, indent=1))
-        return
-    for style in found:
-        settings = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in style.settings.items())
-        click.echo(f"{style.name}  {settings}".rstrip())
-    click.echo(f"Folder: {library.root}")
-
-
-@styles.command()
-@click.argument("name")
-@click.argument("new", metavar="NEW_NAME")
-@click.option("--force", is_flag=True, help="Replace a style of that name.")
-@json_option("Print the style as JSON.")
-def rename(name: str, new: str, force: bool, as_json: bool) -> None:
-    """Call the style NAME from now on NEW_NAME."""
-    from nst_core.style_library.library import StyleLibrary
-
-    style = StyleLibrary().rename(name, new, force=force)
-    click.echo(json.dumps(_described(style), indent=1) if as_json else f"{name} is now {style.name}.")
-
-
-@styles.command()
-@click.argument("name")
-@json_option("Print what was removed as JSON.")
-def remove(name: str, as_json: bool) -> None:
-    """Delete a style."""
-    from nst_core.style_library.library import StyleLibrary
-
-    StyleLibrary().remove(name)
-    click.echo(json.dumps({"removed": name}) if as_json else f"{name} is removed.")
-
-
-@styles.command()
-@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-@click.argument("names", metavar="[NAME]...", nargs=-1)
-@click.option("--force", is_flag=True, help="Overwrite FILE.")
-@json_option("Print the file's name as JSON.")
-def export(file: Path, names: tuple[str, ...], force: bool, as_json: bool) -> None:
-    """Write the styles NAME, or all, with pictures and settings, into one FILE."""
-    from nst_core.cli.inputs import with_force_hint
-    from nst_core.errors import NstError
-    from nst_core.images.file_io import replace_file
-    from nst_core.style_library.library import StyleLibrary
-
-    try:
-        replace_file(file, StyleLibrary().packed(names), force=force)
-    except NstError as error:
-        raise with_force_hint(error) from None
-    click.echo(json.dumps({"file": str(file)}) if as_json else f"{file} is written.")
-
-
-@styles.command(name="import")
-@click.argument("file", metavar="FILE")
-@click.option("--force", is_flag=True, help="Replace styles of the same names.")
-@json_option("Print the styles as JSON.")
-def import_file(file: str, force: bool, as_json: bool) -> None:
-    """Keep all styles of a FILE that `nst styles export` wrote."""
-    from nst_core.style_library.library import StyleLibrary
-
-    kept = StyleLibrary().unpack(file, force=force)
-    if as_json:
-        click.echo(json.dumps({"styles": [_described(style) for style in kept]}, indent=1))
-        return
-    for style in kept:
-        click.echo(f"{style.name} is kept: {style.path}")

@@ -1,36 +1,47 @@
-"""``nst stylize``."""
+"""The command ``nst stylize``."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from nst_core.cli.control import control_options
-from nst_core.cli.options import SettingsCommand, output_options, setting_options
+from nst_core.cli.control_options import ControlOptions, control_options
+from nst_core.cli.options import OutputOptions, SettingsCommand, output_options
+from nst_core.cli.setting_options import SettingOptions, setting_options
 from nst_core.settings import fields
 
 
 @click.command(
     cls=SettingsCommand,
-    short_help="Paint a picture in the style of another.",
-    epilog="Ctrl-C, or SIGTERM, ends the run and writes the picture so far (exit code 0); a second one drops "
-    "it (exit code 130, or 143). Exit code 2: something to mend; nothing is written then.",
+    epilog="Press Ctrl-C once to stop and save the picture so far, or twice to cancel. Exit codes: 0 the "
+    "picture was saved; 2 bad input, nothing was written; 130 cancelled.",
 )
 @click.argument("content", metavar="CONTENT")
 @click.argument("styles", metavar="[STYLE]...", nargs=-1)
 @control_options
 @setting_options(fields())
 @output_options
-def stylize(content: str, styles: tuple[str, ...], **given: Any) -> None:
+def stylize(
+    content: str,
+    styles: tuple[str, ...],
+    control: ControlOptions,
+    settings: SettingOptions,
+    output: OutputOptions,
+) -> None:
     """Paint the picture CONTENT in the style of the picture STYLE.
 
-    Several styles are blended; a weight after a colon sets their shares, as in waves.jpg:2 sky.jpg:1. A style
-    is a picture's path or the name of one that `nst styles add` keeps.
+    A STYLE is a picture file or the name of a style kept with `nst styles add`. Several styles are blended; a
+    number after a colon sets the share of each, as in waves.jpg:2 sky.jpg:1.
     """
     from nst_core.cli.control_files import parse_control
-    from nst_core.cli.running import Task, run
+    from nst_core.cli.run_command import PaintingTask, run_painting
 
-    files, control, others = parse_control(styles, given)
-    words = (*(file.path for file in files), *(region.style.path for region in control.regions))
-    run(Task(content, files, words=tuple(dict.fromkeys(words)), control=control), others)
+    style_files, control_files = parse_control(styles, control)
+    style_paths = [style.path for style in style_files]
+    region_paths = [region.style.path for region in control_files.regions]
+    task = PaintingTask(
+        content=content,
+        styles=style_files,
+        output_words=tuple(dict.fromkeys([*style_paths, *region_paths])),
+        control=control_files,
+    )
+    run_painting(task, settings, output)

@@ -1,4 +1,4 @@
-"""Folders that a command fills: made where they are missing, left as they were where the command fails."""
+"""Folders that a command fills: created if missing, and restored if the command fails."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from nst_core.images.display_name import display_name
 from nst_core.images.file_io import check_replaceable
 
 
-class Folder:
-    """An existing folder; :meth:`new` hands out names in it, :meth:`undo` takes back what was written."""
+class OutputFolder:
+    """An existing folder that keeps a list of the files written into it, so that they can be removed."""
 
-    def __init__(self, path: Path, made: list[Path]) -> None:
+    def __init__(self, path: Path, created_folders: list[Path]) -> None:
         self.path = path
-        self.made = made
-        self.written: list[Path] = []
+        self.created_folders = created_folders
+        self.written_files: list[Path] = []
 
-    def new(self, name: str) -> Path:
+    def new_file(self, name: str) -> Path:
         """Return the path of a file that is about to be written."""
         path = self.path / name
-        self.written.append(path)
+        self.written_files.append(path)
         return path
 
     def undo(self) -> None:
-        """Delete the files of this run, and the folders it made."""
-        for path in self.written:
+        """Delete the written files, and the folders created for them if they are empty."""
+        for path in self.written_files:
             path.unlink(missing_ok=True)
-        for folder in self.made:
+        for folder in self.created_folders:
             with suppress(OSError):
                 folder.rmdir()
 
 
 def check_folder(path: Path, force: bool) -> None:
-    """Make sure that ``path`` is, or can become, a folder to write into; empty, unless ``force``.
+    """Check that ``path`` is, or can become, a folder to write into. It must be empty, unless ``force``.
 
     Raises:
         NstError: ``unwritable-output``, ``output-exists``, ``disk-full``.
@@ -47,7 +47,7 @@ def check_folder(path: Path, force: bool) -> None:
                 raise NstError(
                     ErrorCode.OUTPUT_EXISTS,
                     f"The folder {display_name(path)} is not empty.",
-                    "Choose another, or write into it with --force.",
+                    "Choose another folder, or write into it with --force.",
                 )
             check_replaceable(path / ".nst-probe", force=True)
         elif os.path.lexists(path):
@@ -55,14 +55,14 @@ def check_folder(path: Path, force: bool) -> None:
                 ErrorCode.UNWRITABLE_OUTPUT, f"{display_name(path)} is not a folder.", "Choose another name."
             )
         else:
-            check_replaceable(_first_existing(path) / ".nst-probe", force=True)
+            check_replaceable(_nearest_existing_parent(path) / ".nst-probe", force=True)
     except (OSError, ValueError) as error:
-        raise _cannot(path, error) from None
+        raise _unwritable(path, error) from None
 
 
 @contextmanager
-def filling(path: Path) -> Iterator[Folder]:
-    """Make ``path`` where it is missing; when the block raises, what it wrote is taken back.
+def fill_folder(path: Path) -> Iterator[OutputFolder]:
+    """Create ``path`` if it is missing; remove everything that the block wrote if it raises.
 
     Raises:
         NstError: ``unwritable-output``.
@@ -71,8 +71,8 @@ def filling(path: Path) -> Iterator[Folder]:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _cannot(path, error) from None
-    folder = Folder(path, missing)
+        raise _unwritable(path, error) from None
+    folder = OutputFolder(path, missing)
     try:
         yield folder
     except BaseException:
@@ -80,14 +80,14 @@ def filling(path: Path) -> Iterator[Folder]:
         raise
 
 
-def _first_existing(path: Path) -> Path:
+def _nearest_existing_parent(path: Path) -> Path:
     return next(folder for folder in path.absolute().parents if folder.exists())
 
 
-def _cannot(path: Path, error: Exception) -> NstError:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is no possible name"
+def _unwritable(path: Path, error: Exception) -> NstError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else "its name is not valid"
     return NstError(
         ErrorCode.UNWRITABLE_OUTPUT,
-        f"The folder {display_name(path)} cannot be written: {reason}.",
-        "Choose another.",
+        f"Cannot write to the folder {display_name(path)}: {reason}.",
+        "Choose another folder.",
     )
