@@ -3,8 +3,8 @@
     from nst_core import stylize
     result = stylize(photo, painting, {"strength": 60, "size": 512}).pixels
 
-Pictures are numpy arrays of shape ``(height, width)`` or ``(height, width, 1..4)``: grey, grey + alpha, RGB or
-RGB + alpha, as 8 or 16 bits or floats in 0..1. See nst_core/README.md.
+Pictures are numpy arrays of shape ``(height, width)`` or ``(height, width, 1..4)``: grey, grey + alpha, RGB
+or RGB + alpha, as 8 or 16 bits or floats in 0..1. See nst_core/README.md.
 """
 
 import importlib

@@ -1,4 +1,8 @@
-"""The Python interface: arrays in, arrays out, on top of :mod:`nst_core.job.run`."""
+"""The Python interface: :func:`stylize` paints numpy arrays.
+
+Converts arrays to the engine's pictures and masks, runs the job with :mod:`nst_core.job.run`, and converts
+the result back to an array. Reads and writes no files.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +22,13 @@ from nst_core.painting.run import RunCallbacks
 from nst_core.settings import KeepColors, Settings, make_settings
 
 AnyArray = npt.NDArray[Any]
-FullScale = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
+FULL_SCALE = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
+"""White, for each integer type."""
 
 
 @dataclass(frozen=True)
 class Painting:
-    """What :func:`stylize` returns: ``pixels`` shaped like the content, float32 in 0..1, and their story."""
+    """Return value of :func:`stylize`: ``pixels`` shaped like the content, float32 in 0..1, and details."""
 
     pixels: npt.NDArray[np.float32]
     result: Result
@@ -39,7 +44,7 @@ def stylize(
     selection: AnyArray | None = None,
     strength_mask: AnyArray | None = None,
     fine_style: AnyArray | None = None,
-    init_picture: AnyArray | None = None,
+    init_image: AnyArray | None = None,
     on_event: Callable[[Event], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     preview_seconds: float | None = None,
@@ -48,68 +53,89 @@ def stylize(
 
     Args:
         content: ``(H, W)`` or ``(H, W, 1..4)``, uint8, uint16 or float in 0..1.
-        styles: one such array or several, blended by ``weights`` (equal where None); with ``regions`` it may
-            be an empty list, and what no region covers then stays as it was.
-        settings: :class:`~nst_core.settings.Settings`, or names and values to make them from.
-        weights: one number a style.
-        regions: pairs of a mask and the style that is painted there. Masks are ``(H, W)``, white for all. A
-            third value is this region's ``keep_colors``.
-        selection: mask of what is painted at all; the rest has no part in anything and stays as it was.
-        strength_mask: how strongly each pixel is painted, from black, as it was, to white.
-        fine_style: picture whose strokes are taken, with the composition of each of ``styles``.
-        init_picture: where the painting starts, when ``settings`` has ``init`` something else than a word.
-        on_event: called with a plan, progress, notices, and previews every ``preview_seconds``.
-        should_stop: asked often; once it says True the best picture so far is returned.
+        styles: one such array, or several, which are blended by ``weights`` (equally if None). With
+            ``regions`` the list may be empty; pixels outside all regions then stay as they are.
+        settings: :class:`~nst_core.settings.Settings`, or a mapping from names to values.
+        weights: one number per style.
+        regions: pairs of a mask and the style to paint there. Masks are ``(H, W)``; white selects. An
+            optional third value is the region's ``keep_colors``.
+        selection: mask of the pixels to paint. All others stay as they are and do not influence the result.
+        strength_mask: style strength of each pixel, from black (unchanged) to white (full).
+        fine_style: picture whose brush strokes are used, with the composition of each of ``styles``.
+        init_image: picture to start from, if ``settings.init`` is neither content, style nor noise.
+        on_event: called with the plan, progress, notices, and a preview every ``preview_seconds``.
+        should_stop: called often. Once it returns True, the run ends with the best picture so far.
         preview_seconds: None for no previews.
 
     Returns:
-        The painting, with the content's channels (alpha as it was), at the content's size or
+        The painting, with the content's channels (alpha unchanged), at the content's size or at
         ``settings.size``.
 
     Raises:
-        NstError: with a code, a sentence and what to do about it.
+        NstError: with a code, a message and a hint.
     """
-    chosen = settings if isinstance(settings, Settings) else make_settings(settings or {})
-    listed = [styles] if isinstance(styles, np.ndarray) else list(styles)
-    shares = [1.0] * len(listed) if weights is None else list(weights)
-    if not (listed or regions):
-        raise NstError(ErrorCode.BAD_SETTING, "There is no style.", "Give one, or regions that have some.")
-    if len(shares) != len(listed):
-        raise NstError(ErrorCode.BAD_SETTING, f"There are {len(listed)} styles and {len(shares)} weights.")
-    for _, _, *word in regions:
-        if not set(word) <= set(get_args(KeepColors)):
-            raise NstError(
-                ErrorCode.BAD_SETTING,
-                f"A region's colours are one of {', '.join(get_args(KeepColors))}, not {word[0]!r}.",
-            )
-    fine = None if fine_style is None else _given(fine_style, "fine style")
+    checked_settings = settings if isinstance(settings, Settings) else make_settings(settings or {})
+    style_list = [styles] if isinstance(styles, np.ndarray) else list(styles)
+    style_weights = [1.0] * len(style_list) if weights is None else list(weights)
+    _check_styles(style_list, style_weights, regions)
+    fine = None if fine_style is None else _checked_picture(fine_style, "fine style")
 
-    def weighted(style: AnyArray, share: float) -> WeightedStyle:
-        return WeightedStyle(_given(style, "style"), share, None, fine)
+    def weighted(style: AnyArray, weight: float) -> WeightedStyle:
+        return WeightedStyle(_checked_picture(style, "style"), weight, fine=fine)
 
     job = Job(
-        _given(content, "content"),
-        tuple(weighted(style, share) for style, share in zip(listed, shares, strict=True)),
-        chosen,
-        None if init_picture is None else _given(init_picture, "init picture"),
+        content=_checked_picture(content, "content"),
+        styles=tuple(
+            weighted(style, weight) for style, weight in zip(style_list, style_weights, strict=True)
+        ),
+        settings=checked_settings,
+        init_image=None if init_image is None else _checked_picture(init_image, "init image"),
         regions=tuple(
-            Region(as_mask(mask, "mask of a region"), (weighted(style, 1.0),), "", *colours)
-            for mask, style, *colours in regions
+            Region(as_mask(mask, "mask of a region"), (weighted(style, 1.0),), "", *keep_colors)
+            for mask, style, *keep_colors in regions
         ),
         selection=None if selection is None else as_mask(selection, "selection"),
         strength_mask=None if strength_mask is None else as_mask(strength_mask, "strength mask"),
     )
-    watch = RunCallbacks(
-        on_event or (lambda _event: None), should_stop or (lambda: False), preview_seconds=preview_seconds
+    callbacks = RunCallbacks(
+        on_event=on_event or (lambda _event: None),
+        should_stop=should_stop or (lambda: False),
+        preview_seconds=preview_seconds,
     )
-    result = run_job(job, watch)
-    return Painting(
-        as_array(result.picture, 1 if content.ndim == 2 else content.shape[2], content.ndim), result
-    )
+    result = run_job(job, callbacks)
+    channels = 1 if content.ndim == 2 else content.shape[2]
+    return Painting(as_array(result.picture, channels, content.ndim), result)
 
 
-def _given(array: AnyArray, what: str) -> Picture:
-    """Make a picture of what a caller gave, floats of another range, which would all be white, refused.
+def _check_styles(
+    styles: Sequence[AnyArray],
+    weights: Sequence[float],
+    regions: Sequence[tuple[AnyArray, AnyArray] | tuple[AnyArray, AnyArray, KeepColors]],
+) -> None:
+    """Check the styles, their weights and the ``keep_colors`` of regions.
+
+    Raises:
+        NstError: ``bad-setting``.
+    """
+    if not (styles or regions):
+        raise NstError(ErrorCode.BAD_SETTING, "There is no style.", "Give a style, or regions with styles.")
+    if len(weights) != len(styles):
+        raise NstError(
+            ErrorCode.BAD_SETTING,
+            f"There are {len(styles)} styles but {len(weights)} weights.",
+            "Give one weight per style.",
+        )
+    choices = get_args(KeepColors)
+    for _, _, *keep_colors in regions:
+        if not set(keep_colors) <= set(choices):
+            raise NstError(
+                ErrorCode.BAD_SETTING,
+                f"keep_colors of a region must be one of {', '.join(choices)}, not {keep_colors[0]!r}.",
+            )
+
+
+def _checked_picture(array: AnyArray, what: str) -> Picture:
+    """Convert an array to a picture; reject floats on another scale, which would turn all white.
 
     Raises:
         NstError: ``bad-image``.
@@ -119,16 +145,16 @@ def _given(array: AnyArray, what: str) -> Picture:
         raise NstError(
             ErrorCode.BAD_IMAGE,
             f"The {what} has values up to {float(array.max()):g}; floats go from 0 to 1.",
-            "Divide them by what is white.",
+            "Divide the array by its white value, such as 255.",
         )
     return picture
 
 
 def as_picture(array: AnyArray, what: str) -> Picture:
-    """Make a :class:`Picture` of an array as :func:`stylize` takes them.
+    """Convert an array, in one of the forms that :func:`stylize` takes, to a :class:`Picture`.
 
     Raises:
-        NstError: ``bad-image`` for another shape or type, or values that are not finite.
+        NstError: ``bad-image`` for another shape or type, or for values that are not finite.
     """
     planes = array[:, :, None] if array.ndim == 2 else array
     if planes.ndim != 3 or not 1 <= planes.shape[2] <= 4 or planes.size == 0:
@@ -136,8 +162,8 @@ def as_picture(array: AnyArray, what: str) -> Picture:
             ErrorCode.BAD_IMAGE,
             f"The {what} has shape {array.shape}; it must be (height, width) or (height, width, 1 to 4).",
         )
-    if planes.dtype in FullScale:
-        values = planes.astype(np.float32) / np.float32(FullScale[planes.dtype])
+    if planes.dtype in FULL_SCALE:
+        values = planes.astype(np.float32) / np.float32(FULL_SCALE[planes.dtype])
     elif np.issubdtype(planes.dtype, np.floating):
         values = planes.astype(np.float32)
     else:
@@ -146,20 +172,20 @@ def as_picture(array: AnyArray, what: str) -> Picture:
             f"The {what} has type {array.dtype}; it must be uint8, uint16 or a float type.",
         )
     if not np.isfinite(values).all():
-        raise NstError(ErrorCode.BAD_IMAGE, f"The {what} has values that are not finite numbers.")
+        raise NstError(ErrorCode.BAD_IMAGE, f"The {what} contains infinite values or NaN.")
     channels = values.shape[2]
     grey = channels < 3
     colours = np.repeat(values[:, :, :1], 3, axis=2) if grey else values[:, :, :3]
     alpha = np.ascontiguousarray(np.clip(values[:, :, -1], 0.0, 1.0)) if channels in (2, 4) else None
     pixels = np.ascontiguousarray(np.clip(colours, 0.0, 1.0))
-    return Picture(pixels, alpha, grey, 16 if planes.dtype != np.uint8 else 8)
+    return Picture(pixels=pixels, alpha=alpha, grey=grey, bits=16 if planes.dtype != np.uint8 else 8)
 
 
 def as_mask(array: AnyArray, what: str) -> npt.NDArray[np.float32]:
-    """Make a mask, (H, W) in 0..1, of an array: uint8, uint16, floats in 0..1, or booleans.
+    """Convert an array of uint8, uint16, floats in 0..1 or booleans to a mask, (H, W) float32 in 0..1.
 
     Raises:
-        NstError: ``bad-image`` for another shape or type, or values that are not finite.
+        NstError: ``bad-image`` for another shape or type, or for values that are not finite.
     """
     values = array.astype(np.float32) if array.dtype == np.bool_ else array
     if values.ndim != 2:
@@ -170,7 +196,10 @@ def as_mask(array: AnyArray, what: str) -> npt.NDArray[np.float32]:
 
 
 def as_array(picture: Picture, channels: int, dimensions: int = 3) -> npt.NDArray[np.float32]:
-    """Give ``picture`` back with 1 (grey), 2 (grey + alpha), 3 (RGB) or 4 (RGB + alpha) channels."""
+    """Convert ``picture`` to an array with 1 (grey), 2 (grey + alpha), 3 (RGB) or 4 (RGB + alpha) channels.
+
+    With ``dimensions`` 2 the first channel is returned as ``(H, W)``.
+    """
     colours = picture.pixels[:, :, :1] if channels < 3 else picture.pixels
     if channels in (2, 4):
         opaque = np.ones(picture.pixels.shape[:2], np.float32)

@@ -1,8 +1,8 @@
-"""The one family of errors: a code that programs read, a sentence and a hint that people read.
+"""The engine's errors: a code for programs, and a message with a hint for people.
 
-Errors are raised where they are found and turned into exit codes, events or dialogs in one place
-each (``cli``, ``worker``, the plug-in). The codes are a contract between the engine and its
-callers; the wording belongs to whoever shows it.
+Errors are raised where they are detected. The command line, the worker and the GIMP plug-in each convert them
+in one place: to exit codes, events and dialogs. The codes are a contract between the engine and its callers;
+the plug-in may replace the wording.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from enum import Enum
 
 
 class ErrorCode(str, Enum):
-    """What went wrong, in a form that does not change when the wording does."""
+    """Kind of error. Stable, unlike the wording."""
 
     BAD_SETTING = "bad-setting"
     BAD_IMAGE = "bad-image"
@@ -42,9 +42,9 @@ class ErrorCode(str, Enum):
 
 
 class NstError(Exception):
-    """Something the user can be told in one sentence.
+    """An error that the user can understand.
 
-    ``message`` says what is wrong, ``hint`` what to do about it; both are whole sentences.
+    ``message`` says what is wrong and ``hint`` what to do about it, both in full sentences.
     """
 
     def __init__(self, code: ErrorCode, message: str, hint: str = "") -> None:
@@ -57,32 +57,32 @@ class NstError(Exception):
         return f"{self.message} {self.hint}".rstrip()
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the known word closest to ``word``, or an empty string."""
-    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.5)
-    return f" Did you mean {found[0]!r}?" if found else ""
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the choice closest to ``word``, or "" if none is close."""
+    matches = difflib.get_close_matches(word.lower(), list(choices), n=1, cutoff=0.5)
+    return f" Did you mean {matches[0]!r}?" if matches else ""
 
 
 DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""How a system says that a file has no room, on its disk, within a quota, or by its size."""
+"""System errors for a full disk, an exceeded quota and a file that is too large."""
 
-MEMORY_ENDED = ("out of memory", "allocat", "not enough memory", "alloc_failed", "bad_alloc")
-"""What errors of torch and ONNX Runtime say, on Linux, on Windows, and of the libraries on a GPU."""
+OUT_OF_MEMORY_PHRASES = ("out of memory", "allocat", "not enough memory", "alloc_failed", "bad_alloc")
+"""Phrases in the out-of-memory errors of torch, ONNX Runtime and GPU libraries, on Linux and Windows."""
 
 
 def is_framework_oom(error: BaseException) -> bool:
-    """Whether a framework's error says that memory ended, in whatever words it has for it."""
+    """Return whether an error of a framework reports that memory ran out."""
     text = str(error).lower()
-    return isinstance(error, MemoryError) or any(words in text for words in MEMORY_ENDED)
+    return isinstance(error, MemoryError) or any(phrase in text for phrase in OUT_OF_MEMORY_PHRASES)
 
 
 def first_line(error: BaseException) -> str:
-    """Give the first line of what a library said, without the full stop."""
+    """Return the first line of a library's error message, without the full stop."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ended, be it this family's or a framework's."""
+    """Return whether an error reports that memory ran out: an :class:`NstError` or a framework's error."""
     if isinstance(error, NstError):
         return error.code is ErrorCode.OUT_OF_MEMORY
     return isinstance(error, RuntimeError | MemoryError) and is_framework_oom(error)
@@ -90,10 +90,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def translate_resource_errors() -> Iterator[None]:
-    """Turn the end of memory or of a disk, in whatever words it was told, into an error for people.
+    """Convert out-of-memory and disk-full exceptions to :class:`NstError`; let all others pass.
 
     Raises:
-        NstError: ``out-of-memory``, ``disk-full``; whatever else the block raises passes.
+        NstError: ``out-of-memory`` or ``disk-full``.
     """
     try:
         yield
@@ -109,7 +109,7 @@ def translate_resource_errors() -> Iterator[None]:
         if isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS:
             raise NstError(
                 ErrorCode.DISK_FULL,
-                "The disk has no room for the temporary files of a picture of this size.",
-                "Make room, allow more with --max-memory, or paint at a smaller --size.",
+                "The disk is too full for the temporary files of a picture of this size.",
+                "Free some disk space, allow more memory with --max-memory, or use a smaller --size.",
             ) from error
         raise

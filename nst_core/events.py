@@ -1,7 +1,8 @@
-"""What a run tells whoever watches it: plain data, no wording beyond what a person must read.
+"""Events that a run reports while it goes on, as plain data.
 
-A run calls ``on_event`` with these in order: one :class:`Plan`, any number of :class:`Progress`,
-:class:`Preview` and :class:`Notice`, and, when called through the worker, one ``done`` or ``error``.
+A run calls ``on_event`` with one :class:`Plan`, then with any number of :class:`Progress`, :class:`Preview`
+and :class:`Notice`. Notices may also come before the plan. The worker adds one ``done`` or ``error`` at the
+end.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from nst_core.array_types import Array
 
 @dataclass(frozen=True)
 class PlannedLevel:
-    """One level of the pyramid: its size in pixels, the evaluations it will be given, the tiles of each."""
+    """One pyramid level: size in pixels, number of evaluations, and tiles per evaluation."""
 
     width: int
     height: int
@@ -25,11 +26,11 @@ class PlannedLevel:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is about to happen. ``device`` is in words, for people; ``model`` is the network's name.
+    """Estimate of a run. ``device`` is a description for people; ``model`` is the network's name.
 
-    ``seconds`` are expected, ``bytes`` of the machine and ``device_bytes`` (None where the device has no
-    memory of its own) are the most that will be taken. ``width`` and ``height`` are the painting's; where the
-    last level is smaller, its change of the picture is carried up to them.
+    ``seconds`` is the expected duration. ``bytes`` is the peak memory of the machine, and ``device_bytes``
+    that of the device (None if it has no memory of its own). ``width`` and ``height`` are the size of the
+    painting. If the last level is smaller, its change to the picture is upsampled to that size.
     """
 
     levels: tuple[PlannedLevel, ...]
@@ -47,11 +48,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the run is. ``fraction`` runs 0..1 over the whole run, by estimated work.
+    """Progress of a run. ``fraction`` rises from 0 to 1 over the whole run, by estimated work.
 
-    ``iteration`` counts loss-and-gradient evaluations within the level, from 1. ``terms`` holds the
-    value of each term of the objective by name ("content relu4_2", "style relu1_1", ...).
-    ``seconds_left`` is None until enough has been measured.
+    ``iteration`` counts loss-and-gradient evaluations within the level, from 1. ``terms`` holds the value of
+    each term of the objective by name ("content relu4_2", "style relu1_1", ...). ``seconds_left`` is None
+    until enough has been measured.
     """
 
     level: int
@@ -67,7 +68,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Preview:
-    """The picture as it stands: ``(height, width, 3)`` float32 in 0..1, at the level's own size."""
+    """The current picture: ``(height, width, 3)`` float32 in 0..1, at the size of its level."""
 
     level: int
     iteration: int
@@ -76,10 +77,17 @@ class Preview:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something the user should know that does not stop the run, with a code like an error's."""
+    """A warning that does not stop the run, with a code like an error's.
+
+    ``message`` says what happened and ``hint``, if there is one, what to do about it, both in full sentences.
+    """
 
     code: str
     message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()
 
 
 Event: TypeAlias = Plan | Progress | Preview | Notice

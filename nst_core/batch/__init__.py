@@ -1,1 +1,1 @@
-"""Folders of pictures, on this machine or on a Ray cluster."""
+"""Batches: folders of pictures, painted on this machine or on a Ray cluster."""

@@ -1,7 +1,7 @@
-"""Masks for the pictures of a folder: one file for all of them, or a folder with one for each, by its name.
+"""Masks for the pictures of a folder: one file for all of them, or a folder with one mask per picture.
 
-A :class:`~nst_core.job.control_files.ControlFiles` whose masks may be folders comes in; for each picture, one with the masks
-that are its own goes out. Looks at names alone.
+Takes :class:`~nst_core.job.control_files.ControlFiles` whose masks may be folders, and returns the control
+files of each picture. Looks only at names; reads no masks.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from nst_core.job.control_files import ControlFiles
 
 
 class MaskFolders:
-    """The folders among the masks of ``control``, listed once; ``pictures`` is the folder of the pictures.
+    """The folders among the masks of ``control``, listed once. ``pictures`` is the folder of the pictures.
 
     Raises:
-        NstError: ``unreadable-file`` for a folder that cannot be read; ``bad-setting`` where masks are sought
-            among the pictures themselves.
+        NstError: ``unreadable-file`` for a folder that cannot be read; ``bad-setting`` if a mask folder is
+            the folder of the pictures.
     """
 
     def __init__(self, control: ControlFiles, pictures: Path) -> None:
         self.control = control
-        self.files: dict[str, list[Path]] = {}
+        self.folders: dict[str, list[Path]] = {}
         for mask in control.masks:
             try:
                 if not Path(mask).is_dir():
@@ -32,51 +32,53 @@ class MaskFolders:
                 if Path(mask).samefile(pictures):
                     raise NstError(
                         ErrorCode.BAD_SETTING,
-                        f"{display_name(mask)} is the folder of the pictures themselves.",
-                        "Put the masks into a folder of their own.",
+                        f"{display_name(mask)} is the folder of the pictures.",
+                        "Put the masks into another folder.",
                     )
-                self.files[mask] = list_pictures(Path(mask))
+                self.folders[mask] = list_pictures(Path(mask))
             except (OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or str(error)
                 raise NstError(
                     ErrorCode.UNREADABLE_FILE,
                     f"The masks in {display_name(mask)} cannot be read: {reason}.",
-                    "Name a folder of masks, or one mask for all pictures.",
+                    "Give a folder of masks, or one mask for all pictures.",
                 ) from None
 
     @property
-    def shared(self) -> list[str]:
+    def shared_masks(self) -> list[str]:
         """The masks that are one file for all pictures."""
-        return [mask for mask in self.control.masks if mask not in self.files]
+        return [mask for mask in self.control.masks if mask not in self.folders]
 
-    def of(self, picture: Path) -> ControlFiles:
-        """Return the control of ``picture``, every folder of masks replaced by the mask for it.
+    def control_for(self, picture: Path) -> ControlFiles:
+        """Return the control files of ``picture``, each mask folder replaced by the mask for it.
 
         Raises:
-            NstError: ``missing-file`` where a folder has no mask for it, ``bad-setting`` where it has two.
+            NstError: ``missing-file`` if a folder has no mask for it, ``bad-setting`` if it has several.
         """
-        return self.control.moved({folder: str(self._mask(folder, picture)) for folder in self.files})
+        return self.control.with_paths(
+            {folder: str(self._find_mask(folder, picture)) for folder in self.folders}
+        )
 
-    def _mask(self, folder: str, picture: Path) -> Path:
-        files = self.files[folder]
+    def _find_mask(self, folder: str, picture: Path) -> Path:
+        files = self.folders[folder]
         name, stem = picture.name.casefold(), picture.stem.casefold()
-        # photo.jpg.png, where photo.jpg has a photo.tif beside it; photo.jpg itself; photo.png.
-        for found in (
+        # For photo.jpg: photo.jpg.png (needed if there is also a photo.tif), then photo.jpg, then photo.png.
+        for matches in (
             [file for file in files if file.stem.casefold() == name],
             [file for file in files if file.name.casefold() == name],
             [file for file in files if file.stem.casefold() == stem],
         ):
-            if len(found) > 1:
+            if len(matches) > 1:
                 raise NstError(
                     ErrorCode.BAD_SETTING,
                     f"{display_name(folder)} has several masks for {picture.name}: "
-                    f"{' and '.join(file.name for file in found)}.",
-                    "Leave one of them there.",
+                    f"{' and '.join(file.name for file in matches)}.",
+                    "Keep only one of them.",
                 )
-            if found:
-                return found[0]
+            if matches:
+                return matches[0]
         raise NstError(
             ErrorCode.MISSING_FILE,
             f"There is no mask for {picture.name} in {display_name(folder)}.",
-            f"Put one there, named {picture.stem}.png.",
+            f"Add one, named {picture.stem}.png.",
         )

@@ -1,11 +1,11 @@
-"""Errands of a batch over the devices of one machine or of a cluster, through Ray.
+"""Paint the tasks of a batch on the devices of one machine or of a cluster, through Ray.
 
-A painter (:mod:`nst_core.batch.ray_painter`) is a process with one GPU, or, where the cluster has none, with a share
-of a machine's processors; where there are more painters than GPUs, several share one. The machines need nst
-installed, in the same version.
+A painter (:mod:`nst_core.batch.ray_painter`) is a process with one GPU or, if the cluster has none, with a
+share of a machine's processors. If there are more painters than GPUs, several painters share one. All
+machines need the same version of nst.
 
-Ray is imported here and nowhere else. On one machine without a cluster it is started for the batch alone,
-listens on the loopback address only, reports to nobody, and is ended with the batch.
+Only this module imports Ray. On one machine without a cluster, Ray is started for the batch alone: it listens
+only on the loopback address, sends no telemetry, and is ended with the batch.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nst_core import __version__
-from nst_core.batch.folder import FATAL_ERRORS, BatchTask, Outcome
+from nst_core.batch.folder import FATAL_ERRORS, BatchTask, TaskOutcome
 from nst_core.batch.ray_painter import BatchPayload, Painter, TaskPayload, TaskResult
 from nst_core.errors import ErrorCode, NstError, first_line
 from nst_core.images.file_io import replace_file
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 LOCAL = "local"
-"""The address that means: this machine, without a cluster."""
+"""Address that means this machine, without a cluster."""
 
-LONGEST_SCRATCH = 40
-"""Characters of the path of Ray's folder on this machine."""
+LONGEST_FOLDER_PATH = 40
+"""Most characters in the path of Ray's temporary folder."""
 
-LOOK_SECONDS = 0.1
-"""Between two looks at what painters have finished."""
+POLL_SECONDS = 0.1
+"""Interval between two checks for finished tasks."""
 
-FAREWELL_SECONDS = 10.0
-"""How long painters are given to delete their folders."""
+SHUTDOWN_SECONDS = 10.0
+"""Time that painters have to delete their folders."""
 
 
-def check_installed() -> None:
-    """Make sure that Ray is there.
+def check_ray_installed() -> None:
+    """Check that Ray can be imported.
 
     Raises:
         NstError: ``bad-setting``.
@@ -54,24 +54,24 @@ def check_installed() -> None:
     except ImportError:
         raise NstError(
             ErrorCode.BAD_SETTING,
-            "--ray needs Ray, which is not installed beside nst.",
-            "Install it into the same environment: python -m pip install ray.",
+            "--ray needs Ray, which is not installed.",
+            "Install it into the environment of nst: python -m pip install ray.",
         ) from None
 
 
 @contextmanager
 def connect_to_ray(address: str, painters: int) -> Iterator[ModuleType]:
-    """Connect to the cluster at ``address``, or start Ray on this machine for as long as the block runs.
+    """Connect to the cluster at ``address``, or start Ray on this machine, for as long as the block runs.
 
     Raises:
-        NstError: ``bad-setting`` where nobody answers there.
+        NstError: ``bad-setting`` if the cluster cannot be reached.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
-    with _surroundings(address) as scratch:
+    with _ray_environment(address) as folder:
         try:
-            _connect(ray, address, painters, scratch)
+            _connect(ray, address, painters, folder)
             yield ray
         finally:
             with suppress(Exception):
@@ -79,214 +79,227 @@ def connect_to_ray(address: str, painters: int) -> Iterator[ModuleType]:
 
 
 @contextmanager
-def _surroundings(address: str) -> Iterator[str]:
-    """Set the variables that Ray goes by, and make its folder; all is as it was when the block ends."""
+def _ray_environment(address: str) -> Iterator[str]:
+    """Set the environment variables for Ray and create its folder; undo both when the block ends."""
     former = {name: os.environ.get(name) for name in ("RAY_ADDRESS", "TMPDIR")}
-    scratch = _short_folder() if address == LOCAL else ""
+    folder = _make_short_folder() if address == LOCAL else ""
     try:
-        os.environ.pop("RAY_ADDRESS", None)  # names a cluster that nobody asked for
-        if scratch:
-            os.environ["TMPDIR"] = scratch  # the painters' too: they inherit it
-        yield scratch
+        os.environ.pop("RAY_ADDRESS", None)  # it may name another cluster than ``address``
+        if folder:
+            os.environ["TMPDIR"] = folder  # painters inherit it
+        yield folder
     finally:
-        if scratch:
-            shutil.rmtree(scratch, ignore_errors=True)
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
         for name, value in former.items():
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
 
 
-def _connect(ray: ModuleType, address: str, painters: int, scratch: str) -> None:
-    heard = signal.getsignal(signal.SIGTERM)
+def _connect(ray: ModuleType, address: str, painters: int, folder: str) -> None:
+    sigterm_handler = signal.getsignal(signal.SIGTERM)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    here: dict[str, Any] = {
+    local: dict[str, Any] = {
         "num_cpus": max(painters, os.cpu_count() or 1),
         "include_dashboard": False,
         "_node_ip_address": "127.0.0.1",
-        "_temp_dir": scratch,
+        "_temp_dir": folder,
     }
     try:
-        ray.init(address=address, **quiet, **(here if address == LOCAL else {}))
+        ray.init(address=address, **quiet, **(local if address == LOCAL else {}))
     except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
         raise NstError(
             ErrorCode.BAD_SETTING,
             f"Ray cannot be reached at {address}: {first_line(error)}.",
-            "Name the address that `ray start --head` printed, or local.",
+            "Give the address that `ray start --head` printed, or local.",
         ) from None
     finally:
-        if heard is not None and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, heard)  # Ray puts its own there
+        # Ray installs its own handler.
+        if sigterm_handler is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, sigterm_handler)
 
 
 @dataclass(frozen=True)
-class Share:
-    """What of a machine one painter has, and how many there may be on one machine."""
+class PainterResources:
+    """The processors and GPUs of one painter, and how many painters may run on one machine."""
 
     cpus: float
     gpus: float
-    beside: int
+    painters_per_machine: int
 
 
-def share_of(machines: Sequence[Mapping[str, float]], painters: int) -> Share:
-    """Share ``machines``, each with its "CPU" and "GPU" by number, so that all ``painters`` find a place.
+def divide_machines(machines: Sequence[Mapping[str, float]], painters: int) -> PainterResources:
+    """Divide ``machines``, given as the numbers of their "CPU" and "GPU", so that all ``painters`` can start.
 
-    A painter has a GPU where there are any, or a part of one where there are more painters; else processors.
+    If there are GPUs, a painter gets one, or a part of one if there are more painters; otherwise, processors.
     """
     kind = "GPU" if any(machine.get("GPU") for machine in machines) else "CPU"
     counts = [int(machine.get(kind, 0)) for machine in machines]
     counts = [count for count in counts if count] or [1]
     if kind == "GPU":
-        share = _part(1, -(-painters // sum(counts)))
+        share = _divide(1, -(-painters // sum(counts)))
     else:
-        share = _part(min(counts), -(-painters // len(counts)))
-    beside = min(painters, int(max(counts) / share))
-    return Share(0, share, beside) if kind == "GPU" else Share(share, 0, beside)
+        share = _divide(min(counts), -(-painters // len(counts)))
+    per_machine = min(painters, int(max(counts) / share))
+    if kind == "GPU":
+        return PainterResources(cpus=0, gpus=share, painters_per_machine=per_machine)
+    return PainterResources(cpus=share, gpus=0, painters_per_machine=per_machine)
 
 
-def _part(count: int, painters: int) -> float:
-    """Return the share of ``count`` that each of ``painters`` gets: whole numbers, or Ray's 1/10000."""
+def _divide(count: int, painters: int) -> float:
+    """Return the share of ``count`` per painter: a whole number, or a multiple of Ray's unit, 1/10000."""
     return count // painters if count >= painters else int(1e4 * count / painters) / 1e4
 
 
 class WorkerPool:
-    """Painters, started as they are needed, and those that are no longer."""
+    """Starts painters, discards those that died, and ends them all."""
 
-    def __init__(self, ray: ModuleType, commission: BatchPayload, share: Share) -> None:
-        # Two at a time, so that one in the middle of a picture hears that it should delete its folder.
-        resources = {"num_cpus": share.cpus, "num_gpus": share.gpus, "max_concurrency": 2}
-        self.ray, self.actor = ray, ray.remote(**resources)(Painter)
-        self.given = ray.put(commission), __version__, share.beside
-        self.begun: dict[Any, Any] = {}
+    def __init__(self, ray: ModuleType, payload: BatchPayload, resources: PainterResources) -> None:
+        # Concurrency 2, so that a painter in the middle of a picture can still delete its folder.
+        options = {"num_cpus": resources.cpus, "num_gpus": resources.gpus, "max_concurrency": 2}
+        self.ray, self.actor_class = ray, ray.remote(**options)(Painter)
+        self.painter_arguments = ray.put(payload), __version__, resources.painters_per_machine
+        self.ready_of: dict[Any, Any] = {}
 
-    def hire(self) -> Any:
+    def start(self) -> Any:
         """Start a painter."""
-        painter = self.actor.remote(*self.given)
-        self.begun[painter] = painter.begun.remote()
+        painter = self.actor_class.remote(*self.painter_arguments)
+        self.ready_of[painter] = painter.ready.remote()
         return painter
 
-    def bury(self, painter: Any, error: Exception) -> NstError:
-        """Let go of a painter that died of ``error``; returns what to say of the picture that it had.
+    def discard(self, painter: Any, error: Exception) -> NstError:
+        """Discard a painter that died of ``error``, and return the error to report for its picture.
 
         Raises:
-            NstError: ``no-engine``, where it never began: the next would not either.
+            NstError: ``no-engine`` if the painter never became ready: the next one would not either.
         """
         try:
-            self.ray.get(self.begun.pop(painter))
+            self.ray.get(self.ready_of.pop(painter))
         except self.ray.exceptions.RayError:
-            raise _failed(error) from None
+            raise _painter_error(error) from None
         with suppress(Exception):
-            self.ray.kill(painter)  # it may only be out of reach
+            self.ray.kill(painter)  # it may be alive but unreachable
         return NstError(
             ErrorCode.NO_ENGINE,
             "The process that painted it has ended.",
-            "It may have run out of memory: paint fewer at once with --painters.",
+            "It may have run out of memory: paint fewer pictures at once with --painters.",
         )
 
-    def dismiss(self) -> None:
+    def shutdown(self) -> None:
         """Have all painters delete their folders, and end them."""
         with suppress(Exception):
-            farewells = [painter.close.remote() for painter in self.begun]
-            self.ray.wait(farewells, num_returns=len(farewells), timeout=FAREWELL_SECONDS)
-        for painter in self.begun:
+            closing = [painter.close.remote() for painter in self.ready_of]
+            self.ray.wait(closing, num_returns=len(closing), timeout=SHUTDOWN_SECONDS)
+        for painter in self.ready_of:
             with suppress(Exception):
                 self.ray.kill(painter)
 
 
+@dataclass(frozen=True)
+class BatchCallbacks:
+    """Callbacks of a batch.
+
+    ``on_outcome`` is called for each task, once its file is written, with the notices about it.
+    ``check_stop`` is called now and then while painters paint; an exception that it raises ends the batch.
+    """
+
+    on_outcome: Callable[[TaskOutcome, tuple[str, ...]], None]
+    check_stop: Callable[[], None] = lambda: None
+
+
 def paint_all(
     ray: ModuleType,
-    errands: Sequence[BatchTask],
-    commission: BatchPayload,
-    painters: int,
-    on_outcome: Callable[[Outcome, tuple[str, ...]], None],
+    tasks: Sequence[BatchTask],
+    payload: BatchPayload,
+    callbacks: BatchCallbacks,
     *,
-    force: bool,
-    look: Callable[[], None] = lambda: None,
+    painters: int = 0,
+    force: bool = False,
 ) -> None:
-    """Paint ``errands`` with as many ``painters`` (0: as the cluster has GPUs, or machines), in any order.
+    """Paint ``tasks``, in any order, with ``painters`` at once (0: one per GPU, or per machine without GPUs).
 
-    ``on_outcome`` hears of each picture when its file is written, and what was noticed about it. A painter
-    that dies over a picture is replaced. ``look`` is called now and then while painters paint; what it raises
-    ends the batch.
+    A painter that dies while painting a picture is replaced.
 
     Raises:
-        NstError: what would keep the others from being painted too; ``no-engine`` where no painter can begin.
+        NstError: an error that would stop the other tasks too; ``no-engine`` if no painter can start.
     """
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     gpus = int(sum(machine.get("GPU", 0) for machine in machines))
-    count = min(painters or gpus or len(machines), len(errands))
-    crew = WorkerPool(ray, commission, share_of(machines, count))
-    waiting = list(reversed(errands))
-    busy: dict[Any, tuple[Any, BatchTask]] = {}
+    count = min(painters or gpus or len(machines), len(tasks))
+    pool = WorkerPool(ray, payload, divide_machines(machines, count))
+    waiting = list(reversed(tasks))
+    running: dict[Any, tuple[Any, BatchTask]] = {}
 
-    def give_work(painter: Any) -> None:
+    def give_task(painter: Any) -> None:
         while waiting:
-            errand = waiting.pop()
+            task = waiting.pop()
             try:
-                work = TaskPayload.of(errand, commission.shared)
+                task_payload = TaskPayload.pack(task, payload.shared_files)
             except NstError as error:
-                on_outcome(Outcome(errand, error=error), ())
+                callbacks.on_outcome(TaskOutcome(task, error=error), ())
                 continue
-            busy[painter.paint.remote(work)] = painter, errand
+            running[painter.paint.remote(task_payload)] = painter, task
             return
 
     try:
         for _ in range(count):
-            give_work(crew.hire())
-        while busy:
-            ready = _finished(ray, list(busy), look)
-            painter, errand = busy.pop(ready)
+            give_task(pool.start())
+        while running:
+            answer = _wait_for_one(ray, list(running), callbacks.check_stop)
+            painter, task = running.pop(answer)
             try:
-                reply: TaskResult = ray.get(ready)
+                result: TaskResult = ray.get(answer)
             except (ray.exceptions.RayActorError, ray.exceptions.OutOfMemoryError) as error:
-                on_outcome(Outcome(errand, error=crew.bury(painter, error)), ())
-                painter = crew.hire() if waiting else None
+                callbacks.on_outcome(TaskOutcome(task, error=pool.discard(painter, error)), ())
+                painter = pool.start() if waiting else None
             else:
-                outcome = _outcome(errand, reply, force)
+                outcome = _write_result(task, result, force)
                 if outcome.error is not None and outcome.error.code in FATAL_ERRORS:
                     raise outcome.error
-                on_outcome(outcome, reply.notices)
-            give_work(painter)
+                callbacks.on_outcome(outcome, result.notices)
+            give_task(painter)
     except ray.exceptions.RayError as error:
-        raise _failed(error) from None
+        raise _painter_error(error) from None
     finally:
-        crew.dismiss()
+        pool.shutdown()
 
 
-def _finished(ray: ModuleType, answers: list[Any], look: Callable[[], None]) -> Any:
-    """Wait for one of ``answers``. Ray itself, while it waits, loses what a signal's handler raises."""
+def _wait_for_one(ray: ModuleType, answers: list[Any], check_stop: Callable[[], None]) -> Any:
+    """Wait for one of ``answers``. Polls, because Ray swallows what a signal handler raises meanwhile."""
     while True:
         ready, _ = ray.wait(answers, num_returns=1, timeout=0)
         if ready:
             return ready[0]
-        look()
-        time.sleep(LOOK_SECONDS)
+        check_stop()
+        time.sleep(POLL_SECONDS)
 
 
-def _failed(error: Exception) -> NstError:
+def _painter_error(error: Exception) -> NstError:
     reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
     return NstError(
         ErrorCode.NO_ENGINE,
         f"A painter of the cluster failed: {reason}",
-        "Check that every machine has this version of nst, and memory; then run the command again.",
+        "Check that every machine has this version of nst and enough memory, then run the command again.",
     )
 
 
-def _outcome(errand: BatchTask, reply: TaskResult, force: bool) -> Outcome:
-    if reply.error is not None:
-        code, message, hint = reply.error
-        return Outcome(errand, error=NstError(ErrorCode(code), message, hint))
+def _write_result(task: BatchTask, result: TaskResult, force: bool) -> TaskOutcome:
+    """Write the result's file and return the outcome of the task."""
+    if result.error is not None:
+        code, message, hint = result.error
+        return TaskOutcome(task, error=NstError(ErrorCode(code), message, hint))
     try:
-        replace_file(errand.target, reply.data, force)
+        replace_file(task.target, result.data, force=force)
     except NstError as error:
-        return Outcome(errand, error=error)
-    return Outcome(errand, reply.seconds)
+        return TaskOutcome(task, error=error)
+    return TaskOutcome(task, result.seconds)
 
 
-def _short_folder() -> str:
-    """Make a private folder for Ray's sockets, whose paths may have 107 characters, Ray's own 65 included."""
+def _make_short_folder() -> str:
+    """Make a private folder for Ray's sockets: their paths may have 107 characters, of which Ray needs 65."""
     folder = tempfile.mkdtemp(prefix="nst-")
-    if os.name == "posix" and len(folder) > LONGEST_SCRATCH:
+    if os.name == "posix" and len(folder) > LONGEST_FOLDER_PATH:
         shutil.rmtree(folder)
         folder = tempfile.mkdtemp(prefix="nst-", dir="/tmp")
     return folder

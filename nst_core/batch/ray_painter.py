@@ -1,8 +1,8 @@
-"""A painter of a batch over several devices, and what travels to it and back.
+"""The painter: a process on a Ray cluster that paints the pictures of a batch; and the data it exchanges.
 
-Pictures travel as the bytes of their files, and so do their masks, the styles and the network, so that no
-machine but the one that asked needs the files. What a painter needs on disk lies in a private temporary
-folder of its own and goes with it. Knows nothing of how it is started; see :mod:`nst_core.batch.ray_cluster`.
+Pictures, masks, styles and the network are sent as the bytes of their files, so that only the machine that
+started the batch needs the files. A painter stores what it needs on disk in a private temporary folder, and
+deletes it in the end. :mod:`nst_core.batch.ray_cluster` starts painters; this module does not depend on Ray.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nst_core import __version__
-from nst_core.batch.folder import BatchTask, Styles, paint_file
+from nst_core.batch.folder import BatchTask, PaintOptions, Styles, paint_file
 from nst_core.errors import NstError
 from nst_core.events import Event, Notice
 from nst_core.images.file_io import open_input
 from nst_core.job.control_files import ControlFiles
-from nst_core.job.model import start_file
+from nst_core.job.model import init_image_path
 from nst_core.painting.memory import MACHINE_SHARE
 from nst_core.painting.run import RunCallbacks
 from nst_core.settings import Settings, make_settings, parse_bytes
@@ -31,14 +31,14 @@ from nst_core.vgg.store import ModelStore
 
 @dataclass(frozen=True)
 class FilePayload:
-    """A file on its way to another machine: its name, for its suffix and for reports, and its bytes."""
+    """A file to send to another machine: its name, for the suffix and for reports, and its bytes."""
 
     name: str
     data: bytes
 
     @classmethod
-    def of(cls, path: str | os.PathLike[str]) -> FilePayload:
-        """Pack a file.
+    def read(cls, path: str | os.PathLike[str]) -> FilePayload:
+        """Read a file.
 
         Raises:
             NstError: ``missing-file`` or ``unreadable-file``.
@@ -46,70 +46,68 @@ class FilePayload:
         with open_input(path) as file:
             return cls(Path(path).name, file.read())
 
-    def unpack(self, folder: Path) -> Path:
+    def write(self, folder: Path) -> Path:
         """Write the file into ``folder`` and return its path."""
         path = folder / Path(self.name).name
         path.write_bytes(self.data)
         return path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BatchPayload:
-    """What all pictures of a batch have in common, packed."""
+    """What all tasks of a batch share, with the bytes of the files. ``settings`` are names and values."""
 
     network: FilePayload
     styles: tuple[tuple[FilePayload, float], ...]
     settings: dict[str, Any]
-    own: FilePayload | None = None
-    shared: Mapping[str, FilePayload] = field(default_factory=dict)
+    init_image: FilePayload | None = None
+    shared_files: Mapping[str, FilePayload] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, network: Network, styles: Styles, settings: Settings, shared: Iterable[str] = ()
+    def pack(
+        cls, network: Network, styles: Styles, settings: Settings, shared_files: Iterable[str] = ()
     ) -> BatchPayload:
-        """Pack a network, styles, settings, and the files that the controls of all pictures have in common.
+        """Read the network, the styles, and the control files that all tasks share.
 
         Raises:
             NstError: a file cannot be read.
         """
-        start = start_file(settings)
-        own = FilePayload.of(start) if start else None
-        named = {**settings.model_dump(mode="json"), "model": network.name}
+        init_image = init_image_path(settings)
         return cls(
-            FilePayload.of(network.path),
-            tuple((FilePayload.of(path), weight) for path, weight in styles),
-            named,
-            own,
-            {path: FilePayload.of(path) for path in shared},
+            network=FilePayload.read(network.path),
+            styles=tuple((FilePayload.read(path), weight) for path, weight in styles),
+            settings={**settings.model_dump(mode="json"), "model": network.name},
+            init_image=FilePayload.read(init_image) if init_image else None,
+            shared_files={path: FilePayload.read(path) for path in shared_files},
         )
 
 
 @dataclass(frozen=True)
 class TaskPayload:
-    """One picture on its way: its bytes, its control and those of the control's files that are its own.
+    """A task, with the bytes of the picture and of ``files``, the control files that only this task uses.
 
-    ``result`` is the name, for the suffix, of the file to send back.
+    ``result_name`` is the name, for its suffix, of the file to send back.
     """
 
     picture: FilePayload
     control: ControlFiles
-    own: Mapping[str, FilePayload]
-    result: str
+    files: Mapping[str, FilePayload]
+    result_name: str
 
     @classmethod
-    def of(cls, errand: BatchTask, shared: Container[str]) -> TaskPayload:
-        """Pack an errand.
+    def pack(cls, task: BatchTask, shared_files: Container[str]) -> TaskPayload:
+        """Read the files of a task, except those in ``shared_files``.
 
         Raises:
             NstError: a file cannot be read.
         """
-        own = {path: FilePayload.of(path) for path in errand.control.files if path not in shared}
-        return cls(FilePayload.of(errand.source), errand.control, own, errand.target.name)
+        files = {path: FilePayload.read(path) for path in task.control.files if path not in shared_files}
+        return cls(FilePayload.read(task.source), task.control, files, task.target.name)
 
 
 @dataclass(frozen=True)
 class TaskResult:
-    """What a painter sends back: a file's bytes, or an error as plain words; and what it noticed."""
+    """A painter's answer: the result file's bytes, or an error as (code, message, hint); and the notices."""
 
     data: bytes = b""
     seconds: float = 0.0
@@ -118,73 +116,77 @@ class TaskResult:
 
 
 class Painter:
-    """One process of the cluster, with a folder of its own for as long as it lives."""
+    """A process of the cluster, with a temporary folder that lasts as long as the process."""
 
-    def __init__(self, commission: BatchPayload, version: str, beside: int) -> None:
+    def __init__(self, payload: BatchPayload, version: str, painters_per_machine: int) -> None:
         if version != __version__:
-            raise RuntimeError(f"nst {__version__} is installed here, {version} where the batch was started")
+            raise RuntimeError(
+                f"nst {__version__} is installed here, but the batch was started by nst {version}"
+            )
         self.folder = tempfile.TemporaryDirectory(prefix="nst-")
         root = Path(self.folder.name)
         self.store = ModelStore(root / "models")
         self.store.root.mkdir()
-        commission.network.unpack(self.store.root)
-        styles = dict(enumerate(parcel for parcel, _ in commission.styles))
-        places = _unpacked(styles, root / "styles")
-        self.styles = [(places[index], weight) for index, (_, weight) in enumerate(commission.styles)]
-        self.shared = _unpacked(commission.shared, root / "shared")
-        self.recorded = make_settings(commission.settings)
-        here: dict[str, Any] = {}
-        if commission.own is not None:
-            here["init"] = str(commission.own.unpack(root))
-        if beside > 1:
-            here["max_memory"] = str(memory_share(self.recorded, beside))
-        self.settings = make_settings({**commission.settings, **here})
+        payload.network.write(self.store.root)
+        style_files = dict(enumerate(file for file, _ in payload.styles))
+        style_paths = _write_files(style_files, root / "styles")
+        self.shared_paths = _write_files(payload.shared_files, root / "shared")
+        recorded_settings = make_settings(payload.settings)
+        local_settings: dict[str, Any] = {}
+        if payload.init_image is not None:
+            local_settings["init"] = str(payload.init_image.write(root))
+        if painters_per_machine > 1:
+            local_settings["max_memory"] = str(memory_share(recorded_settings, painters_per_machine))
+        self.options = PaintOptions(
+            styles=[(style_paths[index], weight) for index, (_, weight) in enumerate(payload.styles)],
+            settings=make_settings({**payload.settings, **local_settings}),
+            recorded_settings=recorded_settings,
+        )
 
-    def begun(self) -> None:
-        """Answer once the painter can paint."""
+    def ready(self) -> None:
+        """Return once the painter is ready to paint."""
 
-    def paint(self, work: TaskPayload) -> TaskResult:
+    def paint(self, payload: TaskPayload) -> TaskResult:
         """Paint one picture."""
         notices = list[str]()
 
         def on_event(event: Event) -> None:
             if isinstance(event, Notice):
-                notices.append(event.message)
+                notices.append(str(event))
 
-        with tempfile.TemporaryDirectory(dir=self.folder.name) as place:
-            target = Path(place) / "result" / work.result
+        with tempfile.TemporaryDirectory(dir=self.folder.name) as name:
+            folder = Path(name)
+            target = folder / "result" / payload.result_name
             target.parent.mkdir()
             try:
-                control = work.control.moved({**self.shared, **_unpacked(work.own, Path(place) / "control")})
-                errand = BatchTask(work.picture.unpack(Path(place)), target, control)
-                watch = RunCallbacks(on_event)
-                done = paint_file(
-                    errand, self.styles, self.settings, self.store, watch, recorded=self.recorded
-                )
-                return TaskResult(target.read_bytes(), done.seconds, tuple(notices))
+                own_paths = _write_files(payload.files, folder / "control")
+                control = payload.control.with_paths({**self.shared_paths, **own_paths})
+                task = BatchTask(payload.picture.write(folder), target, control)
+                result = paint_file(task, self.options, self.store, RunCallbacks(on_event=on_event))
+                return TaskResult(target.read_bytes(), result.seconds, tuple(notices))
             except NstError as error:
-                told = (error.code.value, error.message, error.hint)
-                return TaskResult(notices=tuple(notices), error=told)
+                described = (error.code.value, error.message, error.hint)
+                return TaskResult(notices=tuple(notices), error=described)
 
     def close(self) -> None:
-        """Delete the folder."""
+        """Delete the temporary folder."""
         self.folder.cleanup()
 
 
-def memory_share(settings: Settings, beside: int) -> int:
-    """Return the bytes that each of ``beside`` painters on a machine may take of what is free or allowed."""
+def memory_share(settings: Settings, painters: int) -> int:
+    """Return the bytes that each of ``painters`` on a machine may use, of what is free or allowed there."""
     allowed = parse_bytes(settings.max_memory) or MACHINE_SHARE * available_memory()
-    return int(allowed / beside)
+    return int(allowed / painters)
 
 
 Key = TypeVar("Key", str, int)
 
 
-def _unpacked(parcels: Mapping[Key, FilePayload], folder: Path) -> dict[Key, str]:
-    """Write files into ``folder``, each into a folder of its own: they may have the same name."""
-    found: dict[Key, str] = {}
-    for number, (key, parcel) in enumerate(parcels.items()):
-        place = folder / str(number)
-        place.mkdir(parents=True)
-        found[key] = str(parcel.unpack(place))
-    return found
+def _write_files(files: Mapping[Key, FilePayload], folder: Path) -> dict[Key, str]:
+    """Write each file into its own folder within ``folder``, as names may repeat; return the paths."""
+    paths: dict[Key, str] = {}
+    for number, (key, file) in enumerate(files.items()):
+        file_folder = folder / str(number)
+        file_folder.mkdir(parents=True)
+        paths[key] = str(file.write(file_folder))
+    return paths

@@ -1,1 +1,1 @@
-"""A job from pictures and settings to the finished picture."""
+"""Jobs: what to paint, how its pictures are prepared, and how the result is finished."""

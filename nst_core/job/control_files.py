@@ -1,7 +1,7 @@
-"""Which files say what goes where in a picture: regions, masks, the picture that gives the strokes.
+"""The files that control which style goes where in a picture: regions, masks, and the fine style.
 
-Paths come in as plain data; :func:`read_control_files` reads them into a job. Knows nothing of options, nor of how
-regions are painted.
+Paths, as plain data; :func:`read_control_files` reads them into a job. Does not depend on command-line
+options, or on how regions are painted.
 """
 
 from __future__ import annotations
@@ -19,40 +19,40 @@ from nst_core.job.model import Job, Region, WeightedStyle
 from nst_core.settings import KeepColors
 
 RECORDED_CONTROLS = ("regions", "mask", "strength-mask", "fine-style", "region-colors")
-"""What :meth:`Control.recorded` may tell of."""
+"""Keys that :meth:`ControlFiles.as_metadata` may return."""
 
 
 @dataclass(frozen=True)
 class StyleFile:
-    """A style by name: its file, its share in a blend, and settings that suit it."""
+    """A style: its file, its weight in a blend, and the settings that were kept with it."""
 
     path: str
     weight: float = 1.0
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RegionFile:
-    """A region: its mask, and a style or the part of one that ``part`` masks.
+    """A region: its mask, and a style or, with ``style_mask``, a part of one.
 
-    Without a ``name`` it is called after its mask; without ``keep_colors`` the setting holds.
+    Without a ``name`` it is called after its mask; without ``keep_colors`` the setting of that name applies.
     """
 
     mask: str
     style: StyleFile
-    part: str | None = None
+    style_mask: str | None = None
     name: str = ""
     keep_colors: KeepColors | None = None
 
     @property
     def title(self) -> str:
-        """What reports call it."""
+        """The region's name in reports."""
         return self.name or PurePath(self.mask).stem
 
 
 @dataclass(frozen=True)
 class ControlFiles:
-    """The files of a run that say what goes where."""
+    """The control files of a run."""
 
     regions: tuple[RegionFile, ...] = ()
     mask: str | None = None
@@ -62,61 +62,61 @@ class ControlFiles:
     @property
     def masks(self) -> list[str]:
         """The masks of the content, each once."""
-        named = [*(region.mask for region in self.regions), self.mask, self.strength_mask]
-        return list(dict.fromkeys(path for path in named if path))
+        paths = [*(region.mask for region in self.regions), self.mask, self.strength_mask]
+        return list(dict.fromkeys(path for path in paths if path))
 
     @property
-    def parts(self) -> list[str]:
+    def style_masks(self) -> list[str]:
         """The masks of styles, each once."""
-        return list(dict.fromkeys(region.part for region in self.regions if region.part))
+        return list(dict.fromkeys(region.style_mask for region in self.regions if region.style_mask))
 
     @property
     def pictures(self) -> list[str]:
-        """The pictures that styles are taken from, each once."""
+        """The style pictures, each once."""
         fine = [self.fine_style.path] if self.fine_style else []
         return list(dict.fromkeys([*(region.style.path for region in self.regions), *fine]))
 
     @property
     def files(self) -> list[str]:
-        """All of them, for whoever must not write over one."""
-        return [*self.masks, *self.parts, *self.pictures]
+        """All files, which no result may overwrite."""
+        return [*self.masks, *self.style_masks, *self.pictures]
 
-    def moved(self, places: Mapping[str, str]) -> ControlFiles:
-        """Return the same, names included, with the files that ``places`` names taken from there."""
+    def with_paths(self, new_paths: Mapping[str, str]) -> ControlFiles:
+        """Return a copy that reads the files named in ``new_paths`` from there, under their old names."""
 
-        def at(path: str) -> str:
-            return places.get(path, path)
+        def moved(path: str) -> str:
+            return new_paths.get(path, path)
 
-        def style(file: StyleFile) -> StyleFile:
-            return replace(file, path=at(file.path))
+        def moved_style(style: StyleFile) -> StyleFile:
+            return replace(style, path=moved(style.path))
 
         return ControlFiles(
-            tuple(
-                RegionFile(
-                    at(region.mask),
-                    style(region.style),
-                    at(region.part) if region.part else None,
-                    region.title,
-                    region.keep_colors,
+            regions=tuple(
+                replace(
+                    region,
+                    mask=moved(region.mask),
+                    style=moved_style(region.style),
+                    style_mask=moved(region.style_mask) if region.style_mask else None,
+                    name=region.title,
                 )
                 for region in self.regions
             ),
-            at(self.mask) if self.mask else None,
-            at(self.strength_mask) if self.strength_mask else None,
-            style(self.fine_style) if self.fine_style else None,
+            mask=moved(self.mask) if self.mask else None,
+            strength_mask=moved(self.strength_mask) if self.strength_mask else None,
+            fine_style=moved_style(self.fine_style) if self.fine_style else None,
         )
 
-    def recorded(self) -> dict[str, object]:
-        """Say what went where, by the files' names alone, for the result's metadata."""
+    def as_metadata(self) -> dict[str, object]:
+        """Describe the control files by their file names alone, for the result's metadata."""
 
         def name(path: str | None) -> str:
             return PurePath(path).name if path else ""
 
         regions = [
-            [name(region.mask), name(region.style.path), region.style.weight, name(region.part)]
+            [name(region.mask), name(region.style.path), region.style.weight, name(region.style_mask)]
             for region in self.regions
         ]
-        found: dict[str, object] = {
+        described: dict[str, object] = {
             "regions": regions,
             "mask": name(self.mask),
             "strength-mask": name(self.strength_mask),
@@ -125,41 +125,41 @@ class ControlFiles:
                 name(region.mask): region.keep_colors for region in self.regions if region.keep_colors
             },
         }
-        return {key: value for key, value in found.items() if value}
+        return {key: value for key, value in described.items() if value}
 
 
 def read_control_files(job: Job, control: ControlFiles, on_event: OnEvent) -> Job:
-    """Read the files of ``control`` into ``job``.
+    """Read the files of ``control`` and return ``job`` with them.
 
     Raises:
-        NstError: what is wrong with one of them.
+        NstError: a file is missing, unreadable, or not what it should be.
     """
     fine = _read(control.fine_style.path, on_event) if control.fine_style else None
     return replace(
         job,
         styles=tuple(replace(style, fine=fine) for style in job.styles),
-        regions=tuple(_regions(control, fine, on_event)),
+        regions=tuple(_read_regions(control, fine, on_event)),
         selection=read_mask(control.mask, on_event) if control.mask else None,
         strength_mask=read_mask(control.strength_mask, on_event) if control.strength_mask else None,
     )
 
 
-def _regions(control: ControlFiles, fine: Picture | None, on_event: OnEvent) -> Iterator[Region]:
-    """Read the regions; styles with the same mask are one region, blended."""
-    firsts = {region.mask: region for region in reversed(control.regions)}
-    for number, mask in enumerate(dict.fromkeys(region.mask for region in control.regions), start=1):
+def _read_regions(control: ControlFiles, fine: Picture | None, on_event: OnEvent) -> Iterator[Region]:
+    """Read the regions. Styles with the same mask are blended in one region."""
+    files_of_mask: dict[str, list[RegionFile]] = {}
+    for file in control.regions:
+        files_of_mask.setdefault(file.mask, []).append(file)
+    for number, (mask, files) in enumerate(files_of_mask.items(), start=1):
         styles = tuple(
             WeightedStyle(
                 _read(file.style.path, on_event),
                 file.style.weight,
-                read_mask(file.part, on_event) if file.part else None,
-                fine,
+                mask=read_mask(file.style_mask, on_event) if file.style_mask else None,
+                fine=fine,
             )
-            for file in control.regions
-            if file.mask == mask
+            for file in files
         )
-        first = firsts[mask]
-        yield Region(read_mask(mask, on_event), styles, first.title or str(number), first.keep_colors)
+        yield Region(read_mask(mask, on_event), styles, files[0].title or str(number), files[0].keep_colors)
 
 
 def _read(path: str, on_event: OnEvent) -> Picture:

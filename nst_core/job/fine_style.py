@@ -1,8 +1,9 @@
-"""The strokes of one picture with the composition of another, as one style (Gatys et al. 2017, section 6).
+"""Combine the brush strokes of one picture with the composition of another (Gatys et al. 2017, section 6).
 
-A job whose styles name a fine picture comes in; the same job with pictures that combine both goes out. The
-fine picture's statistics at shallow layers are painted onto the coarse picture, without any content loss,
-starting from the coarse picture: its structure stays, its surface is replaced. Colours are the coarse one's.
+Takes a job whose styles have a fine picture and returns the job with one combined picture per style. The fine
+picture's statistics at shallow layers are painted onto the coarse picture, without any content loss, starting
+from the coarse picture: its structure stays and its surface is replaced. The colours are the coarse
+picture's.
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ from nst_core.job.prepare import channels_first, visible_pixels
 from nst_core.painting.fine_style_size import fine_style_settings, fine_style_size
 from nst_core.painting.pyramid import Level, check_size, make_levels
 from nst_core.painting.regions import PreparedImage
+from nst_core.painting.resample import resize_mask
 from nst_core.painting.run import RunCallbacks, as_rows, paint
-from nst_core.painting.start import resize_mask
 from nst_core.painting.subject import Subject
 from nst_core.settings import Crop, Settings, make_settings
 
 
-def with_fine_styles(
-    job: Job, level: Level, engine: Engine, watch: RunCallbacks, limit: float | None = None
+def combine_fine_styles(
+    job: Job, level: Level, engine: Engine, callbacks: RunCallbacks, limit: float | None = None
 ) -> Job:
     """Combine every style of ``job`` that has a fine picture, at the size it has at the last ``level``.
 
-    ``limit`` are the seconds for all of them, shared alike; None is as many as they take.
+    ``limit`` is the time for all of them in seconds, shared equally; None is no limit.
 
     Raises:
         NstError: ``too-small``, ``bad-image``, ``out-of-memory``.
@@ -41,27 +42,31 @@ def with_fine_styles(
     count = sum(style.fine is not None for style in job.all_styles)
     if not count:
         return job
-    share = None if limit is None else limit / count
-    told = replace(watch, on_event=_only_notices(watch), preview_seconds=None, frames_every=0)
-    watch.on_event(Notice("fine-style", "First the coarse style is painted with the fine style's strokes."))
+    limit_each = None if limit is None else limit / count
+    notices_only = replace(callbacks, on_event=_only_notices(callbacks), preview_seconds=None, frames_every=0)
+    callbacks.on_event(
+        Notice("fine-style", "First, the coarse style is painted with the brush strokes of the fine style.")
+    )
 
     def combined(styles: tuple[WeightedStyle, ...]) -> tuple[WeightedStyle, ...]:
-        cut = (_cut(style, job.settings.style_crop) for style in styles)
-        return tuple(_combine(style, job.settings, level, engine, told, share) for style in cut)
+        cropped = (_crop_style(style, job.settings.style_crop) for style in styles)
+        return tuple(
+            _combine(style, job.settings, level, engine, notices_only, limit_each) for style in cropped
+        )
 
     regions = tuple(replace(region, styles=combined(region.styles)) for region in job.regions)
     settings = make_settings({**job.settings.model_dump(), "style_crop": None})
     return replace(job, styles=combined(job.styles), regions=regions, settings=settings)
 
 
-def _cut(style: WeightedStyle, area: Crop | None) -> WeightedStyle:
-    """Cut a style as ``style_crop`` asks, before its size changes."""
+def _crop_style(style: WeightedStyle, area: Crop | None) -> WeightedStyle:
+    """Crop a style to ``style_crop``, before its size changes."""
     if area is None:
         return style
-    part = style.part
-    if part is not None:
-        part = crop_mask(fit_mask(part, style.picture.height, style.picture.width, "style mask"), area)
-    return replace(style, picture=crop(style.picture, area), part=part)
+    mask = style.mask
+    if mask is not None:
+        mask = crop_mask(fit_mask(mask, style.picture.height, style.picture.width, "style mask"), area)
+    return replace(style, picture=crop(style.picture, area), mask=mask)
 
 
 def _combine(
@@ -69,10 +74,10 @@ def _combine(
     settings: Settings,
     level: Level,
     engine: Engine,
-    watch: RunCallbacks,
+    callbacks: RunCallbacks,
     limit: float | None,
 ) -> WeightedStyle:
-    """Return ``style`` with both its pictures in one, of the coarse one's shape."""
+    """Return ``style`` with its two pictures combined into one of the coarse picture's shape."""
     coarse, fine = style.picture, style.fine
     if fine is None:
         return style
@@ -80,23 +85,35 @@ def _combine(
     check_size(fine.height, fine.width, "The fine style picture")
     composition = visible_pixels(coarse, "coarse style picture")
     strokes = visible_pixels(fine, "fine style picture")
-    strokes = match_colors(strokes, composition, settings.color_match, fine.alpha, coarse.alpha)
-    height, width = fine_style_size((coarse.height, coarse.width), level, settings.style_scale)
-    chosen = fine_style_settings(settings)
-    subject = Subject(
-        PreparedImage(channels_first(composition)),
-        (PreparedImage(channels_first(np.clip(strokes, 0.0, 1.0)), fine.alpha),),
+    strokes = match_colors(
+        strokes, composition, settings.color_match, style_alpha=fine.alpha, content_alpha=coarse.alpha
     )
-    levels = make_levels(height, width, chosen)
-    painted = paint(subject, chosen, levels, engine.backend, engine.extractor, watch, limit=limit)
-    alpha = resize_mask(coarse.alpha, height, width)
-    picture = Picture(as_rows(painted.pixels), alpha, coarse.grey, coarse.bits)
-    return WeightedStyle(picture, style.weight, style.part, None)
+    height, width = fine_style_size((coarse.height, coarse.width), level, settings.style_scale)
+    combining_settings = fine_style_settings(settings)
+    subject = Subject(
+        content=PreparedImage(channels_first(composition)),
+        styles=(PreparedImage(channels_first(np.clip(strokes, 0.0, 1.0)), fine.alpha),),
+    )
+    levels = make_levels(height, width, combining_settings)
+    painted = paint(
+        subject, combining_settings, levels, engine.backend, engine.extractor, callbacks, limit=limit
+    )
+    picture = Picture(
+        pixels=as_rows(painted.pixels),
+        alpha=resize_mask(coarse.alpha, height, width),
+        grey=coarse.grey,
+        bits=coarse.bits,
+    )
+    return WeightedStyle(picture, style.weight, mask=style.mask)
 
 
-def _only_notices(watch: RunCallbacks) -> OnEvent:
-    def tell(event: Event) -> None:
-        if isinstance(event, Notice) and event.code != "time-limit":  # that is of this run, not of the result
-            watch.on_event(event)
+def _only_notices(callbacks: RunCallbacks) -> OnEvent:
+    """Return a callback that passes on only the notices that also matter for the result."""
 
-    return tell
+    def on_event(event: Event) -> None:
+        if (
+            isinstance(event, Notice) and event.code != "time-limit"
+        ):  # the limit of this run, not the result's
+            callbacks.on_event(event)
+
+    return on_event

@@ -1,8 +1,8 @@
-"""What a picture says about how it was made, so that it can be made again.
+"""Metadata in a result's file that allows the run to be repeated.
 
-A :class:`~nst_core.job.run.Result` goes in, texts by name come out, to be put into the file; :func:`read_run_record`
-reads them back, from a picture or from a JSON file. No times and no folders: the same run gives the same
-bytes wherever its pictures lie.
+:func:`describe_run` converts a :class:`~nst_core.job.run.Result` to texts by name, to be stored in the
+picture's file. :func:`read_run_record` reads them back, from a picture or from a JSON file. The texts contain
+no times and no folders, so that the same run gives the same bytes wherever its pictures are.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from nst_core.images.display_name import display_name
 from nst_core.images.file_io import open_input
 from nst_core.images.metadata import read_metadata
 from nst_core.job.control_files import RECORDED_CONTROLS
-from nst_core.job.model import start_file
+from nst_core.job.model import init_image_path
 from nst_core.job.run import Result
 
 LARGEST_JSON = 32 << 20
-"""Bytes of a file of settings that are read: a report tells every step of a run that took hours."""
+"""Bytes of a settings file that are read: a report of a run of hours lists every step."""
 
-BEGINNING = 64
-"""Bytes by which JSON is told from pictures."""
+FILE_START = 64
+"""Bytes at the start of a file that tell JSON from pictures."""
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """How a picture was made: settings by name, and the network's hash where it is known.
+    """How a picture was made: settings by name, and the network's hash if it is known.
 
-    ``control`` names what else said how it was painted, of which the files are not kept.
+    ``control`` names the control options of the run, whose files are not stored.
     """
 
     settings: Mapping[str, Any]
@@ -43,7 +43,7 @@ class RunRecord:
 
 
 def settings_to_repeat(result: Result) -> dict[str, Any]:
-    """Return the settings of a run, with the network it really used in place of "auto"."""
+    """Return the settings of a run, with the name of the network that was used instead of "auto"."""
     return {**result.settings.model_dump(mode="json"), "model": result.model}
 
 
@@ -55,14 +55,14 @@ def describe_run(
     texture_size: str = "",
     control: Mapping[str, object] | None = None,
 ) -> dict[str, str]:
-    """Describe a run for its result's file.
+    """Describe a run, as texts by name, for its result's file.
 
-    ``content`` and ``styles`` are paths, of which only the names are kept; ``texture_size`` is
-    ``WIDTHxHEIGHT`` where there was no content; ``control`` names regions, masks and the like.
+    ``content`` and ``styles`` are paths, of which only the file names are stored. ``texture_size`` is
+    ``WIDTHxHEIGHT`` if there was no content. ``control`` describes regions, masks and the like.
     """
     settings = settings_to_repeat(result)
-    if start := start_file(result.settings):
-        settings["init"] = PurePath(start).name
+    if path := init_image_path(result.settings):
+        settings["init"] = PurePath(path).name
     texts = {
         "version": __version__,
         "settings": json.dumps(settings, sort_keys=True),
@@ -72,11 +72,11 @@ def describe_run(
         "engine": result.engine,
         "device": result.device,
         "content": Path(content).name if content else "",
-        "styles": json.dumps([[Path(name).name, weight] for name, weight in styles]) if styles else "",
+        "styles": json.dumps([[Path(path).name, weight] for path, weight in styles]) if styles else "",
         "texture_size": texture_size,
         "control": json.dumps(control, sort_keys=True) if control else "",
         "stopped": "yes" if result.stopped else "",
-        "notices": " ".join(notice.message for notice in result.notices),
+        "notices": " ".join(str(notice) for notice in result.notices),
     }
     return {name: text for name, text in texts.items() if text}
 
@@ -84,48 +84,51 @@ def describe_run(
 def read_run_record(path: str | Path) -> RunRecord:
     """Read the settings in a picture that this program wrote, or in a JSON file.
 
-    The JSON file is an object of settings, or holds such an object as ``settings``, as a report does.
+    The JSON file is an object of settings, or contains such an object as ``settings``, as a report does.
 
     Raises:
-        NstError: ``missing-file``, ``unreadable-file``, ``bad-image``; ``bad-setting`` where it has none.
+        NstError: ``missing-file``, ``unreadable-file``, ``bad-image``; ``bad-setting`` if it has no settings.
     """
     name = display_name(path)
     with open_input(path) as file:
-        data = file.read(BEGINNING)
+        data = file.read(FILE_START)
         if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-            return _from_object(_parsed(data + file.read(LARGEST_JSON), name), name)
-    found = read_metadata(path)
-    if "settings" not in found:
-        raise _none_in(name)
-    control = _parsed(found.get("control", "{}"), name)
-    more = control if isinstance(control, dict) else {}
-    return _from_object({**found, **more, "settings": _parsed(found["settings"], name)}, name)
+            return _record_from(_parse_json(data + file.read(LARGEST_JSON), name), name)
+    texts = read_metadata(path)
+    if "settings" not in texts:
+        raise _no_settings_in(name)
+    control = _parse_json(texts.get("control", "{}"), name)
+    controls = control if isinstance(control, dict) else {}
+    return _record_from({**texts, **controls, "settings": _parse_json(texts["settings"], name)}, name)
 
 
-def _parsed(text: bytes | str, name: str) -> Any:
+def _parse_json(text: bytes | str, name: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         raise NstError(
-            ErrorCode.BAD_SETTING, f"The settings in {name} are not whole JSON.", "Give another file."
+            ErrorCode.BAD_SETTING, f"The settings in {name} are not valid JSON.", "Use another file."
         ) from None
 
 
-def _from_object(found: Any, name: str) -> RunRecord:
-    settings = found.get("settings", found) if isinstance(found, dict) else None
+def _record_from(described: Any, name: str) -> RunRecord:
+    """Make a record of parsed JSON: settings alone, or an object that contains them."""
+    settings = described.get("settings", described) if isinstance(described, dict) else None
     if not isinstance(settings, dict) or not settings:
-        raise _none_in(name)
-    if settings is found:
+        raise _no_settings_in(name)
+    if settings is described:
         return RunRecord(settings)
-    control = tuple(name for name in RECORDED_CONTROLS if found.get(name))
     return RunRecord(
-        settings, str(found.get("model_sha256", "")), str(found.get("texture_size", "")), control
+        settings,
+        model_sha256=str(described.get("model_sha256", "")),
+        texture_size=str(described.get("texture_size", "")),
+        control=tuple(key for key in RECORDED_CONTROLS if described.get(key)),
     )
 
 
-def _none_in(name: str) -> NstError:
+def _no_settings_in(name: str) -> NstError:
     return NstError(
         ErrorCode.BAD_SETTING,
-        f"{name} holds no settings of nst.",
-        "Give a picture that nst wrote, or a JSON file such as `nst settings --json` prints.",
+        f"{name} contains no nst settings.",
+        "Use a picture that nst wrote, or a JSON file such as `nst settings --json` prints.",
     )

@@ -1,14 +1,16 @@
-"""What a job is, and how its pictures become what the network sees.
+"""Prepare a job's pictures for the network.
 
-A :class:`Job` holds pictures, masks and settings as callers read them; :func:`prepare` turns it into a
-:class:`~nst_core.painting.subject.Subject` of plain RGB arrays. Colour, transparency, grey and masks are
-dealt with here, so that the method knows nothing of them. Files and wording for people are the callers'.
+:func:`prepare` converts a :class:`~nst_core.job.model.Job` to a :class:`~nst_core.painting.subject.Subject`
+of plain RGB arrays. Colour, transparency, grey and masks are handled here, so that painting does not depend
+on them. The other functions compute the sizes, the memory and the workload of a job for its plan. Reads no
+files.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,7 +21,7 @@ from nst_core.images.colour import match_colors, match_luminance
 from nst_core.images.masks import fit_mask
 from nst_core.images.picture import Picture
 from nst_core.images.resize import crop, crop_mask, fit
-from nst_core.job.keep_colors import content_colour_share, grey, network_colours, region_keep_colors
+from nst_core.job.keep_colors import content_colour_share, network_colours, region_keep_colors, to_grey
 from nst_core.job.model import Job, WeightedStyle
 from nst_core.loss.weights import strength_by_place
 from nst_core.painting.memory import VECTOR_BYTES
@@ -32,7 +34,7 @@ from nst_core.settings import KeepColors
 
 
 def painted_size(job: Job) -> tuple[int, int]:
-    """Return (height, width) of the painting: the content's, or what ``settings.size`` asks for."""
+    """Return (height, width) of the painting: the content's size, or ``settings.size``."""
     height, width = (job.content.height, job.content.width) if job.content else job.texture_size
     if job.settings.size:
         if job.keep_size and job.settings.size >= max(height, width):
@@ -42,26 +44,30 @@ def painted_size(job: Job) -> tuple[int, int]:
 
 
 def result_size(job: Job) -> tuple[int, int]:
-    """Return (height, width) of the result: the painting's, or the content's where that is to be kept."""
+    """Return (height, width) of the result: the painting's, or the content's with ``keep_size``."""
     if job.keep_size and job.content is not None:
         return job.content.height, job.content.width
     return painted_size(job)
 
 
 def job_workload(job: Job) -> Workload:
-    """Return what the job asks of every level, beside its size."""
-    groups = len(job.regions) + bool(job.regions and job.styles)
-    masked = bool(job.regions) or job.selection is not None or job.strength_mask is not None
-    return Workload(job.content is not None, len(job.all_styles), max(1, groups), masked)
+    """Return the work that the job requires at every level, apart from the level's size."""
+    regions = len(job.regions) + bool(job.regions and job.styles)
+    return Workload(
+        content=job.content is not None,
+        styles=len(job.all_styles),
+        regions=max(1, regions),
+        masked=bool(job.regions) or job.selection is not None or job.strength_mask is not None,
+    )
 
 
 def fine_style_sizes(job: Job) -> list[tuple[int, int]]:
-    """Return (height, width) of the styles that are first given the strokes of another picture."""
+    """Return (height, width) of the styles that are first combined with the strokes of a fine style."""
     return [(style.picture.height, style.picture.width) for style in job.all_styles if style.fine is not None]
 
 
 def picture_bytes(job: Job) -> int:
-    """Return the bytes that :func:`prepare` will take for the job's pictures."""
+    """Return the bytes that :func:`prepare` allocates for the job's pictures."""
     pictures = [style.picture for style in job.all_styles]
     if job.content is not None:
         pictures.append(job.content)
@@ -69,7 +75,7 @@ def picture_bytes(job: Job) -> int:
 
 
 def painted_box(job: Job) -> BoundingBox | None:
-    """Return the box of the content outside of which nothing is painted; None is all of it.
+    """Return the box of the content outside which nothing is painted; None if everything is.
 
     Raises:
         NstError: ``bad-image`` for an empty mask or one of another shape.
@@ -78,143 +84,187 @@ def painted_box(job: Job) -> BoundingBox | None:
     if content is None or not job.all_styles:
         return None
     size = content.height, content.width
-    found: Array | None = None
+    painted_mask: Array | None = None
     if job.regions and not job.styles:
         masks = [
             fit_mask(region.mask, *size, f"mask of region {region.name or number}")
             for number, region in enumerate(job.regions, start=1)
         ]
-        found = np.max(masks, axis=0)
+        painted_mask = np.max(masks, axis=0)
     if job.selection is not None:
-        found = multiply_masks(found, fit_mask(job.selection, *size, "selection"))
-    return None if found is None else bounding_box(found)
+        painted_mask = multiply_masks(painted_mask, fit_mask(job.selection, *size, "selection"))
+    return None if painted_mask is None else bounding_box(painted_mask)
 
 
 def prepare(job: Job) -> Subject:
-    """Bring a job's pictures into the form that the network sees, ``(3, h, w)``.
+    """Convert a job's pictures to the form that the network takes, ``(3, h, w)``.
 
-    Transparent pixels are filled from what is visible around them and given no weight; colours are matched
-    as ``keep_colors`` asks, a region's to the content there; on a grey content everything is grey.
+    Transparent pixels are filled from the visible pixels around them and get no weight. Colours are matched
+    according to ``keep_colors``; a region's style is matched to the content there. On a grey content
+    everything is grey.
 
     Raises:
-        NstError: ``bad-image`` (nothing visible, crop outside, an empty mask or one of another shape),
-            ``too-small``, ``bad-setting`` for masks without a content.
+        NstError: ``bad-image`` (nothing visible, crop outside the picture, an empty mask or one of another
+            shape), ``too-small``, ``bad-setting`` for masks without a content.
     """
     content = job.content
     if content is None and not job.all_styles:
-        raise NstError(ErrorCode.BAD_SETTING, "There is neither a content picture nor a style.", "Give one.")
-    share, own = content_colour_share(job), None
-    if job.own is not None:
-        own = channels_first(network_colours(visible_pixels(job.own, "starting picture"), share))
+        raise NstError(
+            ErrorCode.BAD_SETTING, "There is neither a content picture nor a style.", "Give at least one."
+        )
+    share, init_image = content_colour_share(job), None
+    if job.init_image is not None:
+        init_pixels = network_colours(visible_pixels(job.init_image, "starting picture"), share)
+        init_image = channels_first(init_pixels)
     if content is None:
         if job.regions or job.selection is not None or job.strength_mask is not None:
             raise NstError(
-                ErrorCode.BAD_SETTING, "Masks and regions need a content picture.", "Leave them out."
+                ErrorCode.BAD_SETTING,
+                "Masks and regions need a content picture.",
+                "Leave them out, or give a content picture.",
             )
-        return Subject(None, tuple(_seen_style(style, job, None, None, "none") for style in job.styles), own)
+        styles = tuple(_prepare_style(style, job, None, None, "none") for style in job.styles)
+        return Subject(content=None, styles=styles, init_image=init_image)
     check_size(content.height, content.width, "The content picture")
-    filled = network_colours(visible_pixels(content, "content picture"), share)
-    seen = PreparedImage(channels_first(filled), content.alpha)
-    regions, covered = _regions(job, content, filled)
-    strength, changed = None, None
+    pixels = network_colours(visible_pixels(content, "content picture"), share)
+    regions, changeable = _prepare_regions(job, content, pixels)
+    strength = None
     if job.strength_mask is not None:
         mask = fit_mask(job.strength_mask, content.height, content.width, "strength mask")
-        strength, changed = strength_by_place(mask, job.settings)
-    changes = multiply_masks(covered, changed)
+        strength, change_share = strength_by_place(mask, job.settings)
+        changeable = multiply_masks(changeable, change_share)
     if regions:
-        return Subject(seen, regions[0].styles, own, regions, strength, changes, painted_box(job), share)
-    colours = job.settings.keep_colors
-    styles = tuple(_seen_style(style, job, filled, content.alpha, colours) for style in job.styles)
-    return Subject(seen, styles, own, (), strength, changes, None, share)
+        styles = regions[0].styles
+    else:
+        keep_colors = job.settings.keep_colors
+        styles = tuple(_prepare_style(style, job, pixels, content.alpha, keep_colors) for style in job.styles)
+    return Subject(
+        content=PreparedImage(channels_first(pixels), content.alpha),
+        styles=styles,
+        init_image=init_image,
+        regions=regions,
+        strength=strength,
+        changes=changeable,
+        box=painted_box(job) if regions else None,
+        grey=share,
+    )
 
 
-def _regions(job: Job, content: Picture, filled: Array) -> tuple[tuple[StyleRegion, ...], Array | None]:
-    """Return a job's regions, the selection and what is outside of them included, and what they cover."""
+@dataclass(frozen=True)
+class _RegionPlan:
+    """A region before its styles are prepared. ``mask`` is the region's, within the selection."""
+
+    name: str
+    styles: tuple[WeightedStyle, ...]
+    mask: Array | None
+    keep_colors: KeepColors
+
+
+def _prepare_regions(
+    job: Job, content: Picture, pixels: Array
+) -> tuple[tuple[StyleRegion, ...], Array | None]:
+    """Return the job's regions, and a mask of the pixels that may change (None: all).
+
+    The background, if it has styles, and a selection without regions are regions too. ``pixels`` (h, w, 3)
+    are the content's, as the network gets them.
+    """
     size = content.height, content.width
-    selection = None
-    if job.selection is not None:
-        selection = fit_mask(job.selection, *size, "selection")
-    found: list[tuple[str, tuple[WeightedStyle, ...], Array | None, KeepColors]] = []
-    usual = job.settings.keep_colors
-    covered = np.zeros(size, np.float32)
-    for number, region in enumerate(job.regions, start=1):
-        name = _own_name(region.name or str(number), [name for name, *_ in found])
-        mask = fit_mask(region.mask, *size, f"mask of region {name}")
-        covered = np.asarray(np.minimum(covered + mask, 1.0), dtype=np.float32)
-        found.append((name, region.styles, multiply_masks(mask, selection), region_keep_colors(region, job)))
-    if job.styles and job.regions and float(covered.min()) < 1.0:
-        name = _own_name("background", [name for name, *_ in found])
-        found.append((name, job.styles, multiply_masks(1.0 - covered, selection), usual))
-    elif job.styles and not job.regions and selection is not None:
-        found.append(("", job.styles, selection, usual))
-    if not found:
-        return (), selection  # without styles, or all over
+    selection = None if job.selection is None else fit_mask(job.selection, *size, "selection")
+    plans, covered = _plan_regions(job, size, selection)
+    if not plans:
+        return (), selection  # without styles, or with styles everywhere
     regions = []
-    for name, styles, place, colours in found:
-        if place is None or not place.any():
-            continue  # wholly outside of the selection
-        weight = multiply_masks(content.alpha, place)
-        seen = tuple(_seen_style(style, job, filled, weight, colours) for style in styles)
-        regions.append(StyleRegion(seen, place, name))
+    for plan in plans:
+        if plan.mask is None or not plan.mask.any():
+            continue  # completely outside the selection
+        weight = multiply_masks(content.alpha, plan.mask)
+        styles = tuple(_prepare_style(style, job, pixels, weight, plan.keep_colors) for style in plan.styles)
+        regions.append(StyleRegion(styles, plan.mask, plan.name))
     if not regions:
         raise NstError(
-            ErrorCode.BAD_IMAGE, "No region lies within the selection.", "Give a larger selection."
+            ErrorCode.BAD_IMAGE, "The selection contains no region.", "Select a larger part of the picture."
         )
-    everywhere = covered if not job.styles else None
-    return tuple(regions), multiply_masks(everywhere, selection)
+    return tuple(regions), multiply_masks(None if job.styles else covered, selection)
 
 
-def _own_name(name: str, others: Sequence[str]) -> str:
-    """Return ``name``, numbered where another region has it: reports tell regions apart by their names."""
+def _plan_regions(
+    job: Job, size: tuple[int, int], selection: Array | None
+) -> tuple[list[_RegionPlan], Array]:
+    """List the regions, the background included, and return the share of each pixel that regions cover."""
+    plans: list[_RegionPlan] = []
+    covered = np.zeros(size, np.float32)
+    for number, region in enumerate(job.regions, start=1):
+        name = _unique_name(region.name or str(number), [plan.name for plan in plans])
+        mask = fit_mask(region.mask, *size, f"mask of region {name}")
+        covered = np.asarray(np.minimum(covered + mask, 1.0), dtype=np.float32)
+        mask_in_selection = multiply_masks(mask, selection)
+        plans.append(_RegionPlan(name, region.styles, mask_in_selection, region_keep_colors(region, job)))
+    if job.styles and job.regions and float(covered.min()) < 1.0:
+        name = _unique_name("background", [plan.name for plan in plans])
+        background = multiply_masks(1.0 - covered, selection)
+        plans.append(_RegionPlan(name, job.styles, background, job.settings.keep_colors))
+    elif job.styles and not job.regions and selection is not None:
+        plans.append(_RegionPlan("", job.styles, selection, job.settings.keep_colors))
+    return plans, covered
+
+
+def _unique_name(name: str, used: Collection[str]) -> str:
+    """Return ``name``, with a number if another region has it: reports distinguish regions by name."""
     numbered = (f"{name} {number}" for number in itertools.count(2))
-    return next(word for word in itertools.chain([name], numbered) if word not in others)
+    return next(candidate for candidate in itertools.chain([name], numbered) if candidate not in used)
 
 
-def _seen_style(
-    style: WeightedStyle, job: Job, content: Array | None, weight: Array | None, colours: KeepColors
+def _prepare_style(
+    style: WeightedStyle, job: Job, content: Array | None, weight: Array | None, keep_colors: KeepColors
 ) -> PreparedImage:
-    """Bring one style into the form that the network sees, its colours moved as ``colours`` asks.
+    """Convert a style to the form that the network takes, its colours matched according to ``keep_colors``.
 
-    ``weight`` (h, w) says which of the content's pixels count.
+    ``content`` (h, w, 3) are the content's pixels; ``weight`` (h, w) says how much each of them counts.
     """
-    settings, picture, part = job.settings, style.picture, style.part
-    if part is not None:
-        part = fit_mask(part, picture.height, picture.width, "style mask")
+    settings, picture, mask = job.settings, style.picture, style.mask
+    if mask is not None:
+        mask = fit_mask(mask, picture.height, picture.width, "style mask")
     if settings.style_crop:
         picture = crop(picture, settings.style_crop)
-        part = None if part is None else crop_mask(part, settings.style_crop)
+        mask = None if mask is None else crop_mask(mask, settings.style_crop)
     check_size(picture.height, picture.width, "The style picture")
-    pixels, counts = visible_pixels(picture, "style picture"), multiply_masks(picture.alpha, part)
-    if counts is not None and not counts.any():
+    pixels, style_weight = visible_pixels(picture, "style picture"), multiply_masks(picture.alpha, mask)
+    if style_weight is not None and not style_weight.any():
         raise NstError(
             ErrorCode.BAD_IMAGE,
-            "Of the style nothing is left: its mask is white only where it is transparent or cropped away.",
-            "Give a mask of what is to be seen of it.",
+            "The style mask selects nothing: its white area is transparent or outside the crop.",
+            "Use a mask that is white on a visible part of the style.",
         )
     if content is not None and job.content is not None:
-        if job.content.grey or colours == "luminance":
-            matched = colours != "none"
-            pixels = match_luminance(pixels, content, counts, weight) if matched else grey(pixels)
-        elif colours == "match":
-            pixels = match_colors(pixels, content, settings.color_match, counts, weight)
-    return PreparedImage(channels_first(pixels), picture.alpha, style.weight, part)
+        if job.content.grey or keep_colors == "luminance":
+            if keep_colors == "none":
+                pixels = to_grey(pixels)
+            else:
+                pixels = match_luminance(pixels, content, style_alpha=style_weight, content_alpha=weight)
+        elif keep_colors == "match":
+            pixels = match_colors(
+                pixels, content, settings.color_match, style_alpha=style_weight, content_alpha=weight
+            )
+    return PreparedImage(channels_first(pixels), picture.alpha, style.weight, mask)
 
 
 def visible_pixels(picture: Picture, what: str) -> Array:
-    """Return the picture's pixels with what is transparent filled in from around it.
+    """Return the picture's pixels, transparent ones filled from the visible pixels around them.
 
     Raises:
-        NstError: ``bad-image`` where nothing is visible.
+        NstError: ``bad-image`` if nothing is visible.
     """
     if picture.alpha is None:
         return picture.pixels
     if float(picture.alpha.max()) <= 0.0:
         raise NstError(
-            ErrorCode.BAD_IMAGE, f"The {what} is wholly transparent.", "Use one with something to see on it."
+            ErrorCode.BAD_IMAGE,
+            f"The {what} is completely transparent.",
+            "Use a picture with something visible on it.",
         )
     return fill_transparent(picture.pixels, picture.alpha)
 
 
 def channels_first(rows: Array) -> Array:
-    """Turn (h, w, 3) into (3, h, w)."""
+    """Convert (h, w, 3) to (3, h, w)."""
     return np.ascontiguousarray(rows.transpose(2, 0, 1), dtype=np.float32)

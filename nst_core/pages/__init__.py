@@ -1,1 +1,1 @@
-"""Pages of pictures: the paper's figures, the gallery of controls, run reports."""
+"""Pages of pictures and reports: the paper's figures, the gallery of controls, run reports."""

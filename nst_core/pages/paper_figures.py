@@ -1,8 +1,8 @@
 """The figures of Gatys et al. 2016 (CVPR), made from any two pictures.
 
-A content and a style picture come in, :class:`Figure` descriptions go out, and the jobs that paint them; then
-painted pictures come in, and a page goes out, as one picture and as one HTML file. Knows nothing of files
-or progress.
+:func:`design_figures` takes a content and a style picture and returns :class:`Figure` descriptions and the
+jobs to paint. :func:`draw_figures` and :func:`figures_html` lay the painted pictures out, as one picture and
+as one HTML file. Does not depend on files or on how progress is reported.
 """
 
 from __future__ import annotations
@@ -36,37 +36,40 @@ CONTENT_RECONSTRUCTIONS = ("conv1_2", "conv2_2", "conv3_2", "conv4_2", "conv5_2"
 """Gatys et al. 2016, figure 1, content reconstructions (a) to (e)."""
 
 STYLE_RECONSTRUCTIONS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
-"""The same, style reconstructions: the first one, the first two, ... the first five of these."""
+"""Gatys et al. 2016, figure 1, style reconstructions: the first one, two, ... five of these layers."""
 
-FRAMES = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
-"""Shares of a run from noise after which it is shown."""
+FRAME_SHARES = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Shares of a run from noise after which its picture is shown."""
 
 
 @dataclass(frozen=True)
 class FigureJob:
-    """A job whose result, or whose picture after each of ``kept`` iterations, is part of a figure."""
+    """A job for a figure, which shows its result or, if there are ``frames``, its picture after each of them.
+
+    ``frames`` are numbers of evaluations.
+    """
 
     name: str
     job: Job
-    kept: tuple[int, ...] = ()
+    frames: tuple[int, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The pictures it gives."""
-        return tuple(f"{self.name}-{iteration:04d}" for iteration in self.kept) or (self.name,)
+        """The names of the pictures that the job makes."""
+        return tuple(f"{self.name}-{iteration:04d}" for iteration in self.frames) or (self.name,)
 
     def key(self, model_sha256: str) -> str:
-        """Return a hash of all that decides how its pictures come out, to know them again."""
+        """Return a hash of everything that influences the pictures, to recognise finished ones."""
         digest, job = hashlib.sha256(), self.job
-        words = [job.settings.model_dump(mode="json"), job.texture_size, self.kept, model_sha256]
-        words += [[region.keep_colors for region in job.regions]] if job.regions else []
-        digest.update(json.dumps(words, sort_keys=True).encode())
+        values = [job.settings.model_dump(mode="json"), job.texture_size, self.frames, model_sha256]
+        values += [[region.keep_colors for region in job.regions]] if job.regions else []
+        digest.update(json.dumps(values, sort_keys=True).encode())
         pictures, masks = [job.content], [job.selection, job.strength_mask]
         masks += [region.mask for region in job.regions]
         for style in job.all_styles:
             digest.update(f"{style.weight!r}".encode())
             pictures += [style.picture, style.fine]
-            masks.append(style.part)
+            masks.append(style.mask)
         planes = [(picture.pixels, picture.alpha) if picture else (None,) for picture in pictures]
         for array in (*itertools.chain(*planes), *masks):
             digest.update(b"-" if array is None else f"{array.shape}".encode())
@@ -77,7 +80,7 @@ class FigureJob:
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure: a title, what it shows, and (name of a picture, caption) for each of its panels."""
+    """A figure: a title, a description, and (picture name, caption) for each of its panels."""
 
     title: str
     text: str
@@ -86,60 +89,100 @@ class Figure:
 
 @dataclass(frozen=True)
 class Figures:
-    """All figures, the paintings they need, and the two pictures they start from at the page's size."""
+    """All figures of a page, the jobs for them, and the original pictures at the page's size."""
 
     figures: tuple[Figure, ...]
     paintings: tuple[FigureJob, ...]
     originals: Mapping[str, Picture]
 
 
-def design(content: Picture, style: Picture, settings: Settings, iterations: int = 0) -> Figures:
-    """Say what to paint. ``settings.size`` is the long side of every picture.
+class _JobMaker:
+    """Makes the jobs of the paper's figures.
 
-    ``iterations`` replaces every run's own number of evaluations, where it is not 0.
+    ``iterations`` replaces every run's own number of evaluations, unless it is 0.
     """
-    limit = {"iterations": iterations} if iterations else {}
 
-    def changed(**values: object) -> Settings:
-        return make_settings({**settings.model_dump(), **values, **limit})
+    def __init__(self, content: Picture, style: Picture, settings: Settings, iterations: int) -> None:
+        self.content = content
+        self.styles = (WeightedStyle(style),)
+        self.settings = settings
+        self.iterations = iterations
 
-    styles = (WeightedStyle(style),)
+    @property
+    def size(self) -> int:
+        """Long side of every picture, in pixels."""
+        return self.settings.size or max(self.content.height, self.content.width)
 
-    def transfer(name: str, **values: object) -> FigureJob:
-        return FigureJob(name, Job(content, styles, changed(**values)))
+    def changed(self, **values: object) -> Settings:
+        """Return the settings with other ``values``."""
+        iterations = {"iterations": self.iterations} if self.iterations else {}
+        return make_settings({**self.settings.model_dump(), **values, **iterations})
 
-    size = settings.size or max(content.height, content.width)
-    reconstructions = [
-        FigureJob(f"content-{layer}", Job(content, (), changed(**RECONSTRUCTION, content_layers=layer)))
-        for layer in CONTENT_RECONSTRUCTIONS
+    def transfer(self, name: str, **values: object) -> FigureJob:
+        """Paint the content in the style, with other ``values`` of settings."""
+        job = Job(content=self.content, styles=self.styles, settings=self.changed(**values))
+        return FigureJob(name, job)
+
+    def content_reconstruction(self, layer: str) -> FigureJob:
+        """Reconstruct the content from its features at ``layer``."""
+        settings = self.changed(**RECONSTRUCTION, content_layers=layer)
+        return FigureJob(f"content-{layer}", Job(content=self.content, styles=(), settings=settings))
+
+    def style_reconstruction(self, layers: Sequence[str]) -> FigureJob:
+        """Paint a texture with the style's Gram matrices at ``layers``, named after the last of them."""
+        settings = self.changed(**TEXTURE, style_layers=",".join(layers))
+        size = (self.size, self.size)
+        job = Job(content=None, styles=self.styles, settings=settings, texture_size=size)
+        return FigureJob(f"style-{layers[-1]}", job)
+
+    def run_from_noise(self) -> FigureJob:
+        """Paint the content in the style from white noise, with a frame after each of ``FRAME_SHARES``."""
+        iterations = self.iterations or 200
+        settings = self.changed(init="noise", coarsest=0, iterations=iterations)
+        frames = sorted({max(1, round(share * iterations)) for share in FRAME_SHARES})
+        job = Job(content=self.content, styles=self.styles, settings=settings)
+        return FigureJob("run", job, tuple(frames))
+
+
+def design_figures(content: Picture, style: Picture, settings: Settings, iterations: int = 0) -> Figures:
+    """Return the figures and their jobs. ``settings.size`` is the long side of every picture.
+
+    ``iterations`` replaces every run's own number of evaluations, unless it is 0.
+    """
+    make = _JobMaker(content, style, settings, iterations)
+    content_reconstructions = [make.content_reconstruction(layer) for layer in CONTENT_RECONSTRUCTIONS]
+    style_reconstructions = [
+        make.style_reconstruction(STYLE_RECONSTRUCTIONS[:count])
+        for count in range(1, len(STYLE_RECONSTRUCTIONS) + 1)
     ]
-    textures = [
-        FigureJob(
-            f"style-{layer}",
-            Job(
-                None,
-                styles,
-                changed(**TEXTURE, style_layers=",".join(STYLE_RECONSTRUCTIONS[:count])),
-                texture_size=(size, size),
-            ),
-        )
-        for count, layer in enumerate(STYLE_RECONSTRUCTIONS, start=1)
+    run = make.run_from_noise()
+    variants = [
+        make.transfer("start-noise", init="noise"),
+        make.transfer("start-style", init="style"),
+        make.transfer("style-crop", style_crop=middle_crop(style)),
+        make.transfer("style-shallow-2", style_layers=first_layers(settings.style_layers, 2)),
+        make.transfer("style-shallow-3", style_layers=first_layers(settings.style_layers, 3)),
+        make.transfer("content-shallow", content_layers="relu2_2"),
     ]
-    whole_run = iterations or 200
-    from_noise = changed(init="noise", coarsest=0, iterations=whole_run)
-    kept = tuple(sorted({max(1, round(share * whole_run)) for share in FRAMES}))
-    course = FigureJob("run", Job(content, styles, from_noise), kept)
-    default = transfer("result")
-    others = [
-        transfer("start-noise", init="noise"),
-        transfer("start-style", init="style"),
-        transfer("style-crop", style_crop=middle(style)),
-        transfer("style-shallow-2", style_layers=first_layers(settings.style_layers, 2)),
-        transfer("style-shallow-3", style_layers=first_layers(settings.style_layers, 3)),
-        transfer("content-shallow", content_layers="relu2_2"),
-    ]
-    layers = "conv1_1 to {}"
-    figures = (
+    return Figures(
+        figures=_describe_figures(content_reconstructions, style_reconstructions, run),
+        paintings=(
+            make.transfer("result"),
+            *content_reconstructions,
+            *style_reconstructions,
+            run,
+            *variants,
+        ),
+        originals={"content": at_size(content, make.size), "style": at_size(style, make.size)},
+    )
+
+
+def _describe_figures(
+    content_reconstructions: Sequence[FigureJob], style_reconstructions: Sequence[FigureJob], run: FigureJob
+) -> tuple[Figure, ...]:
+    first_layer, *deeper_layers = STYLE_RECONSTRUCTIONS
+    layer_captions = [first_layer, *(f"{first_layer} to {layer}" for layer in deeper_layers)]
+    return (
         Figure(
             "Content and style",
             "The content picture, the style picture, and the content painted in the style.",
@@ -147,30 +190,32 @@ def design(content: Picture, style: Picture, settings: Settings, iterations: int
         ),
         Figure(
             "Content reconstructions",
-            "Pictures found from noise that have the content picture's features at one layer: the deeper the "
-            "layer, the less of the exact pixels, the more of what there is to see.",
-            (("content", "original"), *((p.name, p.name.removeprefix("content-")) for p in reconstructions)),
-        ),
-        Figure(
-            "Style reconstructions",
-            "Textures found from noise with the style picture's Gram matrices at growing sets of layers: "
-            "the more layers, the larger the structures.",
+            "Pictures found from noise that have the features of the content picture at one layer. The "
+            "deeper the layer, the less they keep the exact pixels; what they show stays recognisable.",
             (
-                ("style", "original"),
-                *(
-                    (p.name, "conv1_1" if not i else layers.format(p.name.removeprefix("style-")))
-                    for i, p in enumerate(textures)
-                ),
+                ("content", "original"),
+                *((job.name, job.name.removeprefix("content-")) for job in content_reconstructions),
             ),
         ),
         Figure(
-            "The run, from noise",
-            "The same loss brought down from white noise, after so many evaluations.",
-            tuple((name, f"after {iteration}") for name, iteration in zip(course.names, kept, strict=True)),
+            "Style reconstructions",
+            "Textures found from noise that have the Gram matrices of the style picture at a growing set of "
+            "layers. The more layers, the larger the structures.",
+            (
+                ("style", "original"),
+                *zip((job.name for job in style_reconstructions), layer_captions, strict=True),
+            ),
         ),
         Figure(
-            "Where it starts",
-            "The content, white noise, or the style picture as the first picture.",
+            "A run from noise",
+            "The same loss minimised from white noise: the picture after a number of evaluations.",
+            tuple(
+                (name, f"after {iteration}") for name, iteration in zip(run.names, run.frames, strict=True)
+            ),
+        ),
+        Figure(
+            "Starting picture",
+            "The run starts from the content, from white noise, or from the style picture.",
             (
                 ("result", "from the content"),
                 ("start-noise", "from noise"),
@@ -178,13 +223,13 @@ def design(content: Picture, style: Picture, settings: Settings, iterations: int
             ),
         ),
         Figure(
-            "Crop against whole",
-            "The style taken from the middle of the style picture, and from all of it.",
+            "Cropped or whole style",
+            "The style of the middle of the style picture, and of all of it.",
             (("style-crop", "the middle half"), ("result", "the whole style")),
         ),
         Figure(
-            "Shallow against deep",
-            "Fewer style layers make smaller strokes; a shallower content layer keeps more of the photo.",
+            "Shallow or deep layers",
+            "Fewer style layers make smaller strokes. A shallower content layer keeps more of the photo.",
             (
                 ("style-shallow-2", "two style layers"),
                 ("style-shallow-3", "three style layers"),
@@ -193,12 +238,10 @@ def design(content: Picture, style: Picture, settings: Settings, iterations: int
             ),
         ),
     )
-    originals = {name: at_size(picture, size) for name, picture in (("content", content), ("style", style))}
-    return Figures(figures, (default, *reconstructions, *textures, course, *others), originals)
 
 
-def check(figures: Figures) -> None:
-    """Refuse, before anything is painted, pictures that are too small.
+def check_figures(figures: Figures) -> None:
+    """Check, before anything is painted, that no picture is too small.
 
     Raises:
         NstError: ``too-small``.
@@ -214,60 +257,62 @@ def check(figures: Figures) -> None:
         make_levels(*painted_size(job), job.settings)
 
 
-def middle(picture: Picture) -> Crop:
-    """Return the middle half of a picture, at least as large as the network can see."""
+def middle_crop(picture: Picture) -> Crop:
+    """Return the middle half of a picture, at least as large as the network needs."""
     width = min(picture.width, max(SMALLEST_SIDE, picture.width // 2))
     height = min(picture.height, max(SMALLEST_SIDE, picture.height // 2))
     return Crop((picture.width - width) // 2, (picture.height - height) // 2, width, height)
 
 
 def first_layers(layers: Sequence[LayerWeight], count: int) -> tuple[LayerWeight, ...]:
-    """Return the ``count`` shallowest of ``layers``, as they are listed."""
+    """Return the first ``count`` of ``layers``, which are listed from shallow to deep."""
     return tuple(layers[:count])
 
 
 def at_size(picture: Picture, size: int) -> Picture:
-    """Shrink a picture to a long side of ``size``, where it is larger."""
+    """Shrink a picture to a long side of ``size`` if it is larger."""
     if not size or max(picture.height, picture.width) <= size:
         return picture
     return resize_picture(picture, *fit(picture.height, picture.width, size))
 
 
-def paint(painting: FigureJob, watch: RunCallbacks, store: ModelStore) -> dict[str, Picture]:
-    """Paint, and return the pictures by name.
+def paint_figure_job(painting: FigureJob, callbacks: RunCallbacks, store: ModelStore) -> dict[str, Picture]:
+    """Run a figure's job and return its pictures by name.
 
     Raises:
-        NstError: whatever keeps it from being done.
+        NstError: the job cannot be done.
     """
     frames: dict[int, Picture] = {}
 
     def on_event(event: Event) -> None:
-        if isinstance(event, Preview) and event.iteration in painting.kept:
+        if isinstance(event, Preview) and event.iteration in painting.frames:
             frames[event.iteration] = Picture(event.picture)
-        watch.on_event(event)
+        callbacks.on_event(event)
 
-    every = 1 if painting.kept else 0
-    result = run_job(painting.job, replace(watch, on_event=on_event, frames_every=every), store)
-    if not painting.kept:
+    frames_every = 1 if painting.frames else 0
+    result = run_job(painting.job, replace(callbacks, on_event=on_event, frames_every=frames_every), store)
+    if not painting.frames:
         return {painting.name: result.picture}
-    return dict(zip(painting.names, (frames[iteration] for iteration in painting.kept), strict=True))
+    return dict(zip(painting.names, (frames[iteration] for iteration in painting.frames), strict=True))
 
 
-def page(figures: Sequence[Figure], pictures: Mapping[str, Picture], cell: int) -> Array:
-    """Lay all figures on one white page, ``(height, width, 3)``: titles, panels, captions."""
-    parts: list[Array] = []
+def draw_figures(figures: Sequence[Figure], pictures: Mapping[str, Picture], cell: int) -> Array:
+    """Draw all figures, with titles and captions, on one white page, ``(height, width, 3)``.
+
+    Each picture is drawn within ``cell`` x ``cell`` pixels.
+    """
+    rows: list[Array] = []
     columns = max(len(figure.panels) for figure in figures)
     for figure in figures:
         images = [pictures[name] for name, _ in figure.panels]
         sheet = contact_sheet(images, [caption for _, caption in figure.panels], columns, cell)
-        parts += [_heading(figure, cell), sheet]
-    width = max(part.shape[1] for part in parts)
-    padded = [np.pad(p, ((0, 0), (0, width - p.shape[1]), (0, 0)), constant_values=1.0) for p in parts]
+        rows += [_draw_title(figure, cell), sheet]
+    width = max(row.shape[1] for row in rows)
+    padded = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=1.0) for row in rows]
     return np.concatenate(padded)
 
 
-def _heading(figure: Figure, cell: int) -> Array:
-    """Draw a figure's title."""
+def _draw_title(figure: Figure, cell: int) -> Array:
     size, margin = max(12, cell // 12), max(4, cell // 16)
     font = ImageFont.load_default(size)
     strip = Image.new("RGB", (round(font.getlength(figure.title)) + 2 * margin, size * 2 + margin), "white")
@@ -285,12 +330,14 @@ img { display: block; max-width: 100% }
 """
 
 
-HEAD = '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Neural style transfer: figures</title>'
-"""How the page begins, to know it again."""
+HTML_HEAD = (
+    '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Neural style transfer: figures</title>'
+)
+"""Start of the HTML file, by which it is recognised later."""
 
 
-def html_page(figures: Sequence[Figure], files: Mapping[str, bytes]) -> str:
-    """Write all figures as one HTML file that needs no other; ``files`` are PNG files by picture name."""
+def figures_html(figures: Sequence[Figure], files: Mapping[str, bytes]) -> str:
+    """Return all figures as one self-contained HTML file; ``files`` are PNG files by picture name."""
     sections = []
     for figure in figures:
         panels = "\n".join(
@@ -303,4 +350,4 @@ def html_page(figures: Sequence[Figure], files: Mapping[str, bytes]) -> str:
             f'<div class="panels">\n{panels}\n</div></section>'
         )
     body = "\n".join(sections)
-    return f"{HEAD}<style>{STYLE_SHEET}</style>\n<h1>Neural style transfer</h1>\n{body}\n</html>\n"
+    return f"{HTML_HEAD}<style>{STYLE_SHEET}</style>\n<h1>Neural style transfer</h1>\n{body}\n</html>\n"

@@ -1,7 +1,6 @@
-"""A report of a run for people: its loss curves as a picture, and its settings, plan and timings as JSON.
+"""The report of a run: its loss curves as a PNG, and its settings, results and timings as JSON.
 
-The events of a run and its :class:`~nst_core.job.run.Result` go in; a PNG and a JSON text come out. Only this
-module knows matplotlib.
+Takes the events of a run and its :class:`~nst_core.job.run.Result`. Only this module imports matplotlib.
 """
 
 from __future__ import annotations
@@ -21,45 +20,45 @@ from nst_core.job.metadata import settings_to_repeat
 from nst_core.job.run import Result
 from nst_core.planning.rate_cache import rates_file
 
-CURVES = "loss.png"
-NUMBERS = "report.json"
+CURVES_FILE = "loss.png"
+REPORT_FILE = "report.json"
 
 
-def check_installed() -> None:
-    """Make sure that curves can be drawn, before a run is spent on them.
+def check_matplotlib_installed() -> None:
+    """Check, before a run, that its loss curves can be drawn.
 
     Raises:
-        NstError: ``bad-setting`` where matplotlib is missing.
+        NstError: ``bad-setting`` if matplotlib is missing.
     """
     if importlib.util.find_spec("matplotlib") is None:
         raise NstError(
             ErrorCode.BAD_SETTING,
-            "The loss curves are drawn by matplotlib, which is not installed beside nst.",
-            "Install it into the same environment: python -m pip install matplotlib.",
+            "The loss curves need matplotlib, which is not installed.",
+            "Install it into the environment of nst: python -m pip install matplotlib.",
         )
 
 
-class Course:
-    """What a run told of itself, kept for the report."""
+class RunHistory:
+    """The plan and the progress of a run, recorded for the report."""
 
     def __init__(self) -> None:
         self.plan: Plan | None = None
         self.steps: list[Progress] = []
 
-    def event(self, event: Event) -> None:
-        """Keep the plan and the progress."""
+    def record(self, event: Event) -> None:
+        """Record a plan or progress; ignore other events."""
         if isinstance(event, Plan):
             self.plan = event
         elif isinstance(event, Progress):
             self.steps.append(event)
 
 
-def numbers(course: Course, result: Result, files: Mapping[str, Any]) -> str:
-    """Return the report as JSON: what was made of what and how, each level's seconds, each step's loss.
+def report_json(history: RunHistory, result: Result, files: Mapping[str, Any]) -> str:
+    """Return the report as JSON: inputs, settings, each level's seconds, and the loss of each step.
 
     ``files`` names the pictures. ``nst stylize --settings report.json`` repeats the run.
     """
-    seconds = level_seconds(course.steps, len(result.levels))
+    seconds = level_seconds(history.steps, len(result.levels))
     return json.dumps(
         {
             "version": __version__,
@@ -74,8 +73,8 @@ def numbers(course: Course, result: Result, files: Mapping[str, Any]) -> str:
             "notices": [asdict(notice) for notice in result.notices],
             "seconds": result.seconds,
             "levels": [
-                {**asdict(level), "seconds": taken}
-                for level, taken in zip(result.levels, seconds, strict=True)
+                {**asdict(level), "seconds": level_time}
+                for level, level_time in zip(result.levels, seconds, strict=True)
             ],
             "loss": result.loss,
             "terms": dict(result.terms),
@@ -87,7 +86,7 @@ def numbers(course: Course, result: Result, files: Mapping[str, Any]) -> str:
                     "loss": step.loss,
                     "terms": dict(step.terms),
                 }
-                for step in course.steps
+                for step in history.steps
             ],
         },
         indent=1,
@@ -95,28 +94,28 @@ def numbers(course: Course, result: Result, files: Mapping[str, Any]) -> str:
 
 
 def level_seconds(steps: Sequence[Progress], levels: int) -> list[float]:
-    """Return the seconds each of ``levels`` took, its targets included; 0 for one that was never reached."""
+    """Return the seconds of each level, including its targets; 0 for a level that was not reached."""
     ends = [0.0] * (levels + 1)
     for step in steps:
         ends[step.level] = step.seconds
     return [max(0.0, ends[level] - ends[level - 1]) if ends[level] else 0.0 for level in range(1, levels + 1)]
 
 
-def curves(steps: Sequence[Progress]) -> bytes:
+def draw_loss_curves(steps: Sequence[Progress]) -> bytes:
     """Draw the loss and its terms over the evaluations of all levels, on a logarithmic scale, as a PNG."""
-    # Its list of fonts goes where all that can be made again goes, and away with it.
+    # Matplotlib caches its list of fonts; keep that with our own cache.
     os.environ.setdefault("MPLCONFIGDIR", str(rates_file().parent / "matplotlib"))
-    from matplotlib.figure import Figure  # never pyplot: no display, no global state
+    from matplotlib.figure import Figure  # not pyplot, which needs a display and has global state
 
     figure = Figure(figsize=(10, 6), dpi=110, layout="constrained")
     axes = figure.add_subplot()
-    places, starts = _places(steps)
+    positions, level_starts = _positions(steps)
     for name in dict.fromkeys(name for step in steps for name in step.terms):
         values = [step.terms.get(name) for step in steps]
         if any(values):
-            axes.plot(places, [value or None for value in values], linewidth=1.0, label=name)  # type: ignore[arg-type]
-    axes.plot(places, [step.loss for step in steps], color="black", linewidth=2.0, label="loss")
-    for level, start in enumerate(starts, start=1):
+            axes.plot(positions, [value or None for value in values], linewidth=1.0, label=name)  # type: ignore[arg-type]
+    axes.plot(positions, [step.loss for step in steps], color="black", linewidth=2.0, label="loss")
+    for level, start in enumerate(level_starts, start=1):
         axes.axvline(start, color="0.8", linewidth=0.8, zorder=0)
         axes.annotate(
             f"level {level}", (start, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -12),
@@ -128,21 +127,21 @@ def curves(steps: Sequence[Progress]) -> bytes:
     axes.margins(x=0.01)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right upper", frameon=False)
-    page = io.BytesIO()
-    # Without the program's name and version among the metadata the same run gives the same bytes.
-    figure.savefig(page, format="png", metadata={"Software": None})
-    return page.getvalue()
+    png = io.BytesIO()
+    # Without matplotlib's name and version in the metadata, the same run gives the same bytes.
+    figure.savefig(png, format="png", metadata={"Software": None})
+    return png.getvalue()
 
 
-def _places(steps: Sequence[Progress]) -> tuple[list[int], list[int]]:
-    """Return where each step lies on the axis of all evaluations, and where each level begins."""
-    places: list[int] = []
-    starts: list[int] = []
-    before, last = 0, 0
+def _positions(steps: Sequence[Progress]) -> tuple[list[int], list[int]]:
+    """Return the position of each step on the axis of all evaluations, and the start of each level."""
+    positions: list[int] = []
+    level_starts: list[int] = []
+    previous_levels, level_iterations = 0, 0
     for step in steps:
-        if step.level > len(starts):
-            before += last
-            starts.append(before)
-        places.append(before + step.iteration)
-        last = step.iterations
-    return places, starts
+        if step.level > len(level_starts):
+            previous_levels += level_iterations
+            level_starts.append(previous_levels)
+        positions.append(previous_levels + step.iteration)
+        level_iterations = step.iterations
+    return positions, level_starts
