@@ -1,1 +1,1 @@
-"""Styles kept under a name, and archives of them."""
+"""Kept styles: pictures with a name, a thumbnail and settings; and archives of them."""

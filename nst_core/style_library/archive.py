@@ -1,8 +1,7 @@
-"""Several styles in one JSON file, to be handed on: pictures, names and settings.
+"""Style archives: several styles with their pictures, names and settings in one JSON file.
 
-Kept styles come in and bytes go out; a file's path comes in and :class:`PackedStyle` go out. Like any
-picture, such a file is taken for hostile. What may be kept is the library's business
-(:mod:`nst_core.style_library.library`).
+:func:`pack` converts kept styles to bytes; :func:`unpack` reads an archive and returns :class:`PackedStyle`.
+Like any picture, an archive is not trusted. :mod:`nst_core.style_library.library` checks what may be kept.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from nst_core.images.file_io import open_input
 from nst_core.style_library.model import KeptStyle, PackedStyle
 
 LARGEST_FILE = 1 << 30
-"""Bytes of a file of styles that are read, and written."""
+"""Most bytes of an archive that are read or written."""
 
 FORMAT = 1
-"""Number in a file of styles; a reader refuses others."""
+"""Format number of an archive; other formats are refused."""
 
 
-class _Style(BaseModel):
-    """A style in a file of styles; ``picture`` is its file in Base64."""
+class _ArchivedStyle(BaseModel):
+    """A style in an archive; ``picture`` is its file in Base64."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
@@ -37,27 +36,27 @@ class _Style(BaseModel):
     picture: str
 
 
-class _File(BaseModel):
-    """A file of styles."""
+class _Archive(BaseModel):
+    """The content of an archive."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     nst_styles: int
-    styles: list[_Style]
+    styles: list[_ArchivedStyle]
 
 
 def pack(styles: Iterable[KeptStyle]) -> bytes:
-    """Return a file of ``styles``.
+    """Return an archive of ``styles``.
 
     Raises:
-        NstError: ``too-large``, or what keeps one of the pictures from being read.
+        NstError: ``too-large``, or a picture cannot be read.
     """
-    packed, room = [], LARGEST_FILE
+    packed, bytes_left = [], LARGEST_FILE
     for style in styles:
         with open_input(style.path) as file:
-            picture = base64.b64encode(file.read(room)).decode("ascii")
-        room -= len(picture)
-        if room <= 0:
-            raise _too_large("These styles together take")
+            picture = base64.b64encode(file.read(bytes_left)).decode("ascii")
+        bytes_left -= len(picture)
+        if bytes_left <= 0:
+            raise _too_large_error("These styles together take")
         packed.append(
             {
                 "name": style.name,
@@ -70,36 +69,36 @@ def pack(styles: Iterable[KeptStyle]) -> bytes:
 
 
 def unpack(path: str | Path) -> list[PackedStyle]:
-    """Return the styles in a file of styles, as it names them.
+    """Return the styles in an archive, unchecked.
 
     Raises:
-        NstError: ``bad-setting`` for a file that is none; ``too-large``; ``missing-file`` and the like.
+        NstError: ``bad-setting`` if the file is not an archive; ``too-large``; ``missing-file`` and the like.
     """
     with open_input(path) as file:
         data = file.read(LARGEST_FILE + 1)
     if len(data) > LARGEST_FILE:
-        raise _too_large(f"{display_name(path)} takes")
+        raise _too_large_error(f"{display_name(path)} takes")
     try:
-        whole = _File.model_validate_json(data)
-        if whole.nst_styles != FORMAT:
+        archive = _Archive.model_validate_json(data)
+        if archive.nst_styles != FORMAT:
             raise ValueError
         return [
             PackedStyle(
                 style.name, style.suffix, style.settings, base64.b64decode(style.picture, validate=True)
             )
-            for style in whole.styles
+            for style in archive.styles
         ]
     except (ValueError, RecursionError):
         raise NstError(
             ErrorCode.BAD_SETTING,
-            f"{display_name(path)} is no file of styles.",
-            "`nst styles export` writes one.",
+            f"{display_name(path)} is not a style archive.",
+            "Use a file that `nst styles export` wrote.",
         ) from None
 
 
-def _too_large(what: str) -> NstError:
+def _too_large_error(what: str) -> NstError:
     return NstError(
         ErrorCode.TOO_LARGE,
-        f"{what} more than {LARGEST_FILE >> 20} MB, the most that a file of styles may have.",
-        "Export fewer of them at a time: nst styles export FILE NAME...",
+        f"{what} more than {LARGEST_FILE >> 20} MB, the limit for a style archive.",
+        "Export fewer styles at a time: nst styles export FILE NAME...",
     )

@@ -1,9 +1,9 @@
-"""Styles at hand: pictures kept under a name, each with a thumbnail and the settings that suit it.
+"""The style library: pictures kept under a name, each with a thumbnail and settings.
 
-A folder of the user's: ``NAME.jpg`` (or another suffix) is the picture, as it was given; ``NAME.json`` holds
-settings by name, where there are any; ``thumbnails/NAME.png`` shows it small. Whoever looks for styles need
-only list the pictures. One program at a time changes them; several travel as one file
-(:mod:`nst_core.style_library.archive`).
+A folder of the user's. ``NAME.jpg`` (or another suffix) is the picture, unchanged; ``NAME.json`` holds its
+settings, if there are any; ``thumbnails/NAME.png`` is the thumbnail. Other programs need only list the
+pictures. One program at a time may change the folder. :mod:`nst_core.style_library.archive` puts several
+styles into one file.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from nst_core.contract import LONGEST_STYLE_NAME, STYLE_SUFFIXES, is_style_name
 from nst_core.errors import ErrorCode, NstError, nearest
 from nst_core.images.display_name import display_name
 from nst_core.images.file_io import open_input, replace_file
@@ -32,77 +33,62 @@ from nst_core.style_library import archive
 from nst_core.style_library.model import KeptStyle, PackedStyle
 from nst_core.system.folders import data_folder
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
-"""Suffixes of pictures in the folder."""
-
 THUMBNAIL_SIDE = 256
 LARGEST_PICTURE = 256 << 20
-"""Bytes of a picture that are kept."""
-
-LONGEST_NAME = 64
-MOST_BYTES = 240
-"""Of a name: file systems allow 255 of a file's, suffix included."""
-
-NO_CHARACTERS = frozenset('<>:"/\\|?*')
-"""What some platform does not allow in a file's name."""
-
-DEVICES = frozenset(
-    ("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)))
-)
-"""What Windows takes for a device, whatever the suffix."""
+"""Most bytes of a picture that is kept."""
 
 LOCK_SECONDS = 60.0
-NEW = ".new-"
-"""How the names of pictures begin that are not yet in place."""
+STAGED_PREFIX = ".new-"
+"""First characters of the names of pictures that are not yet in place."""
 
 
 @dataclass(frozen=True)
-class _Staged:
-    """A style whose picture lies in the folder under a name that nobody looks at, and could be read."""
+class _StagedStyle:
+    """A style whose picture is in the folder under a temporary name and could be read."""
 
     style: PackedStyle
-    picture: Path
+    path: Path
     thumbnail: Picture
 
 
 class StyleLibrary:
-    """The styles in one folder: ``root``, else ``NST_STYLES``, else in the installation's data folder."""
+    """The styles in a folder: ``root``, or else ``NST_STYLES``, or else ``styles`` in the data folder."""
 
     def __init__(self, root: Path | None = None) -> None:
-        named = root or os.environ.get("NST_STYLES")
-        self.root = Path(named) if named else data_folder() / "styles"
+        folder = root or os.environ.get("NST_STYLES")
+        self.root = Path(folder) if folder else data_folder() / "styles"
 
-    def kept(self) -> list[KeptStyle]:
-        """Return what is kept, by name; what cannot be read costs an entry, no more."""
+    def styles(self) -> list[KeptStyle]:
+        """Return the kept styles, by name. Unreadable entries are skipped."""
         try:
             entries = sorted(self.root.iterdir())
         except OSError:
             return []
-        found: dict[str, KeptStyle] = {}
+        styles: dict[str, KeptStyle] = {}
         for path in entries:
-            if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith("."):
-                found.setdefault(path.stem, self._style(path))
-        return sorted(found.values(), key=lambda style: style.name.casefold())
+            if path.suffix.lower() in STYLE_SUFFIXES and path.is_file() and not path.name.startswith("."):
+                styles.setdefault(path.stem, self._load(path))
+        return sorted(styles.values(), key=lambda style: style.name.casefold())
 
     def find(self, name: str) -> KeptStyle | None:
-        """Return the style of that name, if there is one."""
-        return next((style for style in self.kept() if _composed(style.name) == _composed(name)), None)
+        """Return the style of that name, or None."""
+        return next((style for style in self.styles() if _composed(style.name) == _composed(name)), None)
 
     def get(self, name: str) -> KeptStyle:
         """Return the style of that name.
 
         Raises:
-            NstError: ``missing-file``, naming the nearest there is.
+            NstError: ``missing-file``, with the most similar name.
         """
-        found = self.find(name)
-        if found is None:
-            names = [style.name for style in self.kept()]
+        style = self.find(name)
+        if style is None:
+            names = [style.name for style in self.styles()]
             raise NstError(
                 ErrorCode.MISSING_FILE,
-                f"No style is kept as {display_name(name)}.{nearest(name, names)}",
-                "`nst styles list` names those that are.",
+                f"There is no style {display_name(name)}.{nearest(name, names)}",
+                "`nst styles list` shows the kept styles.",
             )
-        return found
+        return style
 
     def add(
         self,
@@ -112,78 +98,77 @@ class StyleLibrary:
         *,
         force: bool = False,
     ) -> KeptStyle:
-        """Keep the picture at a path under ``name``, else under its file's name.
+        """Keep the picture at a path under ``name``, by default its file's name.
 
         Raises:
-            NstError: ``bad-setting`` for a name or settings that are none; ``output-exists`` (and not
-                ``force``); whatever is wrong with the picture, or with writing.
+            NstError: ``bad-setting`` for an invalid name or settings; ``output-exists`` without ``force``;
+                the picture cannot be read, or the folder not be written.
         """
         with open_input(picture) as file:
             data = file.read(LARGEST_PICTURE + 1)
         path = PurePath(picture)
-        return self._keep(
-            [PackedStyle(name or path.stem, path.suffix.lower(), settings or {}, data)], force=force
-        )[0]
+        style = PackedStyle(name or path.stem, path.suffix.lower(), settings or {}, data)
+        return self._add_all([style], force=force)[0]
 
     def remove(self, name: str) -> None:
-        """Delete a style and all that belongs to it.
+        """Delete a style with its files.
 
         Raises:
             NstError: ``missing-file``, ``unwritable-output``.
         """
         self.get(name)
-        with self._changing():
+        with self._locked():
             self._delete(self.get(name))
 
-    def rename(self, name: str, new: str, *, force: bool = False) -> KeptStyle:
-        """Call a style ``new`` from now on, with all that belongs to it.
+    def rename(self, name: str, new_name: str, *, force: bool = False) -> KeptStyle:
+        """Rename a style with its files.
 
         Raises:
-            NstError: ``missing-file``; ``bad-setting`` for a name that is none; ``output-exists`` (and not
-                ``force``); ``unwritable-output``.
+            NstError: ``missing-file``; ``bad-setting`` for an invalid name; ``output-exists`` without
+                ``force``; ``unwritable-output``.
         """
-        _check_name(new)
+        _check_name(new_name)
         self.get(name)
-        with self._changing():
+        with self._locked():
             style = self.get(name)
-            if new == style.name:
+            if new_name == style.name:
                 return style
-            taken = self._like(new)
-            if taken is not None and taken.name != style.name:
+            existing = self._find_same_files(new_name)
+            if existing is not None and existing.name != style.name:
                 if not force:
-                    raise _taken(taken.name)
-                self._delete(taken)
-            path = self.root / f"{new}{style.path.suffix}"
-            # The picture last: until then the style has its old name.
-            for old, moved in (
-                (self._settings_path(style.name), self._settings_path(new)),
-                (self._thumbnail_path(style.name), self._thumbnail_path(new)),
-                (style.path, path),
+                    raise _exists_error(existing.name)
+                self._delete(existing)
+            new_path = self.root / f"{new_name}{style.path.suffix}"
+            # The picture last: until then, the style has its old name.
+            for old_file, new_file in (
+                (self._settings_path(style.name), self._settings_path(new_name)),
+                (self._thumbnail_path(style.name), self._thumbnail_path(new_name)),
+                (style.path, new_path),
             ):
-                if old.exists():
-                    old.replace(moved)
+                if old_file.exists():
+                    old_file.replace(new_file)
                 else:
-                    moved.unlink(missing_ok=True)
-            return self._style(path)
+                    new_file.unlink(missing_ok=True)
+            return self._load(new_path)
 
-    def packed(self, names: Iterable[str] = ()) -> bytes:
-        """Return a file of styles: those named, else all.
-
-        Raises:
-            NstError: ``missing-file`` for a name that is none.
-        """
-        return archive.pack([self.get(name) for name in dict.fromkeys(names)] or self.kept())
-
-    def unpack(self, path: str | Path, *, force: bool = False) -> list[KeptStyle]:
-        """Keep all styles of a file of styles, or, where one of them will not do, none.
+    def export(self, names: Iterable[str] = ()) -> bytes:
+        """Return an archive of the named styles, or of all styles if there are no ``names``.
 
         Raises:
-            NstError: ``bad-setting`` for a file that is none, ``output-exists``, or as :meth:`add`.
+            NstError: ``missing-file`` for an unknown name.
         """
-        return self._keep(archive.unpack(path), force=force)
+        return archive.pack([self.get(name) for name in dict.fromkeys(names)] or self.styles())
 
-    def _keep(self, styles: Sequence[PackedStyle], *, force: bool) -> list[KeptStyle]:
-        """Keep ``styles``; whatever is wrong with one of them is found before the first is in place."""
+    def import_archive(self, path: str | Path, *, force: bool = False) -> list[KeptStyle]:
+        """Keep all styles of an archive or, if one of them cannot be kept, none.
+
+        Raises:
+            NstError: ``bad-setting`` if the file is not an archive, ``output-exists``, or as for :meth:`add`.
+        """
+        return self._add_all(archive.unpack(path), force=force)
+
+    def _add_all(self, styles: Sequence[PackedStyle], *, force: bool) -> list[KeptStyle]:
+        """Keep ``styles``. All of them are checked before the first is put in place."""
         for style in styles:
             _check(style)
         names = [_folded(style.name) for style in styles]
@@ -191,35 +176,31 @@ class StyleLibrary:
             if names.count(_folded(style.name)) > 1:
                 raise NstError(
                     ErrorCode.BAD_SETTING,
-                    f"Several of the styles are called {style.name}.",
+                    f"Several of the styles have the name {style.name}.",
                     "Export them again, each once.",
                 )
-        with self._changing():
+        with self._locked():
             for style in styles:
-                taken = self._like(style.name)
-                if taken is not None and not force:
-                    raise _taken(taken.name)
-            staged = [self._staged(style) for style in styles]
-            return [self._placed(each) for each in staged]
+                existing = self._find_same_files(style.name)
+                if existing is not None and not force:
+                    raise _exists_error(existing.name)
+            staged_styles = [self._stage(style) for style in styles]
+            return [self._put_in_place(staged) for staged in staged_styles]
 
-    def _staged(self, style: PackedStyle) -> _Staged:
-        """Write a style's picture and read it as a picture: what cannot be read is no style."""
-        path = self.root / f"{NEW}{secrets.token_hex(8)}{style.suffix}"
+    def _stage(self, style: PackedStyle) -> _StagedStyle:
+        """Write a style's picture under a temporary name, and check that it can be read."""
+        path = self.root / f"{STAGED_PREFIX}{secrets.token_hex(8)}{style.suffix}"
         replace_file(path, style.picture, force=False)
-        try:
-            picture = read_picture(path)
-        except NstError as error:
-            message = error.message.replace(display_name(path), f"The picture of {style.name}")
-            raise NstError(error.code, message, error.hint) from None
+        picture = read_picture(path, name=f"The picture of {style.name}")
         side = min(THUMBNAIL_SIDE, max(picture.height, picture.width))
-        small = resize_picture(picture, *fit(picture.height, picture.width, side))
-        return _Staged(style, path, small)
+        thumbnail = resize_picture(picture, *fit(picture.height, picture.width, side))
+        return _StagedStyle(style, path, thumbnail)
 
-    def _placed(self, staged: _Staged) -> KeptStyle:
-        """Put a style in its place, and what had that name away."""
+    def _put_in_place(self, staged: _StagedStyle) -> KeptStyle:
+        """Give a staged style its name, and delete the files of the style that had it."""
         style = staged.style
         path = self.root / f"{style.name}{style.suffix}"
-        old = self._like(style.name)
+        old = self._find_same_files(style.name)
         self._thumbnail_path(style.name).parent.mkdir(exist_ok=True)
         write_picture(staged.thumbnail, self._thumbnail_path(style.name), force=True)
         settings = style_settings(style.settings)
@@ -228,14 +209,14 @@ class StyleLibrary:
             replace_file(self._settings_path(style.name), data, force=True)
         else:
             self._settings_path(style.name).unlink(missing_ok=True)
-        staged.picture.replace(path)
-        new = self._style(path)
+        staged.path.replace(path)
+        new = self._load(path)
         if old is not None:
-            # Names that differ in case alone may be those of one file.
-            mine = [file for file in self._files(new) if file.exists()]
-            for file in self._files(old):
-                if file.exists() and not any(file.samefile(other) for other in mine):
-                    file.unlink()
+            # On some systems, names that differ only in case are one file.
+            new_files = [file for file in self._files(new) if file.exists()]
+            for old_file in self._files(old):
+                if old_file.exists() and not any(old_file.samefile(new_file) for new_file in new_files):
+                    old_file.unlink()
         return new
 
     def _delete(self, style: KeptStyle) -> None:
@@ -243,19 +224,19 @@ class StyleLibrary:
             path.unlink(missing_ok=True)
 
     def _files(self, style: KeptStyle) -> tuple[Path, ...]:
-        """Return a style's files, the picture first: what is left without one is no style."""
+        """Return a style's files, the picture first: without it, the others are not a style."""
         return style.path, self._settings_path(style.name), self._thumbnail_path(style.name)
 
-    def _like(self, name: str) -> KeptStyle | None:
-        """Return the style whose files some platform takes for those of ``name``."""
-        return next((style for style in self.kept() if _folded(style.name) == _folded(name)), None)
+    def _find_same_files(self, name: str) -> KeptStyle | None:
+        """Return the style whose files are those of ``name`` on some file system, or None."""
+        return next((style for style in self.styles() if _folded(style.name) == _folded(name)), None)
 
     @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """Make the folder, hold it against other programs, and clear away what is not in place.
+    def _locked(self) -> Iterator[None]:
+        """Create the folder, lock it against other programs, and delete temporary files in the end.
 
         Raises:
-            NstError: ``unwritable-output``, whatever the system says.
+            NstError: ``unwritable-output``.
         """
         lock = FileLock(self.root / ".lock", timeout=LOCK_SECONDS)
         try:
@@ -264,28 +245,28 @@ class StyleLibrary:
                 try:
                     yield
                 finally:
-                    for unplaced in self.root.glob(f"{NEW}*"):
-                        unplaced.unlink(missing_ok=True)
+                    for temporary in self.root.glob(f"{STAGED_PREFIX}*"):
+                        temporary.unlink(missing_ok=True)
         except Timeout:
             raise NstError(
                 ErrorCode.UNWRITABLE_OUTPUT,
                 f"Another program has been changing {display_name(self.root)} for a minute.",
-                "Wait for it to finish, or end it, and try again.",
+                "Wait until it has finished, or end it, and try again.",
             ) from None
         except OSError as error:
             raise NstError(
                 ErrorCode.UNWRITABLE_OUTPUT,
                 f"{display_name(self.root)} cannot be changed: {error.strerror}.",
-                "Choose another folder with NST_STYLES.",
+                "Set NST_STYLES to another folder.",
             ) from None
 
-    def _style(self, path: Path) -> KeptStyle:
+    def _load(self, path: Path) -> KeptStyle:
         thumbnail = self._thumbnail_path(path.stem)
         return KeptStyle(
-            path.stem,
-            path,
-            thumbnail if thumbnail.is_file() else None,
-            _read_settings(path.with_suffix(".json")),
+            name=path.stem,
+            path=path,
+            thumbnail=thumbnail if thumbnail.is_file() else None,
+            settings=_read_settings(path.with_suffix(".json")),
         )
 
     def _settings_path(self, name: str) -> Path:
@@ -296,74 +277,65 @@ class StyleLibrary:
 
 
 def style_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of ``settings`` is kept with a style, by its names in the table, checked.
+    """Return those of ``settings`` that are kept with a style, checked, by their names in the table.
 
     Raises:
         NstError: ``bad-setting``.
     """
     checked = make_settings(settings)
-    given = {name for name in with_underscores(settings) if is_style_setting(name)}
-    return checked.model_dump(mode="json", include=given)
+    names = {name for name in with_underscores(settings) if is_style_setting(name)}
+    return checked.model_dump(mode="json", include=names)
 
 
 def _read_settings(path: Path) -> dict[str, Any]:
-    """Read a style's settings; a damaged file is none."""
+    """Read a style's settings; return none if the file is missing or damaged."""
     try:
         return style_settings(json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError, AttributeError, RecursionError, NstError):
         return {}
 
 
-def is_name(name: str) -> bool:
-    """Whether a style may be called so: a file could everywhere, and it looks like no weight or path."""
-    printable = all(unicodedata.category(character)[0] not in "CZ" or character == " " for character in name)
-    plain = name == name.strip() and not name.startswith(".") and not name.endswith(".")
-    usual = not NO_CHARACTERS & set(name) and name.partition(".")[0].rstrip().lower() not in DEVICES
-    return (
-        0 < len(name) <= LONGEST_NAME and printable and plain and usual and len(name.encode()) <= MOST_BYTES
-    )
-
-
 def _composed(name: str) -> str:
-    """Return a name as keyboards write it; some file systems take accents from their letters."""
+    """Return a name in composed form (NFC), as keyboards type it; some file systems decompose accents."""
     return unicodedata.normalize("NFC", name)
 
 
 def _folded(name: str) -> str:
-    """Return what file systems that tell neither case nor composition apart make of a name."""
+    """Return a key that is equal for names that some file system takes for the same."""
     return _composed(_composed(name).casefold())
 
 
-def _taken(name: str) -> NstError:
+def _exists_error(name: str) -> NstError:
     return NstError(
         ErrorCode.OUTPUT_EXISTS,
-        f"A style is kept as {name} already.",
+        f"There is already a style {name}.",
         "Choose another name, or replace it with --force.",
     )
 
 
 def _check(style: PackedStyle) -> None:
-    """Refuse what can be seen to be no style without reading its picture."""
+    """Check everything about a style except its picture."""
     _check_name(style.name)
     make_settings(style.settings)
-    if style.suffix not in SUFFIXES:
+    if style.suffix not in STYLE_SUFFIXES:
         raise NstError(
             ErrorCode.BAD_IMAGE,
-            f"Pictures of styles end in {', '.join(SUFFIXES)}, not {display_name(style.suffix) or 'nothing'}.",
-            "Save it as PNG or JPEG.",
+            f"Style pictures must end in {', '.join(STYLE_SUFFIXES)}"
+            + (f", not {display_name(style.suffix)}." if style.suffix else "."),
+            "Save the picture as PNG or JPEG.",
         )
     if len(style.picture) > LARGEST_PICTURE:
         raise NstError(
             ErrorCode.TOO_LARGE,
             f"{style.name} is larger than {LARGEST_PICTURE >> 20} MB.",
-            "Make it smaller.",
+            "Make the picture smaller.",
         )
 
 
 def _check_name(name: str) -> None:
-    if not is_name(name):
+    if not is_style_name(name):
         raise NstError(
             ErrorCode.BAD_SETTING,
-            f"{display_name(name)!r} cannot be the name of a style.",
-            f"Choose up to {LONGEST_NAME} letters, digits, spaces, dashes or underscores.",
+            f"{display_name(name)!r} is not a valid name for a style.",
+            f"Choose up to {LONGEST_STYLE_NAME} letters, digits, spaces, dashes or underscores.",
         )

@@ -1,4 +1,4 @@
-"""A style kept under a name, as the library and its archives pass it on."""
+"""A kept style, as the library returns it and as archives contain it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class KeptStyle:
-    """A style under a name; ``settings`` are names and values, only those that were given."""
+    """A style in the library. ``settings`` are names and values, only those that were given."""
 
     name: str
     path: Path
@@ -20,7 +20,7 @@ class KeptStyle:
 
 @dataclass(frozen=True)
 class PackedStyle:
-    """A style on its way: ``picture`` is its file's bytes, ``suffix`` tells its format."""
+    """A style outside the library. ``picture`` is its file's bytes, and ``suffix`` the file's format."""
 
     name: str
     suffix: str
