@@ -1,1 +1,1 @@
-"""Pictures: files, colour, alpha, resizing."""
+"""Picture files, colour, alpha and resizing."""

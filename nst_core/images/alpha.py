@@ -1,9 +1,9 @@
-"""Filling in what transparency hides.
+"""Filling in the colours that transparency hides.
 
-A network sees colours, not alpha: what lies under alpha 0 (often black, white, or what an eraser left) would
-be painted into the picture. Here it is replaced by a smooth continuation of what is visible, by push-pull
-interpolation (Gortler et al. 1996, "The Lumigraph", section 3.4.1): averages of visible colours on ever
-coarser grids, from which finer grids take what they lack.
+A network sees colours, not alpha. The colours under alpha 0 (often black, white, or remains of an eraser)
+would be painted into the result. This module replaces them with a smooth continuation of the visible colours,
+by push-pull interpolation (Gortler et al. 1996, "The Lumigraph", section 3.4.1): visible colours are averaged
+on ever coarser grids, and finer grids take their missing values from the coarser ones.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ from nst_core.images.resize import resize
 def fill_transparent(
     pixels: Array, alpha: Array | None, when_all_hidden: Literal["grey", "error"] = "grey"
 ) -> Array:
-    """Replace the colours of pixels whose alpha is 0; visible pixels stay as they are.
+    """Replace the colours of pixels whose alpha is 0; visible pixels do not change.
 
-    ``pixels`` is ``(height, width, 3)`` and ``alpha`` ``(height, width)``, or None for opaque. Where
-    nothing is hidden, ``pixels`` itself is returned, else a new array. A wholly transparent picture
-    becomes mid grey.
+    ``pixels`` is ``(height, width, 3)`` and ``alpha`` is ``(height, width)``, or None for opaque. If no pixel
+    is hidden, return ``pixels`` itself, otherwise a new array. A fully transparent picture becomes mid grey.
 
     Raises:
-        NstError: ``bad-image`` for a wholly transparent picture, when ``when_all_hidden`` is "error".
+        NstError: ``bad-image`` for a fully transparent picture, if ``when_all_hidden`` is "error".
     """
     if alpha is None or float(alpha.min()) > 0:
         return pixels
@@ -35,25 +34,27 @@ def fill_transparent(
     if hidden.all():
         if when_all_hidden == "error":
             raise NstError(
-                ErrorCode.BAD_IMAGE, "The picture is wholly transparent.", "Choose one with something to see."
+                ErrorCode.BAD_IMAGE,
+                "The picture is completely transparent.",
+                "Choose a picture with something visible in it.",
             )
         return np.full_like(pixels, 0.5)
     weight = np.maximum(alpha, 0)
-    # At full size one channel at a time: a picture of many megapixels is not copied three times over.
+    # At full size, work on one channel at a time: three copies of a large picture would need too much memory.
     halved = [_halve(pixels[:, :, channel] * weight) for channel in range(3)]
     coarser = _pull(np.stack(halved, axis=2), _halve(weight))
     filled = pixels.copy()
     for channel in range(3):
-        # Visible pixels are kept to the bit; the rest is a mean of visible ones, so it needs no clamping.
+        # Visible pixels keep every bit. Hidden ones become means of visible ones, so nothing needs clamping.
         filled[:, :, channel][hidden] = _double(coarser[:, :, channel], *alpha.shape)[hidden]
     return filled
 
 
 def _pull(weighted: Array, weight: Array) -> Array:
-    """Return the colours of one level, ``(h, w, 3)``, with no holes.
+    """Return the colours of one level, ``(h, w, 3)``, without holes.
 
-    ``weighted`` is ``(h, w, 3)``, sums of colours times alpha, and ``weight`` ``(h, w)``, sums of alpha. What
-    a weight lacks to 1 comes from the coarser level.
+    ``weighted`` is ``(h, w, 3)``, sums of colours times alpha, and ``weight`` is ``(h, w)``, sums of alpha.
+    A weight below 1 is topped up to 1 from the coarser level.
     """
     divisor: Array = np.where(weight > 0, weight, np.float32(1))[:, :, None]
     colour: Array = weighted / divisor
@@ -66,17 +67,17 @@ def _pull(weighted: Array, weight: Array) -> Array:
 
 
 def _halve(array: Array) -> Array:
-    """Sum 2 x 2 pixels; an odd last row or column is summed alone."""
+    """Sum blocks of 2 x 2 pixels; an odd last row or column is summed alone."""
     return _sum_pairs(_sum_pairs(array, 0), 1)
 
 
 def _sum_pairs(array: Array, axis: int) -> Array:
     moved = np.moveaxis(array, axis, 0)
-    summed = moved[0::2].copy()
-    summed[: len(moved) // 2] += moved[1::2]
-    return np.moveaxis(summed, 0, axis)
+    sums = moved[0::2].copy()
+    sums[: len(moved) // 2] += moved[1::2]
+    return np.moveaxis(sums, 0, axis)
 
 
 def _double(colour: Array, height: int, width: int) -> Array:
-    """Enlarge by two with straight lines between centres; an odd size is cut from the next even one."""
+    """Enlarge by two, linearly between pixel centres; an odd size is cropped from the next even one."""
     return resize(colour, 2 * colour.shape[0], 2 * colour.shape[1], "bilinear")[:height, :width]

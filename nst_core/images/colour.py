@@ -1,11 +1,11 @@
-"""Colour, as arithmetic on arrays: sRGB and OKLab, luminance-only transfer, matching of colours.
+"""Colour arithmetic on arrays: sRGB and OKLab, luminance-only transfer, colour matching.
 
-In and out go ``(height, width, 3)`` float32 RGB arrays, sRGB-encoded, nominally 0..1. Nothing here
-knows of files or profiles. The methods are those of Gatys et al. 2017, "Controlling Perceptual Factors in
-Neural Style Transfer", section 5.
+Takes and returns ``(height, width, 3)`` float32 RGB arrays, sRGB-encoded, nominally 0..1. Does not depend on
+files or profiles. The methods are those of Gatys et al. 2017, "Controlling Perceptual Factors in Neural Style
+Transfer", section 5.
 
-Luminance here is OKLab lightness (Ottosson 2020, https://bottosson.github.io/posts/oklab/): the space in
-which a change of lightness at constant a, b shifts hue least; in CIE Lab a lightened blue sky turns violet.
+Luminance here is OKLab lightness (Ottosson 2020, https://bottosson.github.io/posts/oklab/). In OKLab, a
+change of lightness at constant a, b shifts the hue least; in CIE Lab a lightened blue sky turns violet.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Values: TypeAlias = npt.NDArray[Any]
 Matrix: TypeAlias = npt.NDArray[np.float64]
 
 BLOCK_PIXELS = 1 << 18
-"""Pixels worked on at a time: temporary arrays then stay within a processor's cache and out of the bill."""
+"""Pixels per block: temporary arrays then stay in the processor's cache and add little memory."""
 
-# Linear sRGB to the cone-like responses of OKLab, and their cube roots to L, a, b (Ottosson 2020).
+# From linear sRGB to the cone-like responses of OKLab, and from their cube roots to L, a, b (Ottosson 2020).
 RGB_TO_LMS = np.array(
     [
         [0.4122214708, 0.5363325363, 0.0514459929],
@@ -44,50 +44,50 @@ LMS_TO_RGB = np.linalg.inv(RGB_TO_LMS)
 LAB_TO_LMS = np.linalg.inv(LMS_TO_LAB)
 
 SMALLEST_VARIANCE = (1.0 / 255.0) ** 2
-"""Below one 8-bit step of standard deviation a direction of colour holds noise, which is not amplified."""
+"""A colour direction whose standard deviation is below one 8-bit step is noise, which is not amplified."""
 
 GAMUT_TOLERANCE = 0.008
-"""How far below 0 a channel of linear light may be before a colour counts as one that sRGB does not have,
-as a share of the grey of the same lightness; it is then clipped, which nobody sees. In OKLab sRGB's blue
-corner is hollow by 0.0075: without this allowance the most chroma that fits would jump to and fro there."""
+"""How far below 0 a channel of linear light may be before a colour counts as outside sRGB, as a share of the
+grey of the same lightness. Values within the tolerance are clipped, which is invisible. In OKLab the blue
+corner of sRGB is concave by 0.0075: without this tolerance the largest chroma that fits would jump there."""
 
 
 def srgb_to_linear(encoded: npt.ArrayLike) -> Values:
     """Decode sRGB (IEC 61966-2-1) to linear light; any shape, negative values mirrored."""
     values: Values = np.asarray(encoded)
-    size = np.abs(values)
-    bright = ((size + 0.055) / 1.055) ** 2.4
-    light: Values = np.copysign(np.where(size <= 0.04045, size / 12.92, bright), values)
+    magnitude = np.abs(values)
+    bright = ((magnitude + 0.055) / 1.055) ** 2.4
+    light: Values = np.copysign(np.where(magnitude <= 0.04045, magnitude / 12.92, bright), values)
     return light
 
 
 def linear_to_srgb(light: npt.ArrayLike) -> Values:
     """Encode linear light as sRGB (IEC 61966-2-1); any shape, negative values mirrored."""
     values: Values = np.asarray(light)
-    size = np.abs(values)
-    bright = 1.055 * size ** (1 / 2.4) - 0.055
-    shown: Values = np.copysign(np.where(size <= 0.0031308, 12.92 * size, bright), values)
-    return shown
+    magnitude = np.abs(values)
+    bright = 1.055 * magnitude ** (1 / 2.4) - 0.055
+    encoded: Values = np.copysign(np.where(magnitude <= 0.0031308, 12.92 * magnitude, bright), values)
+    return encoded
 
 
-def by_blocks(function: Callable[..., Array], channels: int, *arrays: Array) -> Array:
-    """Apply ``function`` to blocks of rows of ``arrays``, so that temporaries stay small.
+def apply_in_blocks(function: Callable[..., Array], channels: int, *arrays: Array) -> Array:
+    """Apply ``function`` to blocks of rows of ``arrays``, to keep temporary arrays small.
 
-    ``function`` takes ``(n, 3)`` arrays, one for each of ``arrays`` (all of one height and width), and
-    returns ``(n, channels)``; the whole result is ``(height, width, channels)`` float32.
+    ``function`` takes one ``(n, 3)`` array for each of ``arrays``, which all have the same height and width,
+    and returns ``(n, channels)``. The result is ``(height, width, channels)`` float32.
     """
     height, width = arrays[0].shape[:2]
     result = np.empty((height, width, channels), np.float32)
     rows = max(1, BLOCK_PIXELS // width)
     for top in range(0, height, rows):
-        part = slice(top, top + rows)
-        block = function(*(array[part].reshape(-1, array.shape[2]) for array in arrays))
-        result[part] = block.reshape(-1, width, channels)
+        band = slice(top, top + rows)
+        block = function(*(array[band].reshape(-1, array.shape[2]) for array in arrays))
+        result[band] = block.reshape(-1, width, channels)
     return result
 
 
 def lightness(pixels: Array) -> Array:
-    """Return OKLab L, ``(..., 1)``, of sRGB-encoded ``(..., 3)``, values outside 0..1 clipped."""
+    """Return OKLab L, ``(..., 1)``, of sRGB-encoded ``(..., 3)``; values outside 0..1 are clipped."""
     light = srgb_to_linear(np.clip(pixels, 0, 1))
     lab: Array = np.cbrt(light @ RGB_TO_LMS.T.astype(np.float32)) @ LMS_TO_LAB[:1].T.astype(np.float32)
     return lab
@@ -96,26 +96,26 @@ def lightness(pixels: Array) -> Array:
 def luminance(pixels: Array) -> Array:
     """Return the grey of the same lightness: ``(height, width)`` float32, sRGB-encoded, 0..1.
 
-    For a grey pixel this is its own value; painting every channel with it gives a grey picture of equal
-    OKLab lightness.
+    A grey pixel keeps its own value. With this value in all three channels, a picture is grey and has the
+    same OKLab lightness.
     """
-    grey = by_blocks(lambda block: linear_to_srgb(lightness(block) ** 3).astype(np.float32), 1, pixels)
+    grey = apply_in_blocks(lambda block: linear_to_srgb(lightness(block) ** 3).astype(np.float32), 1, pixels)
     return np.clip(grey[:, :, 0], 0, 1)
 
 
 def keep_luminance(painted: Array, content: Array) -> Array:
-    """Take light and dark from ``painted`` and the colours of ``content`` (Gatys et al. 2017, section 5.2).
+    """Combine the luminance of ``painted`` with the colours of ``content`` (Gatys et al. 2017, section 5.2).
 
-    Both are ``(height, width, 3)`` in 0..1 and of one size. OKLab L is painted's; a and b are content's,
-    scaled towards grey, at the same L and hue, where no sRGB colour has them.
+    Both are ``(height, width, 3)`` in 0..1 and of the same size. OKLab L comes from ``painted``, a and b come
+    from ``content``. If sRGB has no such colour, a and b are scaled towards grey at the same L and hue.
     """
     if painted.shape != content.shape:
         raise ValueError(f"painted is {painted.shape}, content is {content.shape}")
-    return by_blocks(_recolour, 3, painted, content)
+    return apply_in_blocks(_recolour, 3, painted, content)
 
 
 def _recolour(painted: Array, content: Array) -> Array:
-    """Do :func:`keep_luminance` on ``(n, 3)`` blocks."""
+    """Compute :func:`keep_luminance` for ``(n, 3)`` blocks."""
     light = np.clip(lightness(painted), 0, 1)
     cones = np.cbrt(srgb_to_linear(np.clip(content, 0, 1)) @ RGB_TO_LMS.T.astype(np.float32))
     lab = cones @ LMS_TO_LAB.T.astype(np.float32)
@@ -127,56 +127,56 @@ def _recolour(painted: Array, content: Array) -> Array:
 
 
 def _from_lab(light: Array, chroma: Array) -> Array:
-    """Return linear RGB, ``(n, 3)``, of OKLab L ``(n, 1)`` and a, b ``(n, 2)``; not clipped."""
+    """Return linear RGB, ``(n, 3)``, for OKLab L ``(n, 1)`` and a, b ``(n, 2)``, without clipping."""
     cones = light * LAB_TO_LMS[:, 0].astype(np.float32) + chroma @ LAB_TO_LMS[:, 1:].T.astype(np.float32)
     rgb: Array = cones**3 @ LMS_TO_RGB.T.astype(np.float32)
     return rgb
 
 
 def _in_gamut(colours: Array, light: Array) -> npt.NDArray[np.bool_]:
-    """Whether sRGB has linear ``colours``, ``(n, 3)``, of OKLab L ``light``, ``(n, 1)``."""
+    """Return whether sRGB contains the linear ``colours``, ``(n, 3)``, of OKLab L ``light``, ``(n, 1)``."""
     darkest = -GAMUT_TOLERANCE * light**3 - 1e-7
     fits: npt.NDArray[np.bool_] = np.all((colours >= darkest) & (colours <= 1 + 1e-5), axis=1)
     return fits
 
 
 def _reduce_chroma(light: Array, lab: Array) -> Array:
-    """Return linear colours of OKLab L ``light`` with the most of the chroma of ``lab`` that sRGB can show.
+    """Return linear colours of OKLab L ``light`` with as much of the chroma of ``lab`` as sRGB can show.
 
-    Darkening a colour by scaling its light scales L, a and b alike and stays in gamut; from there, or from
-    grey where the colour gets lighter, the share of chroma is bisected: 14 steps leave less than 1e-4.
+    Darkening a colour by scaling its light scales L, a and b alike and stays in gamut. The share of chroma is
+    bisected from that colour, or from grey if the colour gets lighter. 14 steps leave an error below 1e-4.
     """
     scaled = light / np.maximum(lab[:, :1], np.float32(1e-6))
     inside: Array = np.where(scaled < 1, scaled, np.float32(0))
-    beyond: Array = np.ones_like(light)
+    outside: Array = np.ones_like(light)
     for _ in range(14):
-        middle: Array = (inside + beyond) * np.float32(0.5)
+        middle: Array = (inside + outside) * np.float32(0.5)
         fits = _in_gamut(_from_lab(light, lab[:, 1:] * middle), light)[:, None]
         inside = np.where(fits, middle, inside)
-        beyond = np.where(fits, beyond, middle)
+        outside = np.where(fits, outside, middle)
     return _from_lab(light, lab[:, 1:] * inside)
 
 
 def match_luminance(
-    style: Array, content: Array, style_alpha: Array | None = None, content_alpha: Array | None = None
+    style: Array, content: Array, *, style_alpha: Array | None = None, content_alpha: Array | None = None
 ) -> Array:
-    """Return ``style`` in grey, its luminance moved to content's mean and standard deviation.
+    """Return ``style`` in grey, with its luminance matched to the content's mean and standard deviation.
 
     Gatys et al. 2017, section 5.2: L' = sigma_C / sigma_S (L - mu_S) + mu_C, on :func:`luminance`. The
-    alphas, ``(height, width)``, weigh pixels in the statistics. The result is ``(height, width, 3)`` with
-    three equal channels and not clipped, so that the statistics hold. The deviation of a flat style is left
-    as it is.
+    alphas, ``(height, width)``, weight the pixels in the statistics. The result is ``(height, width, 3)``
+    with three equal channels. It is not clipped, so that the statistics hold. The deviation of a flat style
+    does not change.
     """
     source, target = luminance(style), luminance(content)
-    mean_source, spread = _mean_and_deviation(source, style_alpha)
-    mean_target, wanted = _mean_and_deviation(target, content_alpha)
-    gain = wanted / spread if spread**2 > SMALLEST_VARIANCE else 1.0
-    moved = (source - np.float32(mean_source)) * np.float32(gain) + np.float32(mean_target)
-    return np.repeat(moved[:, :, None], 3, axis=2)
+    source_mean, source_deviation = _mean_and_deviation(source, style_alpha)
+    target_mean, target_deviation = _mean_and_deviation(target, content_alpha)
+    gain = target_deviation / source_deviation if source_deviation**2 > SMALLEST_VARIANCE else 1.0
+    matched = (source - np.float32(source_mean)) * np.float32(gain) + np.float32(target_mean)
+    return np.repeat(matched[:, :, None], 3, axis=2)
 
 
 def _mean_and_deviation(values: Array, weights: Array | None) -> tuple[float, float]:
-    """Return mean and standard deviation of ``(height, width)`` values, in double precision."""
+    """Return the mean and standard deviation of ``(height, width)`` values, in double precision."""
     if weights is None or float(weights.sum(dtype=np.float64)) <= 0:
         return float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
     mass = float(weights.sum(dtype=np.float64))
@@ -189,37 +189,38 @@ def match_colors(
     style: Array,
     content: Array,
     mode: Literal["pca", "cholesky"] = "pca",
+    *,
     style_alpha: Array | None = None,
     content_alpha: Array | None = None,
 ) -> Array:
-    """Move style's colours to content's mean and covariance by one linear map.
+    """Match the style's colours to the content's mean and covariance with one linear map.
 
     Gatys et al. 2017, section 5.1: x' = A x + b with A Sigma_S A^T = Sigma_C and b = mu_C - A mu_S:
 
-    - ``pca`` (image analogies): A = Sigma_C^1/2 Sigma_S^-1/2, which moves colours least;
+    - ``pca`` (image analogies): A = Sigma_C^1/2 Sigma_S^-1/2, which changes colours least;
     - ``cholesky``: A = L_C L_S^-1, with Sigma = L L^T.
 
-    ``pca`` is the default by looking: on two photographs and three paintings the two hardly differ, and it
-    keeps a little more contrast between colours.
+    ``pca`` was chosen as the default by eye: on two photographs and three paintings the two hardly differ,
+    and ``pca`` keeps slightly more contrast between colours.
 
-    Directions in which the style varies by less than one 8-bit step are not amplified to fit, so grey and
-    single-colour styles stay what they are; a grey content gives exactly grey. The alphas,
-    ``(height, width)``, weigh pixels in the statistics. The result has style's shape and is not clipped.
+    Directions in which the style varies by less than one 8-bit step are not amplified, so grey and
+    single-colour styles stay as they are. A grey content gives exactly grey. The alphas, ``(height, width)``,
+    weight the pixels in the statistics. The result has the style's shape and is not clipped.
     """
-    mean_source, covariance_source = _moments(style, style_alpha)
-    mean_target, covariance_target = _moments(content, content_alpha)
-    transform = _transform(covariance_source, covariance_target, mode)
-    offset = mean_target - transform @ mean_source
+    source_mean, source_covariance = _moments(style, style_alpha)
+    target_mean, target_covariance = _moments(content, content_alpha)
+    transform = _transform(source_covariance, target_covariance, mode)
+    offset = target_mean - transform @ source_mean
     matrix, shift = transform.T.astype(np.float32), offset.astype(np.float32)
-    return by_blocks(lambda block: block @ matrix + shift, 3, style)
+    return apply_in_blocks(lambda block: block @ matrix + shift, 3, style)
 
 
 def _moments(pixels: Array, weights: Array | None) -> tuple[Matrix, Matrix]:
-    """Return mean ``(3,)`` and covariance ``(3, 3)`` of all pixels, in double precision, block by block."""
+    """Return the mean ``(3,)`` and covariance ``(3, 3)`` of all pixels, in double precision, by blocks."""
     height, width = pixels.shape[:2]
     rows = max(1, BLOCK_PIXELS // width)
     total, first, second = 0.0, np.zeros(3), np.zeros((3, 3))
-    # Sums are taken about mid grey: close enough to any mean that nothing cancels in double precision.
+    # Sum around mid grey: it is close enough to any mean to avoid cancellation in double precision.
     for top in range(0, height, rows):
         block = pixels[top : top + rows].reshape(-1, 3).astype(np.float64) - 0.5
         weight = np.ones(len(block)) if weights is None else weights[top : top + rows].ravel()
@@ -234,6 +235,7 @@ def _moments(pixels: Array, weights: Array | None) -> tuple[Matrix, Matrix]:
 
 
 def _transform(source: Matrix, target: Matrix, mode: str) -> Matrix:
+    """Return the ``(3, 3)`` map A from the ``source`` covariance to the ``target`` covariance."""
     values, vectors = np.linalg.eigh(source)
     values = np.maximum(values, SMALLEST_VARIANCE)
     if mode == "pca":
@@ -242,7 +244,7 @@ def _transform(source: Matrix, target: Matrix, mode: str) -> Matrix:
     if mode == "cholesky":
         factor: Matrix = _lower(target) @ np.linalg.inv(_lower((vectors * values) @ vectors.T))
         return factor
-    raise ValueError(f"mode is 'pca' or 'cholesky', not {mode!r}")
+    raise ValueError(f"mode must be 'pca' or 'cholesky', not {mode!r}")
 
 
 def _root(covariance: Matrix) -> Matrix:
@@ -253,7 +255,7 @@ def _root(covariance: Matrix) -> Matrix:
 
 
 def _lower(covariance: Matrix) -> Matrix:
-    """Return the Cholesky factor of a matrix that may be singular: columns without a pivot are zero."""
+    """Return the Cholesky factor of a matrix that may be singular; columns without a pivot are zero."""
     rest, factor = covariance.copy(), np.zeros((3, 3))
     smallest = 1e-12 * max(float(np.trace(covariance)), 1e-12)
     for column in range(3):

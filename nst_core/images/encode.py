@@ -1,14 +1,14 @@
-"""From a picture to the bytes of a file: format, profile, depth, alpha and the settings.
+"""Encoding a picture as the bytes of a file: format, profile, depth, alpha and settings.
 
-A :class:`Picture` comes in, bytes go out; nothing is written here. The same picture gives the same bytes:
-no times, no counters.
+Takes a :class:`Picture` and returns bytes; does not write files. The same picture gives the same bytes: there
+are no times or counters in them.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -20,22 +20,26 @@ from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
 from nst_core.images import icc, libvips
 from nst_core.images.colour import luminance
-from nst_core.images.metadata import KEYWORD, to_exif, to_line
 from nst_core.images.display_name import display_name
+from nst_core.images.metadata import KEYWORD, to_exif, to_line
 from nst_core.images.picture import Picture
 from nst_core.images.raster import Samples, Space
 
 LONGEST_EXIF = 65_000
-"""Bytes: a JPEG segment holds 65,533 with its own overhead."""
+"""In bytes: a JPEG segment holds 65,533, including its overhead."""
 
 ROWS_AT_A_TIME = 256
 
 
 @dataclass(frozen=True)
 class FileFormat:
-    """What a file format, or Pillow's writer of it, can hold; ``longest`` is the largest side in pixels."""
+    """The capabilities of a file format, or of Pillow's writer for it.
+
+    ``longest`` is the longest side in pixels, ``options`` are keyword arguments of Pillow's ``Image.save``.
+    """
 
     name: str
+    _: KW_ONLY
     grey: bool = True
     grey_alpha: bool = False
     alpha: bool = True
@@ -54,7 +58,7 @@ JPEG = FileFormat(
     profile=True,
     exif=True,
     longest=65_500,
-    # 4:4:4: strokes are edges of colour, which halved chroma smears.
+    # 4:4:4, because strokes are edges of colour, which halved chroma would smear.
     options={"quality": 95, "subsampling": 0},
 )
 WEBP = FileFormat("WEBP", profile=True, exif=True, longest=16_383, options={"quality": 95, "method": 4})
@@ -83,94 +87,102 @@ FORMATS: dict[str, FileFormat] = {
     ".qoi": FileFormat("QOI", grey=False, longest=2**31 - 1),
     ".dds": FileFormat("DDS"),
 }
-"""What is written, by suffix: of Pillow's formats those that keep a picture's size and its colours. (GIF
-keeps 256 of them, but people ask for it.)"""
+"""The formats that can be written, by suffix: those of Pillow's formats that keep a picture's size and
+colours. (GIF keeps 256 colours, but people ask for it.)"""
 
 
 def format_of(path: PurePath) -> FileFormat:
-    """Return the format that the suffix of ``path`` stands for.
+    """Return the format for the suffix of ``path``.
 
     Raises:
-        NstError: ``unwritable-output``, with the suffixes that can be written.
+        NstError: ``unwritable-output``, naming the suffixes that can be written.
     """
     suffix = path.suffix.lower()
     Image.init()
-    writable = {known: kind for known, kind in FORMATS.items() if kind.name in (*Image.SAVE, "PNG", "TIFF")}
+    writable = {
+        known_suffix: file_format
+        for known_suffix, file_format in FORMATS.items()
+        if file_format.name in (*Image.SAVE, "PNG", "TIFF")
+    }
     if suffix in writable:
         return writable[suffix]
-    wrong = (
-        f"ends in {display_name(suffix)}, which cannot be written"
+    problem = (
+        f"ends in {display_name(suffix)}, a format that cannot be written"
         if suffix
-        else "has no suffix to tell its format"
+        else "has no suffix, so its format is unknown"
     )
     raise NstError(
         ErrorCode.UNWRITABLE_OUTPUT,
-        f"{display_name(path)} {wrong}.",
+        f"{display_name(path)} {problem}.",
         f"Use .png, .tif, .jpg or .webp (or {', '.join(sorted(writable))}).",
     )
 
 
-def check_fits(kind: FileFormat, height: int, width: int) -> None:
-    """Refuse a picture larger than the format can hold.
+def check_fits(file_format: FileFormat, height: int, width: int) -> None:
+    """Check that the format can hold a picture of this size.
 
     Raises:
         NstError: ``too-large``.
     """
-    if max(height, width) > kind.longest:
+    if max(height, width) > file_format.longest:
         raise NstError(
             ErrorCode.TOO_LARGE,
-            f"A picture of {width} x {height} does not fit into {kind.name}, which ends at {kind.longest}.",
-            "Write it as PNG or TIFF.",
+            f"A picture of {width} x {height} pixels is too large for {file_format.name}, "
+            f"which allows {file_format.longest} pixels a side.",
+            "Save it as PNG or TIFF.",
         )
 
 
 def encode(
-    picture: Picture, kind: FileFormat, metadata: Mapping[str, str], on_notice: Callable[[Notice], None]
+    picture: Picture,
+    file_format: FileFormat,
+    metadata: Mapping[str, str],
+    on_notice: Callable[[Notice], None],
 ) -> bytes:
-    """Encode ``picture`` as a file of format ``kind``, with ``metadata`` in it where the format has a place.
+    """Encode ``picture`` in ``file_format``, with ``metadata`` if the format can hold it.
 
     Pixels are converted from sRGB to the picture's profile, which is embedded; in formats without profiles
-    they stay sRGB. Where the format has no alpha the picture is laid on white. Notices: ``no-alpha``,
+    they stay sRGB. If the format has no alpha, the picture is put on white. Notices: ``no-alpha``,
     ``no-metadata``.
 
     Raises:
-        NstError: ``too-large``, or ``internal`` for pixels that are not numbers.
+        NstError: ``too-large``, or ``internal`` for pixels that are not finite.
     """
-    check_fits(kind, picture.height, picture.width)
+    check_fits(file_format, picture.height, picture.width)
     pixels, alpha = picture.pixels, picture.alpha
-    if alpha is not None and not kind.alpha:
+    if alpha is not None and not file_format.alpha:
         pixels, alpha = on_white(pixels, alpha), None
-        on_notice(Notice("no-alpha", f"{kind.name} has no transparency; the picture is laid on white."))
+        on_notice(Notice("no-alpha", f"{file_format.name} has no transparency; the picture is put on white."))
     space: Space = "grey" if picture.grey else "rgb"
     values = _grey(pixels)[:, :, None] if picture.grey else pixels
-    profile = _usable_profile(picture, space) if kind.profile else None
+    profile = _usable_profile(picture, space) if file_format.profile else None
     if profile is not None and picture.profile and not icc.is_srgb(profile):
         values = icc.from_srgb(profile, values)
-    samples = _quantised(values, alpha, picture.bits if kind.sixteen_bits else 8)
-    embedded = picture.profile if profile is not None else None
+    samples = _quantise(values, alpha, picture.bits if file_format.sixteen_bits else 8)
+    embedded_profile = picture.profile if profile is not None else None
     line = to_line(metadata)
-    if kind is PNG:
-        return libvips.encode_png(samples, space, embedded, {KEYWORD: line} if line else {})
-    if kind is TIFF:
-        return libvips.encode_tiff(samples, space, embedded, line)
-    return _encode_with_pillow(samples, kind, embedded, line, on_notice)
+    if file_format is PNG:
+        return libvips.encode_png(samples, space, embedded_profile, {KEYWORD: line} if line else {})
+    if file_format is TIFF:
+        return libvips.encode_tiff(samples, space, embedded_profile, line)
+    return _encode_with_pillow(samples, file_format, embedded_profile, line, on_notice)
 
 
 def on_white(pixels: Array, alpha: Array) -> Array:
-    """Lay pixels over white, in sRGB's own encoding, as browsers and editors do."""
+    """Put pixels over white, in sRGB encoding, as browsers and editors do."""
     cover = alpha[:, :, None]
     return pixels * cover + (1 - cover)
 
 
 def _grey(pixels: Array) -> Array:
-    """Return ``(height, width)``: the channel that all three are, or the luminance of colours."""
-    first = pixels[:, :, 0]
-    same = np.array_equal(first, pixels[:, :, 1]) and np.array_equal(first, pixels[:, :, 2])
-    return first if same else luminance(pixels)
+    """Return ``(height, width)``: the common value of three equal channels, or the luminance of colours."""
+    red = pixels[:, :, 0]
+    is_grey = np.array_equal(red, pixels[:, :, 1]) and np.array_equal(red, pixels[:, :, 2])
+    return red if is_grey else luminance(pixels)
 
 
-def _usable_profile(picture: Picture, space: Space) -> icc.Profile | None:
-    """Return the picture's profile, if it is one for ``space`` and can be converted to."""
+def _usable_profile(picture: Picture, space: Space) -> icc.IccProfile | None:
+    """Return the picture's profile if it is for ``space`` and pixels can be converted to it, or None."""
     if not picture.profile:
         return None
     try:
@@ -180,36 +192,40 @@ def _usable_profile(picture: Picture, space: Space) -> icc.Profile | None:
     return profile if profile is not None and profile.space == space else None
 
 
-def _quantised(values: Array, alpha: Array | None, bits: Literal[8, 16]) -> Samples:
-    """Round 0..1 to whole numbers over the full range, clipping what is outside; alpha comes last."""
+def _quantise(values: Array, alpha: Array | None, bits: Literal[8, 16]) -> Samples:
+    """Round 0..1 to integers over the full range, clipping values outside it; alpha comes last."""
     height, width, channels = values.shape
-    kind, full = (np.uint8, 255.0) if bits == 8 else (np.uint16, 65535.0)
-    samples = np.empty((height, width, channels + (alpha is not None)), kind)
+    dtype, maximum = (np.uint8, 255.0) if bits == 8 else (np.uint16, 65535.0)
+    samples = np.empty((height, width, channels + (alpha is not None)), dtype)
     for top in range(0, height, ROWS_AT_A_TIME):
-        part = slice(top, top + ROWS_AT_A_TIME)
-        block = values[part]
+        band = slice(top, top + ROWS_AT_A_TIME)
+        block = values[band]
         if not np.isfinite(block).all():
-            raise NstError(ErrorCode.INTERNAL, "The picture holds pixels that are not numbers.")
-        samples[part, :, :channels] = np.rint(np.clip(block, 0, 1) * np.float32(full))
+            raise NstError(ErrorCode.INTERNAL, "The picture contains pixels that are not finite numbers.")
+        samples[band, :, :channels] = np.rint(np.clip(block, 0, 1) * np.float32(maximum))
         if alpha is not None:
-            samples[part, :, channels] = np.rint(np.clip(alpha[part], 0, 1) * np.float32(full))
+            samples[band, :, channels] = np.rint(np.clip(alpha[band], 0, 1) * np.float32(maximum))
     return samples
 
 
 def _encode_with_pillow(
-    samples: Samples, kind: FileFormat, profile: bytes | None, line: str, on_notice: Callable[[Notice], None]
+    samples: Samples,
+    file_format: FileFormat,
+    profile: bytes | None,
+    line: str,
+    on_notice: Callable[[Notice], None],
 ) -> bytes:
-    options = dict(kind.options)
+    options = dict(file_format.options)
     if profile is not None:
         options["icc_profile"] = profile
-    exif = to_exif(line) if kind.exif else b""
+    exif = to_exif(line) if file_format.exif else b""
     if 0 < len(exif) <= LONGEST_EXIF:
         options["exif"] = exif
     elif line:
-        on_notice(Notice("no-metadata", f"The settings do not fit into a {kind.name} file."))
+        on_notice(Notice("no-metadata", f"A {file_format.name} file cannot hold the settings."))
     image = Image.fromarray(samples[:, :, 0] if samples.shape[2] == 1 else samples)
-    if (image.mode == "L" and not kind.grey) or (image.mode == "LA" and not kind.grey_alpha):
+    if (image.mode == "L" and not file_format.grey) or (image.mode == "LA" and not file_format.grey_alpha):
         image = image.convert(image.mode.replace("L", "RGB"))
     buffer = io.BytesIO()
-    image.save(buffer, kind.name, **options)
+    image.save(buffer, file_format.name, **options)
     return buffer.getvalue()

@@ -1,6 +1,6 @@
-"""Files on disk: opening what is there, and putting a new file in place whole or not at all.
+"""Opening files to read, and replacing files so that an interruption never leaves half a file.
 
-Paths and bytes; nothing about pictures. Every failure is an :class:`NstError` with one sentence.
+Takes paths and bytes; does not depend on pictures. Every failure is an :class:`NstError` in one sentence.
 """
 
 from __future__ import annotations
@@ -18,25 +18,27 @@ from pathlib import Path
 from nst_core.errors import DISK_FULL_ERRNOS, ErrorCode, NstError
 from nst_core.images.display_name import display_name
 
-FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
-NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
+FORBIDDEN_ERRNOS = (errno.EACCES, errno.EPERM, errno.EROFS)
+INVALID_NAME_ERRNOS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
 
 
 @contextmanager
-def open_input(path: str | os.PathLike[str]) -> Iterator[io.BufferedReader]:
-    """Open a regular file that is not empty for reading, and close it afterwards.
+def open_input(path: str | os.PathLike[str], *, name: str = "") -> Iterator[io.BufferedReader]:
+    """Open a regular, non-empty file for reading, and close it afterwards.
+
+    Messages call it ``name``, by default its path.
 
     Raises:
         NstError: ``missing-file``, ``unreadable-file``, or ``bad-image`` for an empty file.
     """
-    name = display_name(path)
+    name = name or display_name(path)
     with _open(path, name) as file:
         yield file
 
 
 def _open(path: str | os.PathLike[str], name: str) -> io.BufferedReader:
     try:
-        # What the name stands for is asked first: opening a pipe would wait for its other end.
+        # Check the file's type first: opening a pipe would wait for its other end.
         status = Path(path).stat()
         if stat.S_ISDIR(status.st_mode):
             raise NstError(ErrorCode.UNREADABLE_FILE, f"{name} is a folder.", "Give the path of a picture.")
@@ -49,72 +51,74 @@ def _open(path: str | os.PathLike[str], name: str) -> io.BufferedReader:
         raise NstError(ErrorCode.MISSING_FILE, f"There is no file {name}.", "Check the path.") from None
     except PermissionError:
         raise NstError(
-            ErrorCode.UNREADABLE_FILE, f"{name} may not be read.", "Check the permissions of file and folder."
+            ErrorCode.UNREADABLE_FILE,
+            f"You do not have permission to read {name}.",
+            "Check the permissions of the file and its folder.",
         ) from None
     except OSError as error:
-        if error.errno in NO_NAME:
-            raise _impossible(ErrorCode.MISSING_FILE, name) from None
+        if error.errno in INVALID_NAME_ERRNOS:
+            raise _invalid_name_error(ErrorCode.MISSING_FILE, name) from None
         reason = f"{name} cannot be opened: {error.strerror}."
         raise NstError(ErrorCode.UNREADABLE_FILE, reason) from None
     except ValueError:
-        # A zero byte in the name.
-        raise _impossible(ErrorCode.MISSING_FILE, name) from None
+        # The name contains a zero byte.
+        raise _invalid_name_error(ErrorCode.MISSING_FILE, name) from None
 
 
-def _impossible(code: ErrorCode, name: str) -> NstError:
-    return NstError(code, f"{name} is no possible file name.", "Check the path.")
+def _invalid_name_error(code: ErrorCode, name: str) -> NstError:
+    return NstError(code, f"{name} is not a valid file name.", "Check the path.")
 
 
-def check_not_an_input(path: str | os.PathLike[str], read: Iterable[str | os.PathLike[str]]) -> None:
-    """Make sure that ``path``, which will be written, is none of the files that are ``read`` for it.
+def check_not_an_input(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]]) -> None:
+    """Check that ``path``, which will be written, is not one of the ``inputs`` of the same run.
 
     Raises:
-        NstError: ``output-exists``, whatever may be overwritten.
+        NstError: ``output-exists``, even if files may be overwritten.
     """
-    if any(_same_file(path, other) for other in read):
+    if any(_is_same_file(path, input_path) for input_path in inputs):
         raise NstError(
             ErrorCode.OUTPUT_EXISTS,
             f"{display_name(path)} is one of the pictures to read.",
-            "Write elsewhere.",
+            "Choose another name for the result.",
         )
 
 
-def _same_file(path: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+def _is_same_file(path: str | os.PathLike[str], other_path: str | os.PathLike[str]) -> bool:
     try:
-        return Path(path).samefile(other)
+        return Path(path).samefile(other_path)
     except (OSError, ValueError):
         return False
 
 
-def check_replaceable(path: str | os.PathLike[str], force: bool) -> None:
-    """Make sure that :func:`replace_file` could write ``path`` now, by writing a byte beside it.
+def check_replaceable(path: str | os.PathLike[str], *, force: bool) -> None:
+    """Check that :func:`replace_file` could write ``path`` now, by writing one byte next to it.
 
     Raises:
-        NstError: ``output-exists`` (and not ``force``), ``unwritable-output`` or ``disk-full``.
+        NstError: ``output-exists`` (without ``force``), ``unwritable-output`` or ``disk-full``.
     """
     name = display_name(path)
-    target = _target(path, name, force)
-    with _reported(name):
-        temporary = _write_beside(target, b"\0")
+    target = _resolve_target(path, name, force)
+    with _translate_write_errors(name):
+        temporary = _write_temporary(target, b"\0")
         temporary.unlink()
 
 
-def replace_file(path: str | os.PathLike[str], data: bytes, force: bool) -> None:
-    """Write ``data`` to ``path`` so that at any moment there is the whole file, the file before, or none.
+def replace_file(path: str | os.PathLike[str], data: bytes, *, force: bool) -> None:
+    """Write ``data`` to ``path``; at any moment, ``path`` is the complete new file, the old file, or missing.
 
-    A temporary file beside it takes the data, is flushed to the disk and renamed. A link is followed;
-    the permissions of a replaced file are kept.
+    The data goes to a temporary file in the same folder, which is flushed to the disk and renamed. Links are
+    followed, and a replaced file keeps its permissions.
 
     Raises:
-        NstError: ``output-exists`` (and not ``force``), ``unwritable-output`` or ``disk-full``.
+        NstError: ``output-exists`` (without ``force``), ``unwritable-output`` or ``disk-full``.
     """
     name = display_name(path)
-    target = _target(path, name, force)
-    with _reported(name):
-        temporary = _write_beside(target, data)
+    target = _resolve_target(path, name, force)
+    with _translate_write_errors(name):
+        temporary = _write_temporary(target, data)
         try:
             if target.exists():
-                # Somebody may have put it there since it was looked for.
+                # Another program may have created it since the check.
                 _refuse_existing(name, force)
                 with suppress(OSError):
                     shutil.copymode(target, temporary)
@@ -126,12 +130,14 @@ def replace_file(path: str | os.PathLike[str], data: bytes, force: bool) -> None
 
 def _refuse_existing(name: str, force: bool) -> None:
     if not force:
-        raise NstError(ErrorCode.OUTPUT_EXISTS, f"{name} exists.", "Choose another name, or overwrite it.")
+        raise NstError(
+            ErrorCode.OUTPUT_EXISTS, f"{name} already exists.", "Choose another name, or overwrite it."
+        )
 
 
-def _target(path: str | os.PathLike[str], name: str, force: bool) -> Path:
-    """Return the file that a link, if ``path`` is one, stands for; refuse what cannot be a new file."""
-    with _reported(name):
+def _resolve_target(path: str | os.PathLike[str], name: str, force: bool) -> Path:
+    """Return the file that ``path`` names, with links followed; refuse a path that cannot be a new file."""
+    with _translate_write_errors(name):
         target = Path(os.path.realpath(path))
         if target.is_dir():
             raise NstError(
@@ -145,17 +151,17 @@ def _target(path: str | os.PathLike[str], name: str, force: bool) -> Path:
             raise NstError(
                 ErrorCode.UNWRITABLE_OUTPUT,
                 f"There is no folder {display_name(target.parent)} to write into.",
-                "Make it, or choose another.",
+                "Create it, or choose another folder.",
             )
         return target
 
 
-def _write_beside(target: Path, data: bytes) -> Path:
-    """Write a temporary file beside ``target`` and flush it to the disk; on failure leave nothing."""
-    # A name of its own, since the target's may already be as long as the file system allows.
+def _write_temporary(target: Path, data: bytes) -> Path:
+    """Write a temporary file in the folder of ``target`` and flush it to the disk; on failure, remove it."""
+    # A fresh name, since the target's may already be as long as the file system allows.
     temporary = target.parent / f".nst-{secrets.token_hex(8)}.part"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    # 0o666 less the umask, as for any file a program writes; mkstemp would leave the picture private.
+    # 0o666 minus the umask, as for any file a program writes; mkstemp would make the picture private.
     descriptor = os.open(temporary, flags, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -169,27 +175,27 @@ def _write_beside(target: Path, data: bytes) -> Path:
 
 
 @contextmanager
-def _reported(name: str) -> Iterator[None]:
-    """Turn the system's errors while writing into sentences."""
+def _translate_write_errors(name: str) -> Iterator[None]:
+    """Convert the system's write errors to :class:`NstError`."""
     try:
         yield
     except ValueError:
-        raise _impossible(ErrorCode.UNWRITABLE_OUTPUT, name) from None
+        raise _invalid_name_error(ErrorCode.UNWRITABLE_OUTPUT, name) from None
     except OSError as error:
         if error.errno in DISK_FULL_ERRNOS:
             raise NstError(
                 ErrorCode.DISK_FULL,
-                f"There is no room left to write {name}.",
-                "Free some space.",
+                f"The disk is too full to write {name}.",
+                "Free some space, or write to another disk.",
             ) from None
-        if error.errno in FORBIDDEN:
+        if error.errno in FORBIDDEN_ERRNOS:
             raise NstError(
                 ErrorCode.UNWRITABLE_OUTPUT,
-                f"{name} may not be written.",
+                f"You do not have permission to write {name}.",
                 "Check the permissions of its folder.",
             ) from None
-        if error.errno in NO_NAME:
-            raise _impossible(ErrorCode.UNWRITABLE_OUTPUT, name) from None
+        if error.errno in INVALID_NAME_ERRNOS:
+            raise _invalid_name_error(ErrorCode.UNWRITABLE_OUTPUT, name) from None
         raise NstError(
             ErrorCode.UNWRITABLE_OUTPUT, f"{name} cannot be written: {error.strerror}.", "Write elsewhere."
         ) from None

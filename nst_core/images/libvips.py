@@ -1,8 +1,8 @@
-"""What libvips does here: 16-bit and float PNG and TIFF, both ways, and profiles made of look-up tables.
+"""libvips: reading and writing 16-bit and float PNG and TIFF, and converting by look-up-table profiles.
 
-Pillow reads and writes 16 bits in grey only. libvips is asked for nothing but these formats, by name, and
-never guesses a format itself. It knows nothing of pictures: rasters and bytes go in and out, and its
-errors come out as :class:`LibvipsError` with its own words.
+Pillow reads and writes 16 bits in grey only. libvips is used only for these formats, by name, and never
+detects a format itself. Takes and returns rasters and bytes, and does not depend on pictures. Its errors are
+raised as :class:`LibvipsError` in its own words.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from typing import Any, Literal
 import numpy as np
 import pyvips
 
-from nst_core.images.raster import CHANNELS, Raster, Samples, Space, full_range
+from nst_core.images.raster import CHANNELS, Raster, Samples, Space, to_full_range
 
 LibvipsError = pyvips.Error
 
-# libvips remembers what it did by file name and address; every call here is on new data.
+# libvips caches operations by file name and address, but every call here has new data.
 pyvips.cache_set_max(0)
-# Its warnings belong in a log where there is one, not on the terminal of whoever reads a broken file.
+# Its warnings about broken files belong in a log, if there is one, not on the user's terminal.
 logging.getLogger("pyvips").addHandler(logging.NullHandler())
 
 PROFILE = "icc-profile-data"
 DESCRIPTION = "image-description"
 RESOLUTION = 72 / 25.4
-"""Dots per millimetre written into files: the customary 72 per inch, which stands for "not known"."""
+"""Dots per millimetre written to files: the conventional 72 per inch, which means "unknown"."""
 
-KEEP = 8 | 16
-"""libvips' flags for writing the profile and the texts, but no EXIF of its own making."""
+KEEP_FLAGS = 8 | 16
+"""libvips' flags to write the profile and the texts, but no EXIF data of its own."""
 
-INTERPRETATION: dict[tuple[Space, int], str] = {
+INTERPRETATIONS: dict[tuple[Space, int], str] = {
     ("grey", 8): "b-w",
     ("grey", 16): "grey16",
     ("rgb", 8): "srgb",
@@ -40,16 +40,16 @@ INTERPRETATION: dict[tuple[Space, int], str] = {
 }
 
 
-def open_header(data: bytes, kind: Literal["png", "tiff"]) -> Any:
-    """Read the header only; the result has ``width``, ``height`` and ``format``, and decodes when asked."""
-    load = pyvips.Image.pngload_buffer if kind == "png" else pyvips.Image.tiffload_buffer
+def open_header(data: bytes, file_type: Literal["png", "tiff"]) -> Any:
+    """Read only the header; the result has ``width``, ``height`` and ``format``, and decodes on demand."""
+    load = pyvips.Image.pngload_buffer if file_type == "png" else pyvips.Image.tiffload_buffer
     return load(data, fail_on="error")
 
 
-def decode(image: Any, extra_is_alpha: bool) -> Raster:
-    """Decode what :func:`open_header` opened.
+def decode(image: Any, *, extra_is_alpha: bool) -> Raster:
+    """Decode an image from :func:`open_header`.
 
-    ``extra_is_alpha`` says whether a channel beyond those of the colour is alpha, or is left out.
+    A channel beyond the colour channels becomes alpha if ``extra_is_alpha``, and is dropped otherwise.
     """
     profile = image.get(PROFILE) if PROFILE in image.get_fields() else None
     orientation = image.get("orientation") if "orientation" in image.get_fields() else 1
@@ -62,10 +62,12 @@ def decode(image: Any, extra_is_alpha: bool) -> Raster:
     else:
         space = "rgb" if image.bands >= 3 else "grey"
     samples = image.numpy()
-    samples = full_range(samples[:, :, None] if samples.ndim == 2 else samples)
+    samples = to_full_range(samples[:, :, None] if samples.ndim == 2 else samples)
     channels = CHANNELS[space]
     alpha = samples[:, :, channels] if samples.shape[2] > channels and extra_is_alpha else None
-    return Raster(samples[:, :, :channels], space, alpha, profile, orientation)
+    return Raster(
+        samples=samples[:, :, :channels], space=space, alpha=alpha, profile=profile, orientation=orientation
+    )
 
 
 def description(data: bytes) -> str:
@@ -75,10 +77,11 @@ def description(data: bytes) -> str:
 
 
 def convert_to_srgb(samples: Samples, space: Space, profile: bytes | None) -> Samples:
-    """Convert uint8 or uint16 samples to sRGB by Little CMS: ``(height, width, 3)`` uint16.
+    """Convert uint8 or uint16 samples to sRGB with Little CMS: ``(height, width, 3)`` uint16.
 
-    Relative colorimetric with black point compensation, as photo editors do by default. CMYK without a
-    profile is taken for libvips' own; so, in silence, is CMYK with a damaged profile: try it before.
+    Uses relative colorimetric intent with black point compensation, the default of photo editors. CMYK
+    without a profile is converted by libvips' built-in CMYK profile. libvips silently does the same for CMYK
+    with a damaged profile, so check the profile first.
     """
     image = _image(samples, space, profile)
     converted: Samples = image.icc_transform(
@@ -97,17 +100,17 @@ def encode_png(samples: Samples, space: Space, profile: bytes | None, texts: dic
     image = _image(samples, space, profile)
     for index, (keyword, text) in enumerate(texts.items()):
         image.set_type(pyvips.GValue.gstr_type, f"png-comment-{index}-{keyword}", text)
-    # Level 3 with adaptive filters: on a 24-megapixel photograph 2.5 s and 21 MB, level 6 4.9 s and 20 MB.
-    encoded: bytes = image.pngsave_buffer(compression=3, filter="all", keep=KEEP)
+    # On a 24-megapixel photograph, level 3 with adaptive filters: 2.5 s, 21 MB; level 6: 4.9 s, 20 MB.
+    encoded: bytes = image.pngsave_buffer(compression=3, filter="all", keep=KEEP_FLAGS)
     return encoded
 
 
 def encode_tiff(samples: Samples, space: Space, profile: bytes | None, description: str) -> bytes:
-    """Encode uint8 or uint16 ``(height, width, channels)``, straight alpha last; deflate, lossless."""
+    """Encode uint8 or uint16 ``(height, width, channels)``, straight alpha last, losslessly with deflate."""
     image = _image(samples, space, profile)
     if description:
         image.set_type(pyvips.GValue.gstr_type, DESCRIPTION, description)
-    encoded: bytes = image.tiffsave_buffer(compression="deflate", predictor="horizontal", keep=KEEP)
+    encoded: bytes = image.tiffsave_buffer(compression="deflate", predictor="horizontal", keep=KEEP_FLAGS)
     return encoded
 
 
@@ -116,7 +119,7 @@ def _image(samples: Samples, space: Space, profile: bytes | None) -> Any:
     bits = 8 * samples.dtype.itemsize
     data = np.ascontiguousarray(samples)
     image = pyvips.Image.new_from_memory(data, width, height, channels, "uchar" if bits == 8 else "ushort")
-    image = image.copy(interpretation=INTERPRETATION[space, bits], xres=RESOLUTION, yres=RESOLUTION)
+    image = image.copy(interpretation=INTERPRETATIONS[space, bits], xres=RESOLUTION, yres=RESOLUTION)
     if profile is not None:
         image.set_type(pyvips.GValue.blob_type, PROFILE, profile)
     return image

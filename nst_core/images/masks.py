@@ -1,6 +1,6 @@
-"""Masks: grey pictures that say where and how much, white for all and black for nothing.
+"""Masks: grey pictures in which white selects and black excludes.
 
-Files or arrays come in, ``(height, width)`` float32 in 0..1 goes out. Knows nothing of what masks are for.
+Takes files or arrays and returns ``(height, width)`` float32 in 0..1. Does not know what a mask is used for.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import numpy as np
 
 from nst_core.array_types import Array
 from nst_core.errors import ErrorCode, NstError
-from nst_core.images.read import OnNotice, ignore, read_picture
+from nst_core.images.read import OnNotice, ignore_notice, read_picture
 from nst_core.images.resize import resize
 
 SHAPE_TOLERANCE = 0.02
-"""By how much a mask's ratio of sides may differ from the picture's: rounding a thumbnail's sides does."""
+"""Allowed difference between the aspect ratios of mask and picture, for thumbnails with rounded sides."""
 
 
-def read_mask(path: str | os.PathLike[str], on_notice: OnNotice = ignore) -> Array:
-    """Read the mask in the picture at ``path``: its brightness, times its alpha where it has one.
+def read_mask(path: str | os.PathLike[str], on_notice: OnNotice = ignore_notice) -> Array:
+    """Read a mask from the picture at ``path``: its brightness, times its alpha if it has one.
 
     Raises:
         NstError: as :func:`nst_core.images.read.read_picture`.
@@ -30,22 +30,27 @@ def read_mask(path: str | os.PathLike[str], on_notice: OnNotice = ignore) -> Arr
 
 
 def fit_mask(mask: Array, height: int, width: int, what: str) -> Array:
-    """Bring ``mask`` to ``height`` x ``width``, which must have its shape.
+    """Resize ``mask`` to ``height`` x ``width``; its aspect ratio must match. Messages call it ``what``.
 
     Raises:
-        NstError: ``bad-image`` for a mask of another shape, or one that is black all over.
+        NstError: ``bad-image`` for a mask of another aspect ratio, or one that is completely black.
     """
     rows, columns = mask.shape
-    # The nearest whole sides of the same shape may differ by half a pixel each.
+    # Rounding to whole pixels may change each side by half a pixel.
     tolerance = SHAPE_TOLERANCE + 0.5 / min(rows, height) + 0.5 / min(columns, width)
     if abs((rows * width) / (columns * height) - 1.0) > tolerance:
         raise NstError(
             ErrorCode.BAD_IMAGE,
-            f"The {what} is {columns} x {rows} pixels, which is not the shape of {width} x {height}.",
-            "Make the mask from the picture it belongs to.",
+            f"The {what} is {columns} x {rows} pixels, but its picture is {width} x {height}, "
+            "which has another aspect ratio.",
+            "Make the mask from the picture that it belongs to.",
         )
     if not float(mask.max()) > 0.0:
-        raise NstError(ErrorCode.BAD_IMAGE, f"The {what} is black all over.", "White is what counts.")
+        raise NstError(
+            ErrorCode.BAD_IMAGE,
+            f"The {what} is completely black, so it selects nothing.",
+            "Paint the area to select in white.",
+        )
     if (rows, columns) == (height, width):
         return np.clip(mask, 0.0, 1.0)
     return np.clip(resize(mask, height, width, "bilinear"), 0.0, 1.0)

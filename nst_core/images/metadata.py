@@ -1,8 +1,8 @@
-"""The settings a picture was painted with, written into its file and read back.
+"""Settings stored inside a picture file, written and read back.
 
-In goes a mapping of names to texts, out comes the same. PNG holds it as text under the keyword "nst", TIFF
-as ImageDescription, JPEG, WebP and AVIF as EXIF UserComment: one line of JSON, ASCII only, so that no reader
-can mistake its encoding. It holds what the caller gives: no times, no machine's names.
+Takes a mapping of names to texts and returns the same mapping. PNG stores it as text under the keyword "nst",
+TIFF as ImageDescription, JPEG, WebP and AVIF as EXIF UserComment. It is one line of ASCII JSON, so that no
+reader can misinterpret its encoding. It contains only what the caller passes: no times, no machine names.
 """
 
 from __future__ import annotations
@@ -15,38 +15,38 @@ from pathlib import Path
 from PIL import ExifTags, Image
 
 from nst_core.images import libvips
-from nst_core.images.decode import MAX_PIXELS, guarded, identify
-from nst_core.images.file_io import open_input
+from nst_core.images.decode import MAX_PIXELS, guard_decoding, open_with_pillow
 from nst_core.images.display_name import display_name
+from nst_core.images.file_io import open_input
 
 KEYWORD = "nst"
 """The keyword of the text in a PNG."""
 
 MARK = "nst settings: "
-"""How the line begins: other programs put lines of their own into the same places."""
+"""The beginning of the line, because other programs write to the same fields."""
 
 ASCII_COMMENT = b"ASCII\0\0\0"
-"""How EXIF's UserComment begins when it is ASCII (EXIF 2.32, tag 0x9286)."""
+"""The prefix of an ASCII EXIF UserComment (EXIF 2.32, tag 0x9286)."""
 
 
 def to_line(metadata: Mapping[str, str]) -> str:
-    """Write ``metadata`` as one line, in its own order; an empty mapping is an empty line."""
+    """Format ``metadata`` as one line, in its own order; an empty mapping gives an empty line."""
     return MARK + json.dumps(dict(metadata), ensure_ascii=True) if metadata else ""
 
 
 def from_line(line: str) -> dict[str, str]:
-    """Read what :func:`to_line` wrote; anything else is an empty dictionary."""
+    """Parse a line that :func:`to_line` wrote; any other line gives an empty dictionary."""
     if not line.startswith(MARK):
         return {}
     try:
-        found = json.loads(line[len(MARK) :].rstrip("\0 \n"))
+        content = json.loads(line[len(MARK) :].rstrip("\0 \n"))
     except (ValueError, RecursionError):
         return {}
-    return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
+    return {str(name): str(value) for name, value in content.items()} if isinstance(content, dict) else {}
 
 
 def to_exif(line: str) -> bytes:
-    """Return an EXIF block with the line as UserComment; empty for an empty line."""
+    """Return an EXIF block with the line as UserComment; an empty line gives an empty block."""
     if not line:
         return b""
     exif = Image.Exif()
@@ -55,24 +55,24 @@ def to_exif(line: str) -> bytes:
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
-    """Return the settings in the file at ``path``; empty where it holds none.
+    """Return the settings in the file at ``path``, or an empty dictionary if it has none.
 
     Raises:
-        NstError: ``missing-file``, ``unreadable-file``, or ``bad-image`` for files that are no pictures.
+        NstError: ``missing-file``, ``unreadable-file``, or ``bad-image`` for files that are not pictures.
     """
     name = display_name(path)
-    with open_input(path) as file, guarded(name, MAX_PIXELS):
-        image = identify(file, Path(path), name)
+    with open_input(path) as file, guard_decoding(name, MAX_PIXELS):
+        image = open_with_pillow(file, Path(path), name)
         if image is None:
             file.seek(0)
             return from_line(libvips.description(file.read()))
         with image:
             exif = image.getexif()
             comment = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment, b"")
-            notes = [image.info.get(KEYWORD), exif.get(ExifTags.Base.ImageDescription), comment]
-    for note in notes:
-        text = note.decode("latin-1") if isinstance(note, bytes) else str(note)
-        found = from_line(text.removeprefix(ASCII_COMMENT.decode("ascii")))
-        if found:
-            return found
+            fields = [image.info.get(KEYWORD), exif.get(ExifTags.Base.ImageDescription), comment]
+    for field in fields:
+        text = field.decode("latin-1") if isinstance(field, bytes) else str(field)
+        metadata = from_line(text.removeprefix(ASCII_COMMENT.decode("ascii")))
+        if metadata:
+            return metadata
     return {}

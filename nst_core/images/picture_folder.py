@@ -1,25 +1,25 @@
-"""Which files of a folder are pictures, by their names alone."""
+"""The picture files of a folder, recognised by their names alone."""
 
 from __future__ import annotations
 
 import functools
 from pathlib import Path
 
-NO_PICTURES = frozenset({".pdf", ".ps", ".eps", ".mpg", ".mpeg"})
-"""Suffixes that Pillow can open and that nobody means by a picture."""
+EXCLUDED_SUFFIXES = frozenset({".pdf", ".ps", ".eps", ".mpg", ".mpeg"})
+"""Suffixes that Pillow registers, but that are not pictures to a user."""
 
 
 @functools.cache
 def picture_suffixes() -> frozenset[str]:
-    """Return the suffixes, in lower case, of the files that are taken for pictures in a folder."""
+    """Return the lower-case suffixes of the files that count as pictures in a folder."""
     from PIL import Image
 
-    known = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
-    return frozenset(known) - NO_PICTURES
+    readable = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+    return frozenset(readable) - EXCLUDED_SUFFIXES
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """Return the pictures that lie in ``folder`` itself, hidden ones left out, by name.
+    """Return the pictures directly in ``folder``, sorted by name, without hidden files.
 
     Raises:
         OSError, ValueError: the folder cannot be read.

@@ -1,7 +1,7 @@
 """Decoding with Pillow: every mode it opens becomes a raster of grey, RGB or CMYK samples.
 
-An opened Pillow image comes in; a :class:`Raster` goes out. What Pillow raises on damaged files passes
-through; :mod:`read` turns it into a sentence.
+Takes an opened Pillow image and returns a :class:`Raster`. Pillow's exceptions on damaged files pass through;
+:func:`nst_core.images.decode.guard_decoding` translates them.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ from nst_core.images.raster import Raster, Samples, Space
 
 SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 
-# Pillow mode -> the mode whose samples are taken; modes left out are taken as they are, or below.
-CONVERTED = {"La": "LA", "RGBa": "RGBA", "RGBX": "RGB", "YCbCr": "RGB", "HSV": "RGB", "PA": "RGBA"}
+# Pillow mode -> the mode to convert it to first. Other modes are used as they are or handled in _samples.
+MODE_CONVERSIONS = {"La": "LA", "RGBa": "RGBA", "RGBX": "RGB", "YCbCr": "RGB", "HSV": "RGB", "PA": "RGBA"}
 
 
 def decode(image: Image.Image) -> Raster:
     """Decode the first frame of ``image``.
 
     Raises:
-        Exception: whatever Pillow's decoder of the format makes of damaged data.
+        Exception: anything that Pillow's decoder of the format raises on damaged data.
     """
     image.load()
-    # Some decoders (TIFF's) turn the picture upright themselves and take the tag away: look after loading.
+    # Some decoders (TIFF's) turn the picture upright and remove the tag, so read the tag after loading.
     exif = _exif(image)
     profile = image.info.get("icc_profile") or None
     samples, space, alpha = _samples(image)
     if image.mode == "LAB":
         profile = None
     return Raster(
-        samples,
-        space,
-        alpha,
-        profile,
-        _orientation(exif),
-        png_gamma(image),
-        _is_adobe_rgb(exif),
+        samples=samples,
+        space=space,
+        alpha=alpha,
+        profile=profile,
+        orientation=_orientation(exif),
+        gamma=png_gamma(image),
+        adobe_rgb=_is_adobe_rgb(exif),
     )
 
 
 def _samples(image: Image.Image) -> tuple[Samples, Space, Samples | None]:
-    """Colour samples ``(height, width, channels)``, their space and alpha."""
+    """Return colour samples ``(height, width, channels)``, their space and alpha."""
     mode = image.mode
     if mode in SIXTEEN_BIT_MODES or mode == "I":
-        return _whole_numbers(image)[:, :, None], "grey", None
+        return _integer_samples(image)[:, :, None], "grey", None
     if mode == "F":
         return np.asarray(image)[:, :, None], "grey", None
     if mode == "CMYK":
@@ -61,10 +61,10 @@ def _samples(image: Image.Image) -> tuple[Samples, Space, Samples | None]:
         return np.asarray(converted), "rgb", None
     grey = mode in ("1", "L", "LA", "La") or _has_grey_palette(image)
     if image.has_transparency_data:
-        # Pillow has no way from some modes with a transparent colour to LA, but all have one to RGBA.
+        # Pillow cannot convert some modes with a transparent colour to LA, but all of them to RGBA.
         rgba = np.asarray(image.convert("RGBA"))
         return (rgba[:, :, :1], "grey", rgba[:, :, 3]) if grey else (rgba[:, :, :3], "rgb", rgba[:, :, 3])
-    array = np.asarray(image.convert("L" if grey else CONVERTED.get(mode, "RGB")))
+    array = np.asarray(image.convert("L" if grey else MODE_CONVERSIONS.get(mode, "RGB")))
     return (array[:, :, None], "grey", None) if grey else (array[:, :, :3], "rgb", None)
 
 
@@ -76,19 +76,19 @@ def _has_grey_palette(image: Image.Image) -> bool:
     return bool(np.all(colours == colours[:, :1]))
 
 
-def _whole_numbers(image: Image.Image) -> Samples:
-    """Return samples of Pillow's 16- and 32-bit grey modes, as uint16 over its full range.
+def _integer_samples(image: Image.Image) -> Samples:
+    """Return the samples of Pillow's 16- and 32-bit grey modes as uint16 over its full range.
 
-    In both modes Pillow gives numbers of 16 bits, except from files that say that theirs have 12.
+    In both modes Pillow returns 16-bit numbers, except for files marked as 12-bit.
     """
     samples = np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
     depth = getattr(image, "tag_v2", {}).get(258, (16,))[0]
-    whole: Samples = np.rint(samples * (65535.0 / 4095.0)).astype(np.uint16) if depth == 12 else samples
-    return whole
+    scaled: Samples = np.rint(samples * (65535.0 / 4095.0)).astype(np.uint16) if depth == 12 else samples
+    return scaled
 
 
 def _exif(image: Image.Image) -> Any:
-    """EXIF data, or an empty mapping when it is damaged: pixels are worth more than their notes."""
+    """Return the EXIF data, or an empty mapping if it is damaged: the pixels are still usable."""
     try:
         return image.getexif()
     except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, OverflowError, struct.error):
@@ -101,7 +101,7 @@ def _orientation(exif: Any) -> int:
 
 
 def _is_adobe_rgb(exif: Any) -> bool:
-    """Whether a camera marked the file as Adobe RGB: DCF 2.0's interoperability index R03."""
+    """Return whether a camera marked the file as Adobe RGB (interoperability index R03 of DCF 2.0)."""
     try:
         colour_space = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace)
         index = exif.get_ifd(ExifTags.IFD.Interop).get(ExifTags.Interop.InteropIndex)
@@ -111,10 +111,10 @@ def _is_adobe_rgb(exif: Any) -> bool:
 
 
 def tiff_tags(file: io.BufferedReader) -> Mapping[int, Any]:
-    """Read the tags of the first picture of a TIFF file that Pillow does not open."""
+    """Read the tags of the first picture of a TIFF file that Pillow cannot open."""
     file.seek(0)
     header = file.read(8)
-    # BigTIFF's version is 43 where TIFF's is 42, its header 16 bytes.
+    # The version is 42 in TIFF and 43 in BigTIFF, whose header has 16 bytes.
     if 43 in header[2:4]:
         header += file.read(8)
     tags = TiffImagePlugin.ImageFileDirectory_v2(header)
@@ -124,8 +124,8 @@ def tiff_tags(file: io.BufferedReader) -> Mapping[int, Any]:
 
 
 def png_gamma(image: Image.Image) -> float | None:
-    """Return light's exponent by a PNG's gAMA chunk; None without one, and near the usual 1/2.2: sRGB."""
-    stated = image.info.get("gamma")
-    if "srgb" in image.info or not isinstance(stated, (int, float)) or not 0.1 <= stated <= 2.0:
+    """Return the exponent from a PNG's gAMA chunk to light; None without a chunk or near 1/2.2, i.e. sRGB."""
+    gamma = image.info.get("gamma")
+    if "srgb" in image.info or not isinstance(gamma, (int, float)) or not 0.1 <= gamma <= 2.0:
         return None
-    return None if abs(stated * 2.2 - 1) < 0.1 else 1.0 / stated
+    return None if abs(gamma * 2.2 - 1) < 0.1 else 1.0 / gamma

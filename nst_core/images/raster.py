@@ -1,6 +1,6 @@
-"""What a decoder hands over: samples as the file holds them, before any change of colour.
+"""Decoded samples as the file stores them, before any colour conversion.
 
-The decoders, :mod:`pillow` and :mod:`libvips`, make rasters; :mod:`interpret` turns them into pictures.
+The decoders, :mod:`pillow` and :mod:`libvips`, return rasters; :mod:`interpret` converts them to pictures.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ Space: TypeAlias = Literal["grey", "rgb", "cmyk"]
 CHANNELS: dict[Space, int] = {"grey": 1, "rgb": 3, "cmyk": 4}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Raster:
-    """Samples of one picture.
+    """The samples of one picture.
 
-    ``samples`` is ``(height, width, channels)`` with the channels of ``space`` (CMYK: 0 is no ink), and
-    ``alpha`` ``(height, width)``, straight; both are uint8 or uint16 over their full range, or float32
-    with 1.0 as full (float samples may leave 0..1). ``orientation`` is EXIF's, 1..8, still to be applied.
-    ``gamma`` is what a PNG without a profile says of itself (light = value ** gamma); ``adobe_rgb`` that
-    a camera's file without a profile is in Adobe RGB.
+    ``samples`` is ``(height, width, channels)`` with the channels of ``space`` (in CMYK, 0 is no ink).
+    ``alpha`` is ``(height, width)``, straight. Both are uint8 or uint16 over their full range, or float32
+    with 1.0 as the maximum (float samples may leave 0..1). ``orientation`` is the EXIF value, 1..8, not yet
+    applied. ``gamma`` comes from a PNG without a profile (light = value ** gamma). ``adobe_rgb`` is true for
+    a camera's file without a profile that is marked as Adobe RGB.
     """
 
     samples: Samples
@@ -44,8 +44,8 @@ class Raster:
         return 8 if self.samples.dtype == np.uint8 else 16
 
 
-def upright(raster: Raster) -> Raster:
-    """Apply the EXIF orientation (EXIF 2.32, tag 0x0112)."""
+def apply_orientation(raster: Raster) -> Raster:
+    """Turn the raster upright by its EXIF orientation (EXIF 2.32, tag 0x0112)."""
     if raster.orientation not in range(2, 9):
         return replace(raster, orientation=1)
     alpha = None if raster.alpha is None else _turn(raster.alpha, raster.orientation)
@@ -53,27 +53,27 @@ def upright(raster: Raster) -> Raster:
 
 
 def _turn(array: Samples, orientation: int) -> Samples:
-    # 5 to 8 have rows and columns exchanged; what is left then is a mirroring of one or both axes.
+    # Orientations 5 to 8 exchange rows and columns; what remains is mirroring along one or both axes.
     if orientation >= 5:
         array = array.swapaxes(0, 1)
-    rows = -1 if orientation in (3, 4, 7, 8) else 1
-    columns = -1 if orientation in (2, 3, 6, 7) else 1
-    return array[::rows, ::columns]
+    row_step = -1 if orientation in (3, 4, 7, 8) else 1
+    column_step = -1 if orientation in (2, 3, 6, 7) else 1
+    return array[::row_step, ::column_step]
 
 
-def full_range(samples: Samples) -> Samples:
-    """Bring whole numbers of any type to uint8 or uint16 and floats to float32; negative numbers become 0."""
-    kind = samples.dtype
-    if kind in (np.uint8, np.uint16, np.float32):
+def to_full_range(samples: Samples) -> Samples:
+    """Convert integers of any type to uint8 or uint16 and floats to float32; negative integers become 0."""
+    dtype = samples.dtype
+    if dtype in (np.uint8, np.uint16, np.float32):
         return samples
-    if kind.kind == "f":
+    if dtype.kind == "f":
         return samples.astype(np.float32)
-    scale = 65535.0 / np.iinfo(kind).max
+    scale = 65535.0 / np.iinfo(dtype).max
     return np.rint(np.maximum(samples, 0) * scale).astype(np.uint16)
 
 
-def as_float(samples: Samples) -> Array:
-    """Return samples as C-ordered float32 with 1.0 as full, 0..1."""
+def to_float(samples: Samples) -> Array:
+    """Return samples as C-ordered float32 in 0..1."""
     result = np.empty(samples.shape, np.float32)
     if samples.dtype.kind == "f":
         return np.clip(samples, 0, 1, out=result)

@@ -1,8 +1,8 @@
-"""Reading picture files: any format Pillow opens, 8 and 16 bit, turned upright and converted to sRGB.
+"""Reading picture files: any format that Pillow opens, 8 and 16 bit, turned upright and converted to sRGB.
 
-A path comes in, a :class:`Picture` goes out, or an :class:`NstError` that says in a sentence what is wrong
-with the file. Files are taken for hostile: their size in pixels is checked before they are decoded, no
-external program is run (so no EPS), nothing is fetched.
+Takes a path and returns a :class:`Picture`, or raises an :class:`NstError` that says in one sentence what is
+wrong with the file. Files are not trusted: their size in pixels is checked before they are decoded, no
+external program is run (so no EPS), and nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -15,37 +15,41 @@ from typing import TypeAlias
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
 from nst_core.images.decode import MAX_PIXELS, decode_file
+from nst_core.images.display_name import display_name
 from nst_core.images.file_io import open_input
 from nst_core.images.interpret import to_picture
-from nst_core.images.display_name import display_name
 from nst_core.images.picture import Picture
-from nst_core.images.raster import upright
+from nst_core.images.raster import apply_orientation
 
 OnNotice: TypeAlias = Callable[[Notice], None]
 
 
-def ignore(notice: Notice) -> None:
-    """Take a notice that nobody asked for."""
+def ignore_notice(notice: Notice) -> None:
+    """Do nothing with a notice: the default for callers that do not ask for notices."""
 
 
 def read_picture(
-    path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS, on_notice: OnNotice = ignore
+    path: str | os.PathLike[str],
+    max_pixels: int = MAX_PIXELS,
+    on_notice: OnNotice = ignore_notice,
+    *,
+    name: str = "",
 ) -> Picture:
-    """Read the picture at ``path``; of animations and many-page files the first.
+    """Read the picture at ``path``; from an animation or a multi-page file, read the first one.
 
-    EXIF rotation is applied. Colours are converted to sRGB from the file's profile, which the picture
-    keeps, to be put back on writing, unless colours cannot be put back to it (CMYK, look-up tables).
-    ``on_notice`` is told what the user should know: ``bad-profile``, ``profile-not-kept``,
-    ``clipped-values``.
+    Applies the EXIF rotation and converts colours from the file's profile to sRGB. The picture keeps the
+    profile, so that writing can convert back to it, except for profiles that cannot be converted back to
+    (CMYK, look-up tables). Calls ``on_notice`` for ``bad-profile``, ``profile-not-kept`` and
+    ``clipped-values``. Messages call the picture ``name``, by default its path.
 
     Raises:
         NstError: ``missing-file``, ``unreadable-file``, ``bad-image``, ``too-large`` or ``out-of-memory``.
     """
-    name = display_name(path)
+    name = name or display_name(path)
     try:
-        with open_input(path) as file:
+        with open_input(path, name=name) as file:
             raster = decode_file(file, Path(path), name, max_pixels)
-        return to_picture(upright(raster), str(path), name, on_notice)
+        return to_picture(apply_orientation(raster), str(path), name, on_notice)
     except MemoryError:
         raise NstError(
             ErrorCode.OUT_OF_MEMORY, f"{name} does not fit into memory.", "Make the picture smaller."

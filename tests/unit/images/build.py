@@ -1,4 +1,4 @@
-"""Files made by hand, byte by byte, so that what is read is not judged by what wrote it."""
+"""Builders of files byte by byte, so that tests of reading do not rely on another library's writer."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ PROPHOTO, PROPHOTO_WHITE = ((0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001)
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
 
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-def png(samples: np.ndarray, *before: bytes, kind: int | None = None) -> bytes:
-    """A PNG of uint8 or uint16 ``(height, width, channels)``; ``before`` are chunks before the pixels."""
+def png(samples: np.ndarray, *before: bytes) -> bytes:
+    """Build a PNG of uint8 or uint16 ``(height, width, channels)``; ``before`` are chunks before the
+    pixels."""
     height, width, channels = samples.shape
     bits = 8 * samples.dtype.itemsize
-    colour = {1: 0, 2: 4, 3: 2, 4: 6}[channels] if kind is None else kind
+    colour = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     rows = b"".join(b"\0" + row.astype(samples.dtype.newbyteorder(">")).tobytes() for row in samples)
     header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
     return (
@@ -43,30 +44,29 @@ def tiff(
     extra: Sequence[int] = (),
     order: str = "<",
     planar: bool = False,
-    size: tuple[int, int] | None = None,
     tags: dict[int, tuple[str, Sequence[Any]]] | None = None,
 ) -> bytes:
-    """An uncompressed TIFF of ``(height, width, channels)``; ``size`` lies about height and width."""
+    """Build an uncompressed TIFF of ``(height, width, channels)``; ``tags`` adds to the tags or replaces
+    them."""
     height, width, channels = samples.shape
     bits = 8 * samples.dtype.itemsize
-    form = {"u": 1, "i": 2, "f": 3}[samples.dtype.kind]
+    sample_format = {"u": 1, "i": 2, "f": 3}[samples.dtype.kind]
     stored = np.moveaxis(samples, 2, 0) if planar else samples
     pixels = np.ascontiguousarray(stored).astype(samples.dtype.newbyteorder(order)).tobytes()
     plane = len(pixels) // channels if planar else len(pixels)
     strips = channels if planar else 1
-    shown_height, shown_width = size or (height, width)
     entries: dict[int, tuple[str, Sequence[Any]]] = {
-        256: ("I", [shown_width]),
-        257: ("I", [shown_height]),
+        256: ("I", [width]),
+        257: ("I", [height]),
         258: ("H", [bits] * channels),
         259: ("H", [1]),
         262: ("H", [photometric]),
         273: ("I", [8 + i * plane for i in range(strips)]),
         277: ("H", [channels]),
-        278: ("I", [shown_height]),
+        278: ("I", [height]),
         279: ("I", [plane] * strips),
         284: ("H", [2 if planar else 1]),
-        339: ("H", [form] * channels),
+        339: ("H", [sample_format] * channels),
         **({338: ("H", list(extra))} if extra else {}),
         **(tags or {}),
     }
@@ -107,16 +107,16 @@ SRGB_CURVE = parametric_curve(3, 2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.040
 
 
 def profile(tags: dict[bytes, bytes], space: bytes = b"RGB ", connection: bytes = b"XYZ ") -> bytes:
-    described = b"desc\0\0\0\0" + struct.pack(">I", 5) + b"test\0" + b"\0" * 78
-    everything = {
-        b"desc": described + b"\0" * (-len(described) % 4),
+    description = b"desc\0\0\0\0" + struct.pack(">I", 5) + b"test\0" + b"\0" * 78
+    all_tags = {
+        b"desc": description + b"\0" * (-len(description) % 4),
         b"cprt": b"text\0\0\0\0none\0\0\0\0",
         b"wtpt": b"XYZ \0\0\0\0" + fixed(*D50),
         **tags,
     }
-    table, body = struct.pack(">I", len(everything)), b""
-    start = 128 + 4 + 12 * len(everything)
-    for name, data in everything.items():
+    table, body = struct.pack(">I", len(all_tags)), b""
+    start = 128 + 4 + 12 * len(all_tags)
+    for name, data in all_tags.items():
         table += name + struct.pack(">II", start + len(body), len(data))
         body += data
     head = struct.pack(">I4sI4s4s4s", start + len(body), b"\0" * 4, 0x02400000, b"mntr", space, connection)
@@ -125,7 +125,7 @@ def profile(tags: dict[bytes, bytes], space: bytes = b"RGB ", connection: bytes 
 
 
 def matrix(primaries: Any = SRGB, white: Any = D65) -> np.ndarray:
-    """XYZ of the primaries in columns, adapted to D50 by Bradford's method."""
+    """Return the XYZ of the primaries in columns, adapted to D50 by Bradford's method."""
     columns = np.array([(x / y, 1.0, (1 - x - y) / y) for x, y in primaries]).T
     light = np.array([white[0] / white[1], 1.0, (1 - white[0] - white[1]) / white[1]])
     adapted = np.linalg.inv(BRADFORD) @ np.diag((BRADFORD @ D50) / (BRADFORD @ light)) @ BRADFORD
@@ -145,7 +145,7 @@ def grey_profile(curve: bytes) -> bytes:
 
 
 def lookup_profile() -> bytes:
-    """sRGB's primaries in linear light as a table of 2 x 2 x 2 corners (lut16Type), which is exact."""
+    """Build a profile with the sRGB primaries as a table of 2 x 2 x 2 corners (lut16Type), which is exact."""
     columns = matrix()
     corners = [columns @ (r, g, b) for r in (0, 1) for g in (0, 1) for b in (0, 1)]
     straight = struct.pack(">2H", 0, 65535) * 3

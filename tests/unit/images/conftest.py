@@ -1,4 +1,4 @@
-"""Circumstances that are hard to come by: another user, a full disk."""
+"""Fixtures for conditions that are hard to create: another user, a full disk."""
 
 import os
 import resource
@@ -12,7 +12,7 @@ NOBODY = 65534
 
 @pytest.fixture
 def as_nobody():
-    """A context in which the process has no special rights, even where tests run as root."""
+    """Return a context in which the process has no special rights, even if the tests run as root."""
 
     @contextmanager
     def go():
@@ -30,7 +30,7 @@ def as_nobody():
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A folder in which 64 KiB can be written and no more: a small file system, or a limit on files' size."""
+    """Return a folder with room for 64 KiB: a small file system, or else a limit on the size of files."""
     folder = tmp_path / "small"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
@@ -62,6 +62,6 @@ def limited_files(size=64 * 1024):
 
 @pytest.fixture
 def limited_file_size():
-    """Files of more than 64 KiB cannot be written while this lasts."""
+    """Make writing files of more than 64 KiB fail during the test."""
     with limited_files():
         yield

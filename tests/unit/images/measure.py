@@ -1,4 +1,4 @@
-"""How long 24 megapixels take: ``python -m tests.unit.images.measure``. A script, not a test."""
+"""Measure the time for 24 megapixels: ``python -m tests.unit.images.measure``. A script, not a test."""
 
 import tempfile
 import time
@@ -21,17 +21,17 @@ Result = TypeVar("Result")
 
 
 def scene() -> np.ndarray:
-    """Soft shapes with grain, as compressible as a photograph, more or less."""
+    """Return soft shapes with grain, about as compressible as a photograph."""
     random = np.random.default_rng(0)
     soft = resize(random.random((40, 60, 3), dtype=np.float32), HEIGHT, WIDTH)
     grain = random.standard_normal((HEIGHT, WIDTH, 1), dtype=np.float32) * np.float32(0.01)
     return np.clip(0.2 + 0.5 * soft + grain, 0, 1)
 
 
-def timed(what: str, action: Callable[[], Result]) -> Result:
-    wall, busy = time.perf_counter(), time.process_time()
+def timed(label: str, action: Callable[[], Result]) -> Result:
+    wall, cpu = time.perf_counter(), time.process_time()
     result = action()
-    print(f"{what:28} {time.perf_counter() - wall:6.1f} s {time.process_time() - busy:6.1f} s", flush=True)
+    print(f"{label:28} {time.perf_counter() - wall:6.1f} s {time.process_time() - cpu:6.1f} s", flush=True)
     return result
 
 
@@ -57,8 +57,8 @@ def main() -> None:
     alpha = np.zeros((HEIGHT, WIDTH), np.float32)
     alpha[1000:3000, 1000:5000] = 1
     timed("fill_transparent", lambda: fill_transparent(pixels, alpha))
-    part = (slice(0, 2000), slice(0, 2000))
-    timed("fill_transparent, 4 MP", lambda: fill_transparent(pixels[part], alpha[part]))
+    corner = (slice(0, 2000), slice(0, 2000))
+    timed("fill_transparent, 4 MP", lambda: fill_transparent(pixels[corner], alpha[corner]))
 
 
 if __name__ == "__main__":

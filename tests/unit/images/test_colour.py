@@ -7,7 +7,7 @@ from nst_core.images import colour
 from nst_core.images.colour import keep_luminance, luminance, match_colors, match_luminance
 
 RANDOM = np.random.default_rng(6)
-# Correlated colours, like a photograph's.
+# Correlated colours, as in a photograph.
 MIXING = np.array([[0.16, 0.05, 0.02], [0.13, -0.04, 0.05], [0.12, -0.02, -0.06]])
 
 
@@ -22,7 +22,7 @@ GREY = np.repeat(CONTENT[:, :, :1], 3, axis=2)
 
 
 def oklab(pixel):
-    """Ottosson's own numbers, one pixel at a time, in double precision."""
+    """Ottosson's published numbers, one pixel at a time, in double precision."""
     r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in map(float, pixel))
     l_ = math.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b)
     m_ = math.cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b)
@@ -44,7 +44,7 @@ if not hasattr(math, "cbrt"):
     math.cbrt = lambda x: math.copysign(abs(x) ** (1 / 3), x)
 
 
-def test_srgb_is_what_the_standard_says():
+def test_srgb_curve_matches_the_standard():
     assert colour.srgb_to_linear(0.5) == pytest.approx(0.2140411, abs=1e-7)
     assert colour.srgb_to_linear(0.04) == pytest.approx(0.04 / 12.92)
     assert colour.linear_to_srgb(0.2140411) == pytest.approx(0.5, abs=1e-6)
@@ -59,7 +59,7 @@ def test_oklab_matches_its_authors_examples():
     assert oklab((1, 0, 0)) == pytest.approx([0.628, 0.225, 0.126], abs=1e-3)
 
 
-def test_luminance_of_greys_is_their_value():
+def test_luminance_of_a_grey_is_its_own_value():
     ramp = np.linspace(0, 1, 256, dtype=np.float32)[None, :, None].repeat(3, axis=2)
     assert luminance(ramp).shape == (1, 256)
     assert np.abs(luminance(ramp) - ramp[:, :, 0]).max() < 2e-6
@@ -71,35 +71,35 @@ def test_luminance_has_the_lightness_of_the_colour():
     assert np.abs(all_oklab(as_grey)[:, :, 0] - all_oklab(pixels)[:, :, 0]).max() < 1e-5
 
 
-def test_keep_luminance_by_its_definition():
+def test_keep_luminance_matches_its_definition():
     painted = (0.5 * CONTENT + 0.25 * photo(9))[:8, :9]
     content = CONTENT[:8, :9]
     result = keep_luminance(painted, content)
     got, light, chroma = all_oklab(result), all_oklab(painted), all_oklab(content)
-    # Where sRGB has the colour, L is painted's and a, b are content's, to rounding.
+    # If sRGB contains the colour, L is that of painted and a, b are those of content, up to rounding.
     inside = np.all((result > 0.001) & (result < 0.999), axis=2)
     assert inside.mean() > 0.9
     assert np.abs(got[:, :, 0] - light[:, :, 0])[inside].max() < 1e-4
     assert np.abs(got[:, :, 1:] - chroma[:, :, 1:])[inside].max() < 1e-4
 
 
-def test_keep_luminance_where_srgb_has_no_such_colour():
+def test_keep_luminance_reduces_chroma_outside_srgb():
     painted = RANDOM.random((12, 13, 3)).astype(np.float32)
     content = np.zeros((12, 13, 3), np.float32)
     content[:, :6] = (0.0, 0.0, 1.0)
     content[:, 6:] = (1.0, 0.9, 0.0)
     result = keep_luminance(painted, content)
     assert 0 <= result.min() <= result.max() <= 1
-    got, light, wanted = all_oklab(result), all_oklab(painted), all_oklab(content)
+    got, light, original = all_oklab(result), all_oklab(painted), all_oklab(content)
     assert np.abs(got[:, :, 0] - light[:, :, 0]).max() < 0.003
-    chroma, full = np.hypot(got[:, :, 1], got[:, :, 2]), np.hypot(wanted[:, :, 1], wanted[:, :, 2])
+    chroma, full = np.hypot(got[:, :, 1], got[:, :, 2]), np.hypot(original[:, :, 1], original[:, :, 2])
     reduced = chroma < full - 1e-3
     assert reduced.mean() > 0.5
-    # The hue is content's where there is enough colour to speak of one.
+    # Where there is enough chroma for a hue, it is that of the content.
     strong = chroma > 0.03
-    angle = np.arctan2(got[:, :, 2], got[:, :, 1]) - np.arctan2(wanted[:, :, 2], wanted[:, :, 1])
+    angle = np.arctan2(got[:, :, 2], got[:, :, 1]) - np.arctan2(original[:, :, 2], original[:, :, 1])
     assert np.abs((angle + np.pi) % (2 * np.pi) - np.pi)[strong].max() < 0.03
-    # No more is taken away than must be: a little more chroma would leave the gamut.
+    # The chroma is not reduced more than necessary: a little more would leave the gamut.
     edge = np.minimum(result.min(axis=2), 1 - result.max(axis=2))
     assert edge[reduced].max() < 0.01
 
@@ -113,27 +113,27 @@ def test_keep_luminance_identities():
     assert np.abs(again - keep_luminance(STYLE, CONTENT)).max() < 2e-3
 
 
-def test_chroma_does_not_jump_about_in_dark_blue():
-    # The blue corner of sRGB is hollow in OKLab; a plain bisection gave teeth of a tenth of the range here.
+def test_chroma_does_not_jump_in_dark_blue():
+    # The blue corner of sRGB is concave in OKLab; a plain bisection jumped by a tenth of the range here.
     ramp = np.linspace(0.05, 0.3, 500, dtype=np.float32)[:, None, None].repeat(3, axis=2)
     for blue in ((0, 0, 1), (0, 0.05, 1), (0.05, 0, 1), (0.15, 0.15, 1)):
         column = keep_luminance(ramp, np.broadcast_to(np.float32(blue), ramp.shape))
         assert np.abs(np.diff(column, axis=0)).max() < 0.003
 
 
-def test_keep_luminance_needs_one_size():
+def test_keep_luminance_refuses_different_sizes():
     with pytest.raises(ValueError):
         keep_luminance(CONTENT, CONTENT[:5])
 
 
-def test_black_and_white_are_possible():
+def test_keep_luminance_keeps_black_and_white():
     painted = np.zeros((1, 2, 3), np.float32)
     painted[0, 1] = 1
     content = np.full((1, 2, 3), (0.9, 0.2, 0.1), np.float32)
     assert np.abs(keep_luminance(painted, content) - painted).max() < 0.01
 
 
-def test_match_luminance():
+def test_match_luminance_matches_mean_and_deviation():
     matched = match_luminance(STYLE, CONTENT)
     assert matched.shape == STYLE.shape
     assert np.ptp(matched, axis=2).max() == 0
@@ -144,7 +144,7 @@ def test_match_luminance():
     assert np.abs(matched[:, :, 0] - expected).max() < 1e-5
 
 
-def test_match_luminance_of_a_flat_style():
+def test_match_luminance_keeps_a_flat_style_flat():
     flat = np.full((6, 6, 3), 0.7, np.float32)
     matched = match_luminance(flat, CONTENT)
     assert np.isfinite(matched).all()
@@ -157,19 +157,19 @@ def moments(pixels, weights=None):
 
 
 @pytest.mark.parametrize("mode", ["pca", "cholesky"])
-def test_match_colors_gives_contents_mean_and_covariance(mode):
+def test_match_colors_matches_mean_and_covariance(mode):
     matched = match_colors(STYLE, CONTENT, mode)
     mean, covariance = moments(matched)
-    wanted_mean, wanted_covariance = moments(CONTENT)
-    assert np.abs(mean - wanted_mean).max() < 1e-6
-    assert np.abs(covariance - wanted_covariance).max() < 1e-7
-    # The map is linear: what it does to the middle of two colours is the middle of what it does to them.
+    expected_mean, expected_covariance = moments(CONTENT)
+    assert np.abs(mean - expected_mean).max() < 1e-6
+    assert np.abs(covariance - expected_covariance).max() < 1e-7
+    # The map is linear: it maps the mean of two colours to the mean of their images.
     assert np.linalg.matrix_rank(np.c_[STYLE.reshape(-1, 3), np.ones(2000)]) == 4
     rest = np.linalg.lstsq(np.c_[STYLE.reshape(-1, 3), np.ones(2000)], matched.reshape(-1, 3), rcond=None)[1]
     assert rest.max() < 1e-6
 
 
-def test_match_colors_by_the_papers_formulas():
+def test_match_colors_follows_the_formulas_of_the_paper():
     mean_source, source = moments(STYLE)
     mean_target, target = moments(CONTENT)
 
@@ -192,14 +192,14 @@ def test_match_colors_identities(mode):
 
 
 @pytest.mark.parametrize("mode", ["pca", "cholesky"])
-def test_a_grey_content_gives_grey(mode):
+def test_match_colors_to_grey_content_gives_grey(mode):
     matched = match_colors(STYLE, GREY, mode)
     assert np.ptp(matched, axis=2).max() < 1e-5
     assert matched.std(dtype=float) == pytest.approx(GREY.std(dtype=float), rel=1e-3)
 
 
 @pytest.mark.parametrize("mode", ["pca", "cholesky"])
-def test_grey_and_flat_styles_stay_sensible(mode):
+def test_match_colors_does_not_amplify_noise_of_grey_and_flat_styles(mode):
     grey = np.repeat(STYLE[:, :, :1], 3, axis=2)
     noisy = grey + RANDOM.normal(0, 0.5 / 255, grey.shape).astype(np.float32)
     for style in (grey, noisy):
@@ -216,28 +216,28 @@ def test_grey_and_flat_styles_stay_sensible(mode):
     assert np.abs(onto_flat - (0.2, 0.9, 0.4)).max() < 1e-4
 
 
-def test_alpha_weighs_the_statistics():
+def test_alpha_weights_the_statistics():
     alpha = (RANDOM.random(CONTENT.shape[:2]) > 0.3).astype(np.float32) * 0.7
-    spoilt = CONTENT.copy()
-    spoilt[alpha == 0] = (1, 0, 1)
+    poisoned = CONTENT.copy()
+    poisoned[alpha == 0] = (1, 0, 1)
     style_alpha = RANDOM.random(STYLE.shape[:2]).astype(np.float32)
-    matched = match_colors(STYLE, spoilt, style_alpha=style_alpha, content_alpha=alpha)
+    matched = match_colors(STYLE, poisoned, style_alpha=style_alpha, content_alpha=alpha)
     mean, covariance = moments(matched, style_alpha.ravel())
-    wanted_mean, wanted_covariance = moments(CONTENT, alpha.ravel())
-    assert np.abs(mean - wanted_mean).max() < 1e-5
-    assert np.abs(covariance - wanted_covariance).max() < 1e-6
+    expected_mean, expected_covariance = moments(CONTENT, alpha.ravel())
+    assert np.abs(mean - expected_mean).max() < 1e-5
+    assert np.abs(covariance - expected_covariance).max() < 1e-6
     nothing = np.zeros(CONTENT.shape[:2], np.float32)
     assert np.isfinite(match_colors(STYLE, CONTENT, content_alpha=nothing)).all()
 
 
-def test_an_unknown_mode_is_a_mistake():
+def test_match_colors_refuses_an_unknown_mode():
     with pytest.raises(ValueError):
         match_colors(STYLE, CONTENT, "rainbow")
 
 
-def test_blocks_do_not_show(monkeypatch):
+def test_block_size_does_not_change_results(monkeypatch):
     whole = keep_luminance(STYLE, CONTENT), match_colors(STYLE, CONTENT), luminance(STYLE)
     monkeypatch.setattr(colour, "BLOCK_PIXELS", 70)
-    parts = keep_luminance(STYLE, CONTENT), match_colors(STYLE, CONTENT), luminance(STYLE)
-    for one, other in zip(whole, parts, strict=True):
-        assert np.abs(one - other).max() < 1e-6
+    in_blocks = keep_luminance(STYLE, CONTENT), match_colors(STYLE, CONTENT), luminance(STYLE)
+    for expected, result in zip(whole, in_blocks, strict=True):
+        assert np.abs(result - expected).max() < 1e-6

@@ -1,4 +1,4 @@
-"""What comes in: formats, modes, depths, alpha, colour, orientation."""
+"""Reading pictures: formats, modes, depths, alpha, colour, orientation."""
 
 import io
 import struct
@@ -21,7 +21,7 @@ DEEP = RANDOM.integers(0, 65536, (9, 14, 4)).astype(np.uint16)
 
 @pytest.fixture
 def read(tmp_path):
-    """Write bytes, or an image as Pillow saves it, and read the file; notices go to ``read.notices``."""
+    """Write bytes, or a Pillow image, to a file and read it; notices go to ``read.notices``."""
 
     def go(content, suffix=".png", **options):
         path = tmp_path / f"picture{suffix}"
@@ -70,7 +70,7 @@ def test_other_formats_are_read_closely(read, suffix, options):
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "LA"])
-def test_grey_stays_known_as_grey(read, mode):
+def test_grey_files_are_marked_as_grey(read, mode):
     picture = read(Image.fromarray(PHOTO).convert(mode))
     assert picture.grey
     assert np.ptp(picture.pixels, axis=2).max() == 0
@@ -78,7 +78,7 @@ def test_grey_stays_known_as_grey(read, mode):
     assert np.array_equal(picture.pixels[:, :, 0], expected)
 
 
-def test_a_palette_of_greys_is_grey_and_one_of_colours_is_not(read):
+def test_palette_of_greys_is_grey_and_palette_of_colours_is_not(read):
     grey = Image.fromarray(PHOTO[:, :, 0]).convert("P")
     assert read(grey).grey
     coloured = read(Image.fromarray(PHOTO).quantize(200))
@@ -88,12 +88,12 @@ def test_a_palette_of_greys_is_grey_and_one_of_colours_is_not(read):
     )
 
 
-def test_colours_that_happen_to_be_grey_are_not_a_grey_file(read):
+def test_rgb_file_with_grey_pixels_is_not_grey(read):
     assert not read(Image.fromarray(PHOTO[:, :, :1].repeat(3, axis=2))).grey
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".tga", ".webp"])
-def test_alpha_is_kept_straight(read, suffix):
+def test_alpha_is_read_straight(read, suffix):
     samples = np.dstack([PHOTO, ALPHA])
     options = {"lossless": True, "exact": True} if suffix == ".webp" else {}
     picture = read(Image.fromarray(samples), suffix, **options)
@@ -101,7 +101,7 @@ def test_alpha_is_kept_straight(read, suffix):
     assert same(picture.alpha, ALPHA)
 
 
-def test_grey_with_alpha(read):
+def test_grey_with_alpha_is_read(read):
     picture = read(Image.fromarray(np.dstack([PHOTO[:, :, 0], ALPHA]), "LA"))
     assert picture.grey
     assert same(picture.pixels[:, :, 0], PHOTO[:, :, 0])
@@ -110,7 +110,7 @@ def test_grey_with_alpha(read):
 
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_transparent_colour_of_a_png_becomes_alpha(read, depth, channels):
+def test_transparent_colour_of_a_png_becomes_alpha(read, depth, channels):
     samples = (DEEP[:, :, :channels] >> (8 if depth is np.uint8 else 0)).astype(depth)
     clear = build.chunk(b"tRNS", samples[2, 3].astype(">u2").tobytes())
     picture = read(build.png(samples, clear))
@@ -121,7 +121,7 @@ def test_the_transparent_colour_of_a_png_becomes_alpha(read, depth, channels):
     assert picture.grey == (channels == 1)
 
 
-def test_transparency_of_palettes(read):
+def test_transparency_of_a_palette_becomes_alpha(read):
     paletted = Image.fromarray(PHOTO).quantize(16)
     index = np.asarray(paletted)
     picture = read(paletted, transparency=bytes([0, 128] + [255] * 14))
@@ -150,7 +150,7 @@ def test_sixteen_bit_tiff_keeps_every_bit(read, order, planar, channels):
     photometric = 1 if channels < 3 else 2
     content = build.tiff(DEEP[:, :, :channels], photometric, extra, order, planar)
     if planar and channels == 2:
-        # No decoder at hand reads these right; better none than mixed rows.
+        # No available decoder reads these correctly; an error is better than mixed rows.
         with pytest.raises(NstError, match="rare kind"):
             read(content, ".tif")
         return
@@ -165,7 +165,7 @@ def test_sixteen_bit_tiff_keeps_every_bit(read, order, planar, channels):
 
 @pytest.mark.parametrize("compression", ["lzw", "deflate", "packbits", "none"])
 @pytest.mark.parametrize("tile", [False, True])
-def test_compressed_sixteen_bit_tiff(read, compression, tile):
+def test_compressed_sixteen_bit_tiff_keeps_every_bit(read, compression, tile):
     data = np.ascontiguousarray(DEEP[:, :, :3])
     image = pyvips.Image.new_from_memory(data, 14, 9, 3, "ushort").copy(interpretation="rgb16")
     predictor = "horizontal" if compression in ("lzw", "deflate") else "none"
@@ -188,13 +188,13 @@ def test_premultiplied_tiff_is_divided(read):
     assert picture.alpha == pytest.approx(0.5, abs=1e-5)
 
 
-def test_white_is_zero_tiff(read):
+def test_white_is_zero_tiff_is_inverted(read):
     assert same(read(build.tiff(DEEP[:, :, :1], 0), ".tif").pixels[:, :, 0], 65535 - DEEP[:, :, 0])
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float16])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_float_tiff(read, kind, channels):
+def test_float_tiff_is_read_exactly(read, kind, channels):
     values = (DEEP[:, :, :channels] / 65535).astype(kind)
     picture = read(build.tiff(values, 1 if channels == 1 else 2), ".tif")
     assert picture.bits == 16
@@ -202,7 +202,7 @@ def test_float_tiff(read, kind, channels):
     assert read.notices == []
 
 
-def test_floats_outside_the_range_are_clipped_and_told(read):
+def test_floats_outside_the_range_are_clipped_with_a_notice(read):
     values = np.full((4, 4, 3), 0.25, np.float32)
     values[0, 0] = (2.0, -1.0, np.nan)
     picture = read(build.tiff(values, 2), ".tif")
@@ -212,14 +212,14 @@ def test_floats_outside_the_range_are_clipped_and_told(read):
 
 
 @pytest.mark.parametrize("full", [255.0, 65535.0])
-def test_floats_in_other_units_are_scaled_and_told(read, full):
+def test_floats_in_other_units_are_scaled_with_a_notice(read, full):
     values = (DEEP[:, :, :3] / 65535 * full).astype(np.float32)
     picture = read(build.tiff(values, 2), ".tif")
     assert np.abs(picture.pixels - DEEP[:, :, :3] / 65535).max() < 1e-5
     assert [notice.code for notice in read.notices] == ["clipped-values"]
 
 
-def test_wide_and_signed_whole_numbers(read):
+def test_wide_and_signed_integers_are_scaled(read):
     wide = read(build.tiff(DEEP[:, :, :1].astype(np.uint32) * 65537, 1), ".tif")
     assert np.abs(wide.pixels[:, :, 0] - DEEP[:, :, 0] / 65535).max() < 1e-4
     signed = (DEEP[:, :, :1] // 2).astype(np.int16)
@@ -229,7 +229,7 @@ def test_wide_and_signed_whole_numbers(read):
     assert np.abs(half.pixels[1:, :, 0] - DEEP[1:, :, 0] / 65535).max() < 1e-4
 
 
-def test_twelve_bit_tiff(read):
+def test_twelve_bit_tiff_is_scaled(read):
     samples = RANDOM.integers(0, 4096, (6, 8)).astype(np.uint16)
     pairs = samples.reshape(-1, 2).astype(np.uint32)
     packed = np.stack([pairs[:, 0] >> 4, (pairs[:, 0] & 15) << 4 | pairs[:, 1] >> 8, pairs[:, 1] & 255], 1)
@@ -240,7 +240,7 @@ def test_twelve_bit_tiff(read):
 
 
 @pytest.mark.parametrize("depth", [8, 16])
-def test_lab_tiff(read, depth):
+def test_lab_tiff_is_converted_to_srgb(read, depth):
     # L* 53.585 is the lightness of sRGB's mid grey, 128/255.
     lightness = 53.585 / 100
     lab = [round(lightness * 255), 0, 0] if depth == 8 else [round(lightness * 65535), 0, 0]
@@ -249,7 +249,7 @@ def test_lab_tiff(read, depth):
     assert picture.pixels == pytest.approx(128 / 255, abs=0.01)
 
 
-def test_cmyk_without_a_profile(read):
+def test_cmyk_without_a_profile_is_converted_with_a_notice(read):
     inks = np.array(
         [[[0, 0, 0, 0], [255, 0, 0, 0], [0, 255, 0, 0], [0, 0, 255, 0], [0, 0, 0, 255]]], np.uint8
     )
@@ -284,13 +284,13 @@ def test_cmyk_with_its_profile_agrees_with_little_cms(read, suffix):
     assert [notice.code for notice in read.notices] == ["profile-not-kept"]
 
 
-def test_sixteen_bit_cmyk(read):
+def test_sixteen_bit_cmyk_is_converted(read):
     picture = read(build.tiff(np.full((3, 3, 4), (0, 0, 65535, 0), np.uint16), 5), ".tif")
     assert picture.pixels[0, 0, 2] < 0.2
     assert picture.pixels[0, 0, :2].min() > 0.8
 
 
-def test_ycbcr_and_hsv_like_modes(read):
+def test_ycbcr_is_converted(read):
     smooth = np.asarray(Image.linear_gradient("L").resize((32, 32)))
     colours = Image.fromarray(np.dstack([smooth, smooth[::-1], smooth.T]))
     picture = read(colours.convert("YCbCr"), ".tif", compression="jpeg", quality=95)
@@ -317,36 +317,36 @@ def test_profiles_are_applied_and_kept(read, suffix, name):
     assert read.notices == []
 
 
-def test_an_srgb_profile_changes_nothing(read):
+def test_srgb_profile_changes_nothing(read):
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     picture = read(Image.fromarray(PHOTO), icc_profile=profile)
     assert same(picture.pixels, PHOTO)
     assert picture.profile == profile
 
 
-def test_a_sixteen_bit_profile_makes_no_bands(read):
+def test_profile_on_sixteen_bits_makes_no_bands(read):
     ramp = np.repeat(np.arange(16384, 16384 + 4096, dtype=np.uint16)[None, :, None], 3, axis=2)
     embedded = build.chunk(b"iCCP", b"x\0\0" + zlib.compress(build.PROFILES["prophoto"]))
     picture = read(build.png(ramp, embedded))
     assert len(np.unique(picture.pixels[0, :, 1])) == 4096
 
 
-def test_a_large_profile_in_a_png(read):
-    # Two megabytes, as printers' are: more than Pillow unpacks by itself.
+def test_large_profile_in_a_png_is_read(read):
+    # Two megabytes, like printer profiles: more than Pillow unpacks by default.
     large = build.PROFILES["adobe"] + RANDOM.integers(0, 256, 2_000_000).astype(np.uint8).tobytes()
     assert read(Image.fromarray(PHOTO), icc_profile=large).profile == large
 
 
-def test_grey_profiles(read):
+def test_grey_profile_is_applied_and_kept(read):
     grey = Image.fromarray(np.full((4, 4), 128, np.uint8))
     profile = build.grey_profile(build.gamma_curve(1.0))
     picture = read(grey, ".tif", icc_profile=profile)
     assert picture.grey
     assert picture.profile == profile
-    assert picture.pixels == pytest.approx(0.7366, abs=2e-3)  # the sRGB code of half the light
+    assert picture.pixels == pytest.approx(0.7366, abs=2e-3)  # the sRGB value of half the light
 
 
-def test_a_grey_picture_in_an_rgb_profile(read):
+def test_grey_picture_with_an_rgb_profile_is_converted(read):
     picture = read(Image.fromarray(np.full((4, 4), 128, np.uint8)), icc_profile=build.PROFILES["linear"])
     assert picture.grey
     assert picture.pixels == pytest.approx(0.7366, abs=2e-3)
@@ -363,14 +363,14 @@ def test_a_grey_picture_in_an_rgb_profile(read):
         bytes(pyvips.Operation.call("profile_load", "cmyk")),
     ],
 )
-def test_bad_profiles_are_passed_over_and_told(read, profile):
+def test_bad_profiles_are_ignored_with_a_notice(read, profile):
     picture = read(Image.fromarray(PHOTO), ".tif", icc_profile=profile)
     assert same(picture.pixels, PHOTO)
     assert picture.profile is None
     assert [notice.code for notice in read.notices] == ["bad-profile"]
 
 
-def test_bad_profiles_of_cmyk(read):
+def test_bad_profile_of_cmyk_is_ignored_with_a_notice(read):
     image = Image.fromarray(np.full((2, 2, 4), (255, 0, 0, 0), np.uint8), "CMYK")
     picture = read(image, ".tif", icc_profile=bytes(pyvips.Operation.call("profile_load", "cmyk"))[:3000])
     assert picture.pixels[0, 0, 0] < 0.2
@@ -378,8 +378,9 @@ def test_bad_profiles_of_cmyk(read):
 
 
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16, np.float32])
-def test_profiles_of_tables_are_applied_and_told(read, depth):
-    # The table is sRGB's primaries with straight curves, so the answer is that of the plain linear profile.
+def test_look_up_table_profiles_are_applied_with_a_notice(read, depth):
+    # The table holds the sRGB primaries with straight curves, so the result equals that of the linear
+    # profile.
     values = RANDOM.integers(20, 256, (6, 7, 3))
     full = 1 if depth is np.float32 else np.iinfo(depth).max
     samples = (values / 255 * full).astype(depth)
@@ -394,7 +395,7 @@ def test_profiles_of_tables_are_applied_and_told(read, depth):
     assert "test" in read.notices[0].message
 
 
-def test_the_gamma_of_a_png(read):
+def test_gamma_of_a_png_is_applied(read):
     flat = np.full((3, 3, 3), 128, np.uint8)
     for gamma, expected in ((1.0, 0.7366), (1 / 1.8, 0.5745), (1 / 2.2, 128 / 255)):
         picture = read(build.png(flat, build.chunk(b"gAMA", struct.pack(">I", round(gamma * 100000)))))
@@ -403,7 +404,7 @@ def test_the_gamma_of_a_png(read):
     assert deep.pixels == pytest.approx(0.7366, abs=2e-3)
 
 
-def test_cameras_mark_adobe_rgb_in_exif_only(read):
+def test_adobe_rgb_mark_in_exif_is_applied(read):
     flat = Image.fromarray(np.full((8, 8, 3), (60, 180, 60), np.uint8))
     exif = Image.Exif()
     exif[0x8769] = {0xA001: 0xFFFF, 0xA005: {1: "R03"}}
@@ -427,7 +428,7 @@ ORIENTED = {
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", [".jpg", ".png", ".tif", ".webp", "png16", "tiff16"])
-def test_exif_orientation(read, orientation, kind):
+def test_exif_orientation_is_applied(read, orientation, kind):
     exif = Image.Exif()
     exif[0x112] = orientation
     upright = np.zeros((16, 32, 3), np.uint8)
@@ -449,7 +450,7 @@ def test_exif_orientation(read, orientation, kind):
     assert picture.pixels.flags.c_contiguous
 
 
-def test_exif_orientation_turns_alpha_as_well(read):
+def test_exif_orientation_turns_alpha_too(read):
     samples = np.dstack([PHOTO, ALPHA])
     exif = Image.Exif()
     exif[0x112] = 6
@@ -457,14 +458,14 @@ def test_exif_orientation_turns_alpha_as_well(read):
     assert same(picture.alpha, np.rot90(ALPHA, -1))
 
 
-def test_damaged_exif_does_not_matter(read):
+def test_damaged_exif_is_ignored(read):
     exif = b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\xff" * 40
     assert read(Image.fromarray(PHOTO), exif=exif).width == 14
     assert read(Image.fromarray(PHOTO), ".jpg", exif=exif).width == 14
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".png", ".tif"])
-def test_the_first_frame_of_animations(read, suffix):
+def test_first_frame_of_an_animation_is_read(read, suffix):
     frames = [Image.new("RGB", (8, 6), colour) for colour in ("#ff0000", "#00ff00", "#0000ff")]
     options = {"lossless": True} if suffix == ".webp" else {}
     picture = read(frames[0], suffix, save_all=True, append_images=frames[1:], **options)
@@ -472,6 +473,6 @@ def test_the_first_frame_of_animations(read, suffix):
     assert np.abs(picture.pixels - np.array([1, 0, 0])).max() < 0.01
 
 
-def test_icons_give_their_largest_picture(read):
+def test_largest_picture_of_an_icon_is_read(read):
     picture = read(Image.new("RGBA", (64, 64), (10, 200, 30, 255)), ".ico")
     assert (picture.width, picture.height) == (64, 64)

@@ -1,4 +1,4 @@
-"""What cannot be read ends in one sentence, whatever the file holds, and never in anything else."""
+"""Unreadable files: every one gives an error of one sentence, and never another exception."""
 
 import io
 import os
@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nst_core.errors import ErrorCode, NstError
-from nst_core.images.metadata import read_metadata
 from nst_core.images.display_name import display_name
+from nst_core.images.metadata import read_metadata
 from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
 from tests.unit.images import build
@@ -41,7 +41,7 @@ def encoded(kind, **options):
     return buffer.getvalue()
 
 
-def test_missing(tmp_path):
+def test_missing_file_is_refused(tmp_path):
     error = refusal(tmp_path / "nothing.png")
     assert error.code == ErrorCode.MISSING_FILE
     assert "nothing.png" in error.message
@@ -49,28 +49,28 @@ def test_missing(tmp_path):
     assert refusal(tmp_path / "file" / "below.png").code == ErrorCode.MISSING_FILE
 
 
-def test_a_folder(tmp_path):
+def test_folder_is_refused(tmp_path):
     assert refusal(tmp_path).code == ErrorCode.UNREADABLE_FILE
     assert refusal("").code == ErrorCode.UNREADABLE_FILE
 
 
-def test_a_pipe_is_not_waited_for(tmp_path):
+def test_pipe_is_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     assert refusal(tmp_path / "pipe.png").code == ErrorCode.UNREADABLE_FILE
     assert refusal("/dev/zero").code == ErrorCode.UNREADABLE_FILE
 
 
-def test_without_permission(tmp_path, as_nobody):
+def test_file_without_permission_is_refused(tmp_path, as_nobody):
     path = tmp_path / "secret.png"
     path.write_bytes(build.png(PHOTO))
     path.chmod(0)
     with as_nobody():
         error = refusal(path)
     assert error.code == ErrorCode.UNREADABLE_FILE
-    assert "may not be read" in error.message
+    assert "permission to read" in error.message
 
 
-def test_empty(tmp_path):
+def test_empty_file_is_refused(tmp_path):
     (tmp_path / "empty.png").write_bytes(b"")
     error = refusal(tmp_path / "empty.png")
     assert error.code == ErrorCode.BAD_IMAGE
@@ -80,24 +80,24 @@ def test_empty(tmp_path):
 @pytest.mark.parametrize(
     "content", [b"hello, world", b"\0" * 5000, b"GIF", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"{}"]
 )
-def test_not_a_picture(tmp_path, content):
+def test_file_of_another_kind_is_refused(tmp_path, content):
     (tmp_path / "text.png").write_bytes(content)
     assert refusal(tmp_path / "text.png").code == ErrorCode.BAD_IMAGE
 
 
-def test_postscript_is_not_run(tmp_path):
+def test_postscript_is_refused_and_not_run(tmp_path):
     page = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n%%EOF\n"
     (tmp_path / "page.eps").write_bytes(page)
     assert refusal(tmp_path / "page.eps").code == ErrorCode.BAD_IMAGE
 
 
 @pytest.mark.parametrize(("suffix", "word"), [(".xcf", "GIMP"), (".heic", "JPEG"), (".svg", "PNG")])
-def test_the_hint_fits_the_file(tmp_path, suffix, word):
+def test_hint_names_a_suitable_program_or_format(tmp_path, suffix, word):
     (tmp_path / f"x{suffix}").write_bytes(b"something else entirely")
     assert word in refusal(tmp_path / f"x{suffix}").hint
 
 
-def test_raw_photographs_are_not_their_thumbnails(tmp_path):
+def test_raw_photographs_are_refused(tmp_path):
     thumbnail = build.tiff(PHOTO, 2)
     (tmp_path / "x.nef").write_bytes(thumbnail)
     assert "raw photograph" in refusal(tmp_path / "x.nef").message
@@ -111,6 +111,8 @@ def png_header(width, height, bits=8):
     return b"\x89PNG\r\n\x1a\n" + build.chunk(b"IHDR", header) + build.chunk(b"IDAT", b"x\x9c")
 
 
+LARGE_TIFF_TAGS = {tag: ("I", [40_000]) for tag in (256, 257, 278)}
+
 LARGE = {
     "png": png_header(40_000, 40_000),
     "png16": png_header(40_000, 40_000, 16),
@@ -123,24 +125,24 @@ LARGE = {
     + struct.pack("<IHHI", 54, 0, 0, 54)
     + struct.pack("<IiiHHIIiiII", 40, 40000, 40000, 1, 24, *[0] * 6),
     "ppm": b"P6 40000 40000 255\n",
-    "tiff": build.tiff(PHOTO, 2, size=(40_000, 40_000)),
-    "tiff16": build.tiff(DEEP[:, :, :3], 2, size=(40_000, 40_000)),
-    "float tiff": build.tiff(PHOTO.astype(np.float32), 2, size=(40_000, 40_000)),
-    "grey and alpha tiff": build.tiff(DEEP[:, :, :2], 1, (2,), size=(40_000, 40_000)),
+    "tiff": build.tiff(PHOTO, 2, tags=LARGE_TIFF_TAGS),
+    "tiff16": build.tiff(DEEP[:, :, :3], 2, tags=LARGE_TIFF_TAGS),
+    "float tiff": build.tiff(PHOTO.astype(np.float32), 2, tags=LARGE_TIFF_TAGS),
+    "grey and alpha tiff": build.tiff(DEEP[:, :, :2], 1, (2,), tags=LARGE_TIFF_TAGS),
     "tga": struct.pack("<BBBHHBHHHHBB", 0, 0, 2, 0, 0, 0, 0, 0, 40_000, 40_000, 24, 0),
 }
 
 
 @pytest.mark.parametrize("kind", LARGE)
-def test_bombs_are_refused_by_their_header(tmp_path, kind):
-    # None of these files holds its pixels: a decoder that started would call it damaged instead.
+def test_too_large_pictures_are_refused_from_their_header(tmp_path, kind):
+    # These files do not contain their pixels: a decoder would call them damaged instead.
     (tmp_path / "bomb").write_bytes(LARGE[kind])
     error = refusal(tmp_path / "bomb")
     assert error.code == ErrorCode.TOO_LARGE
     assert "268" in error.message
 
 
-def test_pictures_inside_of_pictures_are_held_to_the_limit(tmp_path):
+def test_size_limit_covers_pictures_inside_pictures(tmp_path):
     inner = png_header(30_000, 30_000)
     entry = struct.pack("<BBBBHHII", 0, 0, 0, 0, 1, 32, len(inner), 22)
     (tmp_path / "bomb.ico").write_bytes(struct.pack("<HHH", 0, 1, 1) + entry + inner)
@@ -148,7 +150,7 @@ def test_pictures_inside_of_pictures_are_held_to_the_limit(tmp_path):
 
 
 @pytest.mark.parametrize("content", [build.png(PHOTO), build.png(DEEP), build.tiff(DEEP, 2), encoded("GIF")])
-def test_the_limit_is_the_callers(tmp_path, content):
+def test_size_limit_is_set_by_the_caller(tmp_path, content):
     path = tmp_path / "x"
     path.write_bytes(content)
     assert read_picture(path, max_pixels=12 * 17).width == 17
@@ -156,7 +158,7 @@ def test_the_limit_is_the_callers(tmp_path, content):
     assert error.code == ErrorCode.TOO_LARGE
 
 
-def test_pillows_own_limit_does_not_stand_in_the_way(tmp_path, monkeypatch):
+def test_pillows_own_size_limit_is_restored(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     (tmp_path / "x.png").write_bytes(build.png(PHOTO))
     with warnings.catch_warnings():
@@ -165,7 +167,7 @@ def test_pillows_own_limit_does_not_stand_in_the_way(tmp_path, monkeypatch):
     assert Image.MAX_IMAGE_PIXELS == 10
 
 
-def test_unpacking_bombs_in_texts_do_not_fill_the_memory(tmp_path):
+def test_decompression_bomb_in_a_text_chunk_is_refused(tmp_path):
     packed = zlib.compress(b"\0" * 60_000_000, 1)
     bomb = build.chunk(b"zTXt", b"Comment\0\0" + packed)
     (tmp_path / "x.png").write_bytes(build.png(PHOTO, bomb))
@@ -201,8 +203,8 @@ WHOLE = {
 }
 
 
-def answered(path):
-    """The picture, or None for a sentence; anything else fails the test."""
+def read_or_refuse(path):
+    """Return the picture, or None for an error; any other exception fails the test."""
     try:
         picture = read_picture(path)
         read_metadata(path)
@@ -217,41 +219,42 @@ def answered(path):
 @pytest.mark.parametrize("kind", WHOLE)
 def test_whole_files_are_read(tmp_path, kind):
     (tmp_path / "x").write_bytes(WHOLE[kind])
-    assert answered(tmp_path / "x") is not None
+    assert read_or_refuse(tmp_path / "x") is not None
 
 
 @pytest.mark.parametrize("kind", WHOLE)
-def test_files_cut_at_every_place(tmp_path, kind):
+def test_truncated_files_give_a_picture_or_an_error(tmp_path, kind):
     whole, path = WHOLE[kind], tmp_path / "x"
     for length in sorted({*range(1, 64), *range(64, len(whole), max(1, len(whole) // 40)), len(whole) - 1}):
         path.write_bytes(whole[:length])
-        answered(path)
+        read_or_refuse(path)
     path.write_bytes(whole[: len(whole) // 2])
     if kind not in ("psd",):
-        assert answered(path) is None
+        assert read_or_refuse(path) is None
 
 
+@pytest.mark.slow
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kind=st.sampled_from(sorted(WHOLE)),
     damage=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=6),
     length=st.floats(0.05, 1),
 )
-def test_damaged_files(tmp_path, kind, damage, length):
+def test_damaged_files_give_a_picture_or_an_error(tmp_path, kind, damage, length):
     content = bytearray(WHOLE[kind][: max(1, int(len(WHOLE[kind]) * length))])
-    for place, value in damage:
-        content[min(int(place * len(content)), len(content) - 1)] = value
+    for position, value in damage:
+        content[min(int(position * len(content)), len(content) - 1)] = value
     (tmp_path / "x").write_bytes(content)
-    answered(tmp_path / "x")
+    read_or_refuse(tmp_path / "x")
 
 
 def test_nothing_is_printed_about_damaged_files(tmp_path, capfd):
     for kind, whole in WHOLE.items():
         path = tmp_path / kind
         path.write_bytes(whole[: len(whole) * 3 // 4])
-        answered(path)
-    said = capfd.readouterr()
-    assert said.out + said.err == ""
+        read_or_refuse(path)
+    captured = capfd.readouterr()
+    assert captured.out + captured.err == ""
 
 
 @pytest.mark.parametrize(
@@ -270,7 +273,7 @@ def test_nothing_is_printed_about_damaged_files(tmp_path, capfd):
         ".png",
     ],
 )
-def test_hostile_names(tmp_path, name):
+def test_hostile_names_are_read_and_printed_safely(tmp_path, name):
     path = os.path.join(os.fsencode(tmp_path), os.fsencode(name))  # noqa: PTH118 - bytes have no Path
     path = os.fsdecode(path)
     for content in (build.png(PHOTO), build.png(DEEP)):
@@ -285,7 +288,7 @@ def test_hostile_names(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["zero\0byte.png", "a" * 300 + ".png", "x/" * 3000])
-def test_impossible_names(name):
+def test_impossible_names_are_refused(name):
     assert refusal("/tmp/" + name).code == ErrorCode.MISSING_FILE
 
 
@@ -294,12 +297,12 @@ def test_names_in_messages_are_short_and_printable():
     assert len(display_name("x" * 1000)) < 200
 
 
-def test_a_loop_of_links(tmp_path):
+def test_loop_of_links_is_refused(tmp_path):
     (tmp_path / "loop.png").symlink_to("loop.png")
     assert refusal(tmp_path / "loop.png").code == ErrorCode.MISSING_FILE
 
 
-def test_many_readers_at_once(tmp_path):
+def test_concurrent_readers_do_not_interfere(tmp_path):
     (tmp_path / "x.png").write_bytes(build.png(PHOTO))
     (tmp_path / "y.png").write_bytes(build.png(DEEP))
     (tmp_path / "z.png").write_bytes(LARGE["png"])

@@ -15,15 +15,15 @@ METHODS = ["lanczos", "bicubic", "bilinear"]
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("size", [(31, 77), (200, 13), (64, 50), (1, 1)])
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0, 1 / 255])
-def test_flat_stays_exactly_flat(method, size, value):
+def test_flat_areas_stay_exactly_flat(method, size, value):
     flat = np.full((64, 50, 3), value, np.float32)
     assert np.array_equal(resize(flat, *size, method), np.full((*size, 3), np.float32(value)))
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("size", [(40, 60), (160, 240), (93, 171)])
-def test_nothing_shifts(method, size):
-    # A ramp in each direction, at the centres of pixels: the same ramp at the centres of the new ones.
+def test_resize_does_not_shift(method, size):
+    # A ramp in each direction, sampled at pixel centres, becomes the same ramp at the new pixel centres.
     def ramps(height, width):
         down = (np.arange(height, dtype=np.float32) + 0.5) / height
         across = (np.arange(width, dtype=np.float32) + 0.5) / width
@@ -31,21 +31,21 @@ def test_nothing_shifts(method, size):
 
     resized = resize(ramps(80, 120), *size, method)
     inner = slice(8, -8)
-    # Lanczos' weights make a ramp wave by a fiftieth of a pixel; the others keep it exactly.
+    # Lanczos makes a ramp waver by a fiftieth of a pixel; the other filters keep it exactly.
     tolerance = 0.02 / 80 if method == "lanczos" else 1e-5
     assert np.abs(resized - ramps(*size))[inner, inner].max() < tolerance
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_nothing_aliases(method):
-    # Stripes finer than the smaller picture can show must become their mean.
+def test_resize_does_not_alias(method):
+    # Stripes too fine for the smaller picture must become their mean.
     stripes = np.tile(np.array([0.0, 1.0], np.float32), (90, 45))
     assert np.abs(resize(stripes, 30, 30, method) - 0.5).max() < 0.06
     assert np.abs(resize(stripes, 10, 10, method) - 0.5).max() < 0.03
 
 
-def test_agrees_with_the_filters_definition():
-    # Lanczos, 3 lobes, stretched by the reduction, weights normalised; written out for one row.
+def test_resize_matches_the_definition_of_lanczos():
+    # Lanczos with 3 lobes, stretched by the reduction, weights normalised, written out for one row.
     row = RANDOM.random(50).astype(np.float32)
     width, scale = 17, 50 / 17
     expected = []
@@ -58,7 +58,7 @@ def test_agrees_with_the_filters_definition():
     assert np.abs(resize(row[None], 1, width)[0] - expected).max() < 1e-6
 
 
-def test_channels_are_resized_alike_and_dimensions_kept():
+def test_channels_are_resized_alike_and_dimensions_are_kept():
     array = RANDOM.random((20, 30, 4)).astype(np.float32)
     resized = resize(array, 13, 41)
     assert resized.shape == (13, 41, 4)
@@ -69,7 +69,7 @@ def test_channels_are_resized_alike_and_dimensions_kept():
         assert np.array_equal(alone, resized[:, :, channel])
 
 
-def test_mirrored_in_mirrored_out():
+def test_mirrored_input_gives_mirrored_output():
     array = RANDOM.random((24, 36)).astype(np.float32)
     assert np.abs(resize(array[::-1, ::-1], 11, 50) - resize(array, 11, 50)[::-1, ::-1]).max() < 1e-6
 
@@ -82,7 +82,7 @@ def test_float_precision_and_range_are_kept():
     assert resize(wide, 40, 40).max() > 1000
 
 
-def test_the_same_size_is_a_copy():
+def test_same_size_gives_a_copy():
     array = RANDOM.random((5, 6, 3)).astype(np.float32)
     same = resize(array, 5, 6)
     assert np.array_equal(same, array)
@@ -90,13 +90,13 @@ def test_the_same_size_is_a_copy():
 
 
 @pytest.mark.parametrize("size", [(0, 5), (5, 0), (-1, 5)])
-def test_no_size_is_a_mistake(size):
+def test_size_of_zero_or_less_is_refused(size):
     with pytest.raises(ValueError):
         resize(np.zeros((4, 4), np.float32), *size)
 
 
 @given(st.integers(1, 70_000), st.integers(1, 70_000), st.integers(1, 70_000))
-def test_fit(height, width, long_side):
+def test_fit_keeps_the_aspect_ratio(height, width, long_side):
     new_height, new_width = fit(height, width, long_side)
     assert max(new_height, new_width) == long_side
     assert min(new_height, new_width) >= 1
@@ -130,10 +130,10 @@ def test_hidden_colours_do_not_bleed():
         assert small.pixels[small.alpha == 0].max() == 0
 
 
-def test_pictures_are_clamped_and_keep_what_they_know():
+def test_resized_picture_is_clamped_and_keeps_its_properties():
     edge = np.zeros((20, 20, 3), np.float32)
     edge[:, 10:] = 1
-    picture = Picture(edge, None, False, 16, b"profile", "where")
+    picture = Picture(edge, bits=16, profile=b"profile", source="where")
     bigger = resize_picture(picture, 50, 60)
     assert (bigger.pixels.min(), bigger.pixels.max()) == (0, 1)
     assert (bigger.bits, bigger.profile, bigger.source) == (16, b"profile", "where")
@@ -147,19 +147,19 @@ def test_opaque_alpha_changes_nothing():
     assert np.array_equal(opaque.alpha, np.ones((14, 9)))
 
 
-def test_crop():
+def test_crop_cuts_pixels_and_alpha():
     pixels = RANDOM.random((10, 20, 3)).astype(np.float32)
     alpha = RANDOM.random((10, 20)).astype(np.float32)
-    part = crop(Picture(pixels, alpha, bits=16), Crop(4, 2, 7, 5))
-    assert np.array_equal(part.pixels, pixels[2:7, 4:11])
-    assert np.array_equal(part.alpha, alpha[2:7, 4:11])
-    assert part.bits == 16
-    assert not np.shares_memory(part.pixels, pixels)
+    cropped = crop(Picture(pixels, alpha, bits=16), Crop(4, 2, 7, 5))
+    assert np.array_equal(cropped.pixels, pixels[2:7, 4:11])
+    assert np.array_equal(cropped.alpha, alpha[2:7, 4:11])
+    assert cropped.bits == 16
+    assert not np.shares_memory(cropped.pixels, pixels)
     assert np.array_equal(crop(Picture(pixels), Crop(0, 0, 20, 10)).pixels, pixels)
 
 
 @pytest.mark.parametrize("area", [(15, 0, 6, 5), (0, 6, 5, 5), (-1, 0, 5, 5), (0, 0, 0, 5), (20, 10, 1, 1)])
-def test_crops_outside_are_refused(area):
+def test_crop_outside_the_picture_is_refused(area):
     with pytest.raises(NstError) as caught:
         crop(Picture(np.zeros((10, 20, 3), np.float32)), Crop(*area))
     assert caught.value.code == ErrorCode.BAD_SETTING

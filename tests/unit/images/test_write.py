@@ -1,4 +1,4 @@
-"""What goes out: round trips, metadata, determinism, and files that are there whole or not at all."""
+"""Writing pictures: round trips, metadata, determinism, and files that are never left incomplete."""
 
 import io
 import os
@@ -27,7 +27,7 @@ RAMP = np.linspace(0.1, 0.9, 64, dtype=np.float32)[None, :, None].repeat(48, 0).
 RAMP[10:20, :, 0] = 0.8
 Image.init()
 WRITABLE = sorted(suffix for suffix, kind in FORMATS.items() if kind.name in Image.SAVE)
-TELLING = {"style": "Starry Night", "seed": "7", "name": 'a"b\\ Ünïcode 写真 🎨', "empty": ""}
+METADATA = {"style": "Starry Night", "seed": "7", "name": 'a"b\\ Ünïcode 写真 🎨', "empty": ""}
 
 
 def refusal(function, *arguments, **options):
@@ -37,7 +37,7 @@ def refusal(function, *arguments, **options):
     return caught.value
 
 
-def folder(path):
+def file_names(path):
     return sorted(entry.name for entry in path.iterdir())
 
 
@@ -45,9 +45,9 @@ def folder(path):
 @pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize("grey", [False, True])
 @pytest.mark.parametrize("alpha", [None, ALPHA])
-def test_lossless_round_trips(tmp_path, suffix, bits, grey, alpha):
+def test_lossless_formats_survive_a_round_trip(tmp_path, suffix, bits, grey, alpha):
     full = 2**bits - 1
-    picture = Picture(GREYS if grey else COLOURS, alpha, grey, bits)
+    picture = Picture(GREYS if grey else COLOURS, alpha, grey=grey, bits=bits)
     write_picture(picture, tmp_path / f"x{suffix}")
     back = read_picture(tmp_path / f"x{suffix}")
     assert (back.bits, back.grey, back.profile) == (bits, grey, None)
@@ -56,7 +56,7 @@ def test_lossless_round_trips(tmp_path, suffix, bits, grey, alpha):
         assert back.alpha is None
     else:
         assert np.abs(back.alpha - alpha).max() <= 0.5001 / full
-    # What was read is on the grid of whole numbers: from here on nothing changes.
+    # The pixels that were read are whole steps, so another round trip changes nothing.
     write_picture(back, tmp_path / f"y{suffix}")
     again = read_picture(tmp_path / f"y{suffix}")
     assert np.array_equal(again.pixels, back.pixels)
@@ -66,37 +66,37 @@ def test_lossless_round_trips(tmp_path, suffix, bits, grey, alpha):
 @pytest.mark.parametrize("suffix", WRITABLE)
 @pytest.mark.parametrize("alpha", [False, True])
 @pytest.mark.parametrize("grey", [False, True])
-def test_every_format_comes_back_close(tmp_path, suffix, alpha, grey):
+def test_every_format_survives_a_round_trip_closely(tmp_path, suffix, alpha, grey):
     pixels = RAMP[:, :, 1:2].repeat(3, axis=2) if grey else RAMP
     cover = np.ones(RAMP.shape[:2], np.float32)
     cover[30:40] = 0
-    heard = []
-    picture = Picture(pixels, cover if alpha else None, grey)
-    write_picture(picture, tmp_path / f"x{suffix}", on_notice=heard.append)
+    notices = []
+    picture = Picture(pixels, cover if alpha else None, grey=grey)
+    write_picture(picture, tmp_path / f"x{suffix}", on_notice=notices.append)
     back = read_picture(tmp_path / f"x{suffix}")
-    kept = FORMATS[suffix].alpha
-    expected = pixels if not alpha or kept else np.where(cover[:, :, None] > 0, pixels, 1)
-    seen = cover > 0 if alpha and kept else np.ones_like(cover, bool)
+    has_alpha = FORMATS[suffix].alpha
+    expected = pixels if not alpha or has_alpha else np.where(cover[:, :, None] > 0, pixels, 1)
+    visible = cover > 0 if alpha and has_alpha else np.ones_like(cover, bool)
     # WebP halves the resolution of colour, and GIF has a palette.
-    most, mean = {".webp": (0.15, 0.008), ".gif": (0.1, 0.016)}.get(suffix, (0.05, 0.005))
-    assert np.abs(back.pixels - expected)[seen].max() < most
-    assert np.abs(back.pixels - expected)[seen].mean() < mean
+    largest, mean = {".webp": (0.15, 0.008), ".gif": (0.1, 0.016)}.get(suffix, (0.05, 0.005))
+    assert np.abs(back.pixels - expected)[visible].max() < largest
+    assert np.abs(back.pixels - expected)[visible].mean() < mean
     if not alpha and suffix not in (".qoi", ".avif", ".webp"):
         assert back.grey == grey
-    if alpha and kept:
+    if alpha and has_alpha:
         assert np.array_equal(back.alpha > 0.5, cover > 0.5)
-    assert [notice.code for notice in heard] == (["no-alpha"] if alpha and not kept else [])
+    assert [notice.code for notice in notices] == (["no-alpha"] if alpha and not has_alpha else [])
 
 
-def test_the_number_of_formats():
+def test_common_formats_can_be_written():
     assert {".png", ".tif", ".jpg", ".webp", ".avif", ".jp2", ".bmp", ".gif", ".ppm", ".tga"} <= set(WRITABLE)
 
 
 @pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("name", build.PROFILES)
-def test_profiles_are_put_back(tmp_path, bits, suffix, name):
-    # Device values around the middle, which every one of these spaces shares with sRGB.
+def test_profiles_are_restored(tmp_path, bits, suffix, name):
+    # Device values near the middle, which all of these spaces share with sRGB.
     full = 2**bits - 1
     device = RANDOM.integers(full * 9 // 20, full * 11 // 20, (40, 50, 3))
     source = build.png(device.astype(np.uint8 if bits == 8 else np.uint16))
@@ -117,20 +117,21 @@ def test_profiles_are_put_back(tmp_path, bits, suffix, name):
     assert np.abs(read_picture(tmp_path / f"out{suffix}").pixels - picture.pixels).max() < 1e-4 * 257 / (
         bits * 2
     )
-    stored = read_without_profile(tmp_path / f"out{suffix}", tmp_path)
+    stored = read_without_profile(tmp_path / f"out{suffix}")
     assert np.abs(stored - device).max() < (1 if bits == 8 else 2)
 
 
-def read_without_profile(path, folder):
-    """The file's own numbers: the same bytes with the profile's signature spoilt."""
+def read_without_profile(path):
+    """Return the samples as the file stores them."""
     from nst_core.images import libvips
 
-    kind = "png" if path.suffix == ".png" else "tiff"
-    return libvips.decode(libvips.open_header(path.read_bytes(), kind), True).samples.astype(float)
+    file_type = "png" if path.suffix == ".png" else "tiff"
+    image = libvips.open_header(path.read_bytes(), file_type)
+    return libvips.decode(image, extra_is_alpha=True).samples.astype(float)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".avif"])
-def test_profiles_in_lossy_formats(tmp_path, suffix):
+def test_profiles_are_kept_in_lossy_formats(tmp_path, suffix):
     picture = Picture(RAMP, profile=build.PROFILES["adobe"])
     write_picture(picture, tmp_path / f"x{suffix}")
     back = read_picture(tmp_path / f"x{suffix}")
@@ -142,11 +143,11 @@ def test_colours_outside_the_profile_are_clipped(tmp_path):
     small = build.rgb_profile(build.gamma_curve(2.2), [(0.5, 0.33), (0.3, 0.5), (0.2, 0.15)])
     picture = Picture(np.full((2, 2, 3), (1, 0, 0), np.float32), profile=small)
     write_picture(picture, tmp_path / "x.png")
-    stored = read_without_profile(tmp_path / "x.png", tmp_path)[0, 0]
+    stored = read_without_profile(tmp_path / "x.png")[0, 0]
     assert stored.tolist() == [255, 0, 0]
 
 
-def test_grey_profiles_are_put_back(tmp_path):
+def test_grey_profiles_are_restored(tmp_path):
     profile = build.grey_profile(build.gamma_curve(1.8))
     picture = Picture(GREYS, grey=True, bits=16, profile=profile)
     write_picture(picture, tmp_path / "x.tif")
@@ -171,13 +172,13 @@ def test_formats_without_profiles_get_srgb(tmp_path):
     assert np.abs(read_picture(tmp_path / "x.bmp").pixels - COLOURS).max() < 0.0021
 
 
-def test_other_programs_see_the_same_colours(tmp_path):
+def test_little_cms_sees_the_same_colours(tmp_path):
     flat = np.full((4, 4, 3), (0.5, 0.4, 0.3), np.float32)
     write_picture(Picture(flat, profile=build.PROFILES["adobe"]), tmp_path / "x.png")
     image = Image.open(tmp_path / "x.png")
     embedded = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
-    seen = ImageCms.profileToProfile(image, embedded, ImageCms.createProfile("sRGB"), renderingIntent=1)
-    assert np.abs(np.asarray(seen) / 255 - flat).max() < 0.008
+    displayed = ImageCms.profileToProfile(image, embedded, ImageCms.createProfile("sRGB"), renderingIntent=1)
+    assert np.abs(np.asarray(displayed) / 255 - flat).max() < 0.008
 
 
 def test_colours_painted_on_a_grey_picture_are_written_as_their_luminance(tmp_path):
@@ -197,11 +198,11 @@ def test_values_are_rounded_and_clipped(tmp_path):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_pixels_that_are_not_numbers_are_not_written(tmp_path, value):
+def test_pixels_that_are_not_finite_are_refused(tmp_path, value):
     spoilt = COLOURS.copy()
     spoilt[3, 3, 1] = value
     assert refusal(write_picture, Picture(spoilt), tmp_path / "x.png").code == ErrorCode.INTERNAL
-    assert folder(tmp_path) == []
+    assert file_names(tmp_path) == []
 
 
 def test_jpeg_keeps_full_colour_and_quality(tmp_path):
@@ -215,21 +216,21 @@ def test_jpeg_keeps_full_colour_and_quality(tmp_path):
 @pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize("alpha", [None, ALPHA])
 @pytest.mark.parametrize("grey", [False, True])
-def test_metadata_comes_back(tmp_path, suffix, bits, alpha, grey):
+def test_metadata_is_read_back(tmp_path, suffix, bits, alpha, grey):
     path = tmp_path / f"x{suffix}"
-    write_picture(Picture(GREYS if grey else COLOURS, alpha, grey, bits), path, metadata=TELLING)
-    assert read_metadata(path) == TELLING
-    assert list(read_metadata(path)) == list(TELLING)
+    write_picture(Picture(GREYS if grey else COLOURS, alpha, grey=grey, bits=bits), path, metadata=METADATA)
+    assert read_metadata(path) == METADATA
+    assert list(read_metadata(path)) == list(METADATA)
     assert read_picture(path).width == 16
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
-def test_no_metadata_is_an_empty_dictionary(tmp_path, suffix):
+def test_file_without_metadata_gives_an_empty_dictionary(tmp_path, suffix):
     write_picture(Picture(COLOURS), tmp_path / f"x{suffix}")
     assert read_metadata(tmp_path / f"x{suffix}") == {}
 
 
-def test_other_programs_notes_are_not_ours(tmp_path):
+def test_comments_of_other_programs_are_not_metadata(tmp_path):
     exif = Image.Exif()
     exif[270] = '{"shape": [1, 2, 3]}'
     exif[0x8769] = {0x9286: b"ASCII\0\0\0a holiday"}
@@ -240,27 +241,27 @@ def test_other_programs_notes_are_not_ours(tmp_path):
     assert read_metadata(tmp_path / "x.jpg") == {}
 
 
-def test_too_much_metadata_is_left_out_and_told(tmp_path):
-    heard = []
-    much = {"words": "x" * 100_000}
-    write_picture(Picture(COLOURS), tmp_path / "x.jpg", metadata=much, on_notice=heard.append)
-    assert [notice.code for notice in heard] == ["no-metadata"]
+def test_too_long_metadata_is_left_out_with_a_notice(tmp_path):
+    notices = []
+    long_metadata = {"words": "x" * 100_000}
+    write_picture(Picture(COLOURS), tmp_path / "x.jpg", metadata=long_metadata, on_notice=notices.append)
+    assert [notice.code for notice in notices] == ["no-metadata"]
     assert read_picture(tmp_path / "x.jpg").width == 16
-    write_picture(Picture(COLOURS), tmp_path / "x.png", metadata=much)
-    assert read_metadata(tmp_path / "x.png") == much
+    write_picture(Picture(COLOURS), tmp_path / "x.png", metadata=long_metadata)
+    assert read_metadata(tmp_path / "x.png") == long_metadata
 
 
 @pytest.mark.parametrize("suffix", WRITABLE)
-def test_the_same_picture_gives_the_same_bytes(tmp_path, suffix):
+def test_same_picture_gives_the_same_bytes(tmp_path, suffix):
     picture = Picture(
         RAMP, np.full(RAMP.shape[:2], 0.75, np.float32), bits=16, profile=build.PROFILES["adobe"]
     )
     for name in ("a", "b"):
-        write_picture(picture, tmp_path / f"{name}{suffix}", metadata=TELLING)
+        write_picture(picture, tmp_path / f"{name}{suffix}", metadata=METADATA)
     assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
 
 
-def test_nothing_is_replaced_unasked(tmp_path):
+def test_existing_file_is_replaced_only_with_force(tmp_path):
     path = tmp_path / "x.png"
     path.write_bytes(b"precious")
     for action in (lambda: check_writable(path), lambda: write_picture(Picture(COLOURS), path)):
@@ -271,30 +272,30 @@ def test_nothing_is_replaced_unasked(tmp_path):
     assert path.read_bytes() == b"precious"
     write_picture(Picture(COLOURS), path, force=True)
     assert read_picture(path).width == 16
-    assert folder(tmp_path) == ["x.png"]
+    assert file_names(tmp_path) == ["x.png"]
 
 
-def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path, monkeypatch):
+def test_file_created_during_writing_is_not_replaced(tmp_path, monkeypatch):
     path = tmp_path / "x.png"
     fsync = os.fsync
 
-    def somebody_else(descriptor):
+    def create_the_file(descriptor):
         fsync(descriptor)
         if os.fstat(descriptor).st_size > 1:
             path.write_bytes(b"theirs")
 
-    monkeypatch.setattr(os, "fsync", somebody_else)
+    monkeypatch.setattr(os, "fsync", create_the_file)
     assert refusal(write_picture, Picture(COLOURS), path).code == ErrorCode.OUTPUT_EXISTS
     assert path.read_bytes() == b"theirs"
-    assert folder(tmp_path) == ["x.png"]
+    assert file_names(tmp_path) == ["x.png"]
 
 
-def test_checking_leaves_nothing(tmp_path):
+def test_check_writable_leaves_no_file(tmp_path):
     check_writable(tmp_path / "x.png")
-    assert folder(tmp_path) == []
+    assert file_names(tmp_path) == []
 
 
-def test_links_are_followed_and_permissions_kept(tmp_path):
+def test_links_are_followed_and_permissions_are_kept(tmp_path):
     target = tmp_path / "target.png"
     target.write_bytes(b"old")
     target.chmod(0o640)
@@ -315,7 +316,7 @@ def test_new_files_have_ordinary_permissions(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["x.xyz", "x", "x.pgn", "x.svg", ".png", "x.pdf", "x.eps"])
-def test_unknown_suffixes(tmp_path, name):
+def test_unknown_suffix_is_refused(tmp_path, name):
     for error in (
         refusal(check_writable, tmp_path / name),
         refusal(write_picture, Picture(COLOURS), tmp_path / name),
@@ -323,15 +324,15 @@ def test_unknown_suffixes(tmp_path, name):
         assert error.code == ErrorCode.UNWRITABLE_OUTPUT
         assert ".png" in error.hint
         assert ".tif" in error.hint
-    assert folder(tmp_path) == []
+    assert file_names(tmp_path) == []
 
 
-def test_upper_case_suffixes(tmp_path):
+def test_upper_case_suffix_is_accepted(tmp_path):
     write_picture(Picture(COLOURS), tmp_path / "X.JPG")
     assert Image.open(tmp_path / "X.JPG").format == "JPEG"
 
 
-def test_folders_that_are_not_there(tmp_path):
+def test_missing_folder_is_refused(tmp_path):
     error = refusal(check_writable, tmp_path / "no" / "x.png")
     assert error.code == ErrorCode.UNWRITABLE_OUTPUT
     assert "folder" in error.message
@@ -341,68 +342,68 @@ def test_folders_that_are_not_there(tmp_path):
     assert refusal(check_writable, tmp_path / "folder.png", force=True).code == ErrorCode.UNWRITABLE_OUTPUT
 
 
-def test_a_device_is_not_replaced(tmp_path):
+def test_pipe_is_not_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     assert refusal(check_writable, tmp_path / "pipe.png", force=True).code == ErrorCode.UNWRITABLE_OUTPUT
 
 
 @pytest.mark.parametrize("name", ["a\0b.png", "a" * 300 + ".png"])
-def test_impossible_names(tmp_path, name):
+def test_impossible_names_are_not_written(tmp_path, name):
     path = os.fspath(tmp_path) + "/" + name
     assert refusal(check_writable, path).code == ErrorCode.UNWRITABLE_OUTPUT
     assert refusal(write_picture, Picture(COLOURS), path).code == ErrorCode.UNWRITABLE_OUTPUT
-    assert folder(tmp_path) == []
+    assert file_names(tmp_path) == []
 
 
 @pytest.mark.parametrize(
     "name", ["a" * 251 + ".png", "new\nline.png", "bild-ä-写真-🎨.png", "-x.png", "x[1].png"]
 )
-def test_possible_names(tmp_path, name):
+def test_unusual_names_are_written(tmp_path, name):
     write_picture(Picture(COLOURS), tmp_path / name)
     assert read_picture(tmp_path / name).width == 16
 
 
-def test_a_folder_without_permission(tmp_path_factory, as_nobody):
-    place = tmp_path_factory.mktemp("locked")
-    place.chmod(0o555)
+def test_folder_without_permission_is_refused(tmp_path_factory, as_nobody):
+    locked = tmp_path_factory.mktemp("locked")
+    locked.chmod(0o555)
     with as_nobody():
-        error = refusal(check_writable, place / "x.png")
-        again = refusal(write_picture, Picture(COLOURS), place / "x.png")
-    place.chmod(0o755)
-    assert error.code == again.code == ErrorCode.UNWRITABLE_OUTPUT
-    assert folder(place) == []
+        error = refusal(check_writable, locked / "x.png")
+        write_error = refusal(write_picture, Picture(COLOURS), locked / "x.png")
+    locked.chmod(0o755)
+    assert error.code == write_error.code == ErrorCode.UNWRITABLE_OUTPUT
+    assert file_names(locked) == []
 
 
 BIG = Picture(RANDOM.random((300, 300, 3)).astype(np.float32), bits=16)
 
 
-def test_a_full_disk(small_disk):
+def test_full_disk_keeps_the_previous_file(small_disk):
     write_picture(Picture(COLOURS), small_disk / "before.png")
     before = (small_disk / "before.png").read_bytes()
     for name in ("new.png", "before.png"):
         error = refusal(write_picture, BIG, small_disk / name, force=True)
         assert error.code == ErrorCode.DISK_FULL
     assert (small_disk / "before.png").read_bytes() == before
-    assert folder(small_disk) == ["before.png"]
+    assert file_names(small_disk) == ["before.png"]
 
 
-def test_a_limit_on_the_size_of_files(tmp_path, limited_file_size):
+def test_file_size_limit_is_reported_as_a_full_disk(tmp_path, limited_file_size):
     assert refusal(write_picture, BIG, tmp_path / "x.png").code == ErrorCode.DISK_FULL
-    assert folder(tmp_path) == []
+    assert file_names(tmp_path) == []
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, OSError(5, "Input/output error")])
-def test_an_interruption_leaves_nothing(tmp_path, monkeypatch, interruption):
+def test_interruption_leaves_no_file(tmp_path, monkeypatch, interruption):
     def fail(self, target):
         raise interruption
 
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises((KeyboardInterrupt, NstError)):
         write_picture(Picture(COLOURS), tmp_path / "x.png")
-    assert folder(tmp_path) == []
+    assert file_names(tmp_path) == []
 
 
-def test_formats_that_are_too_small(tmp_path):
+def test_picture_too_large_for_the_format_is_refused(tmp_path):
     wide = Picture(np.zeros((1, 16_384, 3), np.float32))
     for action in (
         lambda: check_writable(tmp_path / "x.webp", size=(1, 16_384)),
@@ -411,4 +412,4 @@ def test_formats_that_are_too_small(tmp_path):
         assert refusal(action).code == ErrorCode.TOO_LARGE
     write_picture(wide, tmp_path / "x.png")
     check_writable(tmp_path / "y.webp", size=(16_383, 1))
-    assert folder(tmp_path) == ["x.png"]
+    assert file_names(tmp_path) == ["x.png"]
