@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Brings the plug-in's catalogues up to date: strings from the code into the .po files, .po into .mo.
+"""Update the plug-in's catalogues: strings from the code go into the .po files, and the .po into the .mo files.
 
-Needs Babel. Translations already in a .po file are kept; what is no longer said drops out. ``--check``
-writes nothing and exits with 1 where something is out of date.
+Needs Babel. Existing translations are kept, and strings that are no longer used are removed. ``--check`` writes
+nothing and exits with 1 if a file is out of date.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ DOMAIN = "neural-style"
 
 
 def strings_in_code() -> dict[str, str]:
-    """Return every string given to ``_`` or ``mark``, with the file it is in."""
-    found = {}
+    """Return each string that is passed to ``_`` or ``mark``, with the file that it is in."""
+    strings = {}
     for path in [PLUG_IN / "neural-style.py", *sorted((PLUG_IN / "nst_gimp").rglob("*.py"))]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args):
                 continue
             text = node.args[0]
             if node.func.id in ("_", "mark") and isinstance(text, ast.Constant):
-                found.setdefault(str(text.value), str(path.relative_to(PLUG_IN)))
-    return found
+                strings.setdefault(str(text.value), str(path.relative_to(PLUG_IN)))
+    return strings
 
 
 def strings_in_settings() -> dict[str, str]:
-    """Return the labels and helps of the engine's settings."""
+    """Return the labels and help texts of the engine's settings and their choices."""
     path = PLUG_IN / "nst_gimp" / "settings" / "settings_table.py"
     settings = runpy.run_path(str(path))["SETTINGS"]
     texts = [text for setting in settings for text in (setting.label, setting.help)]
@@ -46,12 +46,12 @@ def strings_in_settings() -> dict[str, str]:
 
 
 def catalogue_folder(language: str) -> Path:
-    """Return where GIMP looks for a language's catalogue."""
+    """Return the folder in which GIMP looks for a language's catalogue."""
     return PLUG_IN / "locale" / language / "LC_MESSAGES"
 
 
 def updated_catalogue(language: str) -> Catalog:
-    """Return what a language's catalogue should be: all that is said, translated as far as it was."""
+    """Return a language's catalogue with all current strings and the translations that exist."""
     path = catalogue_folder(language) / f"{DOMAIN}.po"
     old = Catalog(locale=language)
     if path.exists():
@@ -59,18 +59,18 @@ def updated_catalogue(language: str) -> Catalog:
             old = read_po(file, locale=language)
     new = Catalog(locale=language, project=DOMAIN, charset="utf-8", fuzzy=False)
     new.creation_date = new.revision_date = old.creation_date if path.exists() else new.creation_date
-    for text, place in {**strings_in_code(), **strings_in_settings()}.items():
+    for text, path_of_text in {**strings_in_code(), **strings_in_settings()}.items():
         message = old.get(text)
-        new.add(text, message.string if message else "", locations=[(place, None)])
+        new.add(text, message.string if message else "", locations=[(path_of_text, None)])
     return new
 
 
 def catalogue_files(language: str) -> dict[Path, bytes]:
-    """Return the bytes of a language's .po and .mo files."""
-    made = updated_catalogue(language)
+    """Return the contents of a language's .po and .mo files."""
+    catalogue = updated_catalogue(language)
     po, mo = io.BytesIO(), io.BytesIO()
-    write_po(po, made, width=110, omit_header=False)
-    write_mo(mo, made)
+    write_po(po, catalogue, width=110, omit_header=False)
+    write_mo(mo, catalogue)
     return {
         catalogue_folder(language) / f"{DOMAIN}.po": po.getvalue(),
         catalogue_folder(language) / f"{DOMAIN}.mo": mo.getvalue(),
@@ -78,7 +78,7 @@ def catalogue_files(language: str) -> dict[Path, bytes]:
 
 
 def main() -> int:
-    """Write the catalogues, or with ``--check`` compare them."""
+    """Write the catalogues, or compare them if ``--check`` is given."""
     stale = 0
     for language in LANGUAGES:
         for path, data in catalogue_files(language).items():

@@ -1,4 +1,4 @@
-# ruff: noqa: A001, D100, F821 - to be run by python-fu-eval, which brings Gimp and Gio:
+# ruff: noqa: A001, D100, F821 - run this in python-fu-eval, which provides Gimp and Gio:
 # PHOTO=in.jpg STYLE=painting.jpg RESULT=out.xcf gimp-console-3.0 -idf --quit \
 #     --batch-interpreter=python-fu-eval -b 'exec(open("one_picture.py").read())'
 import os
@@ -9,8 +9,8 @@ call = filter.create_config()
 call.set_property("image", image)
 call.set_core_object_array("drawables", image.get_layers()[:1])
 call.set_property("style-file", Gio.File.new_for_path(os.environ["STYLE"]))
-answer = filter.run(call)
-if answer.index(0) != Gimp.PDBStatusType.SUCCESS:
-    raise SystemExit(answer.index(1))
+values = filter.run(call)
+if values.index(0) != Gimp.PDBStatusType.SUCCESS:
+    raise SystemExit(values.index(1))
 Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(os.environ["RESULT"]), None)
 image.delete()

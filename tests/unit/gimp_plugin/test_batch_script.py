@@ -1,4 +1,4 @@
-"""The command for a folder, with a program in GIMP's place that does what a GIMP might."""
+"""The command for a folder of pictures, with a stand-in for GIMP."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def jobs(tmp_path: Path) -> list[dict]:
     return [json.loads(line) for line in (tmp_path / "jobs").read_text().splitlines()]
 
 
-def test_a_picture_that_crashes_gimp_does_not_stop_the_others(gimp: Path, tmp_path: Path) -> None:
+def test_crash_of_gimp_does_not_stop_the_other_pictures(gimp: Path, tmp_path: Path) -> None:
     photos = pictures(tmp_path, "a.png", "b crash.png", "c.png", "d crash.png")
     line = command(gimp, photos, "--style", tmp_path / "style.png", "--output", tmp_path / "out")
     done = subprocess.run(line, capture_output=True, text=True)
@@ -68,11 +68,11 @@ def test_a_picture_that_crashes_gimp_does_not_stop_the_others(gimp: Path, tmp_pa
     assert "2 painted, 2 failed." in done.stdout
     assert "[4/4]" in done.stdout
     assert "[3/4]   The sky is too small.\n[3/4]   0.0 s" in done.stdout
-    assert done.stderr.count("crash.png: GIMP crashed over it.") == 2
+    assert done.stderr.count("crash.png: GIMP crashed while painting it.") == 2
     assert len(jobs(tmp_path)) == 2
 
 
-def test_a_script_that_is_ended_leaves_no_gimp_behind(gimp: Path, tmp_path: Path) -> None:
+def test_terminated_script_ends_gimp(gimp: Path, tmp_path: Path) -> None:
     photos = pictures(tmp_path, "slow.png")
     line = command(gimp, photos, "--style", tmp_path / "style.png", "--output", tmp_path / "out")
     script = subprocess.Popen(
@@ -91,10 +91,10 @@ def test_a_script_that_is_ended_leaves_no_gimp_behind(gimp: Path, tmp_path: Path
     assert not list(tmp_path.glob("nst-batch-*"))
 
 
-def test_a_kept_style_brings_its_settings_and_the_command_line_goes_before_them(
+def test_kept_style_brings_its_settings_and_options_override_them(
     gimp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in ``nst``: only where it is called by its name, and only the first style's."""
+    """As in ``nst``: only if the style is given by its name, and only for the first style."""
     kept = tmp_path / "styles"
     kept.mkdir()
     (kept / "Night.png").write_text("a picture")

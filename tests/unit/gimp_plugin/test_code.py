@@ -1,4 +1,4 @@
-"""What GIMP's Python asks of the plug-in: its versions' syntax, no imports but its own, whole catalogues."""
+"""Rules for code that runs in GIMP's Python: old syntax, only allowed imports, complete catalogues."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BATCH = sorted((PLUGIN / "batch").glob("*.py"))
 
 
 @pytest.mark.parametrize("path", FILES + BATCH, ids=lambda path: path.name)
-def test_syntax_of_python_3_9(path: Path) -> None:
+def test_syntax_is_python_3_9(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 9))
     modern = [node for node in ast.walk(tree) if type(node).__name__ in ("Match", "TryStar", "TypeAlias")]
     assert not modern
@@ -30,7 +30,7 @@ def test_syntax_of_python_3_9(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES + BATCH, ids=lambda path: path.name)
-def test_nothing_is_imported_but_the_standard_library_and_gi(path: Path) -> None:
+def test_only_the_standard_library_and_gi_are_imported(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = []
         if isinstance(node, ast.Import):
@@ -42,7 +42,7 @@ def test_nothing_is_imported_but_the_standard_library_and_gi(path: Path) -> None
             assert top in {"gi", "nst_gimp"} or top in sys.stdlib_module_names, f"{path.name} imports {name}"
 
 
-def test_the_main_file_is_short_and_can_be_started() -> None:
+def test_main_file_is_short_and_executable() -> None:
     main = FOLDER / "neural-style.py"
     assert len(main.read_text().splitlines()) < 150
     assert main.stat().st_mode & stat.S_IXUSR
@@ -59,16 +59,16 @@ def catalogues(monkeypatch):
 
 
 @pytest.mark.parametrize("language", ["de", "fr"])
-def test_the_catalogues_are_complete_and_compiled(catalogues, language: str) -> None:
+def test_catalogues_are_complete_and_compiled(catalogues, language: str) -> None:
     with (catalogues.catalogue_folder(language) / "neural-style.mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)
-    said = {**catalogues.strings_in_code(), **catalogues.strings_in_settings()}
-    missing = [text for text in said if text not in compiled._catalog]
+    strings = {**catalogues.strings_in_code(), **catalogues.strings_in_settings()}
+    missing = [text for text in strings if text not in compiled._catalog]
     assert not missing, "translate in the .po files, then run gimp_plugin/generate_catalogues.py"
-    for text in said:
-        told = compiled.gettext(text)
-        assert sorted(re.findall(r"\{.*?\}", told)) == sorted(re.findall(r"\{.*?\}", text)), text
-        assert ("_" in told) == ("_" in text) or "_" not in text.strip("_"), text
+    for text in strings:
+        translation = compiled.gettext(text)
+        assert sorted(re.findall(r"\{.*?\}", translation)) == sorted(re.findall(r"\{.*?\}", text)), text
+        assert ("_" in translation) == ("_" in text) or "_" not in text.strip("_"), text
     for path, data in catalogues.catalogue_files(language).items():
         if path.suffix == ".mo":
             assert path.read_bytes() == data, "run gimp_plugin/generate_catalogues.py"
@@ -78,7 +78,7 @@ DIALOG = [
     *("St_yle", "Se_veral styles, regions", "_Advanced", "_Paint", "_Help", "Picture _file…", "_Keep…"),
     *("Styl_es", "_Blend with another style", "Add a re_gion"),
 ]
-TOGETHER = {
+WINDOWS = {
     "dialog": [*DIALOG, "_Try"],
     "dialog, trying": [*DIALOG, "S_top"],
     "keeping": ["_Name", "With the present _settings", "_Cancel", "_Keep"],
@@ -90,26 +90,26 @@ TOGETHER = {
     "menu of all styles": ["_Import styles…", "_Export all kept styles…"],
     "diagnostics": ["_Help", "C_opy", "_Close"],
 }
-GIMPS_OWN = {"en": "rcls", "de": "zcgs", "fr": "rncs"}
-"""Letters of what GIMP's procedure dialog has itself: reset, cancel, load and save settings."""
+GIMP_LETTERS = {"en": "rcls", "de": "zcgs", "fr": "rncs"}
+"""Mnemonics of the buttons of GIMP's procedure dialog: reset, cancel, load and save settings."""
 
 
-@pytest.mark.parametrize("language", GIMPS_OWN)
-@pytest.mark.parametrize("place", TOGETHER)
-def test_no_letter_means_two_things_at_once(catalogues, language: str, place: str) -> None:
-    told = gettext.NullTranslations()
+@pytest.mark.parametrize("language", GIMP_LETTERS)
+@pytest.mark.parametrize("window", WINDOWS)
+def test_mnemonics_in_one_window_differ(catalogues, language: str, window: str) -> None:
+    translations = gettext.NullTranslations()
     if language != "en":
         with (catalogues.catalogue_folder(language) / "neural-style.mo").open("rb") as file:
-            told = gettext.GNUTranslations(file)
-    words = [told.gettext(text) for text in TOGETHER[place]]
-    assert set(TOGETHER[place]) <= set(catalogues.strings_in_code())
-    letters = [text[text.index("_") + 1].lower() for text in words]
-    letters += GIMPS_OWN[language] if place.startswith("dialog") else ""
-    assert len(set(letters)) == len(letters), words
+            translations = gettext.GNUTranslations(file)
+    labels = [translations.gettext(text) for text in WINDOWS[window]]
+    assert set(WINDOWS[window]) <= set(catalogues.strings_in_code())
+    letters = [text[text.index("_") + 1].lower() for text in labels]
+    letters += GIMP_LETTERS[language] if window.startswith("dialog") else ""
+    assert len(set(letters)) == len(letters), labels
 
 
 @pytest.mark.parametrize("language", ["en", "de", "fr"])
-def test_help_pages_are_whole(language: str) -> None:
+def test_help_pages_are_complete(language: str) -> None:
     page = (FOLDER / "help" / language / "index.html").read_text(encoding="utf-8")
     assert f'<html lang="{language}">' in page
     for target in re.findall(r'(?:href|src)="([^"#:]+)"', page):

@@ -1,4 +1,4 @@
-"""The plug-in's client of the engine, without GIMP: what it waits for, what it says, what it leaves."""
+"""The plug-in's side of the engine's process, without GIMP: protocol, timeouts, errors, clean-up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FAKE = ROOT / "tests" / "gimp" / "fake_engine.py"
 
 @pytest.fixture
 def plugin(monkeypatch, tmp_path: Path):
-    """Return the plug-in's modules, with the fake engine in the place of the real one."""
+    """Return the plug-in's modules, with the fake engine instead of the real one."""
     monkeypatch.syspath_prepend(str(ROOT / "gimp_plugin" / "neural-style"))
     monkeypatch.setenv("NST_PYTHON", str(FAKE))
     monkeypatch.setenv("NST_FAKE", str(tmp_path))
@@ -31,15 +31,20 @@ def plugin(monkeypatch, tmp_path: Path):
     class Plugin:
         pass
 
-    made = Plugin()
-    made.engine, made.job_folder, made.messages, made.locations = engine, job_folder, messages, locations
-    yield made
+    modules = Plugin()
+    modules.engine, modules.job_folder, modules.messages, modules.locations = (
+        engine,
+        job_folder,
+        messages,
+        locations,
+    )
+    yield modules
     for name in [name for name in sys.modules if name.startswith("nst_gimp")]:
         del sys.modules[name]
 
 
 def run(plugin, tmp_path: Path, before_done=lambda engine: None):
-    """Do one job and return (its events, the result)."""
+    """Run one job and return (its events, the result)."""
     with (
         plugin.job_folder.JobFolder() as job_folder,
         plugin.engine.EngineProcess(job_folder.directory) as engine,
@@ -65,7 +70,7 @@ def run(plugin, tmp_path: Path, before_done=lambda engine: None):
         return events, Path(job_folder.check_result(content, events[-1])).read_bytes()
 
 
-def test_a_whole_run(plugin, tmp_path: Path) -> None:
+def test_whole_run(plugin, tmp_path: Path) -> None:
     events, result = run(plugin, tmp_path)
     kinds = [event["event"] for event in events]
     assert kinds[:2] == ["hello", "plan"]
@@ -76,7 +81,7 @@ def test_a_whole_run(plugin, tmp_path: Path) -> None:
     assert str(FAKE) in log.read_text()
 
 
-def test_keep_ends_a_long_run_early(plugin, tmp_path: Path) -> None:
+def test_stop_early_ends_a_long_run(plugin, tmp_path: Path) -> None:
     (tmp_path / "mode").write_text("slow 60")
     started = time.monotonic()
     events, _result = run(plugin, tmp_path, lambda engine: engine.stop_early())
@@ -84,7 +89,7 @@ def test_keep_ends_a_long_run_early(plugin, tmp_path: Path) -> None:
     assert events[-1]["stopped"] is True
 
 
-def test_a_hang_is_noticed_and_told(plugin, tmp_path: Path, monkeypatch) -> None:
+def test_hanging_engine_is_reported(plugin, tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "mode").write_text("hang")
     monkeypatch.setenv("NST_START_SECONDS", "1")
     with plugin.engine.EngineProcess() as engine:
@@ -95,7 +100,7 @@ def test_a_hang_is_noticed_and_told(plugin, tmp_path: Path, monkeypatch) -> None
     assert process.poll() is not None
 
 
-def test_leaving_ends_a_process_that_does_not_listen(plugin, tmp_path: Path) -> None:
+def test_close_kills_a_process_that_ignores_signals(plugin, tmp_path: Path) -> None:
     deaf = tmp_path / "deaf"
     deaf.write_text("#!/bin/sh\ntrap '' TERM\nwhile true; do sleep 1; done\n")
     deaf.chmod(0o755)
@@ -105,26 +110,26 @@ def test_leaving_ends_a_process_that_does_not_listen(plugin, tmp_path: Path) -> 
     assert engine.process.poll() == -9
 
 
-def test_the_environment_is_scrubbed(plugin) -> None:
-    given = {
+def test_environment_is_scrubbed(plugin) -> None:
+    gimp_environment = {
         "PATH": "/bin",
         "PYTHONPATH": "/x", "PYTHONHOME": "/x", "LD_LIBRARY_PATH": "/x", "GI_TYPELIB_PATH": "/x",
         "DYLD_LIBRARY_PATH": "/x", "XDG_CACHE_HOME": "/x", "HTTPS_PROXY": "p",
     }  # fmt: skip
-    found = plugin.locations.EngineLocation("/python", "/models", "")
-    env = plugin.locations.engine_environment(found, given, "linux")
+    location = plugin.locations.EngineLocation("/python", "/models", "")
+    env = plugin.locations.engine_environment(location, gimp_environment, "linux")
     assert env["HTTPS_PROXY"] == "p"
     assert env["NST_MODELS"] == "/models"
     assert not {"PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "GI_TYPELIB_PATH", "DYLD_LIBRARY_PATH"} & set(
         env
     )
     assert "XDG_CACHE_HOME" in env
-    assert "XDG_CACHE_HOME" not in plugin.locations.engine_environment(found, given, "darwin")
-    own = plugin.locations.engine_environment(found, dict(given, NST_MODELS="/mine"), "linux")
+    assert "XDG_CACHE_HOME" not in plugin.locations.engine_environment(location, gimp_environment, "darwin")
+    own = plugin.locations.engine_environment(location, dict(gimp_environment, NST_MODELS="/mine"), "linux")
     assert own["NST_MODELS"] == "/mine"
 
 
-def test_where_the_engine_is_looked_for(plugin, tmp_path: Path) -> None:
+def test_engine_is_found_in_its_locations(plugin, tmp_path: Path) -> None:
     env = {"HOME": str(tmp_path / "h"), "XDG_DATA_HOME": str(tmp_path / "flatpak")}
     find = plugin.locations.find_engine
     with pytest.raises(plugin.messages.UserError, match="not installed"):
@@ -148,7 +153,7 @@ def test_where_the_engine_is_looked_for(plugin, tmp_path: Path) -> None:
     assert mac == [Path("/h/Library/Application Support/nst")]
 
 
-def test_only_stale_job_folders_of_this_user_are_swept(plugin, tmp_path: Path) -> None:
+def test_only_stale_job_folders_are_deleted(plugin, tmp_path: Path) -> None:
     old, new, other = (tmp_path / name for name in ("nst-job-old", "nst-job-new", "something-old"))
     for folder in (old, new, other):
         folder.mkdir()
@@ -163,7 +168,7 @@ def test_only_stale_job_folders_of_this_user_are_swept(plugin, tmp_path: Path) -
     assert other.exists()
 
 
-def test_the_log_does_not_grow_without_end(plugin) -> None:
+def test_long_log_is_rotated(plugin) -> None:
     log = plugin.locations.log_path()
     log.write_bytes(b"x" * (plugin.locations.LOG_BYTES + 1))
     assert plugin.locations.log_path() == log

@@ -1,4 +1,4 @@
-"""The plug-in's copy of the engine's table is up to date, and the protocol's numbers agree."""
+"""The plug-in's copies of the engine's facts: the table of settings and the protocol."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def load(path: Path):
     return module
 
 
-def test_the_table_is_the_engines() -> None:
+def test_table_is_up_to_date() -> None:
     generator = load(PLUGIN / "generate_settings.py")
     assert generator.TARGET.read_text(encoding="utf-8") == generator.table(), (
         "run gimp_plugin/generate_settings.py with the engine's Python"
@@ -31,7 +31,13 @@ def test_the_table_is_the_engines() -> None:
     assert [row.name.replace("-", "_") for row in table.SETTINGS] == list(settings.fields())
 
 
-def test_the_table_has_the_engines_defaults_and_ranges() -> None:
+def test_copies_of_the_contract_are_up_to_date() -> None:
+    generator = load(PLUGIN / "generate_settings.py")
+    for path in generator.CONTRACT_COPIES:
+        assert path.read_text(encoding="utf-8") == generator.contract(), "run gimp_plugin/generate_settings.py"
+
+
+def test_table_has_valid_defaults_and_ranges() -> None:
     table = load(PLUGIN / "neural-style" / "nst_gimp" / "settings" / "settings_table.py")
     for row in table.SETTINGS:
         settings.make_settings({row.name: row.default})
@@ -42,16 +48,16 @@ def test_the_table_has_the_engines_defaults_and_ranges() -> None:
             settings.make_settings({row.name: choice})
 
 
-def test_the_protocol_is_the_same(monkeypatch) -> None:
+def test_protocol_agrees_with_the_engine(monkeypatch) -> None:
     monkeypatch.syspath_prepend(str(PLUGIN / "neural-style"))
     from nst_gimp.process import engine, job_folder
 
     assert engine.PROTOCOL == protocol.PROTOCOL
-    assert protocol.JOB_PREFIX == job_folder.PREFIX
+    assert protocol.JOB_PREFIX == job_folder.JOB_PREFIX
     for name in [name for name in sys.modules if name.startswith("nst_gimp")]:
         del sys.modules[name]
 
 
-def test_the_dialog_knows_from_which_size_the_finish_matters() -> None:
+def test_dialog_knows_from_which_size_finish_has_an_effect() -> None:
     page = (PLUGIN / "neural-style" / "nst_gimp" / "ui" / "look_page.py").read_text(encoding="utf-8")
     assert f"\nCARRIED_FROM = {UPSAMPLE_FROM}\n" in page

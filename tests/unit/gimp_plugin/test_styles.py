@@ -1,4 +1,4 @@
-"""What of the plug-in's dialog can be tried without GIMP: styles at hand, words, which settings count."""
+"""Parts of the plug-in's dialog that work without GIMP: kept styles, texts, and the effects of settings."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def painting(path: Path) -> Path:
     return path
 
 
-def test_the_plugin_finds_what_the_engine_keeps(plugin, tmp_path: Path) -> None:
+def test_plugin_finds_styles_that_the_engine_keeps(plugin, tmp_path: Path) -> None:
     kept_styles = plugin("process.kept_styles")
     library = StyleLibrary(tmp_path / "data" / "nst" / "styles")
     library.add(painting(tmp_path / "a.png"), "Monet's sky", {"style_scale": 0.5})
     library.add(painting(tmp_path / "b.jpg"), "embers")
-    found = kept_styles.list_styles()
-    assert [style.name for style in found] == ["embers", "Monet's sky"]
-    assert all(Path(style.thumbnail).is_file() for style in found)
+    styles = kept_styles.list_styles()
+    assert [style.name for style in styles] == ["embers", "Monet's sky"]
+    assert all(Path(style.thumbnail).is_file() for style in styles)
     assert kept_styles.find_path("embers") == str(library.get("embers").path)
     assert kept_styles.read_settings(kept_styles.find_path("Monet's sky")) == {"style-scale": 0.5}
     assert kept_styles.read_settings(kept_styles.find_path("embers")) == {}
@@ -68,7 +68,7 @@ def test_the_plugin_finds_what_the_engine_keeps(plugin, tmp_path: Path) -> None:
         "[]",
     ],
 )
-def test_settings_of_a_style_that_cannot_be_are_none(plugin, tmp_path: Path, damaged: str) -> None:
+def test_invalid_settings_of_a_style_are_ignored(plugin, tmp_path: Path, damaged: str) -> None:
     kept_styles = plugin("process.kept_styles")
     style = StyleLibrary(tmp_path / "data" / "nst" / "styles").add(painting(tmp_path / "a.png"), "moss")
     style.path.with_suffix(".json").write_text(damaged)
@@ -77,13 +77,13 @@ def test_settings_of_a_style_that_cannot_be_are_none(plugin, tmp_path: Path, dam
     assert kept_styles.read_settings(str(style.path)) == {"strength": 20, "quality": "draft"}
 
 
-def test_nst_styles_moves_the_folder_for_both(plugin, tmp_path: Path, monkeypatch) -> None:
+def test_nst_styles_variable_moves_the_folder_for_both(plugin, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("NST_STYLES", str(tmp_path / "elsewhere"))
     StyleLibrary().add(painting(tmp_path / "a.png"), "moss")
     assert [style.name for style in plugin("process.kept_styles").list_styles()] == ["moss"]
 
 
-def test_the_styles_used_last_come_first_and_those_gone_drop_out(plugin, tmp_path: Path) -> None:
+def test_recent_styles_come_latest_first_and_skip_missing_files(plugin, tmp_path: Path) -> None:
     kept_styles = plugin("process.kept_styles")
     assert kept_styles.list_recent() == []
     paths = [str(painting(tmp_path / f"{number}.png")) for number in range(15)]
@@ -98,7 +98,7 @@ def test_the_styles_used_last_come_first_and_those_gone_drop_out(plugin, tmp_pat
 
 
 @pytest.mark.parametrize("damage", ["", "{", "7", '{"a": 1}', json.dumps([7, None, "/not/there.png"])])
-def test_a_damaged_list_is_an_empty_one(plugin, tmp_path: Path, damage: str) -> None:
+def test_damaged_list_of_recent_styles_is_empty(plugin, tmp_path: Path, damage: str) -> None:
     kept_styles = plugin("process.kept_styles")
     kept_styles.recent_file().parent.mkdir(parents=True)
     kept_styles.recent_file().write_text(damage)
@@ -108,7 +108,7 @@ def test_a_damaged_list_is_an_empty_one(plugin, tmp_path: Path, damage: str) -> 
     assert kept_styles.list_recent() == [path]
 
 
-def test_expected_times_and_sizes_are_said_no_finer_than_they_are_known(plugin) -> None:
+def test_estimates_are_rounded(plugin) -> None:
     words = plugin("text.words")
     times = {0.2: "1 s", 8.4: "8 s", 41.0: "40 s", 58.0: "1 min", 118.0: "2 min", 4205.0: "1 h 10 min"}
     assert {seconds: words.format_estimate(seconds) for seconds in times} == times
@@ -120,9 +120,9 @@ SMALL = {"width": 900, "height": 600, "iterations": 300, "tiles": 1}
 SMALL_PLAN = {"seconds": 95.0, "bytes": 1.23e9, "width": 900, "height": 600, "levels": [SMALL]}
 LARGE_PLAN = {**SMALL_PLAN, "seconds": 4205, "width": 6000, "height": 4000, "levels": [SMALL] * 2}
 TILED_PLAN = {**SMALL_PLAN, "levels": [SMALL, {**SMALL, "tiles": 6}]}
-FULL_SIZE = "Painted at 900 × 600 pixels and carried up to 6000 × 4000."
-TILES = "Painted in 6 tiles, to fit into memory."
-SHORTER = "A time limit makes it shorter."
+ENLARGED = "Painted at 900 × 600 pixels, then enlarged to 6000 × 4000."
+TILES = "Painted in 6 tiles to fit into memory."
+ADVICE = "Set a time limit to shorten it."
 
 
 @pytest.mark.parametrize(
@@ -130,59 +130,59 @@ SHORTER = "A time limit makes it shorter."
     [
         (SMALL_PLAN, False, ["On CPU: about 2 min, 1.2 GB of memory."]),
         (TILED_PLAN, False, ["On CPU: about 2 min, 1.2 GB of memory.", TILES]),
-        (LARGE_PLAN, True, ["On CPU: about 1 h 10 min, 1.2 GB of memory.", FULL_SIZE]),
-        (LARGE_PLAN, False, ["On CPU: about 1 h 10 min, 1.2 GB of memory.", FULL_SIZE, SHORTER]),
+        (LARGE_PLAN, True, ["On CPU: about 1 h 10 min, 1.2 GB of memory.", ENLARGED]),
+        (LARGE_PLAN, False, ["On CPU: about 1 h 10 min, 1.2 GB of memory.", ENLARGED, ADVICE]),
         (
             {**LARGE_PLAN, "levels": TILED_PLAN["levels"], "seconds": 1200, "device_bytes": 3e9},
             False,
-            ["On CPU: about 20 min, 1.2 GB of memory, 3.0 GB of the device’s.", FULL_SIZE, TILES],
+            ["On CPU: about 20 min, 1.2 GB of memory, 3.0 GB of device memory.", ENLARGED, TILES],
         ),
         (
             {"seconds": None, "bytes": 5e8, "levels": []},
             False,
-            ["On CPU: 500 MB of memory, how long it takes is known after the first painting."],
+            ["On CPU: 500 MB of memory, time unknown before the first run."],
         ),
     ],
-    ids=["small", "tiles", "carried up, limited", "carried up, long", "all of it", "not measured yet"],
+    ids=["small", "tiles", "enlarged, limited", "enlarged, long", "everything", "not measured yet"],
 )
-def test_what_a_plan_says_in_words(plugin, plan: dict, limited: bool, expected: list[str]) -> None:
+def test_plan_is_described_in_words(plugin, plan: dict, limited: bool, expected: list[str]) -> None:
     assert plugin("text.plan_words").describe_plan(plan, "CPU", limited=limited).splitlines() == expected
 
 
-def test_what_the_engine_plans_can_be_said(plugin) -> None:
-    """Its event has the names that the sentences are made of."""
+def test_event_of_the_engine_is_described_in_words(plugin) -> None:
+    """The engine's event has the fields that the sentences are made from."""
     levels = (PlannedLevel(900, 600, 300, 6),)
     event = asdict(Plan(levels, "onnx", "CPU", "vgg19", "", 0, 5.0, 10**9, None, 6000, 4000))
-    said = plugin("text.plan_words").describe_plan(event, "", limited=False).splitlines()
-    assert said == ["On ?: about 5 s, 1.0 GB of memory.", FULL_SIZE, TILES]
+    sentences = plugin("text.plan_words").describe_plan(event, "", limited=False).splitlines()
+    assert sentences == ["On ?: about 5 s, 1.0 GB of memory.", ENLARGED, TILES]
 
 
 @pytest.fixture
 def commands(plugin, monkeypatch):
-    """The module that asks the engine's ``nst styles``, with this Python as the engine's."""
+    """Return the module that runs the engine's ``nst styles``, with this Python as the engine's."""
     monkeypatch.setenv("NST_PYTHON", sys.executable)
     return plugin("process.style_commands")
 
 
-def test_the_engine_keeps_renames_packs_and_removes_for_the_plugin(plugin, commands, tmp_path: Path) -> None:
+def test_engine_changes_the_kept_styles_for_the_plugin(plugin, commands, tmp_path: Path) -> None:
     kept_styles = plugin("process.kept_styles")
-    picture, home = painting(tmp_path / "a.png"), commands.default_folder()
-    given = commands.to_options({"strength": 70.0, "keep-colors": "luminance"})
-    answer = commands.run_command("add", ["--as=-x y", *given, "--", str(picture)], home)
+    picture, folder = painting(tmp_path / "a.png"), commands.default_folder()
+    options = commands.to_options({"strength": 70.0, "keep-colors": "luminance"})
+    answer = commands.run_command("add", ["--as=-x y", *options, "--", str(picture)], folder)
     assert [style.path for style in kept_styles.list_styles()] == [answer["path"]]
     assert kept_styles.read_settings(answer["path"]) == {"strength": 70.0, "keep-colors": "luminance"}
-    with pytest.raises(plugin("text.messages").UserError) as refused:
-        commands.run_command("add", ["--as=-x y", "--", str(picture)], home)
-    assert refused.value.code == commands.TAKEN
-    commands.run_command("rename", ["--", "-x y", "Monet"], home)
-    commands.run_command("export", ["--", str(tmp_path / "all.json"), "Monet"], home)
-    commands.run_command("remove", ["--", "Monet"], home)
+    with pytest.raises(plugin("text.messages").UserError) as caught:
+        commands.run_command("add", ["--as=-x y", "--", str(picture)], folder)
+    assert caught.value.code == commands.TAKEN
+    commands.run_command("rename", ["--", "-x y", "Monet"], folder)
+    commands.run_command("export", ["--", str(tmp_path / "all.json"), "Monet"], folder)
+    commands.run_command("remove", ["--", "Monet"], folder)
     assert kept_styles.list_styles() == []
-    commands.run_command("import", ["--", str(tmp_path / "all.json")], home)
+    commands.run_command("import", ["--", str(tmp_path / "all.json")], folder)
     assert [style.name for style in kept_styles.list_styles()] == ["Monet"]
 
 
-def test_an_engine_that_cannot_answer_is_told_in_words(plugin, commands, tmp_path: Path, monkeypatch) -> None:
+def test_failure_of_the_engine_is_reported(plugin, commands, tmp_path: Path, monkeypatch) -> None:
     error = plugin("text.messages").UserError
     with pytest.raises(error, match="Monet"):
         commands.run_command("remove", ["--", "Monet"], tmp_path)
@@ -195,11 +195,11 @@ def test_an_engine_that_cannot_answer_is_told_in_words(plugin, commands, tmp_pat
     assert "no module" in plugin("process.locations").log_path().read_text()
 
 
-def test_what_is_kept_with_a_style_is_about_the_style(plugin, commands) -> None:
+def test_only_settings_of_the_style_are_kept_with_it(plugin, commands) -> None:
     settings = {setting.name: setting.default for setting in plugin("settings.settings_table").SETTINGS}
-    every = {"strength": 50.0, "style-scale": 1.0, "keep-colors": "none"}
-    assert commands.style_settings(settings) == every
-    moved = {
+    always = {"strength": 50.0, "style-scale": 1.0, "keep-colors": "none"}
+    assert commands.style_settings(settings) == always
+    changed = {
         "tv": 1.23456789,
         "iterations": 5,
         "size": 640,
@@ -207,7 +207,7 @@ def test_what_is_kept_with_a_style_is_about_the_style(plugin, commands) -> None:
         "device": "cpu",
         "init": "noise",
     }
-    assert commands.style_settings({**settings, **moved}) == {**every, "tv": 1.234568}
+    assert commands.style_settings({**settings, **changed}) == {**always, "tv": 1.234568}
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_the_plugin_knows_what_can_be_a_name(commands, name: str) -> None:
     assert is_style_name(commands.make_valid_name(name)) or not commands.make_valid_name(name)
 
 
-def test_a_style_used_last_can_be_forgotten(plugin, tmp_path: Path) -> None:
+def test_recent_style_can_be_removed(plugin, tmp_path: Path) -> None:
     kept_styles = plugin("process.kept_styles")
     first, second = (str(painting(tmp_path / name)) for name in ("a.png", "b.png"))
     kept_styles.add_recent([first, second])
@@ -244,7 +244,7 @@ def test_a_style_used_last_can_be_forgotten(plugin, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_a_png_of_16_bits_is_what_was_written(plugin, tmp_path: Path, channels: int) -> None:
+def test_16_bit_png_is_read_back_unchanged(plugin, tmp_path: Path, channels: int) -> None:
     path, (height, width) = tmp_path / "a.png", (7, 5)
     values = np.random.default_rng(0).integers(0, 65536, (height, width, channels), dtype=np.uint16)
     profile = rgb_profile(gamma_curve(2.2)) if channels > 2 else b""
@@ -262,13 +262,13 @@ def test_a_png_of_16_bits_is_what_was_written(plugin, tmp_path: Path, channels: 
 
 
 class Config(dict):
-    """What the dialog's settings are; what is not given is as it is at first."""
+    """The dialog's settings. Those that are not given have their defaults."""
 
     def get_property(self, name: str) -> object:
         return {"keep-colors": "none", "outside": "style", **self}.get(name)
 
 
-def test_what_another_version_stored_and_cannot_be_is_the_default(plugin) -> None:
+def test_invalid_stored_values_are_reset(plugin) -> None:
     stored = {"strength": 101.0, "keep-colors": "chroma", "quality": "draft", "tv": 2.5, "size": 0}
     values = {setting.name: setting.default for setting in plugin("settings.settings_table").SETTINGS}
     config = Config({**values, **stored, "init": None})
@@ -307,11 +307,11 @@ COLOURS_BY_REGION = {
         ("seed", {}, True),
     ],
 )
-def test_a_setting_without_an_effect_is_known(plugin, name: str, values: dict, expected: bool) -> None:
+def test_setting_without_an_effect_is_recognised(plugin, name: str, values: dict, expected: bool) -> None:
     assert plugin("settings.effects").has_effect(Config(values), name) is expected
 
 
-def test_rules_are_about_settings_that_exist(plugin) -> None:
+def test_rules_name_settings_that_exist(plugin) -> None:
     arguments, effects = plugin("settings.arguments"), plugin("settings.effects")
     known = {*arguments.BY_NAME, *arguments.EXTRAS}
     assert {name for name, (others, _rule) in effects.RULES.items() for name in (name, *others)} <= known
