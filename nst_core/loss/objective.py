@@ -1,31 +1,30 @@
-"""The loss of Gatys, Ecker and Bethge (CVPR 2016), described without any framework.
+"""The loss of Gatys, Ecker and Bethge (CVPR 2016) as plain data, without any framework.
 
-An :class:`Objective` is plain data: terms with their layers, coefficients and targets as numpy arrays.
-A backend turns it into a loss and a gradient. With F the features (N channels, M = h * w positions) of
-the picture being painted at a term's layer:
+An :class:`Objective` is a list of terms with their layers, coefficients and targets as numpy arrays. A
+backend turns it into a loss and a gradient. With F the features (N channels, M = h * w positions) of the
+picture being painted at a term's layer:
 
 content (eq. 1)    E = weight / 2 * sum_ij mask_j (F_ij - P_ij)^2
 style (eq. 3, 4)   E = weight / (4 N^2) * sum_ij (G_ij - A_ij)^2,  G = F diag(g) F^T / sum(g),
-                   or another distance of statistics, see :mod:`nst_core.loss.style_statistics`
+                   or the distance of another statistic, see :mod:`nst_core.loss.statistics`
 
-G and A are Gram matrices per position, so that the paper's 1 / (4 N^2 M^2) on plain sums is
-1 / (4 N^2) here; for pictures of one size the two are the same number, and for different sizes this is
-the form that does not depend on them. ``g`` is a guide, 1 everywhere unless part of the picture takes no
-part (transparency, regions).
+G and A are Gram matrices per position. The paper has 1 / (4 N^2 M^2) with plain sums, which is 1 / (4 N^2)
+here. For pictures of one size the two are the same number; for different sizes this form does not depend on
+them. ``g`` is a guide: 1 everywhere, unless part of the picture has no part in the style (transparency,
+regions).
 
-The coefficients, those of the default, relative loss or the paper's, are made by
-:mod:`nst_core.loss.weights` and :mod:`nst_core.painting.targets`.
+:mod:`nst_core.loss.weights` and :mod:`nst_core.painting.targets` compute the coefficients, those of the
+default relative loss or those of the paper.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from dataclasses import KW_ONLY, dataclass, field
+from typing import TypeAlias
 
 from nst_core.array_types import Array
-
-Statistic: TypeAlias = Literal["gram", "moments", "wasserstein"]
-"""What of the features at a layer a style is held to be."""
+from nst_core.loss.statistics.base import StyleStatistic, StyleTarget
+from nst_core.loss.statistics.gram import GRAM
 
 
 @dataclass(frozen=True)
@@ -42,31 +41,42 @@ class ContentTerm:
 
     @property
     def name(self) -> str:
-        """What reports call this term."""
+        """Name of the term in reports."""
         return f"content {self.layer}"
 
 
 @dataclass(frozen=True)
 class StyleTerm:
-    """Distance of the statistics of features at a layer from those of a style.
+    """Distance between the statistics of features at a layer and those of a style.
 
-    ``target`` is A, the style's Gram matrix ``(N, N)``, per position; ``mean`` its mean features ``(N,)``,
-    None where ``statistic`` is ``gram``. ``guide`` is ``(h, w)`` in 0..1, or None for ones. ``region`` tells
+    ``target`` is A, the style's Gram matrix ``(N, N)`` per position; ``mean`` is its mean features ``(N,)``,
+    None unless ``statistic`` needs them. ``guide`` is ``(h, w)`` in 0..1, or None for ones. ``region`` tells
     the terms of several regions apart in reports.
     """
 
     layer: str
     weight: float
     target: Array
+    _: KW_ONLY
     guide: Array | None = None
-    statistic: Statistic = "gram"
+    statistic: StyleStatistic = GRAM
     mean: Array | None = None
     region: str = ""
 
     @property
     def name(self) -> str:
-        """What reports call this term."""
+        """Name of the term in reports."""
         return f"style {self.layer}" + (f" ({self.region})" if self.region else "")
+
+    def make_target(self) -> StyleTarget:
+        """Return the arrays that the statistic compares with, on the host.
+
+        Raises:
+            ValueError: the statistic needs means and the term has none.
+        """
+        if self.statistic.needs_mean and self.mean is None:
+            raise ValueError(f"the statistic {self.statistic.name} needs the style's mean")
+        return self.statistic.make_target(self.target, self.mean)
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,7 @@ class TotalVariation:
 
 @dataclass(frozen=True)
 class AlphaNorm:
-    """The alpha-norm of Mahendran and Vedaldi 2015, eq. 2, of pixels in -1..1, as a mean over the picture."""
+    """Alpha-norm of Mahendran and Vedaldi 2015, eq. 2, of pixels in -1..1, as a mean over the picture."""
 
     weight: float
     alpha: float = 6.0
@@ -114,7 +124,7 @@ class Objective:
 
     @property
     def layer_terms(self) -> tuple[ContentTerm | StyleTerm, ...]:
-        """The terms that look at features, in report order."""
+        """The terms that use features, in report order."""
         return (*self.content, *self.style)
 
     @property

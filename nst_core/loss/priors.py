@@ -1,10 +1,10 @@
-"""What is known of natural pictures, as losses on pixels with closed-form gradients.
+"""Image priors: losses on pixels that favour natural pictures, with closed-form gradients.
 
-Written once for numpy and torch arrays. Pictures are ``(3, height, width)`` in 0..1; every prior is a
-mean over pixels or channels, so that its weight means the same at every size.
+Written once for numpy and torch arrays. Pictures are ``(3, height, width)`` in 0..1. Every prior is a mean
+over pixels or channels, so its weight means the same at every size.
 
-A pixel's part of a prior depends on its neighbours alone; so large pictures are gone through in strips of
-rows, and what is held beside the picture and its gradient does not grow with them.
+The prior of a pixel depends only on its neighbours. So large pictures are processed in strips of rows, and
+temporary memory does not grow with the picture.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from nst_core.array_types import DeviceArray
 from nst_core.loss.objective import AlphaNorm, Prior, RangePenalty, TotalVariation
 
 STRIP_PIXELS = 2**20
-"""Pixels of a strip; smaller pictures are one strip."""
+"""Pixels of a strip; a smaller picture is one strip."""
 
 TV_EPSILON = 1e-8
-"""Added to the squared gradient where its exponent beta/2 is below 1: the slope at 0 would be infinite."""
+"""Added to the squared gradient: if its exponent beta/2 is below 1, the slope at 0 would be infinite."""
 
 ALL = slice(None)
 
@@ -26,10 +26,10 @@ ALL = slice(None)
 def total_variation(
     picture: DeviceArray, beta: float, owned: slice = ALL, count: int | None = None
 ) -> tuple[DeviceArray, DeviceArray]:
-    """Mahendran and Vedaldi 2015, eq. 3, as a mean: mean over pixels of ((dx)^2 + (dy)^2)^(beta / 2).
+    """Return the mean over pixels of ((dx)^2 + (dy)^2)^(beta / 2) and its gradient.
 
-    dx and dy are forward differences, 0 past the last column and row. Returns (value, gradient). Of a strip,
-    ``owned`` rows count; ``count`` is the number of values in the whole picture.
+    Mahendran and Vedaldi 2015, eq. 3, as a mean. dx and dy are forward differences, 0 past the last column
+    and row. In a strip, only ``owned`` rows count; ``count`` is the number of values in the whole picture.
     """
     xp = array_namespace(picture)
     count = count or _count(picture)
@@ -48,7 +48,10 @@ def total_variation(
 def alpha_norm(
     picture: DeviceArray, alpha: float, owned: slice = ALL, count: int | None = None
 ) -> tuple[DeviceArray, DeviceArray]:
-    """Mahendran and Vedaldi 2015, eq. 2, as a mean: mean |2 x - 1|^alpha, the middle grey being its zero."""
+    """Return the mean of |2 x - 1|^alpha, 0 at middle grey, and its gradient.
+
+    Mahendran and Vedaldi 2015, eq. 2, as a mean.
+    """
     xp = array_namespace(picture)
     count = count or _count(picture)
     centred = picture[:, owned] * 2.0 - 1.0
@@ -71,7 +74,7 @@ def range_penalty(
 def prior_loss(
     prior: Prior, picture: DeviceArray, owned: slice = ALL, count: int | None = None
 ) -> tuple[DeviceArray, DeviceArray]:
-    """Return the weighted value, shape (), and gradient, the owned rows' shape, of one prior."""
+    """Return the weighted value () of a prior, and its gradient at the owned rows."""
     if isinstance(prior, TotalVariation):
         value, gradient = total_variation(picture, prior.beta, owned, count)
     elif isinstance(prior, AlphaNorm):
@@ -86,7 +89,7 @@ def prior_loss(
 def add_prior(
     prior: Prior, picture: DeviceArray, gradient: DeviceArray, strip_pixels: int = STRIP_PIXELS
 ) -> DeviceArray:
-    """Add a prior's gradient to ``gradient``, in place and strip by strip; returns its weighted value."""
+    """Add a prior's gradient to ``gradient`` in place, strip by strip, and return its weighted value ()."""
     _, height, width = picture.shape
     rows = max(1, strip_pixels // width)
     total = None
@@ -94,8 +97,8 @@ def add_prior(
         stop = min(start + rows, height)
         top, bottom = max(start - 1, 0), min(stop + 1, height)
         owned = slice(start - top, stop - top)
-        value, part = prior_loss(prior, picture[:, top:bottom], owned, _count(picture))
-        gradient[:, start:stop] += part
+        value, strip_gradient = prior_loss(prior, picture[:, top:bottom], owned, _count(picture))
+        gradient[:, start:stop] += strip_gradient
         total = value if total is None else total + value
     return total
 

@@ -55,8 +55,8 @@ other.delete()
 def way(width: int, height: int, start: tuple[float, float]) -> float:
     """Return the seconds from the call of the filter to its layer, with an engine that copies."""
     with tempfile.TemporaryDirectory(prefix="gimp-bench-") as folder:
-        gimp = Gimp(Path(folder))
-        gimp.mode("late {:.3f} {:.3f}".format(*start))
+        gimp = Gimp(folder=Path(folder))
+        gimp.set_engine_mode("late {:.3f} {:.3f}".format(*start))
         done = gimp.batch(SCRIPT.format(width=width, height=height))
     seconds = [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("seconds")]
     if len(seconds) < 2:

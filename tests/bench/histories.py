@@ -38,7 +38,7 @@ def main() -> None:
     settings = make_settings({"device": given.device})
     engine = open_engine(settings, ModelStore(), lambda notice: print(f"note: {notice.message}"))
     content, style = read_picture(given.content), read_picture(given.style)
-    subject = prepare(Job(content, (WeightedStyle(style),), settings))
+    subject = prepare(Job(content=content, styles=(WeightedStyle(style),), settings=settings))
     level = (Level(*fit(content.height, content.width, given.side), given.iterations),)
 
     def losses(chosen) -> str:

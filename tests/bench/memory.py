@@ -41,7 +41,7 @@ def one(given: argparse.Namespace) -> None:
     features = TiledFeatures(engine.extractor, engine.network.architecture, window)
     with Peak() as peak:
         for terms in (objective.content, objective.style):
-            feature_sums(features, picture, {term.layer: None for term in terms}, "gram")
+            feature_sums(features, picture, {term.layer: None for term in terms}, with_mean=False)
         tiling = Tiling(window) if window < side else None
         evaluator = engine.backend.evaluator(objective, side, side, tiling)
         for _ in range(2):  # the second takes more: what the first gave back lies in pieces

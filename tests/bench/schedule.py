@@ -37,7 +37,7 @@ def main() -> None:
     settings = make_settings({"device": given.device})
     engine = open_engine(settings, ModelStore(), lambda notice: print(f"note: {notice.message}"))
     content, style = read_picture(given.content), read_picture(given.style)
-    subject = prepare(Job(content, (WeightedStyle(style),), settings))
+    subject = prepare(Job(content=content, styles=(WeightedStyle(style),), settings=settings))
     sides = [int(side) for side in given.levels.split(",")]
     sizes = [fit(content.height, content.width, side) for side in sides]
     before = None

@@ -1,4 +1,4 @@
-"""How far the content is left with each statistic of a style, to weigh them alike (STATISTIC_GAIN).
+"""How far the content is left with each statistic of a style, to weigh them alike (StyleStatistic.gain).
 
 ``python -m tests.bench.statistics CONTENT STYLE... [--side 192] [--evaluations 60] [--strength 50]
 [--gains 0.5,1,1.5,2,4] [--pictures FOLDER] [--device cpu]``
@@ -22,7 +22,8 @@ from nst_core.images.read import read_picture
 from nst_core.images.resize import fit
 from nst_core.job.model import Job, WeightedStyle
 from nst_core.job.prepare import prepare
-from nst_core.loss.weights import STATISTIC_GAIN, style_share
+from nst_core.loss.statistics import STATISTICS
+from nst_core.loss.weights import style_share
 from nst_core.painting.pyramid import Level
 from nst_core.painting.run import RunCallbacks, as_rows, paint
 from nst_core.settings import make_settings
@@ -46,14 +47,16 @@ def main() -> None:
     level = (Level(*fit(content.height, content.width, given.side), given.evaluations),)
     content_share = 1.0 / (1.0 + style_share(given.strength))
     gains = [float(gain) for gain in given.gains.split(",")]
-    runs = [("gram", 1.0), *((name, gain) for name in STATISTIC_GAIN if name != "gram" for gain in gains)]
+    runs = [("gram", 1.0), *((name, gain) for name in STATISTICS if name != "gram" for gain in gains)]
     if given.pictures:
         given.pictures.mkdir(parents=True, exist_ok=True)
     for path in given.styles:
         for statistic, gain in runs:
             chosen = make_settings({**settings.model_dump(), "style_loss": statistic})
-            subject = prepare(Job(content, (WeightedStyle(read_picture(path)),), chosen))
-            with mock.patch.dict(STATISTIC_GAIN, {statistic: gain}):
+            subject = prepare(
+                Job(content=content, styles=(WeightedStyle(read_picture(path)),), settings=chosen)
+            )
+            with mock.patch.object(type(STATISTICS[statistic]), "gain", gain):
                 painted = paint(subject, chosen, level, engine.backend, engine.extractor, RunCallbacks())
             left = sum(value for name, value in painted.terms.items() if name.startswith("content"))
             print(

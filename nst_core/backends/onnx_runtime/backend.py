@@ -1,12 +1,12 @@
 """The ONNX Runtime backend: loss and gradient of an objective, without torch, on any execution provider.
 
-Comes in: a network, an objective, numpy pictures. Goes out: numpy losses and gradients. The graph that
-computes them is made by :mod:`nst_core.backends.onnx_runtime.gradient_graph`; which device runs it is settled by
-:mod:`nst_core.vgg.sessions`, the same way as for target features.
+Takes a network, an objective and numpy pictures, and returns numpy losses and gradients.
+:mod:`nst_core.backends.onnx_runtime.gradient_graph` builds the graph that computes them;
+:mod:`nst_core.vgg.sessions` chooses the device that runs it, as for target features.
 
-A session is made for one form of objective and one size of picture, and the backend keeps the last one. Only
-with sizes known does ONNX Runtime keep features in its convolutions' layout all the way back; and when the
-pyramid goes on to its next level, what the last level held is gone.
+A session is opened for one form of objective and one size of picture, and the backend keeps the last one.
+ONNX Runtime keeps features in its convolutions' layout all the way back only if sizes are known. When the
+pyramid moves to its next level, the memory of the last level is released.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from nst_core.backends.tiling.layout import window_pixels
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
 from nst_core.loss.objective import Objective
-from nst_core.loss.style_statistics import make_style_target
 from nst_core.system.free_memory import available_memory
 from nst_core.vgg.features import translate_failure
 from nst_core.vgg.graph import INPUT, IR_VERSION, OPSET
@@ -44,23 +43,20 @@ OUTPUTS = ("loss", "gradient", "terms")
 
 BYTES_PER_PIXEL: Mapping[Architecture, int] = {"vgg16": 3000, "vgg19": 3300}
 TILE_BYTES_PER_PIXEL: Mapping[Architecture, int] = {"vgg16": 2750, "vgg19": 3050}
-"""Peak memory for each pixel seen at a time, as a whole and in tiles, on the CPU. VGG-16 by ``python -m
+"""Peak memory for each pixel computed at a time, untiled and in tiles, on the CPU. VGG-16 with ``python -m
 tests.bench.memory``: 1.17, 1.94, 2.90 and 3.92 GB in tiles of 0.20, 0.50, 0.92 and 1.18 megapixels; 1.01 and
-2.76 GB for 0.26 and 1.00 as a whole, and within a run (``tests.bench.sizes``) up to 3.6 for that. VGG-19 has
-two layers more, in its third and fourth block."""
+2.76 GB for 0.26 and 1.00 untiled, and for the latter up to 3.6 within a run (``tests.bench.sizes``). VGG-19
+has two more layers, in its third and fourth block."""
 
 FIXED_BYTES: Mapping[Architecture, int] = {"vgg16": 620_000_000, "vgg19": 740_000_000}
-"""The same at no pixels: sessions, and kernels transformed for both ways."""
-
-GRAPH_STATISTICS = ("gram", "moments")
-"""Statistics whose distance a graph computes; the Wasserstein distance needs the roots of matrices."""
+"""The same at 0 pixels: sessions, and kernels transformed for both directions."""
 
 
 class OnnxBackend:
-    """One network on one device of ONNX Runtime. See :class:`nst_core.backends.interface.Backend`.
+    """One network on one device of ONNX Runtime; see :class:`nst_core.backends.interface.Backend`.
 
-    ``device`` is auto, cpu, cuda, cuda:1, directml, coreml, openvino, webgpu; ``on_notice`` hears of one that
-    could not be used and for which the CPU steps in.
+    ``device`` is auto, cpu, cuda, cuda:1, directml, coreml, openvino or webgpu. ``on_notice`` is called if it
+    cannot be used and the CPU replaces it.
     """
 
     engine = "onnx"
@@ -79,21 +75,21 @@ class OnnxBackend:
         self.pooling: Literal["max", "average"] = pooling
         self.padding: Literal["zero", "edge"] = padding
         self.on_notice = on_notice or (lambda _notice: None)
-        self.wanted = find_device(device)
-        if self.wanted.kind != "cpu":
-            # Whether a device can be used shows only when it is used; plans name it before a run begins.
-            self.wanted = open_session(_smallest_model(), self.wanted, self.on_notice).device
+        self.runtime_device = find_device(device)
+        if self.runtime_device.kind != "cpu":
+            # Only use shows whether a device can be used; plans name it before a run begins.
+            self.runtime_device = open_session(_smallest_model(), self.runtime_device, self.on_notice).device
         self._kernels = TransformedKernels(network)
-        self._shared: dict[str, onnxruntime.OrtValue] = {}  # what sessions share must outlive them
+        self._shared: dict[str, onnxruntime.OrtValue] = {}  # sessions share these, which must outlive them
         self._kept: tuple[Shape, Session] | None = None
-        self._windows = WindowSessions(lambda wanted: self.open(*window_graph(wanted, self._kernels)))
+        self._windows = WindowSessions(lambda window: self.open(*window_graph(window, self._kernels)))
 
     @property
     def limits(self) -> BackendLimits:
-        """Memory that this backend has and needs; it changes if the CPU has to step in for a device."""
+        """Memory that this backend has and needs; it changes if the CPU replaces the device."""
         architecture = self.network.architecture
         return BackendLimits(
-            own_memory=self.wanted.kind != "cpu",
+            own_memory=self.runtime_device.kind != "cpu",
             holds_vectors=False,  # every provider takes its inputs from the host
             bytes_per_pixel=BYTES_PER_PIXEL[architecture],
             tile_bytes_per_pixel=TILE_BYTES_PER_PIXEL[architecture],
@@ -102,27 +98,27 @@ class OnnxBackend:
 
     @property
     def device(self) -> str:
-        """The device in words, for people and reports."""
-        return self.wanted.words
+        """Name of the device in messages and reports."""
+        return self.runtime_device.words
 
     def free_bytes(self) -> int:
-        """Return the machine's free memory; of a GPU's, ONNX Runtime says nothing."""
-        return available_memory() if self.wanted.kind == "cpu" else 2**63 - 1
+        """Return the machine's free memory; ONNX Runtime does not report that of a GPU."""
+        return available_memory() if self.runtime_device.kind == "cpu" else 2**63 - 1
 
     def upload(self, array: Array) -> Array:
-        """Give ``array`` as contiguous float32, on the host."""
+        """Return ``array`` as contiguous float32, on the host."""
         return np.array(array, dtype=np.float32, order="C")
 
     def download(self, array: Array) -> Array:
-        """Give ``array`` back: it is on the host already."""
+        """Return ``array``, which is on the host already."""
         return np.asarray(array, dtype=np.float32)
 
     def evaluator(
         self, objective: Objective, height: int, width: int, tiling: Tiling | None = None
     ) -> Evaluator:
-        """Bind ``objective`` for pictures of ``height`` x ``width``, and open the session for it.
+        """Bind ``objective`` for pictures of ``height`` x ``width``, and open its session.
 
-        Statistics that no graph can compute take the tiles' two passes, if need be over one tile.
+        Statistics that no graph can compute take the two passes of tiles, over a single tile if necessary.
 
         Raises:
             NstError: ``unknown-layer``; ``too-small`` for a picture that a layer would shrink to nothing;
@@ -132,70 +128,79 @@ class OnnxBackend:
         if not objective.terms:
             raise NstError(
                 ErrorCode.BAD_SETTING,
-                "There is nothing to paint for: every weight is 0.",
-                "Give the content or the style a weight.",
+                "There is nothing to optimise: all weights are 0.",
+                "Give the content or the style a weight above 0.",
             )
-        two_passes = tiling is not None or any(
-            term.statistic not in GRAPH_STATISTICS for term in objective.style
-        )
+        in_graph = all(term.statistic.graph is not None for term in objective.style)
+        two_passes = tiling is not None or not in_graph
         form = window_form(objective, style_only=False) if two_passes else Form.of(objective)
         shape = self.shape(form, height, width)
         if not all(min(size) for size in shape.sizes.values()):
             raise NstError(
                 ErrorCode.TOO_SMALL,
                 f"A picture of {width} x {height} pixels is too small for the layers of this loss.",
-                "Use a larger picture, or layers that are less deep.",
+                "Use a larger picture, or shallower layers.",
             )
         if two_passes:
-            self._kept = None
-            tiling = tiling or Tiling(max(height, width))
-            tiles = tiles_for(objective, height, width, tiling.window, self.network.architecture)
-            targets = [make_style_target(term) for term in objective.style]
-            worker = OnnxTileWorker(
-                self._windows,
-                objective,
-                self.network.architecture,
-                self.shape_for_window,
-                translate_failure,
-                keep=len({tile.size for tile in tiles}) == 1 and window_pixels(tiles[:1]) <= KEPT_PIXELS,
-            )
-            return TiledEvaluator(worker, objective, targets, tiles, tiling)
+            return self._tiled(objective, height, width, tiling or Tiling(max(height, width)))
         self._windows.close()
         self.session(shape)
         return OnnxEvaluator(self, objective, shape)
 
+    def _tiled(self, objective: Objective, height: int, width: int, tiling: Tiling) -> TiledEvaluator:
+        self._kept = None
+        tiles = tiles_for(objective, height, width, tiling.window, self.network.architecture)
+        targets = [term.make_target() for term in objective.style]
+        worker = OnnxTileWorker(
+            self._windows,
+            objective,
+            self.network.architecture,
+            self.shape_for_window,
+            translate_failure,
+            keep=len({tile.size for tile in tiles}) == 1 and window_pixels(tiles[:1]) <= KEPT_PIXELS,
+        )
+        return TiledEvaluator(worker, objective, targets, tiles, tiling)
+
     def shape(self, form: Form, height: int, width: int) -> Shape:
-        """Say how pictures of a size are computed here."""
-        on_rows = self.wanted.kind == "cpu" and height * width >= SMALLEST_PICTURE
-        return Shape(self.network, form, height, width, self.pooling, self.padding, on_rows)
+        """Return how pictures of a size are computed on this device."""
+        on_rows = self.runtime_device.kind == "cpu" and height * width >= SMALLEST_PICTURE
+        return Shape(
+            network=self.network,
+            form=form,
+            height=height,
+            width=width,
+            pooling=self.pooling,
+            padding=self.padding,
+            on_rows=on_rows,
+        )
 
     def shape_for_window(self, form: Form, picture: Array) -> Shape:
-        """Say how one window, (3, h, w), is computed; see :meth:`OnnxEvaluator.shape_for`."""
+        """Return how one window, (3, h, w), is computed; see :meth:`OnnxEvaluator.shape_for`."""
         return _without_rows_where_it_repeats(self.shape(form, *picture.shape[1:]), picture)
 
     def open(self, model: onnx.ModelProto, constants: Mapping[str, Array]) -> Session:
-        """Open a model on the backend's device, or where that fails on the one that steps in, for good."""
+        """Open a model on the backend's device, or if that fails on its replacement, from now on."""
         for name, array in constants.items():
             if name not in self._shared:
                 self._shared[name] = onnxruntime.OrtValue.ortvalue_from_numpy(array)
         shared = {name: self._shared[name] for name in constants}
-        session = open_session(model, self.wanted, self.on_notice, partial(_configure, shared))
-        self.wanted = session.device
+        session = open_session(model, self.runtime_device, self.on_notice, partial(_configure, shared))
+        self.runtime_device = session.device
         return session
 
     def session(self, shape: Shape) -> Session:
-        """Return the session for ``shape``, opening it where it is not the one that is kept."""
+        """Return the session for ``shape``, opening it unless it is the one that is kept."""
         if self._kept is None or self._kept[0] != shape:
-            self._kept = None  # first let go of the old one's memory
+            self._kept = None  # release the old one's memory first
             self._kept = shape, self.open(*gradient_graph(shape, self._kernels))
         return self._kept[1]
 
     def end(self) -> None:
-        """Nothing lasts longer than a level here."""
+        """Release everything; this backend keeps nothing longer than a level."""
         self.close()
 
     def close(self) -> None:
-        """Let go of sessions and their memory."""
+        """Release sessions and their memory."""
         self._kept = None
         self._windows.close()
 
@@ -221,7 +226,7 @@ class OnnxEvaluator:
             raise ValueError(f"this evaluator is for pictures of {size}, not {picture.shape}")
         shape = self.shape_for(picture)
         if shape != self._bound_shape:
-            self._bound, self._bound_shape = None, shape  # the old session's memory goes first
+            self._bound, self._bound_shape = None, shape  # release the old session's memory first
         session = self.backend.session(shape)
         try:
             binding = self._binding(session, shape)
@@ -233,14 +238,14 @@ class OnnxEvaluator:
         return Evaluation(np.asarray(loss), gradient, terms)
 
     def shape_for(self, picture: Array) -> Shape:
-        """Return the shape to evaluate ``picture`` by: not on rows where maxima may be equal.
+        """Return the shape to evaluate ``picture`` with: without rows if maxima may be equal.
 
-        Hardly ever but for the first picture of a run: the first step ends all repetition.
+        That is hardly ever so after the first picture of a run: the first step ends all repetition.
         """
         return _without_rows_where_it_repeats(self.shape, picture)
 
     def _binding(self, session: Session, shape: Shape) -> onnxruntime.IOBinding:
-        """Bind what stays the same from run to run; on CUDA it is copied to the device once."""
+        """Bind the inputs that do not change between runs; on CUDA copy them to the device once."""
         if self._bound is None or self._bound[0] is not session:
             binding = session.runtime.io_binding()
             for name, array in make_feeds(shape, self.objective).items():
@@ -262,14 +267,14 @@ def _without_rows_where_it_repeats(shape: Shape, picture: Array) -> Shape:
 
 
 def _configure(constants: Mapping[str, onnxruntime.OrtValue], options: onnxruntime.SessionOptions) -> None:
-    """Keep memory between runs, which are many and all alike, and hand ``constants`` over without a copy.
+    """Keep memory between runs, which are many and alike, and pass ``constants`` without a copy.
 
-    External initializers alone are copied into each session: both calls are needed. Sums and gradient of
+    Both calls are needed: external initializers alone are copied into each session. Sums and gradient of
     windows of 352 pixels, process after both: 1.0 GB with copies, 0.6 GB without.
 
-    Reuse planned ahead keeps a buffer from its first use, going forward, to its last, on the way back; memory
-    patterns keep what the first run took beside what they plan. Measured at 1024 x 1024, peak of the process:
-    2.6 GB as it is, 5.2 GB with reuse; without an arena 2.6 GB and a third slower.
+    Planned reuse keeps a buffer from its first use on the way forward to its last on the way back. Memory
+    patterns keep what the first run took in addition to what they plan. Peak of the process at 1024 x 1024:
+    2.6 GB with these options, 5.2 GB with reuse; without an arena 2.6 GB and a third slower.
     """
     options.add_external_initializers(list(constants), list(constants.values()))
     for name, value in constants.items():
@@ -280,7 +285,7 @@ def _configure(constants: Mapping[str, onnxruntime.OrtValue], options: onnxrunti
 
 
 def _smallest_model() -> onnx.ModelProto:
-    """Make a model that any provider runs."""
+    """Return a model that any provider can run."""
     graph = helper.make_graph(
         [helper.make_node("Relu", ["x"], ["y"])],
         "smallest",

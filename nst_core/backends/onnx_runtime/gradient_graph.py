@@ -1,12 +1,12 @@
 """Loss and gradient of an objective as one ONNX graph: forward, losses, and back to the picture.
 
-Comes in: a network, the form of an objective, a picture's size. Goes out: an ``onnx.ModelProto`` with the
-input ``image`` (1, 3, height, width), inputs for targets, masks and weights
-(:mod:`nst_core.backends.onnx_runtime.losses`) and for the order of pooling windows, and the outputs ``loss`` (),
+Takes a network, the form of an objective and a picture's size, and returns an ``onnx.ModelProto``. Its inputs
+are ``image`` (1, 3, height, width), targets, masks and weights
+(:mod:`nst_core.backends.onnx_runtime.losses`), and the order of pooling windows. Its outputs are ``loss`` (),
 ``gradient`` (3, height, width) and ``terms`` (K,). Runs nothing.
 
-Features are planes (:mod:`nst_core.backends.onnx_runtime.planes`), going forward by
-:func:`nst_core.vgg.graph.forward_graph`; on the CPU those of the deeper blocks are rows instead
+Features are planes (:mod:`nst_core.backends.onnx_runtime.planes`), with the forward pass of
+:func:`nst_core.vgg.graph.forward_graph`. On the CPU the features of the deeper blocks are rows instead
 (:mod:`nst_core.backends.onnx_runtime.winograd`), on which convolutions take half the time.
 """
 
@@ -18,18 +18,17 @@ import numpy as np
 import onnx
 
 from nst_core.array_types import Array
-from nst_core.backends.onnx_runtime import planes as planes
-from nst_core.backends.onnx_runtime import winograd as rows
+from nst_core.backends.onnx_runtime import planes, winograd
 from nst_core.backends.onnx_runtime.losses import (
     LayerForm,
+    LayerTensors,
     PriorForm,
     add_layer_term,
     add_prior,
-    layer_feed,
+    layer_feeds,
 )
-from nst_core.backends.onnx_runtime.moments import moments_feeds
 from nst_core.backends.onnx_runtime.nodes import Nodes, Size
-from nst_core.loss.objective import Objective, StyleTerm
+from nst_core.loss.objective import Objective
 from nst_core.vgg.graph import INPUT, Padding, Pooling, forward_graph
 from nst_core.vgg.layers import LAYERS, Layer, up_to_deepest
 from nst_core.vgg.network import Network
@@ -37,23 +36,23 @@ from nst_core.vgg.network import Network
 
 @dataclass(frozen=True)
 class Form:
-    """What a graph must know of an objective: everything but numbers that may change from run to run."""
+    """The part of an objective that shapes the graph: everything but numbers that may change between runs."""
 
     layers: tuple[LayerForm, ...]
     priors: tuple[PriorForm, ...]
 
     @classmethod
     def of(cls, objective: Objective) -> Form:
-        """Take the form of an objective."""
+        """Return the form of an objective."""
         return cls(
             tuple(LayerForm.of(term) for term in objective.layer_terms),
             tuple(PriorForm.of(prior) for prior in objective.priors),
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shape:
-    """What a graph is made for: the form of an objective, a size, and how the network is computed there."""
+    """What a graph is made for: the form of an objective, a size, and how the network is computed."""
 
     network: Network
     form: Form
@@ -65,9 +64,9 @@ class Shape:
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The layers that are computed: none below the deepest that a term looks at."""
-        wanted = {term.layer for term in self.form.layers}
-        return up_to_deepest(wanted, LAYERS[self.network.architecture]) if wanted else ()
+        """The layers that are computed, up to the deepest that a term uses."""
+        used = {term.layer for term in self.form.layers}
+        return up_to_deepest(used, LAYERS[self.network.architecture]) if used else ()
 
     @property
     def sizes(self) -> dict[str, Size]:
@@ -82,7 +81,7 @@ class Shape:
 
     def is_rows(self, layer: Layer) -> bool:
         """Whether features of ``layer`` are rows."""
-        return self.on_rows and layer.block >= rows.FIRST_BLOCK
+        return self.on_rows and layer.block >= winograd.FIRST_BLOCK
 
     @property
     def row_convolutions(self) -> list[str]:
@@ -91,24 +90,19 @@ class Shape:
 
 
 def make_feeds(shape: Shape, objective: Objective) -> dict[str, Array]:
-    """Return every input of the graph but the picture, by name."""
+    """Return every input of the graph except the picture, by name."""
     by_name = {layer.name: layer for layer in shape.layers}
     feeds = {
         f"weight.{index}": np.array(term.weight, dtype=np.float32)
         for index, term in enumerate(objective.terms)
     }
     for index, term in enumerate(objective.layer_terms):
-        target, mask = layer_feed(term, rows=shape.is_rows(by_name[term.layer]))
-        feeds[f"target.{index}"] = target
-        if mask is not None:
-            feeds[f"mask.{index}"] = mask
-        if isinstance(term, StyleTerm) and term.statistic == "moments":
-            feeds |= {f"{name}.{index}": values for name, values in moments_feeds(term).items()}
+        feeds |= layer_feeds(term, index, rows=shape.is_rows(by_name[term.layer]))
     return {**feeds, **pooling_feeds(shape)}
 
 
 def pooling_feeds(shape: Shape) -> dict[str, Array]:
-    """Return the inputs that say in which order the values of a pooling window come, by name."""
+    """Return the inputs that order the values of each pooling window, by name."""
     feeds = {}
     if shape.pooling == "max":
         sizes = shape.sizes
@@ -120,9 +114,9 @@ def pooling_feeds(shape: Shape) -> dict[str, Array]:
 
 
 def gradient_graph(
-    shape: Shape, kernels: rows.TransformedKernels
+    shape: Shape, kernels: winograd.TransformedKernels
 ) -> tuple[onnx.ModelProto, dict[str, Array]]:
-    """Build the graph of ``shape``; returns it and the constants to open its session with.
+    """Build the graph of ``shape``; return it and the constants to open its session with.
 
     Raises:
         NstError: ``unknown-layer``.
@@ -133,9 +127,9 @@ def gradient_graph(
 
 
 class GradientWriter:
-    """Writes one graph; see :func:`gradient_graph`. Another kind of terms is another :meth:`add_term`."""
+    """Writes one graph; see :func:`gradient_graph`. Subclasses with another :meth:`add_term` have other terms."""
 
-    def __init__(self, shape: Shape, kernels: rows.TransformedKernels) -> None:
+    def __init__(self, shape: Shape, kernels: winograd.TransformedKernels) -> None:
         self.shape, self.layers, self.sizes = shape, shape.layers, shape.sizes
         self.nodes = Nodes()
         self.values: dict[int, str] = {}
@@ -144,86 +138,89 @@ class GradientWriter:
         self.positive: dict[str, str] = {}
         on_planes = [layer.name for layer in self.layers if not shape.is_rows(layer)]
         if on_planes:
-            wanted = {term.layer for term in shape.form.layers} | {on_planes[-1]}
-            outputs = [name for name in on_planes if name in wanted]
-            begun = forward_graph(shape.network, outputs, shape.pooling, shape.padding)
-            self.nodes = Nodes(begun.graph)
+            needed = {term.layer for term in shape.form.layers} | {on_planes[-1]}
+            outputs = [name for name in on_planes if name in needed]
+            forward = forward_graph(shape.network, outputs, shape.pooling, shape.padding)
+            self.nodes = Nodes(forward.graph)
             self.features = {name: name for name in on_planes}
         self.biases = kernels.prepare(shape.row_convolutions)
 
     def write(self) -> onnx.ModelProto:
-        """Write all of it and close the graph."""
+        """Write all nodes and return the model."""
         nodes, shape = self.nodes, self.shape
         size = (3, shape.height, shape.width)
         nodes.input(INPUT, (1, *size))
-        parts = []
+        gradients = []
         if self.layers:
             self.forward_on_rows()
-            parts.append(self.back())
+            gradients.append(self.back())
         for index, prior in enumerate(shape.form.priors, start=len(shape.form.layers)):
-            self.values[index], part = add_prior(nodes, prior, index, INPUT, shape.height, shape.width)
-            parts.append(part)
+            self.values[index], gradient = add_prior(nodes, prior, index, INPUT, shape.height, shape.width)
+            gradients.append(gradient)
         count = len(self.values)
         values = [nodes.reshape(self.values[index], 1) for index in range(count)]
         nodes.add("Concat", *values, output="terms", axis=0)
         nodes.add("ReduceSum", "terms", output="loss", keepdims=0)
-        nodes.add("Reshape", nodes.sum_of(parts), nodes.integers(*size), output="gradient")
+        nodes.add("Reshape", nodes.sum_of(gradients), nodes.integers(*size), output="gradient")
         nodes.output("loss", ())
         nodes.output("gradient", size)
         nodes.output("terms", (count,))
         return nodes.model("gradient")
 
     def forward_on_rows(self) -> None:
-        """Write the layers whose features are rows, as far as the deepest."""
+        """Write the layers whose features are rows, up to the deepest."""
         nodes = self.nodes
         for position, layer in enumerate(self.layers):
             if not self.shape.is_rows(layer):
                 continue
             below = self.layers[position - 1]
             channels, height, width = self.sizes[below.name]
-            seen = self.features[below.name]
+            features = self.features[below.name]
             if not self.shape.is_rows(below):
-                seen = rows.from_planes(nodes, seen, channels)
+                features = winograd.from_planes(nodes, features, channels)
             if layer.kind == "relu":
-                seen = nodes.add("Relu", seen)
+                features = nodes.add("Relu", features)
             elif layer.kind == "conv":
-                kernel, both = rows.forward_name(layer.name), (channels, layer.channels)
+                kernel, both = winograd.forward_name(layer.name), (channels, layer.channels)
                 bias = nodes.constant(self.biases[layer.name], f"{layer.name}.bias")
-                seen = nodes.add("Add", rows.convolve(nodes, seen, kernel, both, height, width), bias)
+                convolved = winograd.convolve(nodes, features, kernel, both, height, width)
+                features = nodes.add("Add", convolved, bias)
             elif self.shape.pooling == "max":
-                seen, self.members[layer.name] = rows.max_pool(nodes, seen, height, width)
+                features, self.members[layer.name] = winograd.max_pool(nodes, features, height, width)
             else:
-                seen = rows.average_pool(nodes, seen, height, width)
-            self.features[layer.name] = seen
+                features = winograd.average_pool(nodes, features, height, width)
+            self.features[layer.name] = features
 
     def _find_positive(self) -> None:
-        """Write every ReLU's mask, before anything of the way back.
+        """Write the mask of every ReLU before any node of the way back.
 
-        ONNX Runtime computes the later written of a node's inputs first: a mask written when it is needed
-        would be made on the way forward and kept.
+        ONNX Runtime computes the node's inputs that were written later first. So a mask that is written where
+        it is needed would be computed on the way forward and kept.
         """
-        seen = {term.layer for term in self.shape.form.layers}
+        with_terms = {term.layer for term in self.shape.form.layers}
         for layer, above in zip(self.layers, (*self.layers[1:], None), strict=True):
             features = self.features[layer.name]
-            pooled = above is not None and above.kind == "pool" and self.shape.pooling == "max"
-            if layer.kind == "relu" and layer.name in seen and not self.shape.is_rows(layer):
+            max_pooled = above is not None and above.kind == "pool" and self.shape.pooling == "max"
+            if layer.kind == "relu" and layer.name in with_terms and not self.shape.is_rows(layer):
                 # Terms have it in rows of pixels already, and in two dimensions it stays so; in four the
                 # convolutions' layout would make another copy of it.
                 features = self.nodes.reshape(features, layer.channels, -1)
-            if layer.kind == "pool" or (layer.kind == "relu" and (layer.name in seen or not pooled)):
+            if layer.kind == "pool" or (
+                layer.kind == "relu" and (layer.name in with_terms or not max_pooled)
+            ):
                 self.positive[layer.name] = planes.positive(self.nodes, features)
 
     def back(self) -> str:
-        """Write losses and the way back; returns the picture's gradient (1, 3, height, width)."""
+        """Write losses and the way back; return the picture's gradient (1, 3, height, width)."""
         self._find_positive()
         gradient: str | None = None
-        masked = False  # whether the ReLU before a pooling layer has been seen to already
+        masked = False  # whether the pooling layer has applied the mask of the ReLU before it
         for position in range(len(self.layers) - 1, -1, -1):
             layer = self.layers[position]
-            seen, gradient = self._terms(layer, gradient)
+            has_terms, gradient = self._terms(layer, gradient)
             assert gradient is not None  # noqa: S101 -- the deepest layer has a term
-            if layer.kind == "relu" and (seen or not masked):
-                gradient = self._through_relu(layer, gradient, seen=seen)
+            if layer.kind == "relu" and (has_terms or not masked):
+                gradient = self._through_relu(layer, gradient, has_terms=has_terms)
             elif layer.kind == "conv":
                 gradient = self._through_convolution(layer, position, gradient)
             elif layer.kind == "pool":
@@ -233,34 +230,31 @@ class GradientWriter:
         return gradient
 
     def _terms(self, layer: Layer, gradient: str | None) -> tuple[bool, str | None]:
-        """Add the terms that look at ``layer``; returns whether there are any, and the whole gradient."""
+        """Add the terms of ``layer``; return whether there are any, and the whole gradient."""
         nodes, size = self.nodes, self.sizes[layer.name]
-        found = [pair for pair in enumerate(self.shape.form.layers) if pair[1].layer == layer.name]
-        if not found:
+        terms = [
+            (index, term) for index, term in enumerate(self.shape.form.layers) if term.layer == layer.name
+        ]
+        if not terms:
             return False, gradient
         on_rows = self.shape.is_rows(layer)
         features = self.features[layer.name]
         if not on_rows:
             features = nodes.reshape(features, size[0], -1)
             gradient = gradient and nodes.reshape(gradient, size[0], -1)
-        for index, term in found:
-            gradient = self.add_term(term, index, features, size, gradient, rows=on_rows)
+        for index, term in terms:
+            gradient = self.add_term(term, index, LayerTensors(features, gradient, size, on_rows))
         assert gradient is not None  # noqa: S101 -- a term has a gradient
         return True, gradient if on_rows else nodes.reshape(gradient, 1, *size)
 
-    def add_term(
-        self, term: LayerForm, index: int, features: str, size: Size, incoming: str | None, *, rows: bool
-    ) -> str:
-        """Write one term and keep its value; returns ``incoming`` plus its gradient."""
-        self.values[index], gradient = add_layer_term(
-            self.nodes, term, index, features, size, incoming, rows=rows
-        )
+    def add_term(self, term: LayerForm, index: int, layer: LayerTensors) -> str:
+        """Write one term and keep its value; return the layer's gradient with the term's added."""
+        self.values[index], gradient = add_layer_term(self.nodes, term, index, layer)
         return gradient
 
-    def _through_relu(self, layer: Layer, gradient: str, *, seen: bool) -> str:
-        """Go through a ReLU; ``seen`` says that terms look at it."""
+    def _through_relu(self, layer: Layer, gradient: str, *, has_terms: bool) -> str:
         nodes, size, positive = self.nodes, self.sizes[layer.name], self.positive[layer.name]
-        if self.shape.is_rows(layer) or not seen:
+        if self.shape.is_rows(layer) or not has_terms:
             return nodes.add("Mul", gradient, positive)
         return nodes.reshape(nodes.add("Mul", nodes.reshape(gradient, size[0], -1), positive), 1, *size)
 
@@ -274,20 +268,20 @@ class GradientWriter:
         below = self.layers[position - 1]
         channels, height, width = self.sizes[below.name]
         both = (layer.channels, channels)
-        back = rows.convolve(nodes, gradient, rows.backward_name(layer.name), both, height, width)
-        return back if shape.is_rows(below) else rows.to_planes(nodes, back, channels, height, width)
+        back = winograd.convolve(nodes, gradient, winograd.backward_name(layer.name), both, height, width)
+        return back if shape.is_rows(below) else winograd.to_planes(nodes, back, channels, height, width)
 
     def _through_pool(self, layer: Layer, position: int, gradient: str) -> str:
-        """Go through pooling; through max pooling with the ReLU before it, where there is a quarter to do."""
+        """Go through pooling; through max pooling with the ReLU before it, which has a quarter to do here."""
         nodes, below = self.nodes, self.layers[position - 1]
         size, pooled = self.sizes[below.name], self.features[layer.name]
         if self.shape.pooling == "average":
             if self.shape.is_rows(layer):
-                return rows.average_pool_back(nodes, gradient, *size)
+                return winograd.average_pool_back(nodes, gradient, *size)
             return planes.average_pool_back(nodes, gradient, size)
         masked = nodes.add("Mul", gradient, self.positive[layer.name])
         if self.shape.is_rows(layer):
-            return rows.max_pool_back(nodes, masked, pooled, self.members[layer.name], size)
+            return winograd.max_pool_back(nodes, masked, pooled, self.members[layer.name], size)
         # An input, since a constant would be folded into one of the size of all features.
         _, height, width = self.sizes[layer.name]
         order = nodes.input(f"order.{layer.name}", (1, 1, 2 * height, 2 * width))

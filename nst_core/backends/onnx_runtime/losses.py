@@ -1,9 +1,9 @@
-"""The terms of an objective as ONNX nodes: each term's value and its gradient, in closed form.
+"""The terms of an objective as ONNX nodes: the value and the gradient of each, in closed form.
 
-Comes in: the shape of a term (:class:`LayerForm`, or a prior) and the names of the tensors it looks at. Goes
-out: nodes. Targets, masks, guides and weights are inputs of the graph, so that another strength or another
-picture needs no other graph. The equations are those of :mod:`nst_core.loss.layer_losses` and
-:mod:`nst_core.loss.priors`; the tests hold them against each other.
+Takes the form of a term (:class:`LayerForm` or :class:`PriorForm`) and names of tensors, and writes nodes.
+Targets, masks, guides and weights are inputs of the graph, so another strength or another picture needs no
+new graph. The equations are those of :mod:`nst_core.loss.layer_losses` and :mod:`nst_core.loss.priors`; each
+style statistic writes its own distance. Tests compare the graphs with the arrays' versions.
 """
 
 from __future__ import annotations
@@ -14,47 +14,49 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from nst_core.backends.onnx_runtime.moments import StyleInputs, moments_inputs, moments_term
+from nst_core.array_types import Array
 from nst_core.backends.onnx_runtime.nodes import Nodes, Size
 from nst_core.loss.objective import (
     AlphaNorm,
     ContentTerm,
     Prior,
     RangePenalty,
-    Statistic,
     StyleTerm,
     TotalVariation,
 )
 from nst_core.loss.priors import TV_EPSILON
+from nst_core.loss.statistics.base import DistanceGraph, GraphDistance, GraphMoments, StyleStatistic
 
 
 @dataclass(frozen=True)
 class LayerForm:
-    """What a graph must know of a content or style term; the rest of the term is fed to it."""
+    """The part of a content or style term that shapes the graph; the rest is fed to it.
 
-    kind: Literal["content", "style"]
+    ``statistic`` is None for a content term.
+    """
+
     layer: str
     masked: bool
-    statistic: Statistic = "gram"
+    statistic: StyleStatistic | None = None
 
     @classmethod
     def of(cls, term: ContentTerm | StyleTerm) -> LayerForm:
-        """Take the form of a term."""
+        """Return the form of a term."""
         if isinstance(term, ContentTerm):
-            return cls("content", term.layer, term.mask is not None)
-        return cls("style", term.layer, term.guide is not None, term.statistic)
+            return cls(term.layer, term.mask is not None)
+        return cls(term.layer, term.guide is not None, term.statistic)
 
 
 @dataclass(frozen=True)
 class PriorForm:
-    """What a graph must know of a prior: exponents belong to it, weights do not."""
+    """The part of a prior that shapes the graph: its exponent, but not its weight."""
 
     kind: Literal["total variation", "alpha norm", "range"]
     exponent: float = 0.0
 
     @classmethod
     def of(cls, prior: Prior) -> PriorForm:
-        """Take the form of a prior."""
+        """Return the form of a prior."""
         if isinstance(prior, TotalVariation):
             return cls("total variation", prior.beta)
         if isinstance(prior, AlphaNorm):
@@ -64,72 +66,95 @@ class PriorForm:
         raise TypeError(f"not a prior: {prior!r}")
 
 
-def add_layer_term(
-    nodes: Nodes,
-    form: LayerForm,
-    index: int,
-    features: str,
-    size: Size,
-    incoming: str | None,
-    *,
-    rows: bool = False,
-) -> tuple[str, str]:
-    """Write a content or style term; returns its value () and ``incoming`` plus its gradient.
+@dataclass(frozen=True)
+class LayerTensors:
+    """The tensors of a layer on the way back through the network.
 
-    ``features``, ``incoming`` and the gradient are (N, h * w), or (h * w, N) where ``rows``. Declares the
-    inputs ``weight.<index>``, ``target.<index>`` and, where masked, ``mask.<index>``, shaped as
-    :func:`layer_feed` gives them.
+    ``features`` (names), ``gradient`` so far (None if no term was written yet) and all gradients made from
+    them are (N, h * w), or (h * w, N) if ``rows``. ``size`` is (N, h, w).
     """
-    channels, height, width = size
+
+    features: str
+    gradient: str | None
+    size: Size
+    rows: bool
+
+    @property
+    def matrix_shape(self) -> tuple[int, int]:
+        """Shape of the features."""
+        channels, height, width = self.size
+        return (height * width, channels) if self.rows else (channels, height * width)
+
+    @property
+    def mask_shape(self) -> tuple[int, int]:
+        """Shape of a mask that multiplies the features."""
+        _, height, width = self.size
+        return (height * width, 1) if self.rows else (1, height * width)
+
+    @property
+    def vector_shape(self) -> tuple[int, int]:
+        """Shape of one value per channel that is added to the features."""
+        return (1, self.size[0]) if self.rows else (self.size[0], 1)
+
+    def factors(self, matrix: str) -> tuple[str, str]:
+        """Return the factors of the product of a (N, N) ``matrix`` with the features, in order."""
+        return (self.features, matrix) if self.rows else (matrix, self.features)
+
+    def plus_gradient(self, nodes: Nodes, gradient: str) -> str:
+        """Add ``gradient`` to the gradient so far."""
+        return gradient if self.gradient is None else nodes.add("Add", self.gradient, gradient)
+
+
+def add_layer_term(nodes: Nodes, form: LayerForm, index: int, layer: LayerTensors) -> tuple[str, str]:
+    """Write a content or style term; return its weighted value () and the layer's gradient with its own.
+
+    Declares the inputs ``weight.<index>``, ``mask.<index>`` if masked, and those of the target:
+    ``target.<index>`` and whatever else the statistic has, shaped as :func:`layer_feeds` returns them.
+    """
     weight = nodes.input(f"weight.{index}", ())
-    mask = None
-    if form.masked:
-        mask = nodes.input(f"mask.{index}", (height * width, 1) if rows else (1, height * width))
-    if form.kind == "content":
-        shape = (height * width, channels) if rows else (channels, height * width)
-        target = nodes.input(f"target.{index}", shape)
-        axes = (height, width, channels) if rows else size
-        return _content(nodes, features, axes, target, weight, mask, incoming)
-    target = nodes.input(f"target.{index}", (channels, channels))
-    if form.statistic == "gram":
-        return _style(nodes, features, size, target, weight, mask, incoming, rows)
-    if form.statistic == "moments":
-        wanted = StyleInputs(
-            *(nodes.input(f"{name}.{index}", shape) for name, shape in moments_inputs(channels))
-        )
-        return moments_term(nodes, features, size, target, wanted, weight, mask, incoming, rows)
-    raise ValueError(f"a graph cannot compute the statistic {form.statistic!r}")
+    mask = nodes.input(f"mask.{index}", layer.mask_shape) if form.masked else None
+    if form.statistic is None:
+        target = nodes.input(f"target.{index}", layer.matrix_shape)
+        return _content(nodes, layer, target, weight, mask)
+    graph = _graph_of(form.statistic)
+    shapes = graph.inputs(layer.size[0])
+    inputs = {name: nodes.input(f"{name}.{index}", shape) for name, shape in shapes.items()}
+    moments, mass = _moments(nodes, layer, mask, with_mean=form.statistic.needs_mean)
+    distance = graph.write(nodes, moments, inputs)
+    return _style(nodes, layer, distance, weight=weight, mass=mass, guide=mask)
 
 
-def layer_feed(
-    term: ContentTerm | StyleTerm, *, rows: bool
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
-    """Return what to feed for a term's target and mask."""
+def layer_feeds(term: ContentTerm | StyleTerm, index: int, *, rows: bool) -> dict[str, Array]:
+    """Return the values of a term's target and mask inputs, by name."""
     if isinstance(term, ContentTerm):
-        target, mask = term.target.reshape(len(term.target), -1), term.mask
-        target = target.T if rows else target
+        target = term.target.reshape(len(term.target), -1)
+        feeds, mask = {f"target.{index}": _floats(target.T if rows else target)}, term.mask
     else:
-        target, mask = term.target, term.guide
+        graph = _graph_of(term.statistic)
+        values = graph.feeds(term.make_target())
+        feeds, mask = {f"{name}.{index}": _floats(value) for name, value in values.items()}, term.guide
     if mask is not None:
-        mask = _floats(mask.reshape((-1, 1) if rows else (1, -1)))
-    return _floats(target), mask
+        feeds[f"mask.{index}"] = _floats(mask.reshape((-1, 1) if rows else (1, -1)))
+    return feeds
 
 
-def _floats(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+def _graph_of(statistic: StyleStatistic) -> DistanceGraph:
+    if statistic.graph is None:
+        raise ValueError(f"a graph cannot compute the statistic {statistic.name!r}")
+    return statistic.graph
+
+
+def _floats(values: npt.NDArray[np.floating]) -> Array:
     return np.array(values, dtype=np.float32, order="C", copy=None)
 
 
 def _content(
-    nodes: Nodes,
-    features: str,
-    axes: Size,
-    target: str,
-    weight: str,
-    mask: str | None,
-    incoming: str | None,
+    nodes: Nodes, layer: LayerTensors, target: str, weight: str, mask: str | None
 ) -> tuple[str, str]:
-    """Gatys et al. 2016, eq. 1 and 2."""
-    difference = nodes.add("Sub", features, target)
+    """Write Gatys et al. 2016, eq. 1 and 2."""
+    channels, height, width = layer.size
+    axes = (height, width, channels) if layer.rows else layer.size
+    difference = nodes.add("Sub", layer.features, target)
     if mask is None:
         total = nodes.total(difference, *axes, squared=True)
         gradient = nodes.add("Mul", difference, weight)
@@ -138,46 +163,62 @@ def _content(
         total = nodes.total(nodes.add("Mul", masked, difference), *axes)
         gradient = nodes.add("Mul", masked, weight)
     value = nodes.add("Mul", nodes.add("Mul", total, weight), nodes.number(0.5))
-    return value, gradient if incoming is None else nodes.add("Add", incoming, gradient)
+    return value, layer.plus_gradient(nodes, gradient)
+
+
+def _moments(
+    nodes: Nodes, layer: LayerTensors, guide: str | None, *, with_mean: bool
+) -> tuple[GraphMoments, str]:
+    """Write the moments of a layer's features, per position, and the mass () of the guide: eq. 3."""
+    channels, height, width = layer.size
+    mass, guided = nodes.number(height * width), layer.features
+    if guide is not None:
+        mass, guided = nodes.total(guide, height, width), nodes.add("Mul", layer.features, guide)
+    rows = layer.rows
+    gram_sum = nodes.add("Gemm", guided, layer.features, transA=int(rows), transB=int(not rows))
+    second = nodes.add("Div", gram_sum, mass)
+    mean = nodes.add("Div", _sum_of_positions(nodes, guided, layer), mass) if with_mean else ""
+    return GraphMoments(channels, second, mean), mass
+
+
+def _sum_of_positions(nodes: Nodes, guided: str, layer: LayerTensors) -> str:
+    """Sum features over positions, line by line (see :meth:`Nodes.total`); returns (N,)."""
+    channels, height, width = layer.size
+    shape, axes = ((height, width, channels), (1, 0)) if layer.rows else ((channels, height, width), (2, 1))
+    total = nodes.reshape(guided, *shape)
+    for axis in axes:
+        total = nodes.add("ReduceSum", total, nodes.integers(axis), keepdims=0)
+    return total
 
 
 def _style(
-    nodes: Nodes,
-    features: str,
-    size: Size,
-    target: str,
-    weight: str,
-    guide: str | None,
-    incoming: str | None,
-    rows: bool,
+    nodes: Nodes, layer: LayerTensors, distance: GraphDistance, *, weight: str, mass: str, guide: str | None
 ) -> tuple[str, str]:
-    """Gatys et al. 2016, eq. 3 to 6, with Gram matrices per position.
+    """Write the value of a style term and its gradient, (2 dS2 F + dS1) diag(g): eq. 4 to 6.
 
-    The second product, which carries the gradient back, adds ``incoming`` in the same pass over memory.
+    If possible, the product that carries the gradient back adds the gradient so far in the same pass over
+    memory.
     """
-    channels, height, width = size
-    mass, guided = nodes.number(height * width), features
-    if guide is not None:
-        mass, guided = nodes.total(guide, height, width), nodes.add("Mul", features, guide)
-    gram_sum = nodes.add("Gemm", guided, features, transA=int(rows), transB=int(not rows))
-    difference = nodes.add("Sub", nodes.add("Div", gram_sum, mass), target)
-    total = nodes.total(difference, channels, channels, squared=True)
-    value = nodes.add("Mul", nodes.add("Mul", total, weight), nodes.number(0.25 / channels**2))
-    scale = nodes.add("Div", nodes.add("Mul", weight, nodes.number(1.0 / channels**2)), mass)
-    d_gram = nodes.add("Mul", difference, scale)
-    factors = (features, d_gram) if rows else (d_gram, features)
-    if guide is None and incoming is not None:
-        return value, nodes.add("Gemm", *factors, incoming)
+    share = nodes.number(0.25 / layer.size[0] ** 2)
+    value = nodes.add("Mul", nodes.add("Mul", distance.value, weight), share)
+    scale = nodes.add("Div", nodes.add("Mul", weight, share), mass)
+    d_s2 = nodes.add("Mul", distance.d_second, nodes.add("Mul", scale, nodes.number(2.0)))
+    factors = layer.factors(d_s2)
+    if guide is None and distance.d_mean is None and layer.gradient is not None:
+        return value, nodes.add("Gemm", *factors, layer.gradient)
     gradient = nodes.add("MatMul", *factors)
+    if distance.d_mean is not None:
+        d_s1 = nodes.reshape(nodes.add("Mul", distance.d_mean, scale), *layer.vector_shape)
+        gradient = nodes.add("Add", gradient, d_s1)
     if guide is not None:
         gradient = nodes.add("Mul", gradient, guide)
-    return value, gradient if incoming is None else nodes.add("Add", incoming, gradient)
+    return value, layer.plus_gradient(nodes, gradient)
 
 
 def add_prior(
     nodes: Nodes, form: PriorForm, index: int, image: str, height: int, width: int
 ) -> tuple[str, str]:
-    """Write one prior on ``image`` (1, 3, height, width); returns its weighted value and gradient.
+    """Write one prior on ``image`` (1, 3, height, width); return its weighted value () and gradient.
 
     Declares the input ``weight.<index>``.
     """
@@ -197,7 +238,7 @@ def add_prior(
 
 
 def _total_variation(nodes: Nodes, image: str, beta: float, height: int, width: int) -> tuple[str, str]:
-    """Mahendran and Vedaldi 2015, eq. 3, as a sum, and its gradient."""
+    """Write Mahendran and Vedaldi 2015, eq. 3, as a sum, and its gradient."""
     steps = {}
     for axis, length in ((3, width), (2, height)):
         after, before = nodes.slice(image, axis, 1, length), nodes.slice(image, axis, 0, length - 1)
@@ -206,16 +247,16 @@ def _total_variation(nodes: Nodes, image: str, beta: float, height: int, width: 
     squared = nodes.sum_of([*squares, nodes.number(TV_EPSILON)])
     total = nodes.total(power(nodes, squared, beta / 2.0), 3, height, width)
     slope = nodes.add("Mul", power(nodes, squared, beta / 2.0 - 1.0), nodes.number(beta))
-    parts = []
+    gradients = []
     for axis, length in ((3, width), (2, height)):
-        along = nodes.add("Mul", steps[axis], slope)
-        arriving = nodes.pad(nodes.slice(along, axis, 0, length - 1), axis, 1, 0)
-        parts.append(nodes.add("Sub", arriving, along))
-    return total, nodes.sum_of(parts)
+        by_step = nodes.add("Mul", steps[axis], slope)
+        from_previous = nodes.pad(nodes.slice(by_step, axis, 0, length - 1), axis, 1, 0)
+        gradients.append(nodes.add("Sub", from_previous, by_step))
+    return total, nodes.sum_of(gradients)
 
 
 def _alpha_norm(nodes: Nodes, image: str, alpha: float, height: int, width: int) -> tuple[str, str]:
-    """Mahendran and Vedaldi 2015, eq. 2, of pixels in -1..1, as a sum, and its gradient."""
+    """Write Mahendran and Vedaldi 2015, eq. 2, of pixels in -1..1, as a sum, and its gradient."""
     centred = nodes.add("Sub", nodes.add("Mul", image, nodes.number(2.0)), nodes.number(1.0))
     size = nodes.add("Abs", centred)
     total = nodes.total(power(nodes, size, alpha), 3, height, width)
@@ -224,7 +265,7 @@ def _alpha_norm(nodes: Nodes, image: str, alpha: float, height: int, width: int)
 
 
 def power(nodes: Nodes, base: str, exponent: float) -> str:
-    """Raise to a power; whole exponents by multiplication, which takes a twentieth of Pow's time."""
+    """Raise ``base`` to a power; multiply for whole exponents, in a twentieth of Pow's time."""
     if exponent < 0 or exponent != int(exponent):
         return nodes.add("Pow", base, nodes.number(exponent))
     if exponent == 0:

@@ -1,10 +1,11 @@
-"""What the ONNX Runtime backend does with one window of a picture; see :mod:`nst_core.backends.tiling.evaluator`.
+"""Sums and gradients of one window of a picture with ONNX Runtime.
 
-Comes in: an objective, windows, as numpy arrays. Goes out: sums and gradients. Sessions are opened for the
-few sizes that windows have, and each for both passes. Where windows are small and of one size, the arena of a
-session is given back when its pass is over. Else the session is closed: arenas keep part of what they gave
-back (4 megapixels in windows of 1.2, four sizes of them: 6.3 GB with all sessions kept, 4.0 without), and
-opening it again, a third of a second, is little beside what it computes.
+A :class:`~nst_core.backends.tiling.evaluator.TileWorker`: takes an objective and windows as numpy arrays, and
+returns sums and gradients. Sessions are opened for the few sizes that windows have, one for each pass. If
+windows are small and of one size, a session's arena is given back when its pass is over. Otherwise the
+session is closed, since arenas keep part of what they gave back (4 megapixels in windows of 1.2, four sizes
+of them: 6.3 GB with all sessions kept, 4.0 without). Opening it again takes a third of a second, little
+compared with what it computes.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import onnxruntime
 
 from nst_core.array_types import Array
 from nst_core.backends.onnx_runtime.gradient_graph import Form, Shape, pooling_feeds
-from nst_core.backends.onnx_runtime.tile_graphs import WindowShape, means_of, window_form
-from nst_core.backends.tiling.evaluator import Pull
+from nst_core.backends.onnx_runtime.tile_graphs import WindowShape, window_form
+from nst_core.backends.tiling.evaluator import SumGradients
 from nst_core.backends.tiling.layout import Tile, strides_of
 from nst_core.loss.layer_losses import StyleSums
 from nst_core.loss.objective import Objective
@@ -27,44 +28,44 @@ from nst_core.vgg.layers import Architecture
 from nst_core.vgg.sessions import Session
 
 KEPT_SESSIONS = 8
-"""Two passes over four sizes of windows; without their arenas sessions hold little."""
+"""Two passes over four sizes of windows; sessions hold little without their arenas."""
 
 KEPT_PIXELS = 750_000
-"""Pixels of windows up to which sessions are kept where there is one size alone."""
+"""Largest window, in pixels, whose sessions are kept; only if all windows have one size."""
 
 Opener = Callable[[WindowShape], Session]
 
 
 class WindowSessions:
-    """Sessions for windows, the most recently used kept; ``open_session`` makes one."""
+    """Sessions for windows, the most recently used kept; ``open_session`` opens one."""
 
     def __init__(self, open_session: Opener) -> None:
         self.open_session = open_session
         self.kept: OrderedDict[WindowShape, Session] = OrderedDict()
 
-    def get(self, wanted: WindowShape) -> Session:
-        """Return the session for ``wanted``, opening it where it is not kept."""
-        if wanted not in self.kept:
-            self.kept[wanted] = self.open_session(wanted)
+    def get(self, window: WindowShape) -> Session:
+        """Return the session for ``window``, opening it unless it is kept."""
+        if window not in self.kept:
+            self.kept[window] = self.open_session(window)
             if len(self.kept) > KEPT_SESSIONS:
                 self.kept.popitem(last=False)
-        self.kept.move_to_end(wanted)
-        return self.kept[wanted]
+        self.kept.move_to_end(window)
+        return self.kept[window]
 
-    def drop(self, unwanted: WindowShape) -> None:
-        """Let go of one."""
-        self.kept.pop(unwanted, None)
+    def drop(self, window: WindowShape) -> None:
+        """Close one session."""
+        self.kept.pop(window, None)
 
     def close(self) -> None:
-        """Let go of all of them."""
+        """Close all sessions."""
         self.kept.clear()
 
 
 class OnnxTileWorker:
     """Sessions and an objective; see :class:`nst_core.backends.tiling.evaluator.TileWorker`.
 
-    ``shape_of(form, picture)`` says how a window's network is computed; ``failure`` puts an error in words;
-    ``keep`` whether sessions are kept from evaluation to evaluation.
+    ``shape_of(form, picture)`` decides how a window's network is computed; ``translate_failure`` turns an
+    exception of ONNX Runtime into an error for people; ``keep`` keeps sessions from evaluation to evaluation.
     """
 
     def __init__(
@@ -73,13 +74,13 @@ class OnnxTileWorker:
         objective: Objective,
         architecture: Architecture,
         shape_of: Callable[[Form, Array], Shape],
-        failure: Callable[[Exception, Session, Array], Exception],
+        translate_failure: Callable[[Exception, Session, Array], Exception],
         *,
         keep: bool,
     ) -> None:
         self.keep = keep
-        self.sessions, self.objective, self.shape_of, self.failure = sessions, objective, shape_of, failure
-        self.means = means_of(objective)
+        self.sessions, self.objective, self.shape_of = sessions, objective, shape_of
+        self.translate_failure = translate_failure
         self.form = window_form(objective, style_only=False)
         self.style_form = window_form(objective, style_only=True)
         self.strides = strides_of(objective.layers, architecture)
@@ -89,22 +90,31 @@ class OnnxTileWorker:
         shape = self.shape_of(self.style_form, picture)
         masks = [self._mask(shape, term.layer, tile, term.guide) for term in self.objective.style]
         feeds = {f"mask.{index}": mask for index, mask in enumerate(masks)}
-        found = self._run(WindowShape("sums", shape, self.means), picture, feeds, last=last)
+        outputs = self._run(WindowShape("sums", shape), picture, feeds, last=last)
         return [
             StyleSums(
-                found[f"s2.{index}"],
-                found[f"s1.{index}"][:, 0] if mean else None,
+                outputs[f"s2.{index}"],
+                outputs[f"s1.{index}"][:, 0] if term.statistic.needs_mean else None,
                 float(mask.sum(dtype=np.float64)),
             )
-            for index, (mask, mean) in enumerate(zip(masks, self.means, strict=True))
+            for index, (mask, term) in enumerate(zip(masks, self.objective.style, strict=True))
         ]
 
     def gradient(
-        self, picture: Array, tile: Tile, pulls: Sequence[Pull], *, last: bool
+        self, picture: Array, tile: Tile, sum_gradients: Sequence[SumGradients], *, last: bool
     ) -> tuple[list[Array], Array]:
         """Return each content term's value at owned positions, and the window's whole gradient."""
         shape = self.shape_of(self.form, picture)
-        feeds = pooling_feeds(shape)
+        feeds = {
+            **pooling_feeds(shape),
+            **self._content_feeds(shape, tile),
+            **self._style_feeds(shape, tile, sum_gradients),
+        }
+        outputs = self._run(WindowShape("gradient", shape), picture, feeds, last=last)
+        return list(outputs["terms"]) if self.objective.content else [], outputs["gradient"]
+
+    def _content_feeds(self, shape: Shape, tile: Tile) -> dict[str, Array]:
+        feeds: dict[str, Array] = {}
         for index, term in enumerate(self.objective.content):
             stride = self.strides[term.layer]
             _, height, width = shape.sizes[term.layer]
@@ -114,18 +124,23 @@ class OnnxTileWorker:
             feeds[f"target.{index}"] = np.ascontiguousarray(target.T if rows else target, dtype=np.float32)
             feeds[f"mask.{index}"] = self._mask(shape, term.layer, tile, term.mask)
             feeds[f"weight.{index}"] = np.array(term.weight, dtype=np.float32)
-        count = len(self.objective.content)
-        for index, (style, pull) in enumerate(zip(self.objective.style, pulls, strict=True), start=count):
-            feeds[f"d_s2.{index}"] = np.ascontiguousarray(pull.d_s2, dtype=np.float32)
-            feeds[f"mask.{index}"] = self._mask(shape, style.layer, tile, style.guide)
-            if self.means[index - count]:
-                column = np.asarray(pull.d_s1, dtype=np.float32).reshape(-1, 1)
-                feeds[f"d_s1.{index}"] = column.reshape(1, -1) if _on_rows(shape, style.layer) else column
-        found = self._run(WindowShape("gradient", shape, self.means), picture, feeds, last=last)
-        return list(found["terms"]) if count else [], found["gradient"]
+        return feeds
+
+    def _style_feeds(
+        self, shape: Shape, tile: Tile, sum_gradients: Sequence[SumGradients]
+    ) -> dict[str, Array]:
+        feeds: dict[str, Array] = {}
+        pairs = zip(self.objective.style, sum_gradients, strict=True)
+        for index, (term, gradients) in enumerate(pairs, start=len(self.objective.content)):
+            feeds[f"d_s2.{index}"] = np.ascontiguousarray(gradients.d_s2, dtype=np.float32)
+            feeds[f"mask.{index}"] = self._mask(shape, term.layer, tile, term.guide)
+            if term.statistic.needs_mean:
+                column = np.asarray(gradients.d_s1, dtype=np.float32).reshape(-1, 1)
+                feeds[f"d_s1.{index}"] = column.reshape(1, -1) if _on_rows(shape, term.layer) else column
+        return feeds
 
     def _mask(self, shape: Shape, layer: str, tile: Tile, mask: Array | None) -> Array:
-        """Return ``mask`` in the window, 0 outside what ``tile`` owns, as the graph wants it."""
+        """Return ``mask`` in the window, 0 outside what ``tile`` owns, in the shape of the graph's input."""
         _, height, width = shape.sizes[layer]
         window = np.zeros((height, width), dtype=np.float32)
         stride = self.strides[layer]
@@ -133,26 +148,26 @@ class OnnxTileWorker:
         return window.reshape((-1, 1) if _on_rows(shape, layer) else (1, -1))
 
     def _run(
-        self, wanted: WindowShape, picture: Array, feeds: dict[str, Array], *, last: bool
+        self, window: WindowShape, picture: Array, feeds: dict[str, Array], *, last: bool
     ) -> dict[str, Array]:
-        session = self.sessions.get(wanted)
+        session = self.sessions.get(window)
         names = [output.name for output in session.runtime.get_outputs()]
         image = np.ascontiguousarray(picture[None], dtype=np.float32)
         try:
             values = session.runtime.run(names, {INPUT: image, **feeds}, _run_options(session, last=last))
         except Exception as error:  # ONNX Runtime's own classes are not all public
-            raise self.failure(error, session, picture) from None
+            raise self.translate_failure(error, session, picture) from None
         if last and not self.keep:
-            self.sessions.drop(wanted)
+            self.sessions.drop(window)
         return dict(zip(names, values, strict=True))
 
 
-def _on_rows(shape: Shape, layer: str) -> bool:
-    return next(shape.is_rows(found) for found in shape.layers if found.name == layer)
+def _on_rows(shape: Shape, name: str) -> bool:
+    return next(shape.is_rows(layer) for layer in shape.layers if layer.name == name)
 
 
 def _run_options(session: Session, *, last: bool) -> onnxruntime.RunOptions | None:
-    """Give the arena back after the last run of a size in a pass."""
+    """Return options that give the arena back after the last run of a size in a pass."""
     if not last:
         return None
     options = onnxruntime.RunOptions()

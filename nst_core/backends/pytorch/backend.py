@@ -1,8 +1,8 @@
-"""The torch backend: loss and gradient of an objective, on any device torch drives.
+"""The torch backend: loss and gradient of an objective, on any device that torch supports.
 
-The network runs under autograd; the losses do not. Each term's gradient with respect to its features is
-the paper's closed form (:mod:`nst_core.loss.layer_losses`), and one ``torch.autograd.grad`` carries all
-of them back to the picture. Pictures that are too large for that are evaluated in tiles
+The network runs under autograd; the losses do not. Each term's gradient with respect to its features is the
+paper's closed form (:mod:`nst_core.loss.layer_losses`), and one ``torch.autograd.grad`` carries all of them
+back to the picture. Pictures that are too large for that are evaluated in tiles
 (:mod:`nst_core.backends.pytorch.tiles`).
 """
 
@@ -21,9 +21,8 @@ from nst_core.backends.pytorch.network import TorchNetwork
 from nst_core.backends.pytorch.tiles import TorchTileWorker
 from nst_core.backends.tiling.evaluator import Group, TiledEvaluator, tiles_for
 from nst_core.loss.layer_losses import content_loss, style_loss
-from nst_core.loss.objective import Objective, StyleTerm
+from nst_core.loss.objective import Objective
 from nst_core.loss.priors import prior_loss
-from nst_core.loss.style_statistics import StyleTarget, make_style_target
 from nst_core.system.free_memory import available_memory
 from nst_core.vgg.network import Network
 
@@ -41,13 +40,15 @@ class TorchEvaluator:
         self.network = network
         self.objective = objective
 
-        def bring(array: Array | None) -> torch.Tensor | None:
-            return None if array is None else torch.tensor(array, dtype=dtype, device=device)
+        def upload(array: Array) -> torch.Tensor:
+            return torch.tensor(array, dtype=dtype, device=device)
 
-        self.contents = [(term, bring(term.target), bring(term.mask)) for term in objective.content]
+        def upload_mask(mask: Array | None) -> torch.Tensor | None:
+            return None if mask is None else upload(mask)
+
+        self.contents = [(term, upload(term.target), upload_mask(term.mask)) for term in objective.content]
         self.styles = [
-            (term, StyleTarget(*map(bring, make_style_target(term))), bring(term.guide))
-            for term in objective.style
+            (term, term.make_target().moved(upload), upload_mask(term.guide)) for term in objective.style
         ]
 
     def __call__(self, picture: torch.Tensor) -> Evaluation:
@@ -73,20 +74,20 @@ class TorchEvaluator:
 
         def add(layer: str, value: torch.Tensor, gradient: torch.Tensor) -> None:
             values.append(value)
-            known = gradients.get(layer)
-            gradients[layer] = gradient.unsqueeze(0) if known is None else known + gradient
+            so_far = gradients.get(layer)
+            gradients[layer] = gradient.unsqueeze(0) if so_far is None else so_far + gradient
 
         for content, target, mask in self.contents:
-            seen = features[content.layer].detach()[0]
-            add(content.layer, *content_loss(seen, target, content.weight, mask))
-        for style, wanted, guide in self.styles:
-            seen = features[style.layer].detach()[0]
-            add(style.layer, *style_loss(seen, wanted, style.weight, guide, style.statistic))
+            at_layer = features[content.layer].detach()[0]
+            add(content.layer, *content_loss(at_layer, target, content.weight, mask))
+        for style, style_target, guide in self.styles:
+            at_layer = features[style.layer].detach()[0]
+            add(style.layer, *style_loss(at_layer, style_target, style.weight, guide, style.statistic))
         return values, gradients
 
 
 class TorchBackend:
-    """One network on one torch device. See :class:`nst_core.backends.interface.Backend`."""
+    """One network on one torch device; see :class:`nst_core.backends.interface.Backend`."""
 
     engine = "torch"
 
@@ -110,21 +111,21 @@ class TorchBackend:
             tile_bytes_per_pixel=BYTES_PER_PIXEL,
             fixed_bytes=FIXED_BYTES,
         )
-        self._seeing: TorchNetwork | None = None
+        self._extractor: TorchNetwork | None = None
         self.asynchronous = self.torch_device.type != "cpu"
         self.pooling: Literal["max", "average"] = pooling
         self.padding: Literal["zero", "edge"] = padding
         self.dtype = dtype
         if self.torch_device.type == "cuda":
             # Convolutions in TF32 (torch's default), Gram products in full float32: they cancel. The fastest
-            # kernels are looked for among those that give the same bits each time.
+            # kernels are chosen among those that give the same bits each time.
             torch.backends.cudnn.benchmark = True
             torch.backends.cudnn.deterministic = True
             torch.backends.cudnn.allow_tf32 = True
             torch.backends.cuda.matmul.allow_tf32 = False
 
     def free_bytes(self) -> int:
-        """Return the free memory of the device, or of the machine where the device shares it."""
+        """Return the free memory of the device, or of the machine if the device shares it."""
         if self.torch_device.type == "cuda":
             free, _total = torch.cuda.mem_get_info(self.torch_device)
             return int(free)
@@ -151,16 +152,16 @@ class TorchBackend:
     def features(self, picture: Array, layers: Sequence[str]) -> dict[str, Array]:
         """Return the (N, h, w) features of ``picture`` (3, height, width) at each of ``layers``.
 
-        They are computed once and matched ever after: in full float32, not in TF32.
+        In full float32, not in TF32: targets are computed once and matched in every iteration.
         """
         if not layers:
             return {}
         exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
         with torch.no_grad(), exact:
-            if self._seeing is None or self._seeing.wanted != frozenset(layers):
-                self._seeing = self._network(layers)  # kept for the next tile
-            found = self._seeing(self.upload(picture))
-            return {layer: self.download(found[layer][0]) for layer in layers}
+            if self._extractor is None or self._extractor.outputs != frozenset(layers):
+                self._extractor = self._network(layers)  # kept for the next tile
+            features = self._extractor(self.upload(picture))
+            return {layer: self.download(features[layer][0]) for layer in layers}
 
     def evaluator(
         self,
@@ -170,23 +171,19 @@ class TorchBackend:
         tiling: Tiling | None = None,
         group: Group | None = None,
     ) -> Evaluator:
-        """Bind ``objective`` for pictures of one size, whole or in tiles; those may be shared by a group."""
+        """Bind ``objective`` for pictures of one size, untiled or in tiles, which a group may share."""
         network = self._network(objective.layers)
         if tiling is not None:
             architecture = self.network.architecture
             tiles = tiles_for(objective, height, width, tiling.window, architecture)
             worker = TorchTileWorker(network, objective, architecture, self.torch_device, self.dtype)
-            targets = [self._target(term) for term in objective.style]
+            targets = [term.make_target().moved(self.upload) for term in objective.style]
             return TiledEvaluator(worker, objective, targets, tiles, tiling, group)
         evaluator = TorchEvaluator(network, objective, self.torch_device, self.dtype)
-        # Eigenvalues are found by routines that look at numbers on the host, which no recording can hold.
-        recordable = all(term.statistic != "wasserstein" for term in objective.style)
+        recordable = all(term.statistic.graph is not None for term in objective.style)
         if self.torch_device.type == "cuda" and recordable:
             return CudaGraphEvaluator(evaluator)
         return evaluator
-
-    def _target(self, term: StyleTerm) -> StyleTarget:
-        return StyleTarget(*(None if part is None else self.upload(part) for part in make_style_target(term)))
 
     @property
     def layers(self) -> Sequence[str]:
@@ -194,11 +191,11 @@ class TorchBackend:
         return self.network.layers
 
     def end(self) -> None:
-        """Nothing lasts longer than a level here."""
+        """Release everything; this backend keeps nothing longer than a level."""
         self.close()
 
     def close(self) -> None:
-        """Give cached device memory back."""
-        self._seeing = None
+        """Release cached device memory."""
+        self._extractor = None
         if self.torch_device.type == "cuda":
             torch.cuda.empty_cache()

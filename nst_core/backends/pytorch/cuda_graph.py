@@ -1,8 +1,8 @@
 """One evaluation as a CUDA graph: a few hundred kernels started by one call.
 
-At 512 pixels a GPU finishes the kernels of an evaluation faster than Python can start them one by one.
-Recorded once, they are replayed on static buffers. The first replay is checked against the plain evaluation;
-where recording fails or the two differ, the plain one stays in use.
+At 512 pixels a GPU finishes the kernels of an evaluation faster than Python can start them one by one. They
+are recorded once and replayed on static buffers. The first replay is compared with the plain evaluation; if
+recording fails or the two differ, the plain one stays in use.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import torch
 from nst_core.backends.interface import Evaluation
 
 WARM_UP = 3
-"""Plain evaluations before recording, on the recording's stream: libraries choose their kernels in these."""
+"""Plain evaluations before recording, on the recording's stream, in which libraries choose their kernels."""
 
 AGREEMENT = 1e-3
-"""Relative difference of losses beyond which a recording is not trusted; TF32 convolutions differ by 1e-4."""
+"""Relative difference of losses above which a recording is discarded; TF32 convolutions differ by 1e-4."""
 
 
 class CudaGraphEvaluator:
-    """An evaluator that records ``evaluate`` at its first call and replays it from then on."""
+    """An evaluator that records ``evaluate`` at its first call and replays the recording after that."""
 
     def __init__(self, evaluate: Callable[[torch.Tensor], Evaluation]) -> None:
         self.evaluate = evaluate
@@ -29,7 +29,7 @@ class CudaGraphEvaluator:
         self.tried = False
 
     def __call__(self, picture: torch.Tensor) -> Evaluation:
-        """Evaluate at ``picture``; the result is the caller's own, not the recording's buffers."""
+        """Evaluate at ``picture``; the result belongs to the caller, not to the recording's buffers."""
         if not self.tried:
             self.tried = True
             self._record(picture)
@@ -51,14 +51,14 @@ class CudaGraphEvaluator:
             with torch.cuda.graph(graph):
                 self.result = self.evaluate(self.picture)
             self.graph = graph
-            found = float(self._replay(picture).loss)
-            if not abs(found - expected) <= AGREEMENT * abs(expected):
+            replayed = float(self._replay(picture).loss)
+            if not abs(replayed - expected) <= AGREEMENT * abs(expected):
                 self.graph = None
         except RuntimeError:
             self.graph = None
 
     def _replay(self, picture: torch.Tensor) -> Evaluation:
-        assert self.graph is not None  # noqa: S101 -- the callers have seen to it
+        assert self.graph is not None  # noqa: S101 -- the callers check it
         self.picture.copy_(picture)
         self.graph.replay()
-        return Evaluation(*(part.clone() for part in self.result))
+        return Evaluation(*(tensor.clone() for tensor in self.result))

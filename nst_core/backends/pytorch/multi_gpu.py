@@ -1,9 +1,9 @@
 """The tiles of one picture over several devices of a machine, through torch.distributed.
 
 One process a device; the first is the caller's. It tells the others what to bind and when to evaluate, and
-sends the picture; each takes its share of the tiles (:mod:`nst_core.backends.tiling.evaluator`), sums are added up
-between the passes, gradients after them, and only the first optimises. So every process holds a network, a
-picture and a gradient, and no optimizer. Small pictures are evaluated by the first device alone.
+sends the picture; each takes its share of the tiles (:mod:`nst_core.backends.tiling.evaluator`), sums are
+added up between the passes, gradients after them, and only the first optimises. So every process holds a
+network, a picture and a gradient, and no optimizer. Small pictures are evaluated by the first device alone.
 
 Tensors travel by NCCL between CUDA devices and by gloo otherwise; the processes meet in a file in a folder
 of their own, and talk within the machine.

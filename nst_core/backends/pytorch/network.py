@@ -1,7 +1,7 @@
-"""The convolutional part of a VGG in torch: a picture in, features of the asked layers out.
+"""The convolutional part of a VGG in torch: takes a picture, returns features of the requested layers.
 
-Weights come from the model store's ONNX file through :class:`nst_core.vgg.network.Network`; nothing here
-imports torchvision. Knows nothing of losses.
+Weights come from the model store's ONNX file through :class:`nst_core.vgg.network.Network`, without
+torchvision. Does not depend on losses.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nst_core.vgg.network import Network
 
 
 class TorchNetwork(torch.nn.Module):
-    """The convolutional part of a VGG, as far as the deepest layer asked for."""
+    """The convolutional part of a VGG, up to the deepest of ``layers``."""
 
     mean: torch.Tensor
     std: torch.Tensor
@@ -33,7 +33,7 @@ class TorchNetwork(torch.nn.Module):
         dtype: torch.dtype,
     ) -> None:
         super().__init__()
-        self.wanted = frozenset(layers)
+        self.outputs = frozenset(layers)
         deepest = max(network.layers.index(layer) for layer in layers) if layers else -1
         self.sequence = network.layers[: deepest + 1]
         self.pooling = pooling
@@ -52,34 +52,36 @@ class TorchNetwork(torch.nn.Module):
             for layer, (kernel, bias) in weights.items()
         }
 
-    def forward(self, picture: torch.Tensor, wanted: frozenset[str] | None = None) -> dict[str, torch.Tensor]:
-        """Return the wanted features, each (1, N, h, w), of ``picture`` (3, height, width).
+    def forward(
+        self, picture: torch.Tensor, outputs: frozenset[str] | None = None
+    ) -> dict[str, torch.Tensor]:
+        """Return the features, each (1, N, h, w), of ``picture`` (3, height, width) at the network's layers.
 
-        ``wanted`` may ask for some of the network's wanted layers only; nothing deeper is computed.
+        ``outputs`` limits them to some of these layers; nothing deeper is computed.
         """
-        wanted = self.wanted if wanted is None else wanted
+        outputs = self.outputs if outputs is None else outputs
         x = picture.unsqueeze(0)
         x = ((x.flip(1) if self.flip else x) * self.scale - self.mean) / self.std
         x = x.contiguous(memory_format=torch.channels_last)
-        found = {}
+        features = {}
         for layer in self.sequence:
             if layer.startswith("conv"):
                 x = self.convolve(x, layer)
             elif layer.startswith("relu"):
-                # In place only where nobody reads the features before the ReLU.
-                x = F.relu(x, inplace=f"conv{layer[4:]}" not in self.wanted)
+                # In place only if the features before the ReLU are not an output.
+                x = F.relu(x, inplace=f"conv{layer[4:]}" not in self.outputs)
             elif self.pooling == "max":
                 x = F.max_pool2d(x, 2)
             else:
                 x = F.avg_pool2d(x, 2) * AVERAGE_POOL_GAIN
-            if layer in wanted:
-                found[layer] = x
-                if len(found) == len(wanted):
+            if layer in outputs:
+                features[layer] = x
+                if len(features) == len(outputs):
                     break
-        return found
+        return features
 
     def convolve(self, x: torch.Tensor, layer: str) -> torch.Tensor:
-        """Apply one convolution; the first sees the picture's edge continued where ``padding`` is edge."""
+        """Apply one convolution; with ``padding`` edge, the first one sees the picture's edge repeated."""
         kernel, bias = self.kernels[layer]
         if layer == "conv1_1" and self.padding == "edge":
             # Concatenation, because the backward of replicate padding adds in random order on a GPU.

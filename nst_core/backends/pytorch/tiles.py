@@ -1,7 +1,8 @@
-"""What the torch backend does with one window of a picture; see :mod:`nst_core.backends.tiling.evaluator`.
+"""Sums and gradients of one window of a picture with torch.
 
-Comes in: a network, an objective on the host, windows on the device. Goes out: sums and gradients on the
-device. Content targets and masks stay on the host; each tile's part of them is brought when it is needed.
+A :class:`~nst_core.backends.tiling.evaluator.TileWorker`: takes a network, an objective on the host and
+windows on the device, and returns sums and gradients on the device. Content targets and masks stay on the
+host; each tile uploads its part of them when it needs it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import torch
 
 from nst_core.array_types import Array
 from nst_core.backends.pytorch.network import TorchNetwork
-from nst_core.backends.tiling.evaluator import Pull
+from nst_core.backends.tiling.evaluator import SumGradients
 from nst_core.backends.tiling.layout import Tile, strides_of
 from nst_core.loss.layer_losses import StyleSums, content_loss, style_gradient, style_sums
 from nst_core.loss.objective import Objective
@@ -39,17 +40,18 @@ class TorchTileWorker:
         """Return each style term's sums over the positions that ``tile`` owns."""
         with torch.no_grad():
             features = self.network(picture, self.style_layers)
-            found = []
+            sums = []
             for term in self.objective.style:
                 owned = self._owned(features[term.layer][0], tile, term.layer)
-                found.append(style_sums(owned, self._mask(term.guide, tile, term.layer), term.statistic))
-            return found
+                guide = self._mask(term.guide, tile, term.layer)
+                sums.append(style_sums(owned, guide, with_mean=term.statistic.needs_mean))
+            return sums
 
     def gradient(
         self,
         picture: torch.Tensor,
         tile: Tile,
-        pulls: Sequence[Pull],
+        sum_gradients: Sequence[SumGradients],
         *,
         last: bool,  # noqa: ARG002
     ) -> tuple[list[torch.Tensor], torch.Tensor]:
@@ -59,19 +61,19 @@ class TorchTileWorker:
             features = self.network(leaf)
         values: list[torch.Tensor] = []
         with torch.no_grad():
-            gradients = {layer: torch.zeros_like(found) for layer, found in features.items()}
+            gradients = {layer: torch.zeros_like(at_layer) for layer, at_layer in features.items()}
             for term in self.objective.content:
                 owned = self._owned(features[term.layer].detach()[0], tile, term.layer)
                 rows, columns = tile.owned(self.strides[term.layer])
-                target = self._bring(term.target[:, rows, columns])
+                target = self._upload(term.target[:, rows, columns])
                 mask = self._mask(term.mask, tile, term.layer)
-                value, part = content_loss(owned, target, term.weight, mask)
+                value, by_features = content_loss(owned, target, term.weight, mask)
                 values.append(value)
-                self._owned(gradients[term.layer][0], tile, term.layer).add_(part)
-            for style, pull in zip(self.objective.style, pulls, strict=True):
+                self._owned(gradients[term.layer][0], tile, term.layer).add_(by_features)
+            for style, by_sums in zip(self.objective.style, sum_gradients, strict=True):
                 owned = self._owned(features[style.layer].detach()[0], tile, style.layer)
-                part = style_gradient(owned, *pull, self._mask(style.guide, tile, style.layer))
-                self._owned(gradients[style.layer][0], tile, style.layer).add_(part)
+                by_features = style_gradient(owned, *by_sums, self._mask(style.guide, tile, style.layer))
+                self._owned(gradients[style.layer][0], tile, style.layer).add_(by_features)
             (gradient,) = torch.autograd.grad(list(features.values()), leaf, list(gradients.values()))
         return values, gradient
 
@@ -80,7 +82,7 @@ class TorchTileWorker:
         return features[:, rows, columns]
 
     def _mask(self, mask: Array | None, tile: Tile, layer: str) -> torch.Tensor | None:
-        return None if mask is None else self._bring(mask[tile.owned(self.strides[layer])])
+        return None if mask is None else self._upload(mask[tile.owned(self.strides[layer])])
 
-    def _bring(self, part: Array) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(part)).to(self.device, self.dtype)
+    def _upload(self, array: Array) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device, self.dtype)

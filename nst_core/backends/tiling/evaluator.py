@@ -1,15 +1,15 @@
-"""Loss and gradient of a picture of any size, tile by tile, exactly those of the whole.
+"""Loss and gradient of a picture of any size, tile by tile: exactly those of the whole picture.
 
-Every style loss is a function of sums over positions, so two passes over the tiles give what one over the
-whole would. The first runs each tile forward and adds up the sums over the positions that it owns
-(:mod:`nst_core.backends.tiling.layout`); then each style term's loss and its gradients by the sums, matrices
-of a layer's channels, are had once. The second runs each tile forward again, puts the terms' gradients at
-the positions that it owns, goes back to the window's pixels, and adds these, margins included, to the
-picture's gradient. Only the order of additions differs.
+Every style loss is a function of sums over positions, so two passes over the tiles give the same answer as
+one over the whole picture. The first pass runs each tile forward and adds up the sums over the positions that
+it owns (:mod:`nst_core.backends.tiling.layout`). Then each style term's loss and its gradients by the sums,
+matrices of a layer's channels, are computed once. The second pass runs each tile forward again, puts the
+terms' gradients at the positions that it owns, goes back to the window's pixels, and adds these, margins
+included, to the picture's gradient. Only the order of additions differs.
 
-It costs one and a half times the arithmetic of the whole, and the margins: with windows of 1024 pixels and
-the default layers 1.3 times the pixels. A backend's part is a :class:`TileWorker`; nothing here knows a
-framework, how large tiles should be, nor who is waiting.
+This costs one and a half times the arithmetic of the whole, and the margins: with windows of 1024 pixels and
+the default layers 1.3 times the pixels. A backend implements :class:`TileWorker`. Nothing here depends on a
+framework, on how large tiles should be, or on who is waiting.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from nst_core.backends.tiling.layout import Tile, make_tiles, network_reach, win
 from nst_core.loss.layer_losses import StyleSums, style_loss_of_sums
 from nst_core.loss.objective import Objective
 from nst_core.loss.priors import add_prior
-from nst_core.loss.style_statistics import StyleTarget, needs_mean
+from nst_core.loss.statistics.base import StyleTarget
 from nst_core.vgg.layers import Architecture
 
 TWO_PASSES = 1.5
-"""Arithmetic of both passes as a multiple of one evaluation: the way forward, half of it, is gone twice."""
+"""Arithmetic of both passes as a multiple of one evaluation: the forward pass, half of it, runs twice."""
 
 
-class Pull(NamedTuple):
+class SumGradients(NamedTuple):
     """A style term's gradients by its sums: ``d_s2`` (N, N), symmetric, and ``d_s1`` (N,) or None."""
 
     d_s2: DeviceArray
@@ -40,10 +40,10 @@ class Pull(NamedTuple):
 
 
 class TileWorker(Protocol):
-    """What a backend does with one window, bound to an objective.
+    """A backend's work on one window, bound to an objective.
 
     ``picture`` is a window's pixels, (3, h, w) on the device; terms are in the objective's order. ``last``
-    says that no window of this size follows in the same pass: memory kept for it may go.
+    means that no window of this size follows in the same pass, so memory kept for it may be freed.
     """
 
     def sums(self, picture: DeviceArray, tile: Tile, *, last: bool) -> list[StyleSums]:
@@ -51,24 +51,23 @@ class TileWorker(Protocol):
         ...
 
     def gradient(
-        self, picture: DeviceArray, tile: Tile, pulls: Sequence[Pull], *, last: bool
+        self, picture: DeviceArray, tile: Tile, sum_gradients: Sequence[SumGradients], *, last: bool
     ) -> tuple[list[DeviceArray], DeviceArray]:
         """Return each content term's value at owned positions, and the window's whole gradient."""
         ...
 
 
 class Group(Protocol):
-    """Who share the tiles of a picture, each taking every ``size``-th, beginning with its ``rank``."""
+    """Processes that share the tiles of a picture; each takes every ``size``-th, starting at its ``rank``."""
 
     rank: int
     size: int
 
     def settle(self, error: Exception | None) -> None:
-        """Wait until all have done their tiles; raises where somebody's ``error`` kept them from it."""
-        ...
+        """Wait until all have done their tiles; raise if an ``error`` of any process prevented that."""
 
     def add_up(self, arrays: Sequence[DeviceArray]) -> Sequence[DeviceArray]:
-        """Return the sums of everybody's ``arrays``, of the same shapes."""
+        """Return the sums of all processes' ``arrays``, of the same shapes."""
         ...
 
 
@@ -113,17 +112,17 @@ class TiledEvaluator:
     def __call__(self, picture: DeviceArray) -> Evaluation:
         """Return loss (), gradient and terms (K,) at ``picture`` (3, height, width)."""
         xp = array_namespace(picture)
-        values, pulls = self._style(picture)
-        contents, gradient = self._back(picture, pulls)
+        values, sum_gradients = self._style(picture)
+        contents, gradient = self._back(picture, sum_gradients)
         priors = [add_prior(prior, picture, gradient) for prior in self.objective.priors]
         terms = xp.stack([xp.asarray(value, dtype=picture.dtype) for value in (*contents, *values, *priors)])
         return Evaluation(xp.sum(terms), gradient, terms)
 
-    def _style(self, picture: DeviceArray) -> tuple[list[DeviceArray], list[Pull]]:
-        """First pass: the style terms' values, and what pulls at their features."""
+    def _style(self, picture: DeviceArray) -> tuple[list[DeviceArray], list[SumGradients]]:
+        """Run the first pass; return the style terms' values and their gradients by the sums."""
         if not self.objective.style:
             return [], []
-        totals = self._nothing(picture)
+        totals = self._zero_sums(picture)
         error: Exception | None = None
         try:
             for index, tile in enumerate(self.tiles):
@@ -131,34 +130,41 @@ class TiledEvaluator:
                 rows, columns = tile.window
                 sums = self.worker.sums(picture[:, rows, columns], tile, last=self._last(index))
                 totals = [a + b for a, b in zip(totals, sums, strict=True)]
-        except Exception as raised:  # others wait for this one
+        except Exception as raised:  # the other processes wait for this one
             error = raised
         self.group.settle(error)
-        flat = [part for sums in totals for part in (sums.s2, sums.s1, sums.mass) if part is not None]
+        values, gradients = [], []
+        for term, target, sums_of_term in zip(
+            self.objective.style, self.targets, self._add_up(totals), strict=True
+        ):
+            value, *by_sums = style_loss_of_sums(term.statistic, sums_of_term, target, term.weight)
+            values.append(value)
+            gradients.append(SumGradients(*by_sums))
+        return values, gradients
+
+    def _add_up(self, totals: list[StyleSums]) -> list[StyleSums]:
+        """Add the sums of all processes."""
+        flat = [array for sums in totals for array in (sums.s2, sums.s1, sums.mass) if array is not None]
         added = iter(self.group.add_up(flat))
-        totals = [
+        return [
             StyleSums(next(added), None if sums.s1 is None else next(added), next(added)) for sums in totals
         ]
-        values, pulls = [], []
-        for term, target, sums_of_term in zip(self.objective.style, self.targets, totals, strict=True):
-            value, *gradients = style_loss_of_sums(term.statistic, sums_of_term, target, term.weight)
-            values.append(value)
-            pulls.append(Pull(*gradients))
-        return values, pulls
 
-    def _nothing(self, picture: DeviceArray) -> list[StyleSums]:
+    def _zero_sums(self, picture: DeviceArray) -> list[StyleSums]:
         """Return each style term's sums over no positions."""
         xp = array_namespace(picture)
         zero = xp.sum(picture[:1, :1, :1]) * 0.0
         return [
             StyleSums(
-                target.second * 0.0, target.second[0] * 0.0 if needs_mean(term.statistic) else None, zero
+                target.second * 0.0, target.second[0] * 0.0 if term.statistic.needs_mean else None, zero
             )
             for term, target in zip(self.objective.style, self.targets, strict=True)
         ]
 
-    def _back(self, picture: DeviceArray, pulls: list[Pull]) -> tuple[list[DeviceArray], DeviceArray]:
-        """Second pass: the content terms' values and the picture's gradient."""
+    def _back(
+        self, picture: DeviceArray, sum_gradients: list[SumGradients]
+    ) -> tuple[list[DeviceArray], DeviceArray]:
+        """Run the second pass; return the content terms' values and the picture's gradient."""
         xp = array_namespace(picture)
         gradient = xp.zeros_like(picture)
         contents = [xp.sum(picture[:1, :1, :1]) * 0.0 for _ in self.objective.content]
@@ -170,11 +176,12 @@ class TiledEvaluator:
             for index, tile in enumerate(self.tiles):
                 self.between((before + 2 * window_pixels(self.tiles[:index])) / self.total)
                 rows, columns = tile.window
-                last = self._last(index)
-                found, part = self.worker.gradient(picture[:, rows, columns], tile, pulls, last=last)
-                contents = [a + b for a, b in zip(contents, found, strict=True)]
-                gradient[:, rows, columns] += part
-        except Exception as raised:  # others wait for this one
+                values, of_window = self.worker.gradient(
+                    picture[:, rows, columns], tile, sum_gradients, last=self._last(index)
+                )
+                contents = [a + b for a, b in zip(contents, values, strict=True)]
+                gradient[:, rows, columns] += of_window
+        except Exception as raised:  # the other processes wait for this one
             error = raised
         self.group.settle(error)
         gradient, *contents = self.group.add_up([gradient, *contents])
@@ -188,11 +195,11 @@ class TiledEvaluator:
 def tiles_for(
     objective: Objective, height: int, width: int, window: int, architecture: Architecture
 ) -> tuple[Tile, ...]:
-    """Cut a picture into tiles that ``objective`` can be evaluated in; a window too small is made larger."""
+    """Cut a picture into tiles that ``objective`` can be evaluated in; enlarge a window that is too small."""
     reach = network_reach(objective.layers, architecture)
     return make_tiles(height, width, max(window, reach.smallest_window), reach)
 
 
 def tiling_overhead(tiles: Sequence[Tile], pixels: int) -> float:
-    """Return the arithmetic of evaluating ``pixels`` in tiles as a multiple of the whole's, one tile's."""
+    """Return the arithmetic of evaluating ``pixels`` in tiles as a multiple of that in a single tile."""
     return 1.0 if len(tiles) == 1 else TWO_PASSES * window_pixels(tiles) / pixels

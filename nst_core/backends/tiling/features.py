@@ -1,10 +1,10 @@
 """Features and sums of features of pictures of any size, tile by tile.
 
 Wraps a :class:`~nst_core.backends.interface.FeatureExtractor`. Style targets need only sums over positions,
-which add up over tiles; content targets are features at every position, and past some size they are kept in
-half precision, or in half precision in a file without a name, from which evaluations read the part that a
-tile needs. Computing them anew for each tile instead would cost a pass through the network at every
-evaluation; half precision moves a feature by 2^-12 of itself, less than TF32 convolutions do.
+which add up over tiles. Content targets are features at every position. Past some size they are kept in half
+precision, or in half precision in an anonymous file, from which evaluations read the part that a tile needs.
+Computing them again for each tile would cost one more pass through the network at every evaluation; half
+precision moves a feature by 2^-12 of itself, less than TF32 convolutions do.
 """
 
 from __future__ import annotations
@@ -20,23 +20,22 @@ from nst_core.backends.interface import FeatureExtractor
 from nst_core.backends.tiling.layout import Tile, make_tiles, network_reach, strides_of, window_pixels
 from nst_core.errors import is_out_of_memory
 from nst_core.loss.layer_losses import StyleSums, style_sums
-from nst_core.loss.objective import Statistic
 from nst_core.optim.scratch_files import anonymous_file
 from nst_core.optim.vectors import Storage
 from nst_core.vgg.layers import LAYERS, Architecture
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 LARGEST_HALF = 65504.0
-"""Largest number of float16; features beyond it, which no photograph was seen to have, count as this."""
+"""Largest number of float16. Larger features, which no photograph was seen to have, are clipped to it."""
 
 
 class TiledFeatures:
     """A feature extractor of bounded memory; see :class:`nst_core.backends.interface.FeatureExtractor`.
 
-    ``window`` is the largest side computed at a time; ``storage`` says how whole layers are kept, and
-    ``folder`` where files go. ``between`` is called before each of a picture's several tiles with the pixels
-    seen so far, margins and earlier pictures included.
+    ``window`` is the largest side computed at a time. ``storage`` decides how whole layers are kept, and
+    ``folder`` where files go. If a picture has several tiles, ``between`` is called before each of them with
+    the pixels computed so far, including margins and earlier pictures.
     """
 
     def __init__(
@@ -50,7 +49,7 @@ class TiledFeatures:
     ) -> None:
         self.extractor, self.architecture, self.window = extractor, architecture, window
         self.storage, self.folder, self.between = storage, folder, between
-        self.seen = 0.0
+        self.pixels_done = 0.0
 
     @property
     def layers(self) -> Sequence[str]:
@@ -58,69 +57,74 @@ class TiledFeatures:
         return self.extractor.layers
 
     def features(self, picture: Array, layers: Sequence[str]) -> Mapping[str, Array]:
-        """Return the ``(channels, height, width)`` features of ``picture``; float16 where so stored."""
+        """Return the ``(channels, height, width)`` features of ``picture``; float16 unless stored in full."""
         if not layers:
             return {}
-        return self._while_memory_lasts(lambda: self._features(picture, layers), layers)
+        return self._with_smaller_windows(lambda: self._features(picture, layers), layers)
 
     def _features(self, picture: Array, layers: Sequence[str]) -> dict[str, Array]:
         table = {layer.name: layer for layer in LAYERS[self.architecture]}
-        found: dict[str, Array] = {}
-        for tile, features in self._parts(picture, layers):
-            for name, part in features.items():
+        whole: dict[str, Array] = {}
+        for tile, features in self._tile_features(picture, layers):
+            for name, in_window in features.items():
                 stride = table[name].stride
-                if name not in found:
+                if name not in whole:
                     _, height, width = picture.shape
-                    found[name] = self._place((len(part), height // stride, width // stride))
-                owned = part[(slice(None), *tile.owned_in_window(stride))]
-                if found[name].dtype == np.float16:
+                    whole[name] = self._empty((len(in_window), height // stride, width // stride))
+                owned = in_window[(slice(None), *tile.owned_in_window(stride))]
+                if whole[name].dtype == np.float16:
                     owned = np.clip(owned, -LARGEST_HALF, LARGEST_HALF)
-                found[name][(slice(None), *tile.owned(stride))] = owned
-        return found
+                whole[name][(slice(None), *tile.owned(stride))] = owned
+        return whole
 
     def sums(
-        self, picture: Array, guides: Mapping[str, Array | None], statistic: Statistic
+        self, picture: Array, guides: Mapping[str, Array | None], *, with_mean: bool
     ) -> dict[str, StyleSums]:
-        """Return the sums that ``statistic`` needs at each layer of ``guides``, guided."""
-        return self._while_memory_lasts(lambda: self._sums(picture, guides, statistic), list(guides))
+        """Return the guided sums at each layer of ``guides``; S1 only ``with_mean``."""
+        return self._with_smaller_windows(
+            lambda: self._sums(picture, guides, with_mean=with_mean), list(guides)
+        )
 
     def _sums(
-        self, picture: Array, guides: Mapping[str, Array | None], statistic: Statistic
+        self, picture: Array, guides: Mapping[str, Array | None], *, with_mean: bool
     ) -> dict[str, StyleSums]:
         strides = strides_of(guides, self.architecture)
-        found: dict[str, StyleSums] = {}
-        for tile, features in self._parts(picture, list(guides)):
-            for name, part in features.items():
+        totals: dict[str, StyleSums] = {}
+        for tile, features in self._tile_features(picture, list(guides)):
+            for name, in_window in features.items():
                 guide, stride = guides[name], strides[name]
-                owned = part[(slice(None), *tile.owned_in_window(stride))]
-                sums = style_sums(owned, None if guide is None else guide[tile.owned(stride)], statistic)
-                found[name] = found[name] + sums if name in found else sums
-        return found
+                owned = in_window[(slice(None), *tile.owned_in_window(stride))]
+                owned_guide = None if guide is None else guide[tile.owned(stride)]
+                sums = style_sums(owned, owned_guide, with_mean=with_mean)
+                totals[name] = totals[name] + sums if name in totals else sums
+        return totals
 
-    def _while_memory_lasts(self, work: Callable[[], Found], layers: Sequence[str]) -> Found:
-        """Do ``work``; where memory ends, again in windows of half the side, down to the smallest."""
+    def _with_smaller_windows(self, compute: Callable[[], Result], layers: Sequence[str]) -> Result:
+        """Run ``compute``; if memory runs out, run it again with windows of half the side."""
         smallest = network_reach(layers, self.architecture).smallest_window
         while True:
-            seen = self.seen
+            pixels_done = self.pixels_done
             try:
-                return work()
+                return compute()
             except Exception as error:
                 if not is_out_of_memory(error) or self.window <= smallest:
                     raise
-            self.window, self.seen = max(self.window // 2, smallest), seen
+            self.window, self.pixels_done = max(self.window // 2, smallest), pixels_done
 
-    def _parts(self, picture: Array, layers: Sequence[str]) -> Iterator[tuple[Tile, Mapping[str, Array]]]:
+    def _tile_features(
+        self, picture: Array, layers: Sequence[str]
+    ) -> Iterator[tuple[Tile, Mapping[str, Array]]]:
         reach = network_reach(layers, self.architecture)
         _, height, width = picture.shape
         tiles = make_tiles(height, width, max(self.window, reach.smallest_window), reach)
         for tile in tiles:
             if len(tiles) > 1:
-                self.between(self.seen)
+                self.between(self.pixels_done)
             yield tile, self.extractor.features(picture[(slice(None), *tile.window)], layers)
-            self.seen += window_pixels([tile])
+            self.pixels_done += window_pixels([tile])
 
-    def _place(self, shape: tuple[int, int, int]) -> Array:
-        """Return an array to be filled; whoever reads it brings it to float32."""
+    def _empty(self, shape: tuple[int, int, int]) -> Array:
+        """Return an uninitialised array; its readers convert it to float32."""
         if self.storage == "full":
             return np.empty(shape, dtype=np.float32)
         if self.storage == "half":
@@ -134,10 +138,11 @@ def feature_sums(
     extractor: FeatureExtractor,
     picture: Array,
     guides: Mapping[str, Array | None],
-    statistic: Statistic,
+    *,
+    with_mean: bool,
 ) -> dict[str, StyleSums]:
-    """Return guided sums of features, in tiles where ``extractor`` makes them."""
+    """Return guided sums of features, in tiles if ``extractor`` has them; S1 only ``with_mean``."""
     if isinstance(extractor, TiledFeatures):
-        return extractor.sums(picture, guides, statistic)
+        return extractor.sums(picture, guides, with_mean=with_mean)
     features = extractor.features(picture, list(guides))
-    return {name: style_sums(features[name], guide, statistic) for name, guide in guides.items()}
+    return {name: style_sums(features[name], guide, with_mean=with_mean) for name, guide in guides.items()}

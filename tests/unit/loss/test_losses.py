@@ -8,7 +8,7 @@ import pytest
 from nst_core.loss.layer_losses import content_loss, gram_sum, guide_mass, style_loss
 from nst_core.loss.objective import AlphaNorm, RangePenalty, TotalVariation
 from nst_core.loss.priors import prior_loss
-from nst_core.loss.style_statistics import StyleTarget
+from nst_core.loss.statistics.base import StyleTarget
 
 RNG = np.random.default_rng(7)
 

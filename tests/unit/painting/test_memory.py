@@ -180,7 +180,7 @@ def test_features_and_their_sums_are_the_same_in_tiles(engine, tmp_path):
     at, layers = picture(3, 101, 150), ["relu1_1", "relu3_1", "relu2_2"]
     guides = dict.fromkeys(layers)
     guides["relu2_2"] = np.random.default_rng(1).random((50, 75), dtype=np.float32)
-    whole, sums = extractor.features(at, layers), feature_sums(extractor, at, guides, "moments")
+    whole, sums = extractor.features(at, layers), feature_sums(extractor, at, guides, with_mean=True)
     for storage, tolerance in (("full", 1e-5), ("half", 1e-3), ("file", 1e-3)):
         heard = []
         tiled = TiledFeatures(extractor, "vgg16", 64, storage, tmp_path, heard.append)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nst_core.loss.guides import halved
+from nst_core.loss.guides import halve_mask
 from nst_core.loss.objective import ContentTerm, RangePenalty, StyleTerm
 from nst_core.painting.regions import PreparedImage
 from nst_core.painting.targets import make_objective
@@ -110,10 +110,10 @@ def test_the_contents_alpha_becomes_mask_and_guide_at_each_layer():
 
 def test_masks_shrink_like_pooling_odd_sizes_included():
     mask = RNG.uniform(size=(13, 22)).astype(np.float32)
-    half = halved(mask, 1)
+    half = halve_mask(mask, 1)
     assert half is not None
     assert half[5, 10] == pytest.approx(mask[10:12, 20:22].mean())
-    quarter = halved(mask, 2)
+    quarter = halve_mask(mask, 2)
     assert quarter is not None
     assert quarter[2, 4] == pytest.approx(mask[8:12, 16:20].mean(), rel=1e-6)
 

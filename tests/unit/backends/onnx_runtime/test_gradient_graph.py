@@ -74,7 +74,7 @@ def make_objective(backend, height, width, *, style=STYLE, content=CONTENT, prio
         flat = features[layer].reshape(len(features[layer]), -1)
         gram = flat @ flat.T / flat.shape[1]
         weight = float(4 * len(gram) ** 2 / np.square(gram).sum())
-        styles.append(StyleTerm(layer, weight, gram, masks[layer]))
+        styles.append(StyleTerm(layer, weight, gram, guide=masks[layer]))
     return Objective(tuple(contents), tuple(styles), tuple(priors))
 
 

@@ -10,6 +10,7 @@ import torch
 
 from nst_core.backends.pytorch.backend import TorchBackend
 from nst_core.loss.objective import Objective
+from nst_core.loss.statistics import STATISTICS
 from tests.unit.backends.onnx_runtime.test_gradient_graph import (
     assert_parity,
     deep_layers,  # noqa: F401 -- a fixture
@@ -25,7 +26,7 @@ def with_statistic(objective, backend, size, statistic):
     """The same objective with another statistic, whose means are those of the same picture."""
     features = backend.features(picture(1, *size), LAYERS)
     styles = tuple(
-        replace(term, statistic=statistic, mean=features[term.layer].mean(axis=(1, 2)))
+        replace(term, statistic=STATISTICS[statistic], mean=features[term.layer].mean(axis=(1, 2)))
         for term in objective.style
     )
     return Objective(objective.content, styles, objective.priors)

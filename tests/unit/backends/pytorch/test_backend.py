@@ -16,7 +16,6 @@ from nst_core.loss.objective import (
     StyleTerm,
     TotalVariation,
 )
-from nst_core.loss.style_statistics import make_style_target
 
 LAYERS = ["relu1_1", "conv2_1", "relu2_1", "relu3_1", "pool3", "conv4_2", "relu4_2", "relu5_1"]
 
@@ -45,7 +44,7 @@ def make_objective(backend, height, width, *, masked):
     style = []
     for layer in ("relu1_1", "conv2_1", "relu2_1", "relu3_1", "relu4_2", "relu5_1"):
         flat = features[layer].reshape(len(features[layer]), -1)
-        style.append(StyleTerm(layer, 2.0, flat @ flat.T / flat.shape[1], mask[layer]))
+        style.append(StyleTerm(layer, 2.0, flat @ flat.T / flat.shape[1], guide=mask[layer]))
     return Objective(content, tuple(style), (TotalVariation(0.1, 1.5), AlphaNorm(0.2), RangePenalty(1.0)))
 
 
@@ -81,7 +80,7 @@ def test_terms_are_the_losses_of_the_backends_own_features(network):
         if isinstance(term, ContentTerm):
             expected = content_loss(seen, term.target, term.weight, term.mask)[0]
         else:
-            expected = style_loss(seen, make_style_target(term), term.weight, term.guide)[0]
+            expected = style_loss(seen, term.make_target(), term.weight, term.guide)[0]
         assert float(value) == pytest.approx(float(expected), rel=1e-5)
 
 

@@ -21,6 +21,7 @@ from nst_core.loss.objective import (
     TotalVariation,
 )
 from nst_core.loss.priors import add_prior, prior_loss
+from nst_core.loss.statistics import STATISTICS
 
 LAYER_SETS = (
     (("relu4_2",), ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")),
@@ -65,7 +66,9 @@ def make_objective(backend, height, width, layers, *, statistic="gram", masked=F
         weight = float(4 * len(gram) ** 2 / np.square(gram, dtype=np.float64).sum())
         for _ in range(guides):
             guide = mask_at(layer)
-            styles.append(StyleTerm(layer, weight, gram, guide, statistic, mean))
+            styles.append(
+                StyleTerm(layer, weight, gram, guide=guide, statistic=STATISTICS[statistic], mean=mean)
+            )
     return Objective(tuple(contents), tuple(styles), PRIORS)
 
 
