@@ -1,4 +1,4 @@
-"""Opens picture files through GIMP, with workarounds for what GIMP 3.0 gets wrong.
+"""Opens picture files through GIMP, with workarounds for faults of GIMP 3.0.
 
 Takes a Gio.File and returns a Gimp.Image, which the caller deletes.
 """

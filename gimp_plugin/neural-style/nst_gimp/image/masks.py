@@ -118,7 +118,7 @@ def bounding_box(item, size, shift):
         return None
     left = min(width - len(rows[number].lstrip(b"\0")) for number in nonzero_rows)
     right = max(len(rows[number].rstrip(b"\0")) for number in nonzero_rows)
-    margin = 1 if step > 1.0 else 0  # for what lies across two shrunk pixels
+    margin = 1 if step > 1.0 else 0  # for values that lie across two shrunk pixels
     first = [math.floor(max(0, edge - margin) * step) for edge in (left, nonzero_rows[0])]
     last = [
         min(length, math.ceil((edge + margin) * step))

@@ -1,8 +1,8 @@
 """The engine's process as seen from GIMP: requests go in, events and errors come out.
 
 Knows the form of the protocol, but nothing about pictures or GIMP. No call blocks for longer than asked, so a
-window can stay responsive. The process lives as long as its stdin is open: whatever ends this process, a
-signal included, also ends the engine, which then deletes the job folder.
+window can stay responsive. The process lives as long as its stdin is open: if this process
+ends in any way, even by a signal, the engine ends, too, and deletes the job folder.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ class EngineProcess:
         return error
 
     def log_tail(self) -> str:
-        """Return the end of what this process has written to the log, 4000 bytes at most."""
+        """Return the last 4000 bytes that this process has written to the log."""
         try:
             with open(self.log, "rb") as log:
                 log.seek(max(self._log_start, os.path.getsize(self.log) - 4000))

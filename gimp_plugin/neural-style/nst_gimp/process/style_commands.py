@@ -19,7 +19,7 @@ from nst_gimp.text.words import _
 
 TIMEOUT_SECONDS = 120
 TAKEN = "output-exists"
-"""The code of an error that ``--force`` would have prevented."""
+"""Error code of a command that would replace a style. It succeeds with ``--force``."""
 
 
 def style_settings(settings: dict) -> dict:
@@ -49,13 +49,13 @@ def default_folder() -> Path:
 
 
 def make_valid_name(text: str) -> str:
-    """Return ``text`` without what cannot be in a style's name."""
+    """Return ``text`` without the characters that a style's name cannot have, or "" if none are left."""
     allowed = "".join(
         character if character.isprintable() and character not in FORBIDDEN_CHARACTERS else " "
         for character in text
     )
-    found = " ".join(allowed.split()).strip(". ")[:LONGEST_STYLE_NAME].rstrip(". ")
-    return found if is_style_name(found) else ""
+    name = " ".join(allowed.split()).strip(". ")[:LONGEST_STYLE_NAME].rstrip(". ")
+    return name if is_style_name(name) else ""
 
 
 def run_command(command: str, arguments, folder) -> dict:

@@ -106,7 +106,7 @@ def _read_styles(config, image, regions) -> list:
     more = [find_style(text, image) for text in string_list(config, "more-styles")]
     if first is None and not regions:
         raise CallError(
-            _("No style is chosen."),
+            _("There is no style."),
             _("Choose a picture file or a layer (style-file, style-layer)."),
         )
     if first is None or (regions and outside == "keep"):

@@ -40,7 +40,7 @@ def declare(procedure) -> None:
     from gi.repository import Gimp, GObject
 
     flags = GObject.ParamFlags.READWRITE
-    # ANY, not OPEN: with OPEN GIMP refuses a missing file itself, with a message that nobody understands.
+    # ANY, not OPEN: with OPEN GIMP itself refuses a missing file, with a cryptic message.
     procedure.add_file_argument(
         "style-file",
         _("Style picture"),
@@ -137,7 +137,7 @@ def _declare_extras(procedure, flags) -> None:
 
 
 def help_text(setting) -> str:
-    """Return a setting's help with the values it may take, for the procedure browser and tooltips."""
+    """Return a setting's help with its valid values, for the procedure browser and the batch script."""
     text = _(setting.help)
     if setting.choices:
         return " ".join(
