@@ -1,7 +1,7 @@
 """An engine process that stays loaded while the dialog is open, and answers plans and trials one by one.
 
-Knows the form of the protocol and GTK's main loop, but nothing about the requests. Never blocks. Of the waiting
-requests of one kind only the newest is sent, because sliders move faster than any engine can plan.
+Knows the form of the protocol and GTK's main loop, but nothing about the requests. Never blocks. Of the
+waiting requests of one kind only the newest is sent, because sliders move faster than any engine can plan.
 """
 
 from __future__ import annotations
