@@ -24,7 +24,7 @@ class PlannedLevel:
     tiles: int = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """Estimate of a run. ``device`` is a description for people; ``model`` is the network's name.
 
@@ -46,7 +46,7 @@ class Plan:
     height: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Progress:
     """Progress of a run. ``fraction`` rises from 0 to 1 over the whole run, by estimated work.
 

@@ -1,1 +1,1 @@
-"""The process that GIMP starts, its protocol and its commands."""
+"""The worker: the engine as a process that GIMP's plug-in starts, its protocol and its commands."""

@@ -1,4 +1,4 @@
-"""Run the engine's worker process: ``python -I -m nst_core.worker``."""
+"""Run the engine's process: ``python -I -m nst_core.worker``."""
 
 from nst_core.worker.process import main
 

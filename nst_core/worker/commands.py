@@ -1,4 +1,7 @@
-"""The worker's commands: raw pixel files in, a job, raw pixel files out. Imported once a request needs it."""
+"""The worker's commands: read raw pixel files, run or plan a job, and write raw pixel files.
+
+Imported only when a request needs it, because it loads the engine.
+"""
 
 from __future__ import annotations
 
@@ -19,20 +22,21 @@ from nst_core.events import Event, Notice, Plan, Preview, Progress
 from nst_core.images.picture import Picture
 from nst_core.images.resize import fit, resize
 from nst_core.job.model import Job, Region, WeightedStyle
-from nst_core.job.prepare import fine_style_sizes, job_workload, painted_size, picture_bytes, result_size
-from nst_core.job.run import check_job, run_job
+from nst_core.job.plan import plan_painting
+from nst_core.job.prepare import picture_bytes
+from nst_core.job.run import Result, check_job, run_job
 from nst_core.painting.run import RunCallbacks
 from nst_core.painting.windows import BoundingBox
-from nst_core.planning.run_plan import plan_event, plan_run
+from nst_core.planning.run_plan import plan_event
 from nst_core.settings import make_settings
 from nst_core.vgg.store import ModelStore
-from nst_core.worker.protocol import Pixels, PreviewRequest, Request, StylePixels, checked_directory
+from nst_core.worker.protocol import Pixels, PreviewRequest, Request, StylePixels, check_job_directory
 
 FRESH_BYTES = psutil.Process().memory_info().rss
-"""What an engine's process holds before its first job: plans are for a process that has done nothing yet."""
+"""Memory of a process before its first job; plans are for a fresh process."""
 
 
-class Send(Protocol):
+class SendEvent(Protocol):
     """Writes one event."""
 
     def __call__(self, event: str, **fields: object) -> None:
@@ -40,11 +44,11 @@ class Send(Protocol):
         ...
 
 
-def inside(path: Path, directory: Path) -> Path:
-    """Return ``path`` if it lies in the job directory.
+def check_inside(path: Path, directory: Path) -> Path:
+    """Return the resolved ``path``, which must be in the job directory.
 
     Raises:
-        NstError: ``protocol`` where it does not.
+        NstError: ``protocol``.
     """
     resolved = path.resolve()
     if directory not in resolved.parents:
@@ -56,16 +60,16 @@ def read_pixels(pixels: Pixels, directory: Path) -> Array:
     """Read a raw file into (height, width, channels).
 
     Raises:
-        NstError: ``protocol`` where it is missing or not as long as its size says.
+        NstError: ``protocol`` if the file is missing, or its length does not match its size.
     """
-    path = inside(pixels.path, directory)
+    path = check_inside(pixels.path, directory)
     shape = (pixels.height, pixels.width, pixels.channels)
     try:
         values = np.fromfile(path, dtype="<f4")
     except OSError as error:
         raise NstError(ErrorCode.PROTOCOL, f"{path.name} cannot be read: {error.strerror}.") from None
     if values.size != shape[0] * shape[1] * shape[2]:
-        raise NstError(ErrorCode.PROTOCOL, f"{path.name} does not have the size that the request says.")
+        raise NstError(ErrorCode.PROTOCOL, f"{path.name} does not have the size that the request gives.")
     return np.nan_to_num(values.astype(np.float32, copy=False), posinf=1.0, neginf=0.0).reshape(shape)
 
 
@@ -81,7 +85,7 @@ def read_mask(pixels: Pixels, directory: Path) -> Array:
 
 
 def write_pixels(values: npt.NDArray[Any], path: Path) -> None:
-    """Write a raw file under a temporary name and rename it.
+    """Write a raw file under a temporary name, then rename it.
 
     Raises:
         NstError: ``disk-full`` or ``unwritable-output``.
@@ -100,27 +104,26 @@ def write_pixels(values: npt.NDArray[Any], path: Path) -> None:
 
 
 def read_job(request: Request) -> Job:
-    """Make the job of a request, pixels read.
+    """Read the pixels of a request and return its job.
 
     Raises:
         NstError: ``protocol``, ``bad-image`` or ``bad-setting``.
     """
-    directory = checked_directory(request.job_directory)
-    if request.content is None or not (request.styles or request.regions):
-        raise NstError(ErrorCode.PROTOCOL, "The request has no content or no style.")
+    directory = check_job_directory(request.job_directory)
+    content = _check_content(request)
 
     def style(pixels: StylePixels) -> WeightedStyle:
         picture = as_picture(read_pixels(pixels, directory), "style")
         fine = as_picture(read_pixels(pixels.fine, directory), "fine style") if pixels.fine else None
-        return WeightedStyle(picture, pixels.weight, mask(pixels.part), fine)
+        return WeightedStyle(picture, pixels.weight, mask=mask(pixels.mask), fine=fine)
 
     def mask(pixels: Pixels | None) -> Array | None:
         return None if pixels is None else read_mask(pixels, directory)
 
     return Job(
-        as_picture(read_pixels(request.content, directory), "layer"),
-        tuple(map(style, request.styles)),
-        make_settings(request.settings),
+        content=as_picture(read_pixels(content, directory), "layer"),
+        styles=tuple(map(style, request.styles)),
+        settings=make_settings(request.settings),
         keep_size=True,
         regions=tuple(
             Region(
@@ -136,27 +139,40 @@ def read_job(request: Request) -> Job:
     )
 
 
-def unread(pixels: Pixels) -> Picture:
-    """Return a picture of that size without its pixels: a plan depends on sizes alone."""
+def _check_content(request: Request) -> Pixels:
+    """Return the content of a request, which must also have a style.
+
+    Raises:
+        NstError: ``protocol``.
+    """
+    if request.content is None or not (request.styles or request.regions):
+        raise NstError(ErrorCode.PROTOCOL, "The request has no content or no style.")
+    return request.content
+
+
+def blank_picture(pixels: Pixels) -> Picture:
+    """Return a black picture of the size of ``pixels``, for plans, which depend only on sizes."""
     return Picture(np.broadcast_to(np.float32(0.0), (pixels.height, pixels.width, 3)))
 
 
-def unread_styles(styles: Sequence[StylePixels]) -> tuple[WeightedStyle, ...]:
-    """Return styles of those sizes; see :func:`unread`."""
+def blank_styles(styles: Sequence[StylePixels]) -> tuple[WeightedStyle, ...]:
+    """Return black styles of the sizes of ``styles``."""
     return tuple(
-        WeightedStyle(unread(style), style.weight, fine=unread(style.fine) if style.fine else None)
+        WeightedStyle(
+            blank_picture(style), style.weight, fine=blank_picture(style.fine) if style.fine else None
+        )
         for style in styles
     )
 
 
-def told_part(request: Request, content: Pixels) -> BoundingBox | None:
-    """Return the box of what is painted, as far as the request says it; None is all of it."""
+def requested_box(request: Request, content: Pixels) -> BoundingBox | None:
+    """Return the box of the content that is painted, according to the request; None is all of it."""
     size = content.height, content.width
     boxes = [region.mask.covered for region in request.regions if _size(region.mask) == size]
-    known = [box for box in boxes if box is not None]
-    if request.styles or not known or len(known) < len(request.regions):
+    given_boxes = [box for box in boxes if box is not None]
+    if request.styles or not given_boxes or len(given_boxes) < len(request.regions):
         return None
-    left, top, right, bottom = zip(*known, strict=True)
+    left, top, right, bottom = zip(*given_boxes, strict=True)
     return BoundingBox((min(top), max(bottom)), (min(left), max(right)), size)
 
 
@@ -165,43 +181,54 @@ def _size(pixels: Pixels) -> tuple[int, int]:
 
 
 def plan(request: Request) -> dict[str, object]:
-    """Answer the ``plan`` command: the plan event's fields.
+    """Do the ``plan`` command and return the plan event's fields.
 
-    No pixels are read, for it is asked often: what regions cover is what the request says of it.
+    Reads no pixels, because callers plan often; the request says what regions cover.
     """
-    if request.content is None or not (request.styles or request.regions):
-        raise NstError(ErrorCode.PROTOCOL, "The request has no content or no style.")
-    nothing = np.broadcast_to(np.float32(0.0), (request.content.height, request.content.width))
+    content = _check_content(request)
+    blank_mask = np.broadcast_to(np.float32(0.0), _size(content))
     job = Job(
-        unread(request.content),
-        unread_styles(request.styles),
-        make_settings(request.settings),
+        content=blank_picture(content),
+        styles=blank_styles(request.styles),
+        settings=make_settings(request.settings),
         keep_size=True,
-        regions=tuple(Region(nothing, unread_styles(region.styles)) for region in request.regions),
-        selection=nothing if request.selection else None,
-        strength_mask=nothing if request.strength_mask else None,
+        regions=tuple(Region(blank_mask, blank_styles(region.styles)) for region in request.regions),
+        selection=blank_mask if request.selection else None,
+        strength_mask=blank_mask if request.strength_mask else None,
     )
     engine = open_engine(job.settings, ModelStore(), lambda _notice: None)
     try:
         check_job(job, engine.network.layers)
-        held = FRESH_BYTES + 2 * picture_bytes(job)  # once as they are read, once as they are painted
-        sizes, demand, fine = painted_size(job), job_workload(job), fine_style_sizes(job)
-        part = told_part(request, request.content)
-        planned = plan_run(*sizes, job.settings, engine, part, demand, fine, held, result_size(job))
-        return asdict(plan_event(planned, job.settings, engine))
+        held_bytes = FRESH_BYTES + 2 * picture_bytes(job)  # once as read, once as prepared
+        run_plan = plan_painting(job, engine, requested_box(request, content), held_bytes)
+        return asdict(plan_event(run_plan, job.settings, engine))
     finally:
         engine.close()
 
 
-def stylize(request: Request, send: Send, should_stop: Callable[[], bool]) -> dict[str, object]:
+def stylize(request: Request, send: SendEvent, should_stop: Callable[[], bool]) -> dict[str, object]:
     """Do the ``stylize`` command, write the result's pixels, and return the done event's fields."""
-    directory = checked_directory(request.job_directory)
+    directory = check_job_directory(request.job_directory)
     if request.content is None or request.result is None:
-        raise NstError(ErrorCode.PROTOCOL, "The request names no content or no file for the result.")
-    result_path = inside(request.result, directory)
+        raise NstError(ErrorCode.PROTOCOL, "The request has no content, or no path for the result.")
+    result_path = check_inside(request.result, directory)
+    preview_path = check_inside(request.preview.path, directory) if request.preview else None
     job = read_job(request)
-    preview = request.preview
-    preview_path = inside(preview.path, directory) if preview else None
+    callbacks = RunCallbacks(
+        on_event=_event_sender(send, request.preview, preview_path),
+        should_stop=should_stop,
+        preview_seconds=request.preview.seconds if request.preview else None,
+    )
+    result = run_job(job, callbacks)
+    channels = request.content.channels
+    write_pixels(as_array(result.picture, channels).astype("<f4", copy=False), result_path)
+    return _done_fields(result, channels)
+
+
+def _event_sender(
+    send: SendEvent, preview: PreviewRequest | None, preview_path: Path | None
+) -> Callable[[Event], None]:
+    """Return a callback that sends a run's events; previews go to ``preview_path`` first."""
 
     def on_event(event: Event) -> None:
         if isinstance(event, Plan):
@@ -211,7 +238,7 @@ def stylize(request: Request, send: Send, should_stop: Callable[[], bool]) -> di
         elif isinstance(event, Notice):
             send("notice", **asdict(event))
         elif preview and preview_path:
-            height, width = send_preview(event, preview, preview_path)
+            height, width = write_preview(event, preview.max_side, preview_path)
             send(
                 "preview",
                 path=str(preview_path),
@@ -221,10 +248,10 @@ def stylize(request: Request, send: Send, should_stop: Callable[[], bool]) -> di
                 iteration=event.iteration,
             )
 
-    watch = RunCallbacks(on_event, should_stop, preview_seconds=preview.seconds if preview else None)
-    result = run_job(job, watch)
-    channels = request.content.channels
-    write_pixels(as_array(result.picture, channels).astype("<f4", copy=False), result_path)
+    return on_event
+
+
+def _done_fields(result: Result, channels: int) -> dict[str, object]:
     return {
         "width": result.picture.width,
         "height": result.picture.height,
@@ -241,12 +268,12 @@ def stylize(request: Request, send: Send, should_stop: Callable[[], bool]) -> di
     }
 
 
-def send_preview(event: Preview, preview: PreviewRequest, path: Path) -> tuple[int, int]:
-    """Write a preview as 8-bit RGB no larger than was asked for; return its (height, width)."""
-    height, width = event.picture.shape[:2]
-    picture = event.picture
-    if max(height, width) > preview.max_side:
-        height, width = fit(height, width, preview.max_side)
+def write_preview(preview: Preview, max_side: int, path: Path) -> tuple[int, int]:
+    """Write a preview as 8-bit RGB with sides of ``max_side`` pixels at most; return its (height, width)."""
+    height, width = preview.picture.shape[:2]
+    picture = preview.picture
+    if max(height, width) > max_side:
+        height, width = fit(height, width, max_side)
         picture = np.clip(resize(picture, height, width), 0.0, 1.0)
     write_pixels((picture * 255.0 + 0.5).astype(np.uint8), path)
     return height, width

@@ -1,8 +1,8 @@
-"""The engine's process, as GIMP's plug-in starts it: ``python -I -m nst_core.worker``.
+"""The engine's process, which GIMP's plug-in starts with ``python -I -m nst_core.worker``.
 
-Requests come in on stdin, one after the other, events go out on stdout, pixels lie in the job directory; the
-messages are described in :mod:`nst_core.worker.protocol`. The process owns the job directory: whatever happens, once
-stdin ends it deletes the directory and is gone, also from the middle of a computation.
+Reads requests from stdin, one after another, and writes events to stdout; pixels are files in the job
+directory. :mod:`nst_core.worker.protocol` describes the messages. The process owns the job directory: when
+stdin ends, it deletes the directory and exits, even in the middle of a computation.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from nst_core import __version__
+from nst_core.contract import PROTOCOL
 from nst_core.errors import ErrorCode, NstError, translate_resource_errors
 from nst_core.worker.protocol import (
     LARGEST_REQUEST,
-    PROTOCOL,
-    _first_line,
-    checked_directory,
+    check_job_directory,
+    describe_error,
     parse_request,
 )
 
 
-class Channel:
-    """stdout, for events alone: whatever else prints ends up on stderr."""
+class EventWriter:
+    """Writes events to stdout. Everything else that prints to stdout is redirected to stderr."""
 
     def __init__(self) -> None:
         sys.stdout.flush()
@@ -41,7 +41,7 @@ class Channel:
         self.lock = threading.Lock()
 
     def send(self, event: str, **fields: object) -> None:
-        """Write one event; a reader that has gone away is noticed on stdin."""
+        """Write one event. Does nothing if the reader is gone; the end of stdin will tell."""
         line = json.dumps({"event": event, **fields}, allow_nan=False, default=str)
         with self.lock:
             try:
@@ -51,51 +51,50 @@ class Channel:
                 pass
 
 
-class Caller:
-    """stdin: requests, wishes to stop, and the end."""
+class RequestReader:
+    """Reads requests and stop commands from stdin in a thread, and ends the process when stdin ends."""
 
     def __init__(self, directory: Path | None = None) -> None:
         self.requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self.stop = threading.Event()
         self.directory = directory
-        self.status = 0
-        self.thread = threading.Thread(target=self._listen, name="stdin", daemon=True)
+        self.exit_status = 0
+        self.thread = threading.Thread(target=self._read, name="stdin", daemon=True)
         self.thread.start()
 
-    def _listen(self) -> None:
+    def _read(self) -> None:
         # os.read, not sys.stdin: a thread blocked inside Python's buffered reader aborts the interpreter.
-        held = b""
+        rest = b""
         while True:
             try:
                 chunk = os.read(0, 65536)
             except OSError:
                 chunk = b""
             if not chunk:
-                self.leave()
-            held += chunk
-            *lines, held = held.split(b"\n")
+                self.exit_process()
+            *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 if _is_stop(line):
                     self.stop.set()
                 else:
                     self.stop.clear()
                     self.requests.put(line)
-            if len(held) > LARGEST_REQUEST:
+            if len(rest) > LARGEST_REQUEST:
                 self.requests.put(b"")
-                held = b""
+                rest = b""
 
-    def leave(self) -> NoReturn:
-        """Delete the job directory and end the process, from whatever thread."""
+    def exit_process(self) -> NoReturn:
+        """Delete the job directory and end the process, from any thread."""
         if self.directory is not None:
             delete_folder(self.directory)
-        os._exit(self.status)
+        os._exit(self.exit_status)
 
 
 def delete_folder(directory: Path) -> None:
-    """Delete a folder into which another thread may still be writing: first it is moved out of its reach."""
-    moved = directory.with_name(f"{directory.name}-over")
+    """Delete a folder to which another thread may be writing: rename it first, then delete it."""
+    renamed = directory.with_name(f"{directory.name}-over")
     with suppress(OSError):
-        directory = directory.rename(moved)
+        directory = directory.rename(renamed)
     shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -107,71 +106,71 @@ def _is_stop(line: bytes) -> bool:
     return isinstance(message, dict) and message.get("command") == "stop"
 
 
-def serve(channel: Channel, caller: Caller, line: bytes) -> None:
-    """Answer one request.
+def handle_request(writer: EventWriter, reader: RequestReader, line: bytes) -> None:
+    """Do what a request asks and write its events.
 
     Raises:
-        NstError: whatever is wrong with it or goes wrong.
+        NstError: the request is invalid, or cannot be done.
     """
     request = parse_request(line)
     if request.job_directory is not None or request.command in ("stylize", "plan"):
-        directory = checked_directory(request.job_directory)
-        if caller.directory not in (None, directory):
-            raise NstError(ErrorCode.PROTOCOL, "All requests to a process share one job directory.")
-        caller.directory = directory
+        directory = check_job_directory(request.job_directory)
+        if reader.directory not in (None, directory):
+            raise NstError(ErrorCode.PROTOCOL, "All requests to a process must use the same job directory.")
+        reader.directory = directory
     if request.command == "stylize":
         from nst_core.worker.commands import stylize
 
-        channel.send("done", **stylize(request, channel.send, caller.stop.is_set))
+        writer.send("done", **stylize(request, writer.send, reader.stop.is_set))
     elif request.command == "plan":
         from nst_core.worker.commands import plan
 
-        channel.send("plan", **plan(request))
-        channel.send("done")
+        writer.send("plan", **plan(request))
+        writer.send("done")
     elif request.command == "doctor":
-        from nst_core.diagnostics.doctor import examine, format_report
+        from nst_core.diagnostics.doctor import diagnose, format_report
 
-        report = examine()
-        channel.send("doctor", report=asdict(report), text=format_report(report))
-        channel.send("done")
+        report = diagnose()
+        writer.send("doctor", report=asdict(report), text=format_report(report))
+        writer.send("done")
     else:
         raise NstError(ErrorCode.PROTOCOL, f"There is no command {request.command!r}.")
 
 
 def main() -> None:
-    """Say hello and answer requests, until the caller has taken the last result and stdin ends."""
-    channel = Channel()
+    """Write the greeting, then answer requests until stdin ends."""
+    writer = EventWriter()
     directory = None
-    # Known before the request, so that a caller killed while it writes pixels leaves no folder behind.
+    # Known before the request, so that the folder is deleted even if the caller dies while it writes pixels.
     with suppress(NstError):
-        directory = checked_directory(Path(os.environ.get("NST_JOB_DIRECTORY", "")))
-    caller = Caller(directory)
-    signal.signal(signal.SIGTERM, lambda *_: caller.leave())
-    # GIMP's console passes Ctrl-C to the whole group; the caller decides, and says so on stdin.
+        directory = check_job_directory(Path(os.environ.get("NST_JOB_DIRECTORY", "")))
+    reader = RequestReader(directory)
+    signal.signal(signal.SIGTERM, lambda *_: reader.exit_process())
+    # GIMP's console passes Ctrl-C to the whole process group; the caller decides, and writes to stdin.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    channel.send("hello", protocol=PROTOCOL, version=__version__)
+    writer.send("hello", protocol=PROTOCOL, version=__version__)
     while True:
-        answer(channel, caller, caller.requests.get())
+        answer_request(writer, reader, reader.requests.get())
 
 
-def answer(channel: Channel, caller: Caller, line: bytes) -> None:
-    """Answer one request, whatever becomes of it; the last one decides the process's exit status."""
-    # Known before the answer is: the caller may be gone the moment it has read that.
-    caller.status = 0
+def answer_request(writer: EventWriter, reader: RequestReader, line: bytes) -> None:
+    """Answer a request, with an error if it fails. The last request sets the process's exit status."""
+    # Set before answering: the caller may be gone as soon as it has read the answer.
+    reader.exit_status = 0
     try:
         with translate_resource_errors():
-            serve(channel, caller, line)
+            handle_request(writer, reader, line)
     except NstError as error:
-        caller.status = 1
-        channel.send("error", code=error.code.value, message=error.message, hint=error.hint)
-    except Exception as error:  # the last place where anything can be said
-        caller.status = 1
+        reader.exit_status = 1
+        writer.send("error", code=error.code.value, message=error.message, hint=error.hint)
+    except Exception as error:  # no caller could report it
+        reader.exit_status = 1
         traceback.print_exc()
-        channel.send(
+        writer.send(
             "error",
             code=ErrorCode.INTERNAL.value,
-            message=f"The engine failed: {type(error).__name__}: {_first_line(error)}.",
-            hint="The log has the details.",
+            message=f"The engine failed: {type(error).__name__}: {describe_error(error)}.",
+            hint="See the log for details.",
         )
 
 

@@ -1,52 +1,57 @@
-"""The messages between the engine's process and whoever started it (GIMP's plug-in).
+"""The protocol between the engine's process and the program that started it (GIMP's plug-in).
 
-A request goes in, as one line of JSON on stdin, which stays open; events come out, one JSON object a
-line, on stdout. Pixels travel as raw files in the job directory, named in the request, little-endian,
-row by row, without a header. stderr is the log and never part of the contract.
+Requests are lines of JSON on stdin, which stays open; events are lines of JSON on stdout. Pixels are raw
+files in the job directory, named in the request: little-endian, row by row, without a header. stderr is the
+log and not part of the protocol.
 
 Request ``{"protocol": 1, "command": "stylize", ...}``:
 
 =============  =====================================================================================
 job_directory  an existing private folder, named ``nst-job-...``; the engine deletes it when stdin ends
 content        ``{"path", "width", "height", "channels"}``: float32 0..1, sRGB-like encoding, 1 grey,
-               2 grey + alpha, 3 RGB, 4 RGB + alpha (alpha straight, not premultiplied)
-styles         a list of the same, each with an optional ``"weight"`` (1.0), ``"name"``, ``"part"`` (a mask
-               of the part of the picture that the style is taken from) and ``"fine"`` (a picture as above,
-               whose strokes are taken with this one's composition); empty where there are regions: what
-               no region covers then stays as it was
-regions        optional list of ``{"mask", "styles", "name", "keep_colors"}``: a mask, a list like ``styles``
-               that is blended there, what reports and notices call it, and, if it differs there, what the
-               setting of that name says for all
-selection      optional mask: what lies outside takes no part in anything and stays as it was
-strength_mask  optional mask: how strongly each pixel is painted, from 0, as it was, to 1
-settings       names and values of :class:`nst_core.settings.Settings`; what is left out has its default
+               2 grey + alpha, 3 RGB, 4 RGB + alpha (straight alpha, not premultiplied)
+styles         a list of the same, each with an optional ``"weight"`` (1.0), ``"name"``, ``"part"`` (a
+               mask of the part of the picture that the style is taken from) and ``"fine"`` (a picture
+               as above, whose strokes are used with this one's composition). May be empty if there are
+               regions: pixels outside all regions then stay as they are
+regions        optional list of ``{"mask", "styles", "name", "keep_colors"}``: a mask; a list like
+               ``styles`` that is blended there; a name for reports and notices; and, if it differs
+               there, the value of the setting ``keep_colors``
+selection      optional mask: pixels outside it stay as they are and do not influence the result
+strength_mask  optional mask: the style strength of each pixel, from 0 (unchanged) to 1
+settings       names and values of :class:`nst_core.settings.Settings`; the rest have their defaults
 result         path to write: float32, the content's width, height and channels
-preview        optional ``{"path", "max_side", "seconds"}``: previews are written there, 8-bit RGB, by rename
+preview        optional ``{"path", "max_side", "seconds"}``: previews are written there, 8-bit RGB, by
+               renaming a temporary file
 =============  =====================================================================================
 
 A mask is ``{"path", "width", "height", "channels": 1}``: float32 0..1, of the shape of its picture (masks of
-another size are resized). That of a region may say ``"covered": [left, top, right, bottom]``, the box outside
-of which it is 0; plans, which read no pixels, go by it. Where masks are 0 the result is the content to the
-bit, in between the two are mixed; so a caller that shows the result through a soft selection gives the
-selection as 0 and 1. The notice ``empty-region`` tells of a region too small for a layer, ``fine-style`` that
-styles are combined first.
+another size are resized). A region's mask may have ``"covered": [left, top, right, bottom]``, a box outside
+which it is 0; plans use the box, as they read no pixels. Where masks are 0, the result equals the content bit
+for bit; between 0 and 1, the two are mixed. So a caller that shows the result through a soft selection sends
+the selection as 0 and 1.
 
-Other commands: ``plan`` (the same fields less result and preview; sizes alone count, so that the files need
-not be there; answers with a plan event, then ``done``), ``doctor`` (answers
-``{"event": "doctor", "report": {...}, "text": ...}``, the report's words for people, then ``done``).
+Other commands:
 
-While it runs, the caller may write ``{"command": "stop"}``: finish now, with the best picture so far.
-After ``done`` or ``error`` it may write another request, with the same job directory: a process that stays is
-warm. Each request is answered before the next is looked at.
-The end of stdin means that the caller is gone, or has taken the result: the engine stops at once,
-deletes the job directory and exits.
+- ``plan``: the same fields without result and preview. Only sizes count, so the files need not exist. Answers
+  with a plan event, then ``done``.
+- ``doctor``: answers ``{"event": "doctor", "report": {...}, "text": ...}``, where the text is the report for
+  people, then ``done``.
+
+During a run, the caller may write ``{"command": "stop"}``: finish now, with the best picture so far. After
+``done`` or ``error`` it may write another request with the same job directory; the process is warm then. Each
+request is answered before the next is read. The end of stdin means that the caller is gone or has the result:
+the engine stops at once, deletes the job directory and exits.
 
 The environment variable NST_JOB_DIRECTORY may name the job directory before the request does, so that the
-engine deletes it even if the caller dies while it is still writing pixels.
+engine deletes it even if the caller dies while it is writing pixels.
 
-Events out, in order: ``hello`` (always first), ``plan``, then ``progress``, ``preview`` and ``notice``
-in any order, and one ``done`` or ``error`` last; with further requests the same again, without ``hello``. A
-reader ignores events it does not know.
+Events, in order: ``hello`` (always first, with ``protocol`` and ``version``), ``plan``, then ``progress``,
+``preview`` and ``notice`` in any order, and finally one ``done`` or ``error``. Further requests get the same
+events without ``hello``. ``notice`` and ``error`` have ``code``, ``message`` and ``hint``. Notices include
+``empty-region`` (a region is too small for a layer) and ``fine-style`` (styles are combined first). Readers
+ignore events and fields that they do not know, so additions do not change the protocol's number; requests
+with another number are refused.
 """
 
 from __future__ import annotations
@@ -59,17 +64,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nst_core import __version__
+from nst_core.contract import JOB_PREFIX, PROTOCOL
 from nst_core.errors import ErrorCode, NstError, first_line
 from nst_core.settings import KeepColors
 
-PROTOCOL = 1
-
-JOB_PREFIX = "nst-job-"
-"""Job directories begin so; the engine refuses to delete any other folder."""
-
-
 LARGEST_REQUEST = 1 << 20
-"""Bytes of the request line; it holds names and numbers, no pixels."""
+"""Most bytes of a request line; it contains names and numbers, no pixels."""
 
 
 class Pixels(BaseModel):
@@ -85,9 +85,9 @@ class Pixels(BaseModel):
 
 
 class RegionMask(Pixels):
-    """A region's mask; ``covered`` is the box (left, top, right, bottom) outside of which it is 0.
+    """A region's mask. ``covered`` is the box (left, top, right, bottom) outside which it is 0.
 
-    Plans alone go by it, for they read no pixels.
+    Only plans use the box, because they read no pixels.
     """
 
     covered: tuple[int, int, int, int] | None = None
@@ -96,19 +96,19 @@ class RegionMask(Pixels):
     def _check_box(self) -> RegionMask:
         left, top, right, bottom = self.covered or (0, 0, self.width, self.height)
         if not (0 <= left < right <= self.width and 0 <= top < bottom <= self.height):
-            raise ValueError("the box does not lie in the mask")
+            raise ValueError("the box is not inside the mask")
         return self
 
 
 class StylePixels(Pixels):
-    """A style picture; ``part`` masks what of it is taken, ``fine`` is the picture with the strokes."""
+    """A style picture. ``mask``, "part" in requests, selects a part; ``fine`` gives the strokes."""
 
-    part: Pixels | None = None
+    mask: Pixels | None = Field(None, alias="part")
     fine: Pixels | None = None
 
 
 class RegionRequest(BaseModel):
-    """A part of the content with styles of its own, and its own word on colours where there is one."""
+    """A part of the content with its own styles and, if not None, its own ``keep_colors``."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
     mask: RegionMask
@@ -118,7 +118,7 @@ class RegionRequest(BaseModel):
 
 
 class PreviewRequest(BaseModel):
-    """Where previews go and how large and how often they may be."""
+    """The file for previews, their longest side in pixels, and the seconds between them."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
     path: Path
@@ -127,7 +127,7 @@ class PreviewRequest(BaseModel):
 
 
 class Request(BaseModel):
-    """The one request line."""
+    """A request."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
     protocol: int
@@ -143,27 +143,31 @@ class Request(BaseModel):
     preview: PreviewRequest | None = None
 
 
-def checked_directory(path: Path | None) -> Path:
-    """Return the job directory, if it is one that may be deleted.
+def check_job_directory(path: Path | None) -> Path:
+    """Return the resolved path of the job directory, which the engine may delete.
 
     Raises:
-        NstError: ``protocol`` where it is not an existing, private folder of this user named ``nst-job-...``.
+        NstError: ``protocol`` if it is not an existing, private folder of this user named ``nst-job-...``.
     """
-    refused = NstError(ErrorCode.PROTOCOL, f"{path} is not a job directory.", "It must be named nst-job-...")
+    error = NstError(
+        ErrorCode.PROTOCOL,
+        f"{path} is not a job directory.",
+        f"It must be a private folder named {JOB_PREFIX}...",
+    )
     if path is None or not path.is_absolute() or not path.name.startswith(JOB_PREFIX):
-        raise refused
+        raise error
     if path.is_symlink() or not path.is_dir():
-        raise refused
+        raise error
     if hasattr(os, "getuid") and (path.stat().st_uid != os.getuid() or path.stat().st_mode & 0o077):
-        raise refused
+        raise error
     return path.resolve()
 
 
 def parse_request(line: bytes | None) -> Request:
-    """Read the request line.
+    """Parse a request line.
 
     Raises:
-        NstError: ``protocol``, also for another protocol number than this engine speaks.
+        NstError: ``protocol``, also if the request has another protocol number than this engine.
     """
     try:
         message = json.loads(line or b"")
@@ -171,16 +175,18 @@ def parse_request(line: bytes | None) -> Request:
         if number != PROTOCOL:
             raise NstError(
                 ErrorCode.PROTOCOL,
-                f"The caller speaks protocol {number}, this engine ({__version__}) speaks {PROTOCOL}.",
-                "Install the plug-in and the engine of the same version.",
+                f"The plug-in (protocol {number}) and the engine (version {__version__}, protocol {PROTOCOL})"
+                " do not match.",
+                "Install the same version of the plug-in and the engine.",
             )
         return Request.model_validate(message)
     except (ValueError, AttributeError, ValidationError) as error:
-        raise NstError(ErrorCode.PROTOCOL, f"The request cannot be read: {_first_line(error)}.") from None
+        raise NstError(ErrorCode.PROTOCOL, f"The request cannot be read: {describe_error(error)}.") from None
 
 
-def _first_line(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
+    """Return the first line of an error's message; for an invalid request, the field and its problem."""
     if isinstance(error, ValidationError):
-        found = error.errors()[0]
-        return f"{'.'.join(map(str, found['loc']))}: {found['msg']}"
+        detail = error.errors()[0]
+        return f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
     return first_line(error)
