@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Installs, updates, checks and removes the engine and GIMP's plug-in: see `install.py --help`.
+"""Install, update, check and remove the engine and the GIMP plug-in: see `install.py --help`.
 
-Python 3.9 or newer, its standard library, and no rights beyond the user's own.
+Needs Python 3.9 or newer, its standard library, and only the user's own rights.
 """
 
 import sys
 
-if sys.version_info < (3, 9):  # noqa: UP036 -- said in words, not as a traceback
-    sys.exit("This needs Python 3.9 or newer; install/quickstart finds or brings one.")
+if sys.version_info < (3, 9):  # noqa: UP036 -- a message instead of a traceback
+    sys.exit("This needs Python 3.9 or newer; install/quickstart finds or downloads one.")
 
 from pathlib import Path
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Writes the pins anew: requirements/*.txt and tools.json, from pyproject.toml and the package index.
+"""Rewrite the pins, requirements/*.txt and tools.json, from pyproject.toml and the package index.
 
     python install/pin.py            # needs uv on the PATH and Python 3.11 or newer
-    python install/pin.py --keep     # the versions that are pinned stay; only what is missing is added
-    python install/pin.py --sizes    # prints what each engine downloads (Linux, x86-64, Python 3.12)
+    python install/pin.py --keep     # keep the pinned versions; only add what is missing
+    python install/pin.py --sizes    # print the download size of each engine (Linux, x86-64, Python 3.12)
 
-Every engine's pins hold for Python 3.10 to 3.13 and for every system (markers), each file with its SHA-256.
-PyTorch is pinned here where the package index has the right build: nowhere for `torch-cpu` on Linux and for
-`cuda` on Windows, whose wheels are pinned by exact version in nst_install/engines.py.
+The pins of every engine are for Python 3.10 to 3.13 and every system (with markers), each file with its
+SHA-256. PyTorch is pinned here if the package index has the right build. It has none for `torch-cpu` on Linux
+and `cuda` on Windows: those wheels are pinned by exact version in nst_install/engines.py.
 """
 
 from __future__ import annotations
@@ -20,25 +20,29 @@ import sys
 import tempfile
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 INSTALL = Path(__file__).resolve().parent
 sys.path.insert(0, str(INSTALL))
 
 from nst_install.engines import ENGINES, TORCH, TORCHVISION  # noqa: E402
-from nst_install.places import CHECKOUT, REQUIREMENTS  # noqa: E402
+from nst_install.paths import CHECKOUT, REQUIREMENTS  # noqa: E402
 
 INDEX = "https://pypi.org/simple"
+
+IndexFile = dict[str, Any]
+"""A file in the index's JSON: filename, url, hashes, size, yanked."""
 
 COMPILE = ("uv", "pip", "compile", "--quiet", "--no-annotate", "--no-header", "--no-config",
            "--default-index", INDEX)  # fmt: skip
 SOURCE_ONLY = ("pyvips",)
-"""Packages of pure Python that publish no wheel; build.txt has what builds them."""
+"""Pure-Python packages without a wheel; build.txt pins the tools that build them."""
 
 TORCH_NEEDS = ("filelock", "typing-extensions", "sympy", "networkx", "jinja2", "fsspec", "setuptools")
-"""What every build of PyTorch needs, for where PyTorch itself is not among the pins."""
+"""Dependencies of every PyTorch build, for systems on which PyTorch itself is not among the pins."""
 
-WANTED = {
-    # Engine -> extra of pyproject.toml to begin with, and what comes on top.
+ENGINE_PINS = {
+    # Engine -> an extra of pyproject.toml, and requirements in addition to it.
     "cpu": ("cpu", ()),
     "torch-cpu": ("cpu", (f"torch=={TORCH} ; sys_platform != 'linux'", *TORCH_NEEDS)),
     "cuda": (
@@ -54,7 +58,7 @@ WANTED = {
 }
 
 UV_KINDS = {
-    # Kind of machine, as nst_install.tools names it -> the end of the wheel's name.
+    # Kind of machine, as named by nst_install.tools -> the end of the wheel's name.
     "linux-x86_64": "manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
     "linux-aarch64": "aarch64.whl",
     "musl-x86_64": "musllinux_1_1_x86_64.whl",
@@ -66,79 +70,85 @@ UV_KINDS = {
 
 
 def compile_pins(name: str, sources: list[str], lines: tuple[str, ...], *, keep: bool) -> None:
-    """Resolve for all systems and Pythons and write one file of pins; ``keep`` prefers those there are."""
+    """Resolve requirements for all systems and Pythons and write one file of pins.
+
+    ``sources`` are arguments of `uv pip compile`, ``lines`` further requirements; ``keep`` prefers the pinned
+    versions.
+    """
     head = (
         "# Written by install/pin.py; change pyproject.toml or pin.py and run it again.\n"
-        "--only-binary :all:\n" + "".join(f"--no-binary {each}\n" for each in SOURCE_ONLY)
+        "--only-binary :all:\n" + "".join(f"--no-binary {package}\n" for package in SOURCE_ONLY)
     )
     with tempfile.TemporaryDirectory() as folder:
         extra = Path(folder) / "extra.in"
         extra.write_text("\n".join(lines) + "\n", "utf-8")
         target, pins = REQUIREMENTS / f"{name}.txt", Path(folder) / "pins.txt"
         if keep:
-            pins.write_bytes(target.read_bytes())  # uv prefers the versions of the file that it writes
+            pins.write_bytes(target.read_bytes())  # uv prefers the versions in the file that it overwrites
         command = [*COMPILE, "--universal", "--python-version", "3.10", "--generate-hashes",
                    *sources, str(extra), "--output-file", str(pins)]  # fmt: skip
-        subprocess.run(command, cwd=CHECKOUT, stdout=subprocess.DEVNULL, check=True, env=plain())
+        subprocess.run(
+            command, cwd=CHECKOUT, stdout=subprocess.DEVNULL, check=True, env=default_environment()
+        )
         text = pins.read_text("utf-8")
     target.write_text(head + text, "utf-8", newline="\n")
     print(f"{name}: {len(re.findall('^[a-z]', text, re.MULTILINE))} pins")
 
 
-def plain() -> dict[str, str]:
-    """Return the environment without indexes of this machine's own: the pins are for everybody."""
+def default_environment() -> dict[str, str]:
+    """Return the environment without this machine's own package indexes: the pins are for everybody."""
     return {key: value for key, value in os.environ.items() if not re.match(r"(PIP|UV)_.*(INDEX|LINKS)", key)}
 
 
-def listing(package: str) -> list[dict]:
-    """Return the index's files of a package."""
+def list_files(package: str) -> list[IndexFile]:
+    """Return the files of a package on the index."""
     headers = {"Accept": "application/vnd.pypi.simple.v1+json"}
     request = urllib.request.Request(f"{INDEX}/{package}/", headers=headers)  # noqa: S310 -- https
-    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-        return json.load(answer)["files"]
+    with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
+        return list(json.load(response)["files"])
 
 
-def newest(package: str) -> tuple[str, list[dict]]:
-    """Return the newest version that is no preview, and its wheels."""
-    by_version: dict[tuple[int, ...], list[dict]] = {}
-    for file in listing(package):
-        found = re.match(rf"{package}-(\d+(?:\.\d+)*)-.*\.whl$", file["filename"])
-        if found and not file.get("yanked"):
-            by_version.setdefault(tuple(map(int, found[1].split("."))), []).append(file)
+def newest_version(package: str) -> tuple[str, list[IndexFile]]:
+    """Return the newest version that is not a pre-release, and its wheels."""
+    by_version: dict[tuple[int, ...], list[IndexFile]] = {}
+    for file in list_files(package):
+        match = re.match(rf"{package}-(\d+(?:\.\d+)*)-.*\.whl$", file["filename"])
+        if match and not file.get("yanked"):
+            by_version.setdefault(tuple(map(int, match[1].split("."))), []).append(file)
     version = max(by_version)
     return ".".join(map(str, version)), by_version[version]
 
 
 def pin_tools() -> None:
-    """Pin pip and uv by file."""
-    table: dict[str, dict] = {}
-    version, wheels = newest("pip")
-    table["pip"] = {"version": version, "any": entry(wheels[0])}
-    version, wheels = newest("uv")
+    """Write tools.json: pip and uv, pinned by file."""
+    table: dict[str, dict[str, Any]] = {}
+    version, wheels = newest_version("pip")
+    table["pip"] = {"version": version, "any": pin_of(wheels[0])}
+    version, wheels = newest_version("uv")
     table["uv"] = {"version": version}
     for kind, end in UV_KINDS.items():
-        fitting = [wheel for wheel in wheels if wheel["filename"].endswith(end)]
+        matches = [wheel for wheel in wheels if wheel["filename"].endswith(end)]
         if kind == "linux-aarch64":
-            fitting = [wheel for wheel in fitting if "manylinux" in wheel["filename"]]
-        if fitting:
-            table["uv"][kind] = entry(fitting[0])
+            matches = [wheel for wheel in matches if "manylinux" in wheel["filename"]]
+        if matches:
+            table["uv"][kind] = pin_of(matches[0])
     (REQUIREMENTS / "tools.json").write_text(json.dumps(table, indent=1) + "\n", "utf-8", newline="\n")
     print(f"pip {table['pip']['version']}, uv {version}")
 
 
-def entry(wheel: dict) -> dict[str, str]:
-    """Return what is kept of a wheel."""
+def pin_of(wheel: IndexFile) -> dict[str, str]:
+    """Return the entry of a wheel in tools.json."""
     return {"file": wheel["filename"], "sha256": wheel["hashes"]["sha256"], "url": wheel["url"]}
 
 
 def print_sizes() -> None:
-    """Print the download of each engine's pins."""
+    """Print the download size of each engine's pins."""
     for name in ENGINES:
         with tempfile.TemporaryDirectory() as folder:
             report = subprocess.run(
                 [*COMPILE, "--python-platform", "windows" if name == "directml" else "linux",
                  "--python-version", "3.12", "--no-deps", str(REQUIREMENTS / f"{name}.txt")],
-                cwd=folder, stdout=subprocess.PIPE, check=True, text=True, env=plain(),
+                cwd=folder, stdout=subprocess.PIPE, check=True, text=True, env=default_environment(),
             )  # fmt: skip
         total = 0
         for pin in re.findall(r"^([\w-]+)==([\w.]+)", report.stdout, re.MULTILINE):
@@ -147,12 +157,12 @@ def print_sizes() -> None:
 
 
 def size_of_wheel(package: str, version: str, *, windows: bool) -> int:
-    """Return the size of the file that such a machine would take."""
+    """Return the bytes of the wheel for Python 3.12 on x86-64 Linux, or ``windows``; 0 if there is none."""
     platform = r"win_amd64" if windows else r"(many)?linux\w*x86_64"
     tags = rf"-(py3|py2\.py3|cp312|cp3\d+-abi3)-?\w*-(any|[\w.]*{platform}[\w.]*)\.whl$"
     stem = package.replace("-", "_").lower() + f"-{version}-"
-    fitting = [file for file in listing(package) if file["filename"].lower().startswith(stem)]
-    sizes = [file["size"] for file in fitting if re.search(tags, file["filename"])]
+    files = [file for file in list_files(package) if file["filename"].lower().startswith(stem)]
+    sizes = [file["size"] for file in files if re.search(tags, file["filename"])]
     return min(sizes) if sizes else 0
 
 
@@ -162,7 +172,7 @@ if __name__ == "__main__":
     else:
         keep = "--keep" in sys.argv
         REQUIREMENTS.mkdir(exist_ok=True)
-        for engine, (extra, lines) in WANTED.items():
+        for engine, (extra, lines) in ENGINE_PINS.items():
             extras = ["--extra", extra] if extra else []
             compile_pins(engine, ["pyproject.toml", *extras], lines, keep=keep)
         compile_pins("build", [], ("setuptools", "cffi"), keep=keep)

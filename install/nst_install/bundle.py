@@ -1,6 +1,7 @@
-"""A folder for machines without internet: packages, networks, and this checkout's own code, all hashed.
+"""The command `bundle`: a folder for machines without internet, with all that they need and its hashes.
 
-It is for machines of the same system, processor and Python version as the one it was made on.
+It contains the packages, the networks, and this checkout's own code. It works on machines with the same
+system, processor and Python version as the one on which it was made.
 """
 
 from __future__ import annotations
@@ -13,96 +14,112 @@ import sys
 import tempfile
 from pathlib import Path
 
-from nst_install import copies, environment, sources, tools, weights
-from nst_install.commands import require
+from nst_install import copies, environment, networks, sources, tools
+from nst_install.commands import require_record
 from nst_install.console import Console
-from nst_install.engines import DEVICES, ENGINES
+from nst_install.engines import DEVICES, ENGINES, PackageSet
 from nst_install.errors import InstallError, from_os
-from nst_install.places import CHECKOUT, REQUIREMENTS, Places, python_in
+from nst_install.paths import CHECKOUT, REQUIREMENTS, InstallPaths, python_in
 from nst_install.processes import run
 
-CARRIED = ("install", "nst_core", "gimp_plugin/neural-style", "LICENSE")
+CHECKOUT_PARTS = ("install", "nst_core", "gimp_plugin/neural-style", "LICENSE")
 
 
-def make(places: Places, engine_wish: str, device_wish: str, folder: Path, console: Console) -> int:
-    """Make the bundle in ``folder``, which must not exist or be empty. Returns the exit code.
+def make(paths: InstallPaths, folder: Path, console: Console, *, engine: str, device: str) -> int:
+    """Make the bundle in ``folder``, which must be empty or not exist. Return the exit code.
 
-    It is for the installed engine, unless an engine or a device is wished for that is not "auto".
+    The bundle is for ``engine``, or the engine for ``device``; for the installed engine if both are "auto".
 
     Raises:
-        InstallError: nothing is installed to make it with, or something cannot be fetched.
+        InstallError: nothing is installed to make it with, or a download failed.
     """
-    now = require(places)
+    installed = require_record(paths)
     folder = folder.expanduser().absolute()
     if folder.exists() and any(folder.iterdir()):
-        raise InstallError(f"The folder {folder} is not empty.", "Name another.")
-    # The device is the other machine's, and not looked for on this one.
-    wanted = DEVICES.get(device_wish, "auto") if engine_wish == "auto" else engine_wish
-    engine = ENGINES[now.engine if wanted == "auto" else wanted]
-    installed = Path(now.environment)
-    asked = run(
-        [str(python_in(installed)), "-I", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], console
-    )
-    beside = folder.with_name(f".{folder.name}.{secrets.token_hex(3)}.new")
+        raise InstallError(f"The folder {folder} is not empty.", "Choose another folder.")
+    # The device is in the other machine, so this one need not have it.
+    choice = DEVICES.get(device, "auto") if engine == "auto" else engine
+    packages = ENGINES[installed.engine if choice == "auto" else choice]
+    environment_folder = Path(installed.environment)
+    script = "import sys; print('%d.%d' % sys.version_info[:2])"
+    python_version = run([str(python_in(environment_folder)), "-I", "-c", script], console).tail.strip()
+    new = folder.with_name(f".{folder.name}.{secrets.token_hex(3)}.new")
     try:
-        (beside / "wheels").mkdir(parents=True)
-        console.say(f"Packages for {engine.words}, Python {asked.tail.strip()}")
-        download(places, installed, engine.name, beside / "wheels", console)
-        console.say(f"Networks from {now.models}")
-        copy_networks(Path(now.models), beside / "models")
-        for name in CARRIED:
-            if (CHECKOUT / name).is_dir():
-                shutil.copytree(
-                    CHECKOUT / name, beside / name, ignore=shutil.ignore_patterns(*copies.LEFT_OUT)
-                )
-            else:
-                shutil.copyfile(CHECKOUT / name, beside / name)
-        files = {f"{part}/{path.name}": sources.sha256_of(path)
-                 for part in ("wheels", "models") for path in sorted((beside / part).iterdir())}  # fmt: skip
-        said = {"engine": engine.name, "python": asked.tail.strip(), "system": sys.platform,
-                "machine": platform.machine(), "files": files}  # fmt: skip
-        (beside / sources.MANIFEST).write_text(json.dumps(said, indent=1) + "\n", "utf-8")
+        (new / "wheels").mkdir(parents=True)
+        console.say(f"Packages for {packages.description}, Python {python_version}")
+        download(paths, environment_folder, packages, new / "wheels", console)
+        console.say(f"Networks from {installed.models}")
+        copy_networks(Path(installed.models), new / "models")
+        copy_checkout(new)
+        write_manifest(new, packages, python_version)
         if folder.exists():
             folder.rmdir()
-        beside.rename(folder)
+        new.rename(folder)
     except OSError as error:
         raise from_os(folder, error) from None
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    console.say(f"The bundle is {folder}. On the other machine, with Python {asked.tail.strip()}:")
+        shutil.rmtree(new, ignore_errors=True)
+    console.say(f"The bundle is {folder}. On the other machine, run with Python {python_version}:")
     console.say(f"  python {folder.name}/install/install.py install --offline {folder.name}")
     return 0
 
 
-def download(places: Places, installed: Path, engine_name: str, target: Path, console: Console) -> None:
-    """Let the installed environment's pip fetch the pinned files of an engine."""
-    engine = ENGINES[engine_name]
-    pip = environment.Pip(places, installed, sources.online(), console)
+def download(
+    paths: InstallPaths, environment_folder: Path, packages: PackageSet, target: Path, console: Console
+) -> None:
+    """Download the pinned files of an engine with the installed environment's pip."""
+    pip = environment.Pip(paths, environment_folder, sources.online(), console)
     build = str(REQUIREMENTS / "build.txt")
     with tempfile.TemporaryDirectory(prefix="nst-bundle-") as name:
         pip.install(["--require-hashes", "--target", name, "-r", build])
         pip.download(target, ["--require-hashes", "-r", build])
         pip.build_tools = Path(name)
-        pip.download(target, ["--require-hashes", "--no-build-isolation", "-r", str(engine.requirements)])
-        torch_build = engine.torch_build()
+        pip.download(target, ["--require-hashes", "--no-build-isolation", "-r", str(packages.requirements)])
+        torch_build = packages.torch_build()
         if torch_build:
             wheels = ["--only-binary", ":all:", *torch_build.requirements]
             try:
                 pip.download(target, wheels)
             except InstallError:
                 pip.download(target, ["--index-url", torch_build.index, *wheels])
-    tools.pip_wheel(target, sources.online(), console)
+    tools.fetch_pip(target, sources.online(), console)
 
 
 def copy_networks(models: Path, target: Path) -> None:
-    """Copy the networks that are installed.
+    """Copy the installed networks.
 
     Raises:
-        InstallError: there is none.
+        InstallError: there is no network.
     """
-    names = weights.installed(models)
+    names = networks.installed(models)
     if not names:
-        raise InstallError(f"There is no network in {models}.", "`install.py update` fetches one.")
+        raise InstallError(f"There is no network in {models}.", "Run `install.py update` to download one.")
     target.mkdir()
     for name in names:
         shutil.copyfile(models / f"{name}.onnx", target / f"{name}.onnx")
+
+
+def copy_checkout(target: Path) -> None:
+    """Copy installer, engine and plug-in from this checkout."""
+    for name in CHECKOUT_PARTS:
+        if (CHECKOUT / name).is_dir():
+            shutil.copytree(CHECKOUT / name, target / name, ignore=shutil.ignore_patterns(*copies.EXCLUDED))
+        else:
+            shutil.copyfile(CHECKOUT / name, target / name)
+
+
+def write_manifest(folder: Path, packages: PackageSet, python_version: str) -> None:
+    """Write what the bundle is for, and the hashes of its packages and networks."""
+    files = {
+        f"{part}/{path.name}": sources.sha256_of(path)
+        for part in ("wheels", "models")
+        for path in sorted((folder / part).iterdir())
+    }
+    fields = {
+        "engine": packages.name,
+        "python": python_version,
+        "system": sys.platform,
+        "machine": platform.machine(),
+        "files": files,
+    }
+    (folder / sources.MANIFEST).write_text(json.dumps(fields, indent=1) + "\n", "utf-8")

@@ -1,6 +1,6 @@
-"""Run by the environment's own Python: compares every installed file with its package's RECORD.
+"""Compares every installed file with the RECORD of its package. Run by the environment's own Python.
 
-Prints a clause for each file that is missing or altered; exit code 1 if there is one.
+Prints a clause for each file that is missing or was modified; the exit code is 1 if there is one.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pathlib import Path
 
 def main() -> int:
     """Check every distribution."""
-    wrong = 0
+    exit_code = 0
     for distribution in importlib.metadata.distributions():
         for file in distribution.files or ():
             if file.hash is None or file.suffix == ".pyc":
                 continue
-            path = Path(file.locate())
+            path = Path(str(file.locate()))
             try:
                 with path.open("rb") as stream:
                     digest = hashlib.new(file.hash.mode)
@@ -27,12 +27,12 @@ def main() -> int:
                         digest.update(block)
             except OSError:
                 print(f"{path} is missing")
-                wrong = 1
+                exit_code = 1
                 continue
             if base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode() != file.hash.value:
-                print(f"{path} is altered")
-                wrong = 1
-    return wrong
+                print(f"{path} was modified")
+                exit_code = 1
+    return exit_code
 
 
 if __name__ == "__main__":

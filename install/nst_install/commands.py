@@ -1,7 +1,7 @@
-"""What the commands do: install, update, uninstall, status, verify.
+"""The commands `install` and `update`, and what the other commands share with them.
 
-An installation is made beside whatever is there and becomes the one that works when the record is renamed
-into place; until then, a failure or a kill leaves the old one working, or nothing.
+A new installation is made next to the old one and takes effect when its record is renamed into place. Until
+then, a failure or a kill leaves the old installation working, or nothing installed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from nst_install import (
@@ -21,306 +21,324 @@ from nst_install import (
     engines,
     environment,
     gimps,
+    networks,
     plug_in,
     pythons,
     record,
     sources,
-    weights,
 )
 from nst_install.console import Console
 from nst_install.errors import InstallError
 from nst_install.lock import locked
-from nst_install.places import CHECKOUT, Places, home_folder, python_in
-from nst_install.processes import anything_runs_from
-from nst_install.record import Record
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What the user asked for; "auto" and empty values leave it to the machine, or to what is installed."""
-
-    engine: str = "auto"
-    model: str = "auto"
-    models: str = ""
-    python: str = "auto"
-    profiles: tuple[str, ...] = ()
-    gimp: bool = True
-    offline: Path | None = None
-    device: str = "auto"
+from nst_install.options import InstallOptions
+from nst_install.paths import CHECKOUT, InstallPaths, home_folder, python_in
+from nst_install.processes import any_process_starts_with
+from nst_install.record import InstallRecord
 
 
 @contextmanager
-def changing(places: Places, console: Console) -> Iterator[None]:
-    """Hold the lock and the log while something is changed."""
-    refuse_borrowed_rights()
-    with locked(places.lock):
-        console.open_log(places.log)
+def locked_and_logged(paths: InstallPaths, console: Console) -> Iterator[None]:
+    """Hold the lock and write to the log while the installation is being changed."""
+    check_user_and_python()
+    with locked(paths.lock):
+        console.open_log(paths.log)
         try:
             yield
         finally:
             console.close_log()
 
 
-def refuse_borrowed_rights() -> None:
-    """Refuse sudo: root's folders are not the user's.
+def check_user_and_python() -> None:
+    """Refuse sudo, because root's folders are not the user's, and the Microsoft Store's Python.
 
     Raises:
-        InstallError: this runs by sudo.
+        InstallError: this runs with either.
     """
     if hasattr(os, "geteuid") and os.geteuid() == 0 and os.environ.get("SUDO_USER", "root") != "root":
         raise InstallError(
-            "With sudo this would install for root and not for you.", "Run it without: no rights are needed."
+            "With sudo, this would install for root instead of for you.",
+            "Run it without sudo: it needs no special rights.",
         )
     if "WindowsApps" in (getattr(sys, "_base_executable", "") or sys.executable):
         raise InstallError(
-            "The Python of the Microsoft Store writes to folders that GIMP cannot see.",
-            "Run install\\quickstart.ps1, which brings a Python of its own, or use the Python of python.org.",
+            "The Python from the Microsoft Store writes to folders that GIMP cannot see.",
+            "Run install\\quickstart.ps1, which downloads its own Python, or use Python from python.org.",
         )
 
 
-def install(places: Places, wishes: Wishes, console: Console) -> int:
-    """Install, or bring what is installed up to date; what is as it should be is left alone.
+def install(paths: InstallPaths, options: InstallOptions, console: Console) -> int:
+    """Install or update everything, leaving alone what is up to date.
 
-    Returns the exit code: 2 where the engine works but a profile of GIMP could not be written.
+    Returns the exit code: 2 if the engine works but the plug-in could not be installed in a profile.
     """
     started = time.monotonic()
-    with changing(places, console):
-        before = record.read_record(places)
-        sweep(places, before)
+    with locked_and_logged(paths, console):
+        old = record.read_record(paths)
+        delete_leftovers(paths, old)
         console.say("Engine")
         try:
-            after = install_engine(places, before, wishes, console)
+            new = install_engine(paths, old, options, console)
         except BaseException:
-            sweep(places, record.read_record(places))
+            delete_leftovers(paths, record.read_record(paths))
             raise
-        sweep(places, after)
+        delete_leftovers(paths, new)
         console.say("GIMP")
-        after, failures = install_plug_ins(places, after, wishes, console)
-        shutil.rmtree(places.cache / "pip", ignore_errors=True)
+        new, failures = install_plug_ins(paths, new, options, console)
+        shutil.rmtree(paths.cache / "pip", ignore_errors=True)
         for failure in failures:
-            console.complain(f"  {failure}")
-        console.say(f"Done in {time.monotonic() - started:.0f} s. Everything is in {places.data}")
-        if before is None:
-            console.say(f"Without GIMP: {command_words(places, after)} --help")
+            console.say_error(f"  {failure}")
+        console.say(f"Done in {time.monotonic() - started:.0f} s. Everything is in {paths.data}")
+        if old is None:
+            console.say(f"Without GIMP: {nst_command(paths, new)} --help")
             installer = CHECKOUT / "install" / "install.py"
-            console.say(f'Update, check, remove: "{sys.executable}" "{installer}" --help')
+            console.say(f'Update, verify, uninstall: "{sys.executable}" "{installer}" --help')
     return 2 if failures else 0
 
 
-def install_engine(places: Places, before: Record | None, wishes: Wishes, console: Console) -> Record:
-    """See to the environment, the code, a network and the record."""
-    source = find_source(wishes)
-    engine, why = choose_engine(before, wishes, source)
-    console.say(f"  {engine.words}: {why}")
-    models = find_models(places, before, wishes)
-    weights.check_name(models, wishes.model)
-    pins, code = environment.pins_hash(engine), engine_code.source_hash()
-    folder, fresh = usable(places, before, pins, wishes, console), False
+def install_engine(
+    paths: InstallPaths, old: InstallRecord | None, options: InstallOptions, console: Console
+) -> InstallRecord:
+    """Provide environment, code and network, and write the record; return it."""
+    source = package_source(options)
+    packages, reason = choose_packages(old, options, source)
+    console.say(f"  {packages.description}: {reason}")
+    models = models_folder(paths, old, options)
+    networks.check_name(models, options.model)
+    pins, code = environment.pins_hash(packages), engine_code.checkout_hash()
+    folder = usable_environment(paths, old, pins, options, console)
+    is_new = folder is None
     if folder is None:
-        python = pythons.find_python(wishes.python, places, source, console)
-        if source.bundle and source.bundle.python != python.version:
-            raise InstallError(
-                f"The bundle is for Python {source.bundle.python}, and this is {python.version}.",
-                f"Name a Python {source.bundle.python} with --python, or make the bundle with this one.",
-            )
-        console.say(f"  Packages, for Python {python.version} ({python.path})")
-        folder, fresh = environment.make_environment(places, python, engine, source, console), True
-    version = bring_code(places, folder, before, code, console)
-    weights.provide(places, folder, models, wishes.model, source, console)
-    environment.finish(folder)
-    after = Record(
-        python=str(python_in(folder, places.platform)),
+        folder = new_environment(paths, packages, options, source, console)
+    version = update_code(paths, folder, old, code, console)
+    networks.NetworkFolder(models, paths, folder, console).provide(options.model, source)
+    environment.mark_complete(folder)
+    new = InstallRecord(
+        python=str(python_in(folder, paths.platform)),
         version=version,
-        engine=engine.name,
+        engine=packages.name,
         models=str(models),
         environment=str(folder),
         pins=pins,
-        code=engine_code.pointed_hash(folder),
-        plug_ins=before.plug_ins if before else (),
-        links=before.links if before else (),
+        code=engine_code.code_hash(folder),
+        plug_ins=old.plug_ins if old else (),
+        links=old.links if old else (),
     )
-    if after != before:
-        record.write_record(places, after)
-    elif not fresh:
-        console.say("  as it should be")
-    launcher = engine_code.launcher_text(places, python_in(folder, places.platform))
-    if not places.launcher.exists() or places.launcher.read_bytes() != launcher.encode():
-        record.write_whole(places.launcher, launcher, 0o755)
-    return link_launcher(places, after)
+    if new != old:
+        record.write_record(paths, new)
+    elif not is_new:
+        console.say("  up to date")
+    launcher = engine_code.launcher_text(paths, python_in(folder, paths.platform))
+    if not paths.launcher.exists() or paths.launcher.read_bytes() != launcher.encode():
+        record.write_atomically(paths.launcher, launcher, 0o755)
+    return link_launcher(paths, new)
 
 
-def find_source(wishes: Wishes) -> sources.Source:
+def package_source(options: InstallOptions) -> sources.PackageSource:
     """Return where packages and networks come from."""
-    return sources.offline(wishes.offline.expanduser().absolute()) if wishes.offline else sources.online()
+    return sources.offline(options.offline.expanduser().absolute()) if options.offline else sources.online()
 
 
-def choose_engine(
-    before: Record | None, wishes: Wishes, source: sources.Source
-) -> tuple[engines.Engine, str]:
-    """Return the engine: the one asked for, the bundle's, the installed one, or what suits the machine."""
-    card = engines.find_card() if wishes.device == "cuda" else None
-    named = engines.for_device(wishes.device, wishes.engine, card)
+def choose_packages(
+    old: InstallRecord | None, options: InstallOptions, source: sources.PackageSource
+) -> tuple[engines.PackageSet, str]:
+    """Return the packages and the reason: as requested, in the bundle, as installed, or for the machine."""
+    card = engines.find_card() if options.device == "cuda" else None
+    engine = engines.engine_for_device(options.device, options.engine, card)
     if source.bundle:
-        if named not in ("auto", source.bundle.engine):
-            raise InstallError(
-                f"The bundle is for the engine {source.bundle.engine}.",
-                "Leave --engine and --device out, or make another bundle.",
-            )
-        if (source.bundle.system, source.bundle.machine) != (sys.platform, platform.machine()):
-            raise InstallError(
-                f"The bundle is for {source.bundle.system} on {source.bundle.machine}, and this is "
-                f"{sys.platform} on {platform.machine()}.",
-                "Make one on a machine like this.",
-            )
-        return engines.choose(source.bundle.engine, None)[0], "the bundle's"
-    if named == "auto" and before and before.engine in engines.ENGINES:
-        return engines.ENGINES[before.engine], "as installed"
-    return engines.choose(named, card or engines.find_card())
+        check_bundle(source.bundle, engine)
+        return engines.choose(source.bundle.engine, None)[0], "from the bundle"
+    if engine == "auto" and old and old.engine in engines.ENGINES:
+        return engines.ENGINES[old.engine], "as installed"
+    return engines.choose(engine, card or engines.find_card())
 
 
-def find_models(places: Places, before: Record | None, wishes: Wishes) -> Path:
-    """Return the folder of networks: named now, named before, or the usual one."""
-    named = wishes.models or os.environ.get("NST_MODELS", "") or (before.models if before else "")
-    return Path(named).expanduser().absolute() if named else places.models
+def check_bundle(bundle: sources.Bundle, engine: str) -> None:
+    """Check that a bundle is for this machine and for ``engine``, a name or "auto".
+
+    Raises:
+        InstallError: it is not.
+    """
+    if engine not in ("auto", bundle.engine):
+        raise InstallError(
+            f"The bundle is for the engine {bundle.engine}.",
+            "Omit --engine and --device, or make another bundle.",
+        )
+    if (bundle.system, bundle.machine) != (sys.platform, platform.machine()):
+        raise InstallError(
+            f"The bundle is for {bundle.system} on {bundle.machine}, but this is "
+            f"{sys.platform} on {platform.machine()}.",
+            "Make a bundle on a machine like this one.",
+        )
 
 
-def usable(places: Places, before: Record | None, pins: str, wishes: Wishes, console: Console) -> Path | None:
-    """Return the installed environment if it works and is the one that would be made now."""
-    if before is None or before.pins != pins:
+def models_folder(paths: InstallPaths, old: InstallRecord | None, options: InstallOptions) -> Path:
+    """Return the folder of networks: from the options, the environment, the record, or the default."""
+    named = options.models or os.environ.get("NST_MODELS", "") or (old.models if old else "")
+    return Path(named).expanduser().absolute() if named else paths.models
+
+
+def usable_environment(
+    paths: InstallPaths, old: InstallRecord | None, pins: str, options: InstallOptions, console: Console
+) -> Path | None:
+    """Return the installed environment if it works and has the requested packages and Python, else None."""
+    if old is None or old.pins != pins:
         return None
-    folder = Path(before.environment)
-    if (folder / environment.MARKER).exists() or engine_code.pointed(folder) is None:
+    folder = Path(old.environment)
+    if (folder / environment.MARKER).exists() or engine_code.code_folder(folder) is None:
         return None
-    home, version = environment.made_with(folder)
-    if wishes.python == "own":
-        if places.own_python not in home.parents:
+    home, version = environment.read_base_python(folder)
+    if options.python == "own":
+        if paths.own_python not in home.parents:
             return None
-    elif wishes.python != "auto":
-        named = pythons.probe(wishes.python)
-        if (Path(named.path).parent, named.version) != (home, version):
+    elif options.python != "auto":
+        python = pythons.probe(options.python)
+        if (Path(python.path).parent, python.version) != (home, version):
             return None
-    wrong = environment.fault(places, folder, console)
-    if wrong:
-        console.say(f"  {wrong} It is made anew.")
-    return None if wrong else folder
+    fault = environment.find_fault(paths, folder, console)
+    if fault:
+        console.say(f"  {fault} It will be rebuilt.")
+    return None if fault else folder
 
 
-def bring_code(places: Places, folder: Path, before: Record | None, code: str, console: Console) -> str:
-    """Make the environment use this checkout's code, once that has been seen to start."""
-    old = engine_code.pointed(folder)
-    new = engine_code.place_code(places, console)
-    if before and old == new and before.code == code:
-        return before.version
-    engine_code.compile_code(places, folder, new, console)
-    version = engine_code.try_out(places, folder, new, console)
-    engine_code.point_to(folder, new)
+def new_environment(
+    paths: InstallPaths,
+    packages: engines.PackageSet,
+    options: InstallOptions,
+    source: sources.PackageSource,
+    console: Console,
+) -> Path:
+    """Make an environment with the requested Python; return its folder."""
+    python = pythons.find_python(options.python, paths, source, console)
+    if source.bundle and source.bundle.python != python.version:
+        raise InstallError(
+            f"The bundle is for Python {source.bundle.python}, but this is Python {python.version}.",
+            f"Choose a Python {source.bundle.python} with --python, or make the bundle with this one.",
+        )
+    console.say(f"  Packages, for Python {python.version} ({python.path})")
+    return environment.make_environment(paths, python, packages, source, console)
+
+
+def update_code(
+    paths: InstallPaths, folder: Path, old: InstallRecord | None, code: str, console: Console
+) -> str:
+    """Make the environment in ``folder`` use this checkout's code, after a test start; return its version."""
+    old_folder = engine_code.code_folder(folder)
+    new_folder = engine_code.copy_code(paths, console)
+    if old and old_folder == new_folder and old.code == code:
+        return old.version
+    engine_code.compile_code(paths, folder, new_folder, console)
+    version = engine_code.check_start(paths, folder, new_folder, console)
+    engine_code.use_code(folder, new_folder)
     return version
 
 
-def link_launcher(places: Places, now: Record) -> Record:
-    """Link `nst` into ~/.local/bin where that is on the PATH and nothing of that name is there."""
-    if places.platform == "win32":
-        return now
+def link_launcher(paths: InstallPaths, installed: InstallRecord) -> InstallRecord:
+    """Link `nst` into ~/.local/bin if that is on the PATH and has no such file; return the updated record."""
+    if paths.platform == "win32":
+        return installed
     folder = home_folder() / ".local" / "bin"
     link = folder / "nst"
     on_path = str(folder) in os.environ.get("PATH", "").split(os.pathsep)
     if not on_path or not folder.is_dir() or os.path.lexists(link):
-        return now
+        return installed
     try:
-        link.symlink_to(places.launcher)
+        link.symlink_to(paths.launcher)
     except OSError:
-        return now
-    now = replace(now, links=(*now.links, str(link)))
-    record.write_record(places, now)
-    return now
+        return installed
+    installed = replace(installed, links=(*installed.links, str(link)))
+    record.write_record(paths, installed)
+    return installed
 
 
 def install_plug_ins(
-    places: Places, now: Record, wishes: Wishes, console: Console
-) -> tuple[Record, list[InstallError]]:
-    """Put the plug-in into every profile; one that cannot be written does not keep the others from it."""
-    if not wishes.gimp:
-        console.say("  left alone, as asked")
-        return now, []
-    profiles, programs = gimps.find_profiles(wishes.profiles), []
-    if not wishes.profiles:
+    paths: InstallPaths, installed: InstallRecord, options: InstallOptions, console: Console
+) -> tuple[InstallRecord, list[InstallError]]:
+    """Put the plug-in into every profile. Return the updated record, and an error per failed profile."""
+    if not options.gimp:
+        console.say("  skipped, as requested")
+        return installed, []
+    profiles, programs = gimps.find_profiles(options.profiles), []
+    if not options.profiles:
         programs = gimps.find_programs(console)
-        profiles = with_new_profiles(profiles, programs, console)
+        profiles = make_missing_profiles(profiles, programs, console)
     if not profiles:
-        console.say("  No GIMP 3 was found. Once it is installed and was started once, run this again;")
-        console.say("  a profile elsewhere is named with --profile FOLDER (.../GIMP/3.0).")
-        return now, []
-    failures, done, changed = [], [], False
+        console.say("  No GIMP 3 was found. Install GIMP, start it once, then run this again.")
+        console.say("  If its profile is in an unusual folder, add --profile FOLDER (.../GIMP/3.0).")
+        return installed, []
+    failures, folders, changed = [], [], False
     for profile in profiles:
         try:
-            new = plug_in.install(profile)
-            changed = changed or new
-            done.append(str(profile.folder))
-            console.say(f"  {'installed in' if new else 'as it should be in'} {profile.plug_in}")
+            is_new = plug_in.install(profile)
+            changed = changed or is_new
+            folders.append(str(profile.folder))
+            console.say(f"  {'installed in' if is_new else 'up to date in'} {profile.plug_in}")
         except InstallError as error:
             failures.append(error)
-    kinds = {each.kind for each in (*profiles, *programs)}
-    # Also where no profile looks like one of a Flatpak: it may use the one in ~/.config.
+    # Built even if no profile is of this kind: GIMP from Flatpak may use the one in ~/.config.
     if gimps.flatpak_data().is_dir():
-        plug_in.build_bridge(places, now.python, now.models, now.version)
+        plug_in.build_bridge(paths, installed.python, installed.models, installed.version)
+    kinds = {profile.kind for profile in profiles} | {program.kind for program in programs}
     for kind in sorted(kinds):
-        box = gimps.obstacle(kind)
-        if box:
-            console.say(f"  {box[0]}\n      {box[1]}")
+        obstacle = gimps.sandbox_obstacle(kind)
+        if obstacle:
+            console.say(f"  {obstacle[0]}\n      {obstacle[1]}")
     if changed and gimps.is_running():
-        console.say("  GIMP is open: the filter appears when it is started again.")
-    elif done:
-        console.say("  The filter is in Filters > Artistic > Neural Style.")
-    kept = tuple(dict.fromkeys([*(old for old in now.plug_ins if Path(old).is_dir()), *done]))
-    if kept != now.plug_ins:
-        now = replace(now, plug_ins=kept)
-        record.write_record(places, now)
-    return now, failures
+        console.say("  GIMP is open: restart it to see the filter.")
+    elif folders:
+        console.say("  The filter is under Filters > Artistic > Neural Style.")
+    existing = [folder for folder in installed.plug_ins if Path(folder).is_dir()]
+    plug_ins = tuple(dict.fromkeys([*existing, *folders]))
+    if plug_ins != installed.plug_ins:
+        installed = replace(installed, plug_ins=plug_ins)
+        record.write_record(paths, installed)
+    return installed, failures
 
 
-def with_new_profiles(
-    profiles: list[gimps.Profile], programs: list[gimps.Program], console: Console
-) -> list[gimps.Profile]:
+def make_missing_profiles(
+    profiles: list[gimps.GimpProfile], programs: list[gimps.GimpProgram], console: Console
+) -> list[gimps.GimpProfile]:
     """Let every GIMP that was never started make its profile; return all profiles."""
-    if gimps.moved_profile() and profiles:
+    if gimps.configured_profile() and profiles:
         return profiles
-    missing = [program for program in programs if not gimps.was_started(program, profiles)]
+    missing = [program for program in programs if not gimps.has_profile(program, profiles)]
     for program in missing:
-        console.say(f"  GIMP {program.version} ({program.kind}) was never started; it makes its profile now")
+        console.say(f"  GIMP {program.version} ({program.kind}) was never started; making its profile")
         if not gimps.make_profile(program, console):
-            console.say("    that did not work: start GIMP once, then run this again")
+            console.say("    that failed: start GIMP once, then run this again")
     return gimps.find_profiles() if missing else profiles
 
 
-def sweep(places: Places, now: Record | None) -> None:
-    """Delete what no record names: what installations that were broken off left, and what was replaced.
+def delete_leftovers(paths: InstallPaths, installed: InstallRecord | None) -> None:
+    """Delete what the record does not name: leftovers of interrupted installations, and replaced folders.
 
-    While an engine is at work, from the environment that was replaced perhaps, only what is unfinished goes;
-    the next run sees to the rest.
+    While an engine is running, perhaps from a replaced environment, delete only unfinished environments; the
+    next run deletes the rest.
     """
-    named = Path(now.environment) if now else None
-    keep = {folder.resolve() for folder in (named, named and engine_code.pointed(named)) if folder}
-    at_work = anything_runs_from(places.data / "venv-")
-    for folder in (*places.data.glob("venv-*"), *places.data.glob("code-*")):
-        finished = not folder.name.startswith("venv-") or not (folder / environment.MARKER).exists()
-        if folder.resolve() not in keep and not (at_work and finished):
+    current = Path(installed.environment) if installed else None
+    folders = (current, engine_code.code_folder(current)) if current else ()
+    keep = {folder.resolve() for folder in folders if folder}
+    engine_runs = any_process_starts_with(paths.data / "venv-")
+    for folder in (*paths.data.glob("venv-*"), *paths.data.glob("code-*")):
+        is_complete = not folder.name.startswith("venv-") or not (folder / environment.MARKER).exists()
+        if folder.resolve() not in keep and not (engine_runs and is_complete):
             environment.delete(folder)
-    for leftover in places.data.glob(".*.tmp"):
+    for leftover in paths.data.glob(".*.tmp"):
         leftover.unlink()
 
 
-def command_words(places: Places, now: Record) -> str:
+def nst_command(paths: InstallPaths, installed: InstallRecord) -> str:
     """Return how to call `nst` from a shell."""
-    return "nst" if now.links or shutil.which("nst") == str(places.launcher) else f'"{places.launcher}"'
+    on_path = installed.links or shutil.which("nst") == str(paths.launcher)
+    return "nst" if on_path else f'"{paths.launcher}"'
 
 
-def require(places: Places) -> Record:
+def require_record(paths: InstallPaths) -> InstallRecord:
     """Return the record.
 
     Raises:
         InstallError: nothing is installed.
     """
-    now = record.read_record(places)
-    if now is None:
+    installed = record.read_record(paths)
+    if installed is None:
         raise InstallError("Nothing is installed.", "Run install/quickstart, or install.py install.")
-    return now
+    return installed

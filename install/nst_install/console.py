@@ -1,6 +1,6 @@
-"""What the user sees, and the log. Steps are lines; a progress bar is drawn where stdout is a terminal.
+"""Output for the user, and the log file. The only module that prints.
 
-The only module that prints.
+Steps are printed as lines. A progress bar is drawn if stdout is a terminal.
 """
 
 from __future__ import annotations
@@ -12,66 +12,64 @@ from pathlib import Path
 from typing import IO
 
 LOG_BYTES = 2_000_000
-"""A log that is larger is moved aside before the next run writes into a new one."""
+"""A larger log is renamed before the next run starts a new one."""
 
 
 class Console:
-    """Prints to stdout and writes everything, with times, to the log once there is one."""
+    """Prints to stdout and stderr, and writes everything with timestamps to the log once it is open."""
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
-        self.path: Path | None = None
-        self._log: IO[str] | None = None
+        self._log_file: IO[str] | None = None
         self._bar_width = 0
-        self._drawn = 0.0
+        self._bar_drawn = 0.0
 
     def open_log(self, path: Path) -> None:
-        """Write the log to ``path`` from here on. A log that cannot be written is no reason to stop."""
+        """Write the log to ``path`` from now on. Go on without a log if it cannot be written."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists() and path.stat().st_size > LOG_BYTES:
                 path.replace(path.with_name(path.name + ".1"))
-            self._log = path.open("a", encoding="utf-8", errors="replace", buffering=1)
-            self.path = path
+            self._log_file = path.open("a", encoding="utf-8", errors="replace", buffering=1)
         except OSError:
             return
-        self.note("-" * 40)
-        self.note(" ".join(sys.argv))
+        self.log("-" * 40)
+        self.log(" ".join(sys.argv))
 
     def close_log(self) -> None:
-        """Let go of the log, so that it can be deleted."""
-        if self._log:
-            self._log.close()
-        self._log = None
+        """Close the log, so that it can be deleted."""
+        if self._log_file:
+            self._log_file.close()
+        self._log_file = None
 
-    def note(self, text: str) -> None:
-        """Write to the log alone."""
-        if self._log:
+    def log(self, text: str) -> None:
+        """Write to the log only."""
+        if self._log_file:
             try:
                 for line in text.splitlines() or [""]:
-                    self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+                    self._log_file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
             except OSError:
-                self._log = None  # the disk is full; whoever is writing what matters says so
+                self._log_file = None  # the disk is full; the code that writes something important reports it
 
     def say(self, text: str = "") -> None:
-        """Tell the user, and the log."""
+        """Print a line and log it."""
         self.clear_bar()
-        self.note(text)
+        self.log(text)
         if not self.quiet:
             print(text, flush=True)
 
-    def complain(self, text: str) -> None:
-        """Tell the user what is wrong, on stderr, and the log."""
+    def say_error(self, text: str) -> None:
+        """Print what is wrong to stderr and log it."""
         self.clear_bar()
-        self.note(text)
+        self.log(text)
         print(text, file=sys.stderr, flush=True)
 
     def bar(self, label: str, done: int, total: int) -> None:
         """Draw progress in bytes, at most ten times a second."""
         now = time.monotonic()
-        if self.quiet or not sys.stdout.isatty() or (done < total and now - self._drawn < 0.1):
+        if self.quiet or not sys.stdout.isatty() or (done < total and now - self._bar_drawn < 0.1):
             return
-        self._drawn = now
+        self._bar_drawn = now
         columns = shutil.get_terminal_size().columns
         share = min(done / total, 1.0) if total else 0.0
         text = f"    {label[:36]:36} {'#' * int(20 * share):20} {done / 1e6:7.1f} of {total / 1e6:.1f} MB"
@@ -81,14 +79,14 @@ class Console:
         self._bar_width = len(text)
 
     def clear_bar(self) -> None:
-        """Take the bar away before a line is printed."""
+        """Erase the progress bar before a line is printed."""
         if self._bar_width:
             sys.stdout.write("\r" + " " * self._bar_width + "\r")
             sys.stdout.flush()
             self._bar_width = 0
 
-    def ask(self, question: str, default: bool) -> bool:
-        """Ask yes or no; where nobody is there to answer, ``default``."""
+    def ask(self, question: str, *, default: bool) -> bool:
+        """Ask a yes-or-no question. Return ``default`` if there is no terminal, or no answer."""
         if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
             return default
         try:

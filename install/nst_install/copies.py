@@ -1,7 +1,7 @@
-"""Folders copied whole: the engine's code and GIMP's plug-in, each with a list of what it should hold.
+"""Copies of whole folders: the engine's code and the GIMP plug-in, each with a list of its files.
 
-A copy is made beside its place and renamed; the list (``.files.json``: SHA-256 by path) travels in it, so
-that every copy can be verified by itself.
+A copy is written under a temporary name and renamed into place. Its file list (``.files.json``: SHA-256 by
+path) is part of the copy, so that every copy can be verified on its own.
 """
 
 from __future__ import annotations
@@ -13,79 +13,80 @@ import secrets
 import shutil
 from pathlib import Path
 
+from nst_install.contract import FILE_LIST
 from nst_install.errors import InstallError, from_os
 from nst_install.sources import sha256_of
 
-LIST = ".files.json"
-LEFT_OUT = (
-    *("__pycache__", LIST, ".mypy_cache", ".pytest_cache", ".ruff_cache"),
+EXCLUDED = (
+    *("__pycache__", FILE_LIST, ".mypy_cache", ".pytest_cache", ".ruff_cache"),
     *(".DS_Store", "Thumbs.db", "desktop.ini"),
 )
-"""What belongs to no copy: caches, and what file managers leave in folders that were looked at."""
+"""Names that are never part of a copy: caches, and files that file managers leave in folders."""
 
 
-def files_in(folder: Path) -> dict[str, str]:
-    """Return SHA-256 by path for every file of ``folder`` that belongs into a copy."""
-    found = {}
+def hash_files(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file of ``folder`` that belongs in a copy, by relative path."""
+    hashes = {}
     for path in sorted(folder.rglob("*")):
-        inside = path.relative_to(folder)
-        if path.is_file() and not any(part in LEFT_OUT for part in inside.parts):
-            found[inside.as_posix()] = sha256_of(path)
-    return found
+        relative = path.relative_to(folder)
+        if path.is_file() and not any(part in EXCLUDED for part in relative.parts):
+            hashes[relative.as_posix()] = sha256_of(path)
+    return hashes
 
 
-def hash_of(files: dict[str, str]) -> str:
-    """Return one hash for a whole folder."""
-    return hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest()
+def combined_hash(hashes: dict[str, str]) -> str:
+    """Return one hash for a whole folder from the hashes of its files."""
+    return hashlib.sha256(json.dumps(sorted(hashes.items())).encode()).hexdigest()
 
 
-def listed(folder: Path) -> dict[str, str]:
-    """Return what a copy's list says it holds; empty where there is none."""
+def read_file_list(folder: Path) -> dict[str, str]:
+    """Return the file list of a copy, SHA-256 by path; empty if there is none."""
     try:
-        return {
-            str(name): str(value) for name, value in json.loads((folder / LIST).read_text("utf-8")).items()
-        }
+        fields = json.loads((folder / FILE_LIST).read_text("utf-8"))
+        return {str(name): str(value) for name, value in fields.items()}
     except (OSError, ValueError, AttributeError):
         return {}
 
 
 def differences(folder: Path) -> list[str]:
-    """Say what is not as the copy's own list says, a clause each; empty for a whole copy."""
-    expected = listed(folder)
+    """Compare a copy with its own file list. Return one clause per difference; empty for an intact copy."""
+    expected = read_file_list(folder)
     if not expected:
         return ["its list of files is missing"]
     try:
-        found = files_in(folder)
+        actual = hash_files(folder)
     except OSError as error:
         return [f"it cannot be read ({error.strerror})"]
-    lost = [f"{name} is missing" for name in expected if name not in found]
-    altered = [f"{name} is altered" for name, value in expected.items() if found.get(name, value) != value]
-    return lost + altered + [f"{name} does not belong there" for name in found if name not in expected]
+    missing = [f"{name} is missing" for name in expected if name not in actual]
+    modified = [
+        f"{name} was modified" for name, value in expected.items() if actual.get(name, value) != value
+    ]
+    return missing + modified + [f"{name} does not belong there" for name in actual if name not in expected]
 
 
 def copy(source: Path, target: Path, executable: str = "") -> None:
-    """Copy ``source`` to ``target``, replacing a copy that is there; ``executable`` names the file to start.
+    """Copy ``source`` to ``target``, replacing an earlier copy; mark the file ``executable`` as a program.
 
     Raises:
-        InstallError: it cannot be written; what was there before is there still.
+        InstallError: the copy cannot be written. The earlier copy is still in place then.
     """
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(3)}.new")
+    new = target.with_name(f".{target.name}.{secrets.token_hex(3)}.new")
     old = target.with_name(f".{target.name}.old")
-    files = files_in(source)
+    hashes = hash_files(source)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        for name in files:
-            (beside / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source / name, beside / name)
+        for name in hashes:
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, new / name)
         if executable:
-            (beside / executable).chmod(0o755)
-        (beside / LIST).write_text(json.dumps(files, indent=1) + "\n", "utf-8")
-        if hash_of(files_in(beside)) != hash_of(files):
-            raise InstallError(f"{beside} was not written as it should be.", "Run the command again.")
+            (new / executable).chmod(0o755)
+        (new / FILE_LIST).write_text(json.dumps(hashes, indent=1) + "\n", "utf-8")
+        if combined_hash(hash_files(new)) != combined_hash(hashes):
+            raise InstallError(f"{new} was not written correctly.", "Run the command again.")
         if os.path.lexists(target):
             _clear(old)
             target.rename(old)
-        beside.rename(target)
+        new.rename(target)
     except BaseException as error:
         if os.path.lexists(old) and not os.path.lexists(target):
             old.rename(target)
@@ -93,12 +94,12 @@ def copy(source: Path, target: Path, executable: str = "") -> None:
             raise from_os(target, error) from None
         raise
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)
     _clear(old)
 
 
-def heal(target: Path) -> None:
-    """Bring back what a copy that was killed between its two renames had set aside; clear what it left."""
+def recover(target: Path) -> None:
+    """Clean up after a copy that was killed: restore what it had set aside and delete what it left."""
     old = target.with_name(f".{target.name}.old")
     try:
         if os.path.lexists(old) and not os.path.lexists(target):
@@ -107,11 +108,11 @@ def heal(target: Path) -> None:
         for leftover in target.parent.glob(f".{target.name}.*.new"):
             shutil.rmtree(leftover, ignore_errors=True)
     except OSError:
-        return  # a folder that cannot be written cannot be healed; copying into it says so
+        return  # the folder is not writable, which copying into it reports
 
 
 def delete(path: Path) -> None:
-    """Delete a folder, a file, a link (not what it leads to), or nothing.
+    """Delete a folder, a file or a link (not its target), if it exists.
 
     Raises:
         OSError: it cannot be deleted.

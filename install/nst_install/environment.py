@@ -1,7 +1,8 @@
-"""The engine's environment: a virtual environment with exactly the pinned packages, made beside the old one.
+"""The engine's virtual environment, which holds exactly the pinned packages.
 
-Comes in: a Python, an engine, a source of packages. Goes out: the folder of a whole environment. One that
-was not finished has the marker ``.incomplete`` in it and is named by no record; the next run deletes it.
+Takes a Python, a package set and a source of packages, and returns the folder of a complete environment. A
+new environment is made next to the old one. An unfinished environment contains the marker ``.incomplete``,
+no record names it, and the next run deletes it.
 """
 
 from __future__ import annotations
@@ -16,90 +17,94 @@ from pathlib import Path
 
 from nst_install import tools
 from nst_install.console import Console
-from nst_install.engines import Engine, TorchBuild
+from nst_install.engines import PackageSet, TorchBuild
 from nst_install.errors import InstallError, disk_full, from_os
-from nst_install.places import REQUIREMENTS, Places, python_in
-from nst_install.processes import Finished, run
-from nst_install.pythons import Python, find_python
-from nst_install.sources import Source
+from nst_install.paths import REQUIREMENTS, InstallPaths, python_in
+from nst_install.processes import ProcessResult, run
+from nst_install.pythons import PythonInterpreter, find_python
+from nst_install.sources import PackageSource
 
 MARKER = ".incomplete"
 BUILD_TOOLS = ".build"
 TEMPORARY = ".tmp"
-"""Where pip unpacks what it fetches: on the environment's own disk, as /tmp may be small, or memory."""
+"""Where pip unpacks downloads: on the environment's own disk, because /tmp may be small, or in memory."""
 
 
-def pins_hash(engine: Engine) -> str:
-    """Return a hash of everything that decides what an engine's environment holds."""
-    digest = hashlib.sha256(engine.name.encode())
-    for path in (engine.requirements, REQUIREMENTS / "build.txt", REQUIREMENTS / "tools.json"):
+def pins_hash(packages: PackageSet) -> str:
+    """Return a hash of everything that determines the contents of an environment."""
+    digest = hashlib.sha256(packages.name.encode())
+    for path in (packages.requirements, REQUIREMENTS / "build.txt", REQUIREMENTS / "tools.json"):
         digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
-    digest.update(repr(sorted(engine.torch_builds.items())).encode())
+    digest.update(repr(sorted(packages.torch_builds.items())).encode())
     return digest.hexdigest()
 
 
-def check_space(places: Places, engine: Engine) -> None:
-    """Refuse a disk that has no room for the environment, before anything is fetched.
+def check_space(paths: InstallPaths, packages: PackageSet) -> None:
+    """Check that the disk has room for the environment, before anything is downloaded.
 
     Raises:
-        InstallError: it has not.
+        InstallError: there is not enough space.
     """
-    free = shutil.disk_usage(places.data).free // 10**6
-    if free < engine.megabytes:
+    free = shutil.disk_usage(paths.data).free // 10**6
+    if free < packages.megabytes:
         raise InstallError(
-            f"The disk that holds {places.data} has {free} MB free, and {engine.megabytes} MB are needed.",
-            "Make room and run the command again.",
+            f"The disk that holds {paths.data} has {free} MB free, but {packages.megabytes} MB are needed.",
+            "Free some space and run the command again.",
         )
 
 
-def fault(places: Places, folder: Path, console: Console) -> str:
-    """Say what keeps an environment from working since it was made, in a sentence; empty for nothing.
+def find_fault(paths: InstallPaths, folder: Path, console: Console) -> str:
+    """Return why a finished environment no longer works, as a sentence; empty if it works.
 
-    A system that is upgraded may put another Python where the environment looks for its own, which then
-    finds no package.
+    A system upgrade may replace the Python that the environment links to by another version, which does not
+    find the packages.
     """
-    _, made_for = made_with(folder)
+    _, original = read_base_python(folder)
     script = "import sys; print('%d.%d' % sys.version_info[:2])"
-    done = run([str(python_in(folder, places.platform)), "-I", "-c", script], console, timeout=60)
-    if done.code != 0:
+    result = run([str(python_in(folder, paths.platform)), "-I", "-c", script], console, timeout=60)
+    if result.code != 0:
         return "The environment's Python does not start."
-    now = done.tail.strip()
-    if made_for and now != made_for:
-        return f"The environment was made for Python {made_for}, and its Python is {now} now."
+    current = result.tail.strip()
+    if original and current != original:
+        return f"The environment was made for Python {original}, but its Python is now {current}."
     return ""
 
 
-def made_with(folder: Path) -> tuple[Path, str]:
-    """Return the folder of the Python that an environment was made with, and its version, "3.11"."""
+def read_base_python(folder: Path) -> tuple[Path, str]:
+    """Return the folder and the version ("3.11") of the Python that an environment was made with."""
     try:
-        said = (folder / "pyvenv.cfg").read_text("utf-8", "replace")
+        text = (folder / "pyvenv.cfg").read_text("utf-8", "replace")
     except OSError:
-        said = ""
-    home = re.search(r"^home *= *(.+)$", said, re.MULTILINE)
-    version = re.search(r"^version(?:_info)? *= *(\d+\.\d+)", said, re.MULTILINE)
+        text = ""
+    home = re.search(r"^home *= *(.+)$", text, re.MULTILINE)
+    version = re.search(r"^version(?:_info)? *= *(\d+\.\d+)", text, re.MULTILINE)
     return Path(home[1].strip() if home else ""), version[1] if version else ""
 
 
 def make_environment(
-    places: Places, python: Python, engine: Engine, source: Source, console: Console
+    paths: InstallPaths,
+    python: PythonInterpreter,
+    packages: PackageSet,
+    source: PackageSource,
+    console: Console,
 ) -> Path:
-    """Make an environment and return its folder. When it fails, nothing of it stays.
+    """Make an environment and return its folder. If that fails, delete it.
 
     Raises:
-        InstallError: a package cannot be had or is not what was pinned; the disk is full.
+        InstallError: a package is not available or is not the pinned one, or the disk is full.
     """
-    check_space(places, engine)
-    folder = places.data / f"venv-{secrets.token_hex(3)}"
-    pip = Pip(places, folder, source, console)
+    check_space(paths, packages)
+    folder = paths.data / f"venv-{secrets.token_hex(3)}"
+    pip = Pip(paths, folder, source, console)
     try:
         folder.mkdir()
         (folder / MARKER).write_text(time.strftime("%Y-%m-%d %H:%M:%S\n"), "utf-8")
-        pip.seed(python)
+        pip.create_environment(python)
         build = folder / BUILD_TOOLS
         pip.install(["--require-hashes", "--target", str(build), "-r", str(REQUIREMENTS / "build.txt")])
         pip.build_tools = build
-        pip.install(["--require-hashes", "--no-build-isolation", "-r", str(engine.requirements)])
-        torch_build = engine.torch_build()
+        pip.install(["--require-hashes", "--no-build-isolation", "-r", str(packages.requirements)])
+        torch_build = packages.torch_build()
         if torch_build:
             pip.install_torch(torch_build)
         shutil.rmtree(build, ignore_errors=True)
@@ -114,18 +119,18 @@ def make_environment(
     return folder
 
 
-def make_empty(places: Places, folder: Path, source: Source, console: Console) -> int:
-    """Make an environment with the pinned pip in it and nothing else, in ``folder``. Returns the exit code.
+def make_empty(paths: InstallPaths, folder: Path, source: PackageSource, console: Console) -> int:
+    """Make an environment in ``folder`` that holds only the pinned pip. Return the exit code.
 
     Raises:
-        InstallError: there is no Python for it, or pip cannot be had.
+        InstallError: there is no suitable Python, or pip cannot be downloaded.
     """
     folder = folder.expanduser().absolute()
     if folder.exists():
-        raise InstallError(f"{folder} exists already.", "Name another folder.")
-    python = find_python("auto", places, source, console)
+        raise InstallError(f"{folder} already exists.", "Choose another folder.")
+    python = find_python("auto", paths, source, console)
     try:
-        Pip(places, folder, source, console).seed(python)
+        Pip(paths, folder, source, console).create_environment(python)
     except BaseException:
         delete(folder)
         raise
@@ -133,8 +138,8 @@ def make_empty(places: Places, folder: Path, source: Source, console: Console) -
     return 0
 
 
-def finish(folder: Path) -> None:
-    """Take the marker away: from here on the environment is whole."""
+def mark_complete(folder: Path) -> None:
+    """Remove the marker of an unfinished environment."""
     try:
         (folder / MARKER).unlink()
     except FileNotFoundError:
@@ -144,84 +149,85 @@ def finish(folder: Path) -> None:
 
 
 def delete(folder: Path) -> None:
-    """Delete a folder as far as it can be; what an open file keeps is deleted by the next run."""
+    """Delete a folder as far as possible. The next run deletes what an open file keeps."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
 class Pip:
-    """pip in one environment: what it is told, and what its failures mean."""
+    """Runs pip in one environment and explains its failures."""
 
-    def __init__(self, places: Places, folder: Path, source: Source, console: Console) -> None:
-        self.places = places
+    def __init__(self, paths: InstallPaths, folder: Path, source: PackageSource, console: Console) -> None:
+        self.paths = paths
         self.folder = folder
-        self.python = str(python_in(folder, places.platform))
+        self.python = str(python_in(folder, paths.platform))
         self.source = source
         self.console = console
         self.build_tools: Path | None = None
         self._file = ""
 
-    def seed(self, python: Python) -> None:
-        """Make the bare environment and put the pinned pip into it.
+    def create_environment(self, python: PythonInterpreter) -> None:
+        """Create a bare environment and install the pinned pip into it.
 
-        Where pip's wheel cannot be fetched without pip, the Python's own pip fetches it.
+        If pip's wheel cannot be downloaded without pip, use the pip that comes with the Python.
         """
         create = [python.path, "-I", "-m", "venv", str(self.folder)]
-        self._expect(run([*create, "--without-pip"], self.console), "The environment could not be made")
+        self._expect_success(
+            run([*create, "--without-pip"], self.console), "The environment could not be created"
+        )
         try:
-            wheel = tools.pip_wheel(self.folder, self.source, self.console)
+            wheel = tools.fetch_pip(self.folder, self.source, self.console)
         except InstallError:
             if run(create, self.console).code != 0:
                 raise
-            name, sha256 = tools.pinned("pip", "any")
+            name, sha256 = tools.pinned_wheel("pip", "any")
             pin = self.folder / "pip.txt"
             version = name.split("-")[1]
             pin.write_text(f"pip=={version} --hash=sha256:{sha256}\n", "utf-8")
-            self.install(["--require-hashes", "-r", str(pin)], raw=False)
+            self.install(["--require-hashes", "-r", str(pin)], raw_progress=False)
             pin.unlink()
             return
         command = [self.python, f"{wheel}/pip", "install", "--no-index", "--no-deps", "--no-compile"]
-        self._expect(run([*command, str(wheel)], self.console), "pip could not be installed")
+        self._expect_success(run([*command, str(wheel)], self.console), "pip could not be installed")
         wheel.unlink()
 
-    def install(self, arguments: list[str], *, raw: bool = True) -> None:
-        """Install, without letting pip choose: every package is named by the pins.
+    def install(self, arguments: list[str], *, raw_progress: bool = True) -> None:
+        """Install exactly the packages that the arguments pin; pip chooses nothing itself.
 
         Raises:
-            InstallError: in words for people.
+            InstallError: pip failed; the message explains why.
         """
-        done = self._run(
-            "install", [*arguments, "--ignore-installed", "--no-deps", "--no-warn-script-location"], raw
-        )
-        self._expect(done, "The packages could not be installed")
+        options = ["--ignore-installed", "--no-deps", "--no-warn-script-location"]
+        result = self._run("install", [*arguments, *options], raw_progress=raw_progress)
+        self._expect_success(result, "The packages could not be installed")
 
     def download(self, target: Path, arguments: list[str]) -> None:
-        """Fetch what :meth:`install` would install, into ``target``.
+        """Download the packages that :meth:`install` would install into the folder ``target``.
 
         Raises:
-            InstallError: in words for people.
+            InstallError: pip failed; the message explains why.
         """
-        done = self._run("download", ["--dest", str(target), *arguments, "--no-deps"], True)
-        self._expect(done, "The packages could not be downloaded")
+        result = self._run("download", ["--dest", str(target), *arguments, "--no-deps"])
+        self._expect_success(result, "The packages could not be downloaded")
 
     def install_torch(self, build: TorchBuild) -> None:
-        """Install PyTorch's own wheels: from what pip is set up with if it has them, else from PyTorch."""
+        """Install PyTorch's own wheels from where pip is configured to look, else from PyTorch's index."""
         wheels = ["--only-binary", ":all:", *build.requirements]
-        done = self._run("install", ["--no-deps", "--no-warn-script-location", *wheels], True)
-        if done.code != 0 and not self.source.bundle:
+        result = self._run("install", ["--no-deps", "--no-warn-script-location", *wheels])
+        if result.code != 0 and not self.source.bundle:
             self.install(["--index-url", build.index, *wheels])
         else:
-            self._expect(done, "PyTorch could not be installed")
+            self._expect_success(result, "PyTorch could not be installed")
 
     def check(self) -> None:
-        """Let pip look whether the packages go together."""
-        done = run([self.python, "-I", "-m", "pip", "check"], self.console)
-        self._expect(done, "The pinned packages do not go together")
+        """Let pip check that the packages are compatible with each other."""
+        result = run([self.python, "-I", "-m", "pip", "check"], self.console)
+        self._expect_success(result, "The pinned packages are not compatible with each other")
 
-    def _run(self, command: str, arguments: list[str], raw: bool) -> Finished:
-        bar = ["--progress-bar", "raw"] if raw else ["--progress-bar", "off"]
+    def _run(self, command: str, arguments: list[str], *, raw_progress: bool = True) -> ProcessResult:
+        bar = ["--progress-bar", "raw"] if raw_progress else ["--progress-bar", "off"]
         extra = {
-            "PIP_CACHE_DIR": str(self.places.cache / "pip"),
-            **_cache_of_user(),
+            "PIP_CACHE_DIR": str(self.paths.cache / "pip"),
+            **_user_cache(),
             **self.source.pip_environment,
         }
         if self.build_tools:
@@ -231,74 +237,79 @@ class Pip:
         delete(temporary)
         temporary.mkdir()
         try:
-            return run(line, self.console, self._hear, {**extra, "TMPDIR": str(temporary)})
+            return run(line, self.console, self._show_progress, {**extra, "TMPDIR": str(temporary)})
         finally:
             delete(temporary)
 
-    def _hear(self, line: str) -> None:
-        """Turn what pip prints into a bar, and a line for each package worth one."""
+    def _show_progress(self, line: str) -> None:
+        """Show pip's output as a progress bar, and as a line for each download of 5 MB or more."""
         progress = re.fullmatch(r"Progress (\d+) of (\d+)", line)
         if progress:
             self.console.bar(self._file, int(progress[1]), int(progress[2]))
             return
-        found = re.match(r"\s*(?:Downloading|Using cached) (?:\S*/)?([^/\s]+)(?: \((.+?)\))?", line)
-        if found:
-            self._file = "-".join(found[1].split("-")[:2])
-            if found[2] and re.search(r"[GM]B$", found[2]) and float(found[2].split()[0]) >= 5:
-                self.console.say(f"    {self._file}  {found[2]}")
+        file = re.match(r"\s*(?:Downloading|Using cached) (?:\S*/)?([^/\s]+)(?: \((.+?)\))?", line)
+        if file:
+            self._file = "-".join(file[1].split("-")[:2])
+            if file[2] and re.search(r"[GM]B$", file[2]) and float(file[2].split()[0]) >= 5:
+                self.console.say(f"    {self._file}  {file[2]}")
 
-    def _expect(self, done: Finished, what: str) -> None:
-        if done.code == 0:
-            return
-        raise explain(done.tail, what, self.places, offline=bool(self.source.bundle))
-
-
-def _cache_of_user() -> dict[str, str]:
-    """Keep pip's cache where the user has said it should be."""
-    named = os.environ.get("PIP_CACHE_DIR", "")
-    return {"PIP_CACHE_DIR": named} if named else {}
+    def _expect_success(self, result: ProcessResult, failure: str) -> None:
+        if result.code != 0:
+            raise explain_failure(result.tail, failure, self.paths, offline=bool(self.source.bundle))
 
 
-def explain(tail: str, what: str, places: Places, *, offline: bool) -> InstallError:
-    """Turn the end of pip's output into a sentence; ``offline`` where packages came from a bundle."""
+def _user_cache() -> dict[str, str]:
+    """Return the variable that keeps pip's cache in the folder that the user configured, if any."""
+    folder = os.environ.get("PIP_CACHE_DIR", "")
+    return {"PIP_CACHE_DIR": folder} if folder else {}
+
+
+CONNECTION_LOST = (
+    r"ConnectionError|NewConnection|Read ?[Tt]imed? ?out|ReadTimeout|Max retries|IncompleteRead|"
+    r"broken off|IncompleteDownload|incomplete|Connection (?:reset|refused|aborted)|unreachable|"
+    r"name resolution|"
+    r"ProxyError|SSLError|RemoteDisconnected|ProtocolError|5\d\d Server Error|Connection broken"
+)
+"""Matches pip's many messages about a connection that could not be made or was lost."""
+
+
+def explain_failure(tail: str, failure: str, paths: InstallPaths, *, offline: bool) -> InstallError:
+    """Convert the last lines of pip's output to an error for the user.
+
+    ``failure`` says what failed if the output is not recognised; ``offline`` if packages come from a bundle.
+    """
     if re.search(r"No space left|Errno 28|Disk quota|not enough space", tail):
-        return disk_full(places.data)
+        return disk_full(paths.data)
     if "DO NOT MATCH THE HASHES" in tail or "Hashes are required" in tail:
         name = re.search(r"^\s+(\S+)\b.*:\s*$\n\s+Expected sha256", tail, re.MULTILINE)
         return InstallError(
-            f"What the package index gave as {name[1] if name else 'a package'} is something else: its "
-            "SHA-256 is not the pinned one.",
-            "Nothing was changed. Something on the way changes downloads; try another network.",
+            f"The package index delivered a wrong file for {name[1] if name else 'a package'}: "
+            "its SHA-256 is not the pinned one.",
+            "Nothing was changed. Something in your network changes downloads; try another network.",
         )
     if "CERTIFICATE_VERIFY_FAILED" in tail:
         return InstallError(
-            "The package index shows a certificate that this system does not trust.",
-            "If your network puts itself between, name its certificate in PIP_CERT and SSL_CERT_FILE.",
+            "This system does not trust the certificate of the package index.",
+            "If your network intercepts connections, set PIP_CERT and SSL_CERT_FILE to its certificate.",
         )
-    if re.search(
-        r"ConnectionError|NewConnection|Read ?[Tt]imed? ?out|ReadTimeout|Max retries|IncompleteRead|"
-        r"broken off|IncompleteDownload|incomplete|Connection (?:reset|refused|aborted)|unreachable|"
-        r"name resolution|"
-        r"ProxyError|SSLError|RemoteDisconnected|ProtocolError|5\d\d Server Error|Connection broken",
-        tail,
-    ):
+    if re.search(CONNECTION_LOST, tail):
         return InstallError(
-            "The connection broke off while packages were being downloaded.",
-            "Nothing was changed. Run the command again: what has come is kept.",
+            "The connection was lost while packages were being downloaded.",
+            "Nothing was changed. Run the command again; finished downloads are kept.",
         )
     if re.search(r"No matching distribution|Could not find a version", tail):
         missing = re.search(r"No matching distribution found for (\S+)", tail)
         return InstallError(
             f"The {'bundle' if offline else 'package index'} has no "
             f"{missing[1] if missing else 'pinned package'} for this machine.",
-            "Make the bundle on a machine like this, not on a newer system."
+            "Make the bundle on a machine like this one, not on a newer system."
             if offline
-            else "Check `pip config list`, and whether your index carries wheels for this system.",
+            else "Check `pip config list`, and that your index has wheels for this system.",
         )
     if re.search(r"Permission denied|Read-only file system", tail):
         return InstallError(
-            f"A folder of the installation cannot be written ({places.data} or {places.cache}).",
+            f"A folder of the installation cannot be written ({paths.data} or {paths.cache}).",
             "Make both writable and run the command again.",
         )
-    last = next((line.strip() for line in reversed(tail.splitlines()) if line.strip()), "no word of why")
-    return InstallError(f"{what}: {last[:200].rstrip('.')}.", f"The log {places.log} says more.")
+    last = next((line.strip() for line in reversed(tail.splitlines()) if line.strip()), "no reason given")
+    return InstallError(f"{failure}: {last[:200].rstrip('.')}.", f"For details, see the log {paths.log}.")

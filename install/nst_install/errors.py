@@ -1,15 +1,15 @@
-"""What the user can be told: a sentence that says what is wrong, and one that says what to do about it."""
+"""Errors that the user sees: one sentence says what is wrong, the next what to do about it."""
 
 from __future__ import annotations
 
 import errno
 
 IN_USE = (5, 32)
-"""Windows' numbers for a file or folder that another program holds (5: or that is not the user's)."""
+"""Windows error numbers for a file or folder that another program has open. 5 also means "not permitted"."""
 
 
 class InstallError(Exception):
-    """Something the user can mend. ``message`` and ``hint`` are whole sentences."""
+    """A problem that the user can fix. ``message`` and ``hint`` are whole sentences."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -21,22 +21,23 @@ class InstallError(Exception):
 
 
 def from_os(path: object, error: OSError) -> InstallError:
-    """Say what kept ``path`` from being written or read."""
+    """Convert a failure to read or write ``path`` to an :class:`InstallError`."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return disk_full(path)
     if error.errno == errno.ENOENT:
         return InstallError(
-            f"{path} is not there.", "Run the command again; if it stays away, fetch this anew."
+            f"{path} is missing.",
+            "Run the command again. If it is still missing, download this project again.",
         )
     reason = error.strerror or type(error).__name__
     if getattr(error, "winerror", None) in IN_USE:
         return InstallError(
             f"{path} cannot be written: {reason}.",
-            "Close GIMP and whatever else uses it, then run the command again.",
+            "Close GIMP and any other program that uses it, then run the command again.",
         )
     return InstallError(f"{path} cannot be written: {reason}.", "Make it writable and run the command again.")
 
 
 def disk_full(path: object) -> InstallError:
-    """Say that the disk which holds ``path`` is full."""
-    return InstallError(f"The disk that holds {path} is full.", "Make room and run the command again.")
+    """Return the error for a full disk, which holds ``path``."""
+    return InstallError(f"The disk that holds {path} is full.", "Free some space and run the command again.")

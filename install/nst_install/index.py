@@ -1,7 +1,8 @@
-"""One file from the package index, fetched with the standard library alone.
+"""Download of one file from the package index with the standard library only.
 
-The index is the one that pip is set up with (environment, then its configuration files). What comes is
-checked by the caller, by its hash.
+The index is the one configured for pip or uv, in the environment or in pip's configuration files. The caller
+checks the file by its hash. ``nst_core/vgg/package_index.py`` reads index pages too: it runs inside the
+environment, where httpx and pip are available, and can ask pip for its configuration.
 """
 
 from __future__ import annotations
@@ -23,74 +24,76 @@ from typing import Any
 
 from nst_install.console import Console
 from nst_install.errors import InstallError, from_os
-from nst_install.places import home_folder
+from nst_install.paths import home_folder
 
 DEFAULT = "https://pypi.org/simple"
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
 PAGE_BYTES = 64 * 1024**2
 FILE_BYTES = 256 * 1024**2
-SECONDS = 30.0
-"""Patience with a connection that says nothing."""
+TIMEOUT = 30.0
+"""Seconds to wait for a connection that sends nothing."""
 
 ATTEMPTS = 3
 
-TROUBLES = (urllib.error.URLError, http.client.HTTPException, ssl.SSLError, ConnectionError, socket.timeout)
-"""What a connection ends with; Python 3.9 knows a timeout by the last name alone."""
+CONNECTION_ERRORS = (
+    *(urllib.error.URLError, http.client.HTTPException, ssl.SSLError),
+    *(ConnectionError, socket.timeout),
+)
+"""What a failed connection raises. On Python 3.9, ``socket.timeout`` is not yet a ``TimeoutError``."""
+
+HINT = "Check the connection and `pip config list`, then run the command again. Finished downloads are kept."
 
 
 def fetch(package: str, file_name: str, target: Path, console: Console) -> None:
-    """Fetch ``file_name`` of ``package`` into ``target``.
+    """Download the file ``file_name`` of ``package`` to ``target``.
 
     Raises:
-        InstallError: the index cannot be reached, or does not have it.
+        InstallError: the index cannot be reached, or does not have the file.
     """
     base = index_url()
     page_url = f"{base.rstrip('/')}/{package}/"
-    context = tls()
+    context = tls_context()
     try:
         with _open(page_url, context) as page:
             if page is None:
-                raise InstallError(f"The package index {_shown(base)} has no {package}.", _WAY_OUT)
+                raise InstallError(f"The package index {_without_login(base)} has no {package}.", HINT)
             text = page.read(PAGE_BYTES).decode("utf-8", "replace")
             links = _links(text, page.headers.get("Content-Type", ""))
             location = page.url
         for link in links:
             url = urllib.parse.urldefrag(urllib.parse.urljoin(location, link)).url
             if urllib.parse.unquote(urllib.parse.urlsplit(url).path).rpartition("/")[2] == file_name:
-                _receive(_with_login_of(base, url), target, file_name, context, console)
+                _download(_with_login_of(base, url), target, file_name, context, console)
                 return
-    except TROUBLES as error:
+    except CONNECTION_ERRORS as error:
         reason = getattr(error, "reason", error)
         raise InstallError(
-            f"The package index {_shown(base)} cannot be reached: {reason}.", _WAY_OUT
+            f"The package index {_without_login(base)} cannot be reached: {reason}.", HINT
         ) from None
     except (ValueError, AttributeError, KeyError, TypeError):
-        raise InstallError(f"{_shown(page_url)} is not a page of a package index.", _WAY_OUT) from None
-    raise InstallError(f"The package index {_shown(base)} has no {file_name}.", _WAY_OUT)
-
-
-_WAY_OUT = "Check the connection and `pip config list`, then run the command again; what has come is kept."
+        raise InstallError(f"{_without_login(page_url)} is not a page of a package index.", HINT) from None
+    raise InstallError(f"The package index {_without_login(base)} has no {file_name}.", HINT)
 
 
 def index_url(environment: Mapping[str, str] = os.environ) -> str:
-    """Return the package index that is set up for pip or uv."""
+    """Return the URL of the package index that is configured for pip or uv."""
     for name in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"):
         words = environment.get(name, "").split()
-        if words:  # uv lets an index be written "name=URL"
+        if words:  # uv accepts "name=URL" too
             return words[0].partition("=")[2] if "=" in words[0].partition("://")[0] else words[0]
-    found = DEFAULT
+    url = DEFAULT
     for path in configuration_files(environment):
         parser = configparser.RawConfigParser()
         try:
             parser.read(path, encoding="utf-8")
-            found = parser.get("global", "index-url", fallback=found)
+            url = parser.get("global", "index-url", fallback=url)
         except (configparser.Error, UnicodeDecodeError, OSError):
             continue
-    return found.strip()
+    return url.strip()
 
 
 def configuration_files(environment: Mapping[str, str], platform: str = sys.platform) -> list[Path]:
-    """List pip's configuration files, the one that counts most last."""
+    """Return pip's configuration files; later ones override earlier ones."""
     named = environment.get("PIP_CONFIG_FILE", "")
     if named == os.devnull:
         return []
@@ -110,24 +113,25 @@ def configuration_files(environment: Mapping[str, str], platform: str = sys.plat
     return [*files, Path(named)] if named else files
 
 
-def tls(environment: Mapping[str, str] = os.environ) -> ssl.SSLContext:
-    """Return whom to trust: pip's certificate where one is named, else the system's authorities.
+def tls_context(environment: Mapping[str, str] = os.environ) -> ssl.SSLContext:
+    """Return the TLS settings: trust pip's certificate if one is configured, else the system's authorities.
 
-    A bare system has no list of authorities. Then nobody is asked who the server is: every file fetched
-    here is decided by its pinned SHA-256 and by nothing else.
+    A bare system has no list of authorities. The server is not verified then: every file downloaded here is
+    accepted or refused by its pinned SHA-256 alone.
     """
     named = environment.get("PIP_CERT", "")
     context = ssl.create_default_context(cafile=named if Path(named).is_file() else None)
-    paths = ssl.get_default_verify_paths()
-    folder = paths.capath and Path(paths.capath).is_dir() and any(os.scandir(paths.capath))
-    if not context.get_ca_certs() and not folder:
+    verify_paths = ssl.get_default_verify_paths()
+    authorities = verify_paths.capath
+    has_folder = authorities and Path(authorities).is_dir() and any(os.scandir(authorities))
+    if not context.get_ca_certs() and not has_folder:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
 
 
 def _open(url: str, context: ssl.SSLContext, start: int = 0) -> Any:
-    """Return urllib's response, or what stands for a page that is not there: entered, it gives None."""
+    """Return urllib's response from byte ``start`` on, or a context manager of None for "not found"."""
     headers = {"Accept": ACCEPT, "User-Agent": "nst-install"}
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in ("https", "http", "file"):
@@ -139,21 +143,20 @@ def _open(url: str, context: ssl.SSLContext, start: int = 0) -> Any:
     handlers: list[urllib.request.BaseHandler] = [urllib.request.HTTPSHandler(context=context)]
     if "@" in parts.netloc:
         passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
-        bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-        passwords.add_password(None, bare, urllib.parse.unquote(parts.username or ""),
+        url = _without_login(url)
+        passwords.add_password(None, url, urllib.parse.unquote(parts.username or ""),
                                urllib.parse.unquote(parts.password or ""))  # fmt: skip
         handlers.append(urllib.request.HTTPBasicAuthHandler(passwords))
-        url = bare
     try:
-        request = urllib.request.Request(url, headers=headers)  # noqa: S310 -- the scheme was looked at
-        return urllib.request.build_opener(*handlers).open(request, timeout=SECONDS)
+        request = urllib.request.Request(url, headers=headers)  # noqa: S310 -- the scheme is checked above
+        return urllib.request.build_opener(*handlers).open(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         if error.code == http.client.NOT_FOUND:
-            return _Nothing()
+            return _NotFound()
         raise
 
 
-class _Nothing:
+class _NotFound:
     def __enter__(self) -> None:
         return None
 
@@ -161,31 +164,33 @@ class _Nothing:
         return None
 
 
-def _receive(url: str, target: Path, label: str, context: ssl.SSLContext, console: Console) -> None:
+def _download(url: str, target: Path, label: str, context: ssl.SSLContext, console: Console) -> None:
+    """Download ``url`` to ``target``, resuming a few times if the connection breaks."""
     for attempt in range(ATTEMPTS):
         start = target.stat().st_size if target.exists() else 0
         try:
-            with _open(url, context, start) as answer:
-                if answer is None:
+            with _open(url, context, start) as response:
+                if response is None:
                     raise urllib.error.URLError("the file is not there")
-                if start and answer.status != http.client.PARTIAL_CONTENT:
+                if start and response.status != http.client.PARTIAL_CONTENT:
                     start = 0
-                total = start + int(answer.headers.get("Content-Length") or 0)
-                _copy(answer, target, start, total, label, console)
+                total = start + int(response.headers.get("Content-Length") or 0)
+                _write(response, target, start, total, label, console)
             if not total or target.stat().st_size >= total:
                 return
-        except TROUBLES:
+        except CONNECTION_ERRORS:
             if attempt == ATTEMPTS - 1:
                 raise
-    raise urllib.error.URLError("the connection broke off")
+    raise urllib.error.URLError("the connection was lost")
 
 
-def _copy(answer: Any, target: Path, start: int, total: int, label: str, console: Console) -> None:
+def _write(response: Any, target: Path, start: int, total: int, label: str, console: Console) -> None:
+    """Write a response to ``target`` from byte ``start`` on."""
     done = start
     with target.open("r+b" if start else "wb") as file:
         file.seek(start)
         while True:
-            block = answer.read(1 << 16)
+            block = response.read(1 << 16)
             if not block:
                 return
             done += len(block)
@@ -199,26 +204,35 @@ def _copy(answer: Any, target: Path, start: int, total: int, label: str, console
 
 
 def _links(text: str, content_type: str) -> list[str]:
+    """Return the links to files on a page of the index, in JSON or HTML."""
     if "json" in content_type:
         return [str(file["url"]) for file in json.loads(text).get("files", [])]
-    found: list[str] = []
+    parser = _LinkParser()
+    parser.feed(text)
+    return parser.links
 
-    class Anchors(HTMLParser):
-        def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-            found.extend(value for name, value in attributes if tag == "a" and name == "href" and value)
 
-    Anchors().feed(text)
-    return found
+class _LinkParser(HTMLParser):
+    """Collects the targets of links."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Collect the target of a link."""
+        self.links.extend(value for name, value in attrs if tag == "a" and name == "href" and value)
 
 
 def _with_login_of(index: str, url: str) -> str:
-    """Carry the user and password in the index's URL over to a link on the same host."""
-    there, here = urllib.parse.urlsplit(index), urllib.parse.urlsplit(url)
-    if "@" in there.netloc and "@" not in here.netloc and there.hostname == here.hostname:
-        return here._replace(netloc=f"{there.netloc.rpartition('@')[0]}@{here.netloc}").geturl()
+    """Return ``url`` with the user and password from the index's URL if both are on the same host."""
+    index_parts, parts = urllib.parse.urlsplit(index), urllib.parse.urlsplit(url)
+    has_login = "@" in index_parts.netloc and "@" not in parts.netloc
+    if has_login and index_parts.hostname == parts.hostname:
+        return parts._replace(netloc=f"{index_parts.netloc.rpartition('@')[0]}@{parts.netloc}").geturl()
     return url
 
 
-def _shown(url: str) -> str:
+def _without_login(url: str) -> str:
     parts = urllib.parse.urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

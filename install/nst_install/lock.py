@@ -1,4 +1,4 @@
-"""One installer at a time: a lock on a file, which the system lets go of however its holder ends."""
+"""A file lock that lets one installer run at a time. The system releases it when its holder ends."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ from pathlib import Path
 
 from nst_install.errors import InstallError, from_os
 
-HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
-"""How a system says that another holds the lock; other errors are those of a disk that has no locks."""
+LOCKED_BY_ANOTHER = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+"""Error numbers that mean that another process holds the lock. Others come from a disk without locks."""
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold ``path``, making its folder; an empty folder that was made is taken away again.
+    """Hold a lock on ``path``, creating its folder. Remove the folders created here if they stay empty.
 
     Raises:
-        InstallError: another installer holds it, or the folder cannot be written.
+        InstallError: another installer holds the lock, or the folder cannot be written.
     """
-    made = [folder for folder in path.parents if not folder.exists()]
+    new_folders = [folder for folder in path.parents if not folder.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = _take(path)
+        descriptor = _acquire(path)
     except OSError as error:
         raise from_os(path.parent, error) from None
     try:
         yield
     finally:
-        _let_go(path, descriptor)
-        for folder in made:
+        _release(path, descriptor)
+        for folder in new_folders:
             try:
                 folder.rmdir()
             except OSError:
                 break
 
 
-def _take(path: Path) -> int:
+def _acquire(path: Path) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             _lock(descriptor)
         except OSError as error:
             os.close(descriptor)
-            if error.errno not in HELD:
+            if error.errno not in LOCKED_BY_ANOTHER:
                 raise
             raise InstallError(
-                "Another installation is going on.", "Wait for it to end, then run the command again."
+                "Another installation is running.", "Wait for it to finish, then run the command again."
             ) from None
         try:
-            # The one that held it before may have deleted the file that was just locked.
+            # The previous holder may have deleted the file that was just locked.
             if os.path.samestat(os.fstat(descriptor), path.stat()):
                 return descriptor
         except FileNotFoundError:
@@ -60,7 +60,7 @@ def _take(path: Path) -> int:
         os.close(descriptor)
 
 
-def _let_go(path: Path, descriptor: int) -> None:
+def _release(path: Path, descriptor: int) -> None:
     if sys.platform == "win32":  # an open file cannot be deleted there
         os.close(descriptor)
     with suppress(OSError):

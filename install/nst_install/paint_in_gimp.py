@@ -1,7 +1,7 @@
-"""Run by GIMP's own Python, in batch: paints a picture with the filter and saves it with its layers.
+"""Paints a picture with the filter and saves it with its layers. Run by GIMP's own Python, in batch mode.
 
-``JOB`` names a JSON file: content, style, size, seconds, and where the flat picture and the layers go. Ends
-with an exception, and so with an exit code of GIMP's that is not 0, when anything fails.
+``JOB`` names a JSON file with content, style, size, seconds, and the paths for the flat picture and the
+layers. Any failure raises an exception, so that GIMP's exit code is not 0.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ import gi
 gi.require_version("Gimp", "3.0")
 from gi.repository import Gimp, Gio  # noqa: E402
 
+JOB: str
+"""Set by ``runpy.run_path``."""
+
 
 def paint(job: dict[str, Any]) -> None:
-    """Load, paint, save."""
+    """Load the content, paint it and save the results."""
     mode = Gimp.RunMode.NONINTERACTIVE
     image = Gimp.file_load(mode, Gio.File.new_for_path(job["content"]))
     if image is None:
@@ -41,5 +44,5 @@ def paint(job: dict[str, Any]) -> None:
     image.delete()
 
 
-with Path(JOB).open(encoding="utf-8") as file:  # noqa: F821 -- given by runpy
+with Path(JOB).open(encoding="utf-8") as file:  # noqa: F821 -- set by runpy  # noqa: F821 -- set by runpy
     paint(json.load(file))

@@ -1,4 +1,4 @@
-"""GIMP's plug-in in GIMP's profiles, and the door through which a Flatpak finds the engine."""
+"""The plug-in in GIMP's profiles, and the bridge through which GIMP from Flatpak starts the engine."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from pathlib import Path
 
 from nst_install import copies
 from nst_install.console import Console
+from nst_install.contract import INSTALL_RECORD, PLUG_IN_SCRIPT
 from nst_install.errors import InstallError, from_os
-from nst_install.gimps import Profile, flatpak_data
-from nst_install.places import PLUG_IN, Places
-from nst_install.record import write_whole
-
-STARTED = "neural-style.py"
+from nst_install.gimps import GimpProfile, flatpak_data
+from nst_install.paths import PLUG_IN, InstallPaths
+from nst_install.record import write_atomically
 
 BRIDGE = """#!/bin/sh
-# The engine's Python as a Flatpak can start it: outside the sandbox, with the engine's own variables.
+# Starts the engine's Python from inside a Flatpak: outside the sandbox, with the engine's own variables.
 python='{python}'
 [ -e /.flatpak-info ] || exec "$python" "$@"
 set -- "$python" "$@"
@@ -26,87 +25,93 @@ for name in NST_CACHE NST_JOB_DIRECTORY NST_MODELS NST_STYLES OMP_NUM_THREADS PY
 done
 exec flatpak-spawn --host --watch-bus "$@"
 """
-"""``--watch-bus`` ends the engine with GIMP; stdin, stdout and stderr are handed through as they are."""
+"""``--watch-bus`` ends the engine when GIMP ends; stdin, stdout and stderr pass through unchanged."""
 
 
-def state_of(profile: Profile) -> str:
-    """Return "missing", "current", "outdated" or "altered"."""
+def state_of(profile: GimpProfile) -> str:
+    """Return the state of the plug-in: "missing", "current", "outdated" or "altered"."""
     if not profile.plug_in.is_dir():
         return "missing"
     if copies.differences(profile.plug_in):
         return "altered"
-    return "current" if copies.listed(profile.plug_in) == copies.files_in(PLUG_IN) else "outdated"
+    is_current = copies.read_file_list(profile.plug_in) == copies.hash_files(PLUG_IN)
+    return "current" if is_current else "outdated"
 
 
-def install(profile: Profile) -> bool:
-    """Put the plug-in into a profile; tell whether anything had to be done.
+def install(profile: GimpProfile) -> bool:
+    """Put the plug-in into a profile; return False if it was up to date.
 
     Raises:
-        InstallError: the profile cannot be written, or something else is in the way.
+        InstallError: the profile cannot be written, or contains another file of that name.
     """
-    copies.heal(profile.plug_in)
-    if state_of(profile) == "current" and os.access(profile.plug_in / STARTED, os.X_OK):
+    copies.recover(profile.plug_in)
+    if state_of(profile) == "current" and os.access(profile.plug_in / PLUG_IN_SCRIPT, os.X_OK):
         return False
     if not profile.folder.is_dir():
-        raise InstallError(f"{profile.folder} is no folder.", "Start GIMP once, then run the command again.")
+        raise InstallError(
+            f"{profile.folder} is not a folder.", "Start GIMP once, then run the command again."
+        )
     if os.path.lexists(profile.plug_in) and not is_ours(profile.plug_in):
         raise InstallError(
-            f"{profile.plug_in} is there already and was not put there by this installer.",
+            f"{profile.plug_in} already exists and was not installed by this installer.",
             "Move it away, then run the command again.",
         )
-    copies.copy(PLUG_IN, profile.plug_in, executable=STARTED)
+    copies.copy(PLUG_IN, profile.plug_in, executable=PLUG_IN_SCRIPT)
     return True
 
 
 def is_ours(folder: Path) -> bool:
-    """Tell whether a folder is a copy that this installer made, or one by hand of the same plug-in."""
-    return bool(copies.listed(folder)) or ((folder / STARTED).is_file() and (folder / "nst_gimp").is_dir())
+    """Return whether a folder is a copy of the plug-in, made by this installer or by hand."""
+    is_copy = bool(copies.read_file_list(folder))
+    return is_copy or ((folder / PLUG_IN_SCRIPT).is_file() and (folder / "nst_gimp").is_dir())
 
 
-def remove(profile: Profile) -> bool:
-    """Take the plug-in, and what GIMP remembers for it, out of a profile; tell whether it was there."""
-    copies.heal(profile.plug_in)
-    there = profile.plug_in.is_dir() and is_ours(profile.plug_in)
+def remove(profile: GimpProfile) -> bool:
+    """Remove the plug-in and GIMP's settings for it from a profile; return whether the plug-in was there."""
+    copies.recover(profile.plug_in)
+    is_installed = profile.plug_in.is_dir() and is_ours(profile.plug_in)
     try:
-        if there:
+        if is_installed:
             copies.delete(profile.plug_in)
         for path in (profile.folder / "plug-in-settings").glob("GimpProcedureConfig*plug-in-neural-style*"):
             path.unlink()
     except OSError as error:
         raise from_os(profile.plug_in, error) from None
-    return there
+    return is_installed
 
 
-def bridge_paths(places: Places) -> tuple[Path, Path]:
-    """Return the bridge and the record in the Flatpak's data folder by which its plug-in finds it."""
-    return places.data / "bin" / "engine-python", flatpak_data() / "data" / "nst" / "engine.json"
+def bridge_paths(paths: InstallPaths) -> tuple[Path, Path]:
+    """Return the bridge, and the record in the Flatpak's data folder that leads its plug-in to the bridge."""
+    return paths.data / "bin" / "engine-python", flatpak_data() / "data" / "nst" / INSTALL_RECORD
 
 
-def build_bridge(places: Places, python: str, models: str, version: str) -> None:
-    """Let the plug-in inside a Flatpak start the engine outside it."""
-    bridge, record = bridge_paths(places)
-    write_whole(bridge, BRIDGE.format(python=python.replace("'", "'\\''")), 0o755)
+def build_bridge(paths: InstallPaths, python: str, models: str, version: str) -> None:
+    """Make it possible for the plug-in inside a Flatpak to start the engine outside it."""
+    bridge, record = bridge_paths(paths)
+    write_atomically(bridge, BRIDGE.format(python=python.replace("'", "'\\''")), 0o755)
     fields = {"python": str(bridge), "version": version, "models": models}
-    write_whole(record, json.dumps(fields, indent=1) + "\n")
+    write_atomically(record, json.dumps(fields, indent=1) + "\n")
 
 
-def remove_bridge(places: Places, console: Console) -> None:
-    """Take the bridge away."""
-    bridge, record = bridge_paths(places)
+def remove_bridge(paths: InstallPaths, console: Console) -> None:
+    """Remove the bridge and its record."""
+    bridge, record = bridge_paths(paths)
     for path in (bridge, record):
         try:
             path.unlink()
             if path is record:
                 path.parent.rmdir()
         except OSError as error:
-            console.note(f"{path}: {error}")
+            console.log(f"{path}: {error}")
 
 
-def problems(profiles: list[Profile]) -> list[str]:
-    """Say of every profile with the plug-in in it what is not as it was installed."""
-    found = []
+def problems(profiles: list[GimpProfile]) -> list[str]:
+    """Return a sentence for each profile whose plug-in is missing or was changed."""
+    sentences = []
     for profile in profiles:
-        wrong = copies.differences(profile.plug_in) if profile.plug_in.is_dir() else ["it is missing"]
-        if wrong:
-            found.append(f"The plug-in in {profile.plug_in} is not as installed: {'; '.join(wrong[:3])}.")
-    return found
+        changes = copies.differences(profile.plug_in) if profile.plug_in.is_dir() else ["it is missing"]
+        if changes:
+            sentences.append(
+                f"The plug-in in {profile.plug_in} is not as installed: {'; '.join(changes[:3])}."
+            )
+    return sentences

@@ -1,4 +1,4 @@
-"""Other programs, run to their end: their output read by line and logged, their lives tied to this one's."""
+"""Running of other programs: their output is read by line and logged, and they end with the installer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from nst_install.console import Console
 
-MISLEADING = (
+REMOVED_VARIABLES = (
     "PIP_BREAK_SYSTEM_PACKAGES",
     "PIP_CONSTRAINT",
     "PIP_DRY_RUN",
@@ -35,39 +35,44 @@ MISLEADING = (
     "VIRTUAL_ENV",
     "__PYVENV_LAUNCHER__",
 )
-"""Variables that would make another Python, or pip, look, choose or write otherwise than it is told."""
+"""Variables that change where another Python or pip looks, what it chooses, or where it writes."""
 
-CREATION_FLAGS = getattr(subprocess, "CREATE_NO_WINDOW", 0)
-"""On Windows, no console window flashes up for each program."""
+CREATION_FLAGS: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+"""Keeps a console window from flashing up for each program on Windows."""
 
 TAIL = 60
-"""Lines of output that are kept to find out what went wrong."""
+"""Number of last output lines that are kept for finding out what went wrong."""
+
+TIMED_OUT, NOT_STARTED = 124, 127
 
 
-def _die_with_parent() -> None:
-    """Ask the system to end this child when the installer is killed: it must not go on writing."""
-    import ctypes
+TIE_TO_PARENT: Callable[[], None] | None = None
+"""For ``Popen(preexec_fn=...)``: killing the installer also ends the programs it started."""
 
-    pr_set_pdeathsig = 1
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+if sys.platform.startswith("linux"):
 
+    def _die_with_parent() -> None:
+        """Ask the system to end this child if the installer is killed, so that it stops writing."""
+        import ctypes
 
-TIE_TO_PARENT = _die_with_parent if sys.platform.startswith("linux") else None
-"""For ``Popen(preexec_fn=...)``: whoever kills the installer ends what it started."""
+        pr_set_pdeathsig = 1
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+    TIE_TO_PARENT = _die_with_parent
 
 
 @dataclass(frozen=True)
-class Finished:
-    """How a program ended: its exit code and the end of what it printed."""
+class ProcessResult:
+    """Exit code of a program, and the last lines that it printed."""
 
     code: int
     tail: str
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return this process's environment without what would lead another Python astray."""
-    environment = {name: value for name, value in os.environ.items() if name not in MISLEADING}
+    """Return this process's environment and ``extra``, without variables that mislead Python or pip."""
+    environment = {name: value for name, value in os.environ.items() if name not in REMOVED_VARIABLES}
     environment.update(
         {
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
@@ -88,17 +93,18 @@ def run(
     on_line: Callable[[str], None] = lambda _line: None,
     extra: Mapping[str, str] | None = None,
     timeout: float | None = None,
-) -> Finished:
-    """Run ``command``; every line it prints goes to the log and to ``on_line``.
+) -> ProcessResult:
+    """Run ``command``; send every line it prints to the log and to ``on_line``.
 
-    If this process is interrupted, the command is ended first. A command that cannot be started counts as
-    one that ended with 127. ``timeout`` is for programs that print nothing until their end.
+    ``extra`` is added to its environment. ``timeout``, in seconds, is for programs that print nothing until
+    they end. If this process is interrupted, the command is ended first. A command that cannot be started
+    counts as one that exited with 127, and one that timed out as one that exited with 124.
     """
-    console.note("$ " + " ".join(command))
+    console.log("$ " + " ".join(command))
     tail: collections.deque[str] = collections.deque(maxlen=TAIL)
     process: subprocess.Popen[bytes] | None = None
     try:
-        with _interrupts_held():
+        with _interrupts_deferred():
             process = subprocess.Popen(
                 list(command),
                 stdin=subprocess.DEVNULL,
@@ -108,69 +114,73 @@ def run(
                 creationflags=CREATION_FLAGS,
                 preexec_fn=TIE_TO_PARENT,
             )
-        assert process.stdout is not None  # noqa: S101 -- PIPE was asked for
-        lines: Iterable[bytes] = process.stdout
-        if timeout is not None:
-            lines = process.communicate(timeout=timeout)[0].splitlines()
-        for raw in lines:
+        for raw in _read_lines(process, timeout):
             line = raw.decode("utf-8", "replace").rstrip("\r\n")
             if not line.startswith("Progress "):
-                console.note("  " + line)
+                console.log("  " + line)
                 tail.append(line)
             on_line(line)
         code = process.wait()
     except subprocess.TimeoutExpired:
         _end(process)
-        return Finished(124, "it did not answer in time")
+        return ProcessResult(TIMED_OUT, "it did not answer in time")
     except OSError as error:
         if process is not None:
             _end(process)
             raise
-        console.note(f"cannot be started: {error}")
-        return Finished(127, str(error))
+        console.log(f"cannot be started: {error}")
+        return ProcessResult(NOT_STARTED, str(error))
     except BaseException:
         _end(process)
         raise
-    return Finished(code, "\n".join(tail))
+    return ProcessResult(code, "\n".join(tail))
 
 
-def anything_runs_from(beginning: Path) -> bool:
-    """Tell whether a program is running whose path begins so; False where the system does not say."""
-    return any(line.startswith(os.fsencode(beginning)) for line in _command_lines())
+def _read_lines(process: subprocess.Popen[bytes], timeout: float | None) -> Iterable[bytes]:
+    """Return the lines of a program's output: as they come, or all at its end if there is a ``timeout``."""
+    assert process.stdout is not None  # noqa: S101 -- opened with PIPE
+    if timeout is None:
+        return process.stdout
+    return process.communicate(timeout=timeout)[0].splitlines()
+
+
+def any_process_starts_with(prefix: Path) -> bool:
+    """Return whether the command line of any running process starts with ``prefix``; False if unknown."""
+    return any(line.startswith(os.fsencode(prefix)) for line in _command_lines())
 
 
 def _command_lines() -> Iterator[bytes]:
-    """Give the command lines of all programs: Linux has them as files, others tell them by `ps`."""
+    """Yield the command lines of all processes: from /proc on Linux, from `ps` elsewhere."""
     if sys.platform.startswith("linux"):
         for path in Path("/proc").glob("[0-9]*/cmdline"):
-            with suppress(OSError):  # it has ended since
+            with suppress(OSError):  # the process has ended
                 yield path.read_bytes()
         return
     program = shutil.which("ps")
     if program:
         with suppress(OSError, subprocess.SubprocessError):
-            listed = subprocess.run([program, "-A", "-ww", "-o", "args="], capture_output=True, timeout=10)
-            yield from listed.stdout.splitlines()
+            listing = subprocess.run([program, "-A", "-ww", "-o", "args="], capture_output=True, timeout=10)
+            yield from listing.stdout.splitlines()
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Let no interrupt fall between the birth of a child and its being known; it comes at the end instead."""
+def _interrupts_deferred() -> Iterator[None]:
+    """Defer interrupts to the end of the block, so that none comes while a child is started but not known."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    came: list[int] = []
-    before = {}
+    received: list[int] = []
+    handlers = {}
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and callable(signal.getsignal(number)):
-            before[number] = signal.signal(number, lambda number, _frame: came.append(number))
+            handlers[number] = signal.signal(number, lambda number, _frame: received.append(number))
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
-    if came:
+    if received:
         raise KeyboardInterrupt
 
 

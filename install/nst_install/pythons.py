@@ -1,4 +1,4 @@
-"""Which Python the engine gets: the running one, another of the system's, or one of its own, by uv."""
+"""Choice of the Python that the engine gets: the running one, another of the system, or its own from uv."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nst_install import tools
 from nst_install.console import Console
 from nst_install.errors import InstallError
-from nst_install.places import Places
+from nst_install.paths import InstallPaths
 from nst_install.processes import clean_environment, run
-from nst_install.sources import Source
+from nst_install.sources import PackageSource
 
 OLDEST, NEWEST = (3, 10), (3, 13)
 NEWEST_ON_INTEL_MACS = (3, 10)
-"""The newest for which the pinned ONNX Runtime is made there."""
+"""The newest Python for which the pinned ONNX Runtime has a wheel there."""
 
 PROBE = """
 import json, platform, sys, sysconfig
@@ -44,130 +45,136 @@ print(json.dumps({
 
 
 @dataclass(frozen=True)
-class Python:
-    """A Python that the engine can be installed with."""
+class PythonInterpreter:
+    """A Python that the engine can use: its program, and its version, like "3.12"."""
 
     path: str
     version: str
 
 
 def own_version(system: str = sys.platform, machine: str = "") -> str:
-    """Return the version of a Python of the engine's own on such a machine."""
+    """Return the version of Python to download for such a machine."""
     intel_mac = (system, machine or platform.machine()) == ("darwin", "x86_64")
     return "3.10" if intel_mac else "3.12"
 
 
-def probe(path: str) -> Python:
-    """Ask a Python what it is.
+def probe(path: str) -> PythonInterpreter:
+    """Run a Python and check that the pinned packages support it.
 
     Raises:
-        InstallError: it is none that the pinned packages are made for; says why.
+        InstallError: it does not run, or is not supported; the message says why.
     """
     try:
-        answer = subprocess.run(
+        output = subprocess.run(
             [path, "-I", "-c", PROBE], capture_output=True, timeout=60, check=True, env=clean_environment()
         )
-        found = json.loads(answer.stdout)
+        facts = json.loads(output.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
-        raise InstallError(f"{path} is no Python that can be run.", "Name another with --python.") from None
-    version = tuple(found["version"])
-    words = ".".join(map(str, version))
-    problem = ""
-    if not OLDEST <= version <= NEWEST:
-        problem = f"is version {words}"
-    elif (
-        found["platform"].startswith("macosx")
-        and found["machine"] == "x86_64"
-        and version > NEWEST_ON_INTEL_MACS
-    ):
-        problem = f"is version {words} for an Intel Mac, where ONNX Runtime is to be had up to 3.10"
-    elif found["kind"] != "cpython" or found["free_threaded"]:
-        problem = "is not the ordinary CPython"
-    elif found["bits"] != 64:
-        problem = "is a 32-bit program"
-    elif found["platform"].startswith("mingw"):
-        problem = "is GIMP's or MSYS2's, for which no packages are made"
-    elif "WindowsApps" in found["base"]:
-        problem = "comes from the Microsoft Store, whose programs write where GIMP cannot see it"
-    elif found["lacking"]:
-        problem = f"lacks the module {found['lacking'][0]}"
+        raise InstallError(f"{path} is not a Python that runs.", "Choose another with --python.") from None
+    problem = _problem(facts)
     if problem:
         raise InstallError(
-            f"The Python {path} {problem}.", "Python 3.10 to 3.13 is needed, 64 bits; name one with --python."
+            f"The Python {path} {problem}.",
+            "A 64-bit Python 3.10 to 3.13 is needed. Choose one with --python.",
         )
-    return Python(found["base"] if Path(found["base"]).exists() else path, words)
+    version = ".".join(map(str, facts["version"]))
+    return PythonInterpreter(facts["base"] if Path(facts["base"]).exists() else path, version)
+
+
+def _problem(facts: dict[str, Any]) -> str:
+    """Return what makes a Python unsuitable, as a clause; empty if it is suitable."""
+    version = tuple(facts["version"])
+    words = ".".join(map(str, version))
+    intel_mac = facts["platform"].startswith("macosx") and facts["machine"] == "x86_64"
+    if not OLDEST <= version <= NEWEST:
+        return f"is version {words}"
+    if intel_mac and version > NEWEST_ON_INTEL_MACS:
+        return f"is version {words} on an Intel Mac, for which ONNX Runtime supports Python up to 3.10"
+    if facts["kind"] != "cpython" or facts["free_threaded"]:
+        return "is not the standard CPython"
+    if facts["bits"] != 64:
+        return "is a 32-bit program"
+    if facts["platform"].startswith("mingw"):
+        return "belongs to GIMP or MSYS2, for which there are no packages"
+    if "WindowsApps" in facts["base"]:
+        return "comes from the Microsoft Store, whose programs write to folders that GIMP cannot see"
+    if facts["lacking"]:
+        return f"lacks the module {facts['lacking'][0]}"
+    return ""
 
 
 def candidates() -> Iterator[str]:
-    """Name Pythons to try, the running one first."""
+    """Yield the Pythons to try, the running one first."""
     yield sys.executable
     for minor in range(NEWEST[1], OLDEST[1] - 1, -1):
-        found = shutil.which(f"python3.{minor}")
-        if found:
-            yield found
+        path = shutil.which(f"python3.{minor}")
+        if path:
+            yield path
     for name in ("python3", "python"):
-        found = shutil.which(name)
-        if found:
-            yield found
+        path = shutil.which(name)
+        if path:
+            yield path
 
 
-def find_python(wanted: str, places: Places, source: Source, console: Console) -> Python:
-    """Return the Python to make the environment with: ``wanted`` is "auto", "own" or a path.
+def find_python(
+    choice: str, paths: InstallPaths, source: PackageSource, console: Console
+) -> PythonInterpreter:
+    """Return the Python to make the environment with; ``choice`` is "auto", "own" or a path.
 
     Raises:
-        InstallError: there is none, and none can be had.
+        InstallError: there is no suitable Python, and none can be downloaded.
     """
-    if wanted not in ("auto", "own"):
-        return probe(wanted)
+    if choice not in ("auto", "own"):
+        return probe(choice)
     bundled = source.bundle.python if source.bundle else ""
-    if wanted == "auto":
+    if choice == "auto":
         for path in candidates():
             try:
-                found = probe(path)
-                if bundled in ("", found.version):
-                    return found
+                python = probe(path)
+                if bundled in ("", python.version):
+                    return python
             except InstallError as error:
-                console.note(str(error))
+                console.log(str(error))
     if bundled:
         raise InstallError(
-            f"The bundle is for Python {bundled}, which was not found here, and brings none itself.",
-            f"Install Python {bundled}, or name one with --python.",
+            f"The bundle needs Python {bundled}, which is not part of it and was not found on this machine.",
+            f"Install Python {bundled}, or choose one with --python.",
         )
-    if wanted == "auto":
-        console.say("  No Python that fits was found on this system; the engine gets one of its own.")
-    return bring_own(places, source, console)
+    if choice == "auto":
+        console.say("  No suitable Python was found on this system; the engine gets its own.")
+    return install_own(paths, source, console)
 
 
-def bring_own(places: Places, source: Source, console: Console) -> Python:
-    """Let uv put a Python into the data folder, unless it is there.
+def install_own(paths: InstallPaths, source: PackageSource, console: Console) -> PythonInterpreter:
+    """Let uv install a Python into the data folder, unless it is there already.
 
     Raises:
-        InstallError: uv or the Python cannot be had.
+        InstallError: uv or the Python cannot be downloaded.
     """
     own = own_version()
     extra = {
-        "UV_PYTHON_INSTALL_DIR": str(places.own_python),
-        "UV_CACHE_DIR": str(places.cache / "uv"),
+        "UV_PYTHON_INSTALL_DIR": str(paths.own_python),
+        "UV_CACHE_DIR": str(paths.cache / "uv"),
         "UV_NO_CONFIG": "1",
         "UV_PYTHON_INSTALL_BIN": "0",
     }
-    with tools.uv(places, source, console) as uv:
+    with tools.uv(paths, source, console) as uv:
         path = _find_own(uv, own, console, extra)
         if path is None:
-            console.say(f"  Fetching Python {own} (about 30 MB)")
-            done = run([uv, "python", "install", "--managed-python", own], console, extra=extra)
-            path = _find_own(uv, own, console, extra) if done.code == 0 else None
+            console.say(f"  Downloading Python {own} (about 30 MB)")
+            install = run([uv, "python", "install", "--managed-python", own], console, extra=extra)
+            path = _find_own(uv, own, console, extra) if install.code == 0 else None
     if path is None:
-        if not list(places.own_python.glob("cpython-*")):
-            shutil.rmtree(places.own_python, ignore_errors=True)
+        if not list(paths.own_python.glob("cpython-*")):
+            shutil.rmtree(paths.own_python, ignore_errors=True)
         raise InstallError(
-            f"No Python that fits was found, and Python {own} could not be downloaded.",
+            f"No suitable Python was found, and Python {own} could not be downloaded.",
             f"Install Python {own} from your system's packages or python.org, then run the command again.",
         )
     return probe(path)
 
 
 def _find_own(uv: str, version: str, console: Console, extra: dict[str, str]) -> str | None:
-    done = run([uv, "python", "find", "--managed-python", version], console, extra=extra)
-    path = done.tail.strip().splitlines()[-1] if done.code == 0 and done.tail.strip() else ""
+    search = run([uv, "python", "find", "--managed-python", version], console, extra=extra)
+    path = search.tail.strip().splitlines()[-1] if search.code == 0 and search.tail.strip() else ""
     return path if path and Path(path).exists() else None

@@ -1,7 +1,7 @@
-"""The record of what is installed, ``engine.json``: the one truth, replaced by one rename.
+"""The record of what is installed, ``engine.json``. It is replaced as a whole, by one rename.
 
-The plug-in reads ``python`` and ``models`` from it; the rest is for this installer. A folder that the record
-does not name is rubbish of an installation that was broken off.
+The plug-in reads ``python`` and ``models`` from it; the other fields are for this installer. A folder of
+packages or code that the record does not name is left over from an interrupted installation.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nst_install.errors import from_os
-from nst_install.places import Places
+from nst_install.paths import InstallPaths
 
 
 @dataclass(frozen=True)
-class Record:
-    """What is installed. Folders are absolute paths; ``pins`` and ``code`` are hashes of what went in."""
+class InstallRecord:
+    """What is installed. Folders are absolute paths; ``pins`` and ``code`` are hashes of the contents."""
 
     python: str
     version: str
@@ -31,27 +31,28 @@ class Record:
     links: tuple[str, ...] = ()
 
 
-def read_record(places: Places) -> Record | None:
-    """Read the record; None where there is none, or none that can be read."""
+def read_record(paths: InstallPaths) -> InstallRecord | None:
+    """Return the record, or None if it does not exist or cannot be read."""
     try:
-        fields = json.loads(places.record.read_text("utf-8"))
-        fields = {name: fields[name] for name in Record.__dataclass_fields__}
-        record = Record(**{**fields, "plug_ins": tuple(fields["plug_ins"]), "links": tuple(fields["links"])})
+        fields = json.loads(paths.record.read_text("utf-8"))
+        fields = {name: fields[name] for name in InstallRecord.__dataclass_fields__}
+        fields.update(plug_ins=tuple(fields["plug_ins"]), links=tuple(fields["links"]))
+        record = InstallRecord(**fields)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return record
 
 
-def write_record(places: Places, record: Record) -> None:
-    """Put the record in place. What it names works from this moment on."""
-    write_whole(places.record, json.dumps(asdict(record), indent=1) + "\n")
+def write_record(paths: InstallPaths, record: InstallRecord) -> None:
+    """Replace the record. From this moment on, what it names is what is installed."""
+    write_atomically(paths.record, json.dumps(asdict(record), indent=1) + "\n")
 
 
-def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a file beside its place and rename it there, so that it is never seen half-written.
+def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
+    """Write a temporary file and rename it to ``path``, so that ``path`` is never half-written.
 
     Raises:
-        InstallError: it cannot be written.
+        InstallError: the file cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

@@ -1,110 +1,119 @@
-"""Taking everything away again."""
+"""The command `uninstall`."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from nst_install import copies, gimps, plug_in, record, weights
-from nst_install.commands import changing
+from nst_install import copies, gimps, networks, plug_in, record
+from nst_install.commands import locked_and_logged
 from nst_install.console import Console
 from nst_install.errors import InstallError, from_os
-from nst_install.places import Places, size_of
-from nst_install.record import Record
+from nst_install.paths import InstallPaths, size_of
+from nst_install.record import InstallRecord
 
 
-def uninstall(
-    places: Places, console: Console, delete_weights: bool | None = None, delete_styles: bool | None = None
-) -> int:
-    """Take away the plug-ins, the engine, its caches and its log; networks and kept styles only if told to.
+@dataclass(frozen=True)
+class UserDataChoice:
+    """Whether to delete networks and kept styles; None means ask."""
 
-    Returns the exit code: 2 where something could not be deleted.
+    delete_networks: bool | None = None
+    delete_styles: bool | None = None
+
+
+def uninstall(paths: InstallPaths, choice: UserDataChoice, console: Console) -> int:
+    """Remove the plug-ins, the engine, caches and log; networks and kept styles only if the user agrees.
+
+    Returns the exit code: 2 if something could not be deleted.
     """
-    if not places.data.exists() and not any(each.plug_in.exists() for each in gimps.find_profiles()):
+    if not paths.data.exists() and not any(profile.plug_in.exists() for profile in gimps.find_profiles()):
         console.say("Nothing is installed.")
         return 0
-    with changing(places, console):
-        now = record.read_record(places)
-        # Asked before anything is gone: who breaks off at a question still has everything.
-        dear = those_to_go(places, now, console, delete_weights, delete_styles)
-        failures = remove_from_gimp(places, now, console)
+    with locked_and_logged(paths, console):
+        installed = record.read_record(paths)
+        # Ask before deleting anything: interrupting at a question keeps everything.
+        user_data = user_data_to_delete(paths, installed, choice, console)
+        failures = remove_from_gimp(paths, installed, console)
         console.close_log()
-        rest = [*places.data.glob("venv-*"), *places.data.glob("code-*"), places.own_python, places.cache]
-        # The record goes first: from there on, nothing is installed.
-        for path in (places.record, *rest, places.launcher.parent, places.log.parent, *dear):
+        folders = [*paths.data.glob("venv-*"), *paths.data.glob("code-*"), paths.own_python, paths.cache]
+        # The record comes first: once it is deleted, nothing is installed.
+        for path in (paths.record, *folders, paths.launcher.parent, paths.log.parent, *user_data):
             try:
-                if runs_this(path):
-                    failures.append(f"{path} holds the Python that runs this. Delete it by hand.")
+                if contains_running_python(path):
+                    failures.append(f"{path} contains the Python that runs the installer. Delete it by hand.")
                 else:
                     copies.delete(path)
             except OSError as error:
                 failures.append(str(from_os(path, error)))
-    for folder in (places.models, places.data, places.cache):
+    for folder in (paths.models, paths.data, paths.cache):
         with suppress(OSError):
             folder.rmdir()
-    strange = [path.name for path in places.data.glob("*") if path not in (places.models, places.styles)]
-    if strange and not failures:
-        console.say(f"  left, as it is not the installer's: {', '.join(sorted(strange))} in {places.data}")
+    foreign = [path.name for path in paths.data.glob("*") if path not in (paths.models, paths.styles)]
+    if foreign and not failures:
+        console.say(f"  left in place, not ours: {', '.join(sorted(foreign))} in {paths.data}")
     for failure in failures:
-        console.complain(f"  {failure}")
-    console.say("Uninstalled." if not failures else "Not everything could be deleted.")
+        console.say_error(f"  {failure}")
+    console.say("Not everything could be deleted." if failures else "Uninstalled.")
     return 2 if failures else 0
 
 
-def those_to_go(
-    places: Places, now: Record | None, console: Console, weights_wish: bool | None, styles_wish: bool | None
+def user_data_to_delete(
+    paths: InstallPaths, installed: InstallRecord | None, choice: UserDataChoice, console: Console
 ) -> list[Path]:
-    """Return which folders of what the user may want to keep may go, and say what stays."""
-    dear = []
-    models = Path(now.models) if now else places.models
-    names = weights.installed(models)
-    if models == places.models and may_delete("networks", names, models, weights_wish, console):
-        dear.append(places.models)
+    """Return the folders of networks and kept styles that may be deleted; print which ones stay."""
+    folders = []
+    models = Path(installed.models) if installed else paths.models
+    names = networks.installed(models)
+    may_ask = models == paths.models
+    if may_ask and may_delete("networks", names, models, choice.delete_networks, console):
+        folders.append(paths.models)
     elif names:
-        console.say(f"  the networks are left in {models}")
-    # Every style is a picture; only some have settings, too.
-    kept = sorted(path.stem for path in places.styles.glob("[!.]*.*") if path.suffix != ".json")
-    if may_delete("styles you kept", kept, places.styles, styles_wish, console):
-        dear.append(places.styles)
+        console.say(f"  the networks stay in {models}")
+    # Every style has a picture; only some have settings, too.
+    styles = sorted(path.stem for path in paths.styles.glob("[!.]*.*") if path.suffix != ".json")
+    if may_delete("styles you kept", styles, paths.styles, choice.delete_styles, console):
+        folders.append(paths.styles)
     else:
-        console.say(f"  the kept styles are left in {places.styles}")
-    return dear
+        console.say(f"  the kept styles stay in {paths.styles}")
+    return folders
 
 
-def remove_from_gimp(places: Places, now: Record | None, console: Console) -> list[str]:
-    """Take away the plug-ins and what leads to the engine; return what could not be, in sentences."""
+def remove_from_gimp(paths: InstallPaths, installed: InstallRecord | None, console: Console) -> list[str]:
+    """Remove the plug-ins, the bridge and the links; return a sentence for each plug-in that remains."""
     failures = []
-    for profile in all_profiles(now):
+    for profile in all_profiles(installed):
         try:
             if plug_in.remove(profile):
-                console.say(f"  the plug-in is gone from {profile.plug_in}")
+                console.say(f"  the plug-in was removed from {profile.plug_in}")
         except InstallError as error:
             failures.append(str(error))
-    plug_in.remove_bridge(places, console)
-    for link in map(Path, now.links if now else ()):
-        if link.is_symlink() and link.readlink() == places.launcher:
+    plug_in.remove_bridge(paths, console)
+    for link in map(Path, installed.links if installed else ()):
+        if link.is_symlink() and link.readlink() == paths.launcher:
             link.unlink()
     return failures
 
 
-def runs_this(folder: Path) -> bool:
-    """Tell whether this very program runs from ``folder`` on a system that then does not let go of it."""
+def contains_running_python(folder: Path) -> bool:
+    """Return whether the running Python is in ``folder`` on Windows, which cannot delete it then."""
     return sys.platform == "win32" and folder in Path(sys.executable).parents
 
 
-def all_profiles(now: Record | None) -> list[gimps.Profile]:
-    """Return the profiles that were found and those that are on record."""
-    found = {profile.folder: profile for profile in gimps.find_profiles()}
-    for path in map(Path, now.plug_ins if now else ()):
-        found.setdefault(path, gimps.Profile(path, gimps.kind_of(path)))
-    return list(found.values())
+def all_profiles(installed: InstallRecord | None) -> list[gimps.GimpProfile]:
+    """Return the profiles that are found, and those in the record."""
+    profiles = {profile.folder: profile for profile in gimps.find_profiles()}
+    for path in map(Path, installed.plug_ins if installed else ()):
+        profiles.setdefault(path, gimps.GimpProfile(path, gimps.kind_of(path)))
+    return list(profiles.values())
 
 
-def may_delete(what: str, names: list[str], folder: Path, wish: bool | None, console: Console) -> bool:
-    """Ask whether what the user may want to keep may go; without anybody to ask, it stays."""
+def may_delete(what: str, names: list[str], folder: Path, choice: bool | None, console: Console) -> bool:
+    """Return whether user data may be deleted: ``choice``, or the user's answer; no if nobody answers."""
     if not names:
         return True
-    if wish is not None:
-        return wish
-    return console.ask(f"Delete the {what} too ({', '.join(names)}; {size_of(folder) / 1e6:.0f} MB)?", False)
+    if choice is not None:
+        return choice
+    size = size_of(folder) / 1e6
+    return console.ask(f"Delete the {what} too ({', '.join(names)}; {size:.0f} MB)?", default=False)

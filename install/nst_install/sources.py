@@ -1,4 +1,4 @@
-"""Where packages and weights come from: the package index that is set up, or a folder made by `bundle`."""
+"""Sources of packages and networks: the package index that is configured, or a folder made by `bundle`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ MANIFEST = "bundle.json"
 
 @dataclass(frozen=True)
 class Bundle:
-    """A prepared folder: ``wheels/`` and ``models/``, the SHA-256 of each file in ``bundle.json``."""
+    """A folder for offline machines: ``wheels/`` and ``models/``, with all SHA-256 in ``bundle.json``.
+
+    ``engine`` is a name in :mod:`nst_install.engines`, ``python`` a version like "3.12", ``system`` and
+    ``machine`` are ``sys.platform`` and ``platform.machine()``; ``files`` is SHA-256 by relative path.
+    """
 
     folder: Path
     engine: str
@@ -25,10 +29,10 @@ class Bundle:
     files: dict[str, str]
 
     def check(self) -> None:
-        """Make sure that every file is there and whole.
+        """Check that every file is there and intact.
 
         Raises:
-            InstallError: one is not.
+            InstallError: a file is missing or damaged.
         """
         for name, expected in self.files.items():
             path = self.folder / name
@@ -36,50 +40,56 @@ class Bundle:
                 raise InstallError(f"The bundle lacks {name}.", "Make it again with `install.py bundle`.")
             if sha256_of(path) != expected:
                 raise InstallError(
-                    f"{path} is not the file that was put into the bundle: its SHA-256 is another.",
+                    f"{path} is damaged: its SHA-256 is not the one in the bundle's list.",
                     "Copy the bundle again, or make it again with `install.py bundle`.",
                 )
 
     def models(self) -> list[Path]:
-        """List the networks in it."""
+        """Return the files of the networks in the bundle."""
         return sorted((self.folder / "models").glob("*.onnx"))
 
 
 @dataclass(frozen=True)
-class Source:
-    """What pip is told about where to look."""
+class PackageSource:
+    """Where pip looks for packages: a bundle or None, and the options and variables that pip gets."""
 
     bundle: Bundle | None = None
     pip_options: list[str] = field(default_factory=list)
     pip_environment: dict[str, str] = field(default_factory=dict)
 
 
-def online() -> Source:
-    """Use what the user has set up for pip."""
-    return Source()
+def online() -> PackageSource:
+    """Return the source that the user has configured for pip."""
+    return PackageSource()
 
 
-def offline(folder: Path) -> Source:
-    """Use a bundle, checked, and nothing else.
+def offline(folder: Path) -> PackageSource:
+    """Return a bundle as the only source, after checking its files.
 
     Raises:
-        InstallError: it is none, or not whole.
+        InstallError: ``folder`` is not a bundle, or is damaged.
     """
     try:
-        said = json.loads((folder / MANIFEST).read_text("utf-8"))
-        what = (str(said[name]) for name in ("engine", "python", "system", "machine"))
-        bundle = Bundle(folder, *what, dict(said["files"]))
+        fields = json.loads((folder / MANIFEST).read_text("utf-8"))
+        bundle = Bundle(
+            folder=folder,
+            engine=str(fields["engine"]),
+            python=str(fields["python"]),
+            system=str(fields["system"]),
+            machine=str(fields["machine"]),
+            files=dict(fields["files"]),
+        )
     except (OSError, ValueError, KeyError, TypeError):
         raise InstallError(
-            f"{folder} is no folder that `install.py bundle` made.",
-            "Make one on a machine of the same kind that has a network: `install.py bundle FOLDER`.",
+            f"{folder} is not a folder made by `install.py bundle`.",
+            "Make one on a machine of the same kind that has internet access: `install.py bundle FOLDER`.",
         ) from None
     bundle.check()
     wheels = str(folder / "wheels")
-    return Source(
+    return PackageSource(
         bundle,
-        ["--no-index", "--find-links", wheels],
-        {
+        pip_options=["--no-index", "--find-links", wheels],
+        pip_environment={
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": "",

@@ -1,4 +1,4 @@
-"""Saying what is installed, where, and how large it is."""
+"""The command `status`: what is installed, where, and how large it is."""
 
 from __future__ import annotations
 
@@ -6,49 +6,66 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from nst_install import copies, engine_code, environment, gimps, plug_in, record, weights
+from nst_install import copies, engine_code, environment, gimps, networks, plug_in, record
 from nst_install.console import Console
 from nst_install.environment import MARKER
-from nst_install.places import Places, size_of
+from nst_install.paths import InstallPaths, size_of
+from nst_install.record import InstallRecord
 from nst_install.removal import all_profiles
 
 
-def show(places: Places, console: Console, as_json: bool = False) -> int:
-    """Say what is installed, where, how large, and what is unfinished; the exit code is 0 if anything is."""
-    now = record.read_record(places)
-    named = Path(now.environment) if now else None
+def show(paths: InstallPaths, console: Console, *, as_json: bool = False) -> int:
+    """Print what is installed, and what is unfinished. Return the exit code: 0 if anything is installed."""
+    installed = record.read_record(paths)
+    current = Path(installed.environment) if installed else None
     unfinished = [
-        str(folder) for folder in places.data.glob("venv-*") if folder != named and (folder / MARKER).exists()
+        str(folder)
+        for folder in paths.data.glob("venv-*")
+        if folder != current and (folder / MARKER).exists()
     ]
     profiles = [
-        {"folder": str(each.folder), "kind": each.kind, "plug_in": plug_in.state_of(each)}
-        for each in all_profiles(now)
+        {"folder": str(profile.folder), "kind": profile.kind, "plug_in": plug_in.state_of(profile)}
+        for profile in all_profiles(installed)
     ]
     if as_json:
-        fields = {"installed": asdict(now) if now else None, "profiles": profiles, "unfinished": unfinished}
-        console.say(json.dumps({**fields, "data": str(places.data), "log": str(places.log)}, indent=1))
-        return 0 if now else 2
-    if now and named:
-        wrong = environment.fault(places, named, console)
-        console.say(f"Engine   {now.version}, {now.engine}")
-        if wrong:
-            console.say(f"         {wrong} `install.py install` mends it.")
-        console.say(f"         {named}  {size_of(named) / 1e6:.0f} MB")
-        code = engine_code.pointed(named)
-        same = code and copies.listed(code / "nst_core") and now.code == engine_code.source_hash()
-        console.say(f"         {code}" + ("" if same else "  (not this checkout's: `install.py update`)"))
-        for name in weights.installed(Path(now.models)) or ["no network: `install.py update` fetches one"]:
-            console.say(f"Network  {name}  in {now.models}")
+        fields = {
+            "installed": asdict(installed) if installed else None,
+            "profiles": profiles,
+            "unfinished": unfinished,
+            "data": str(paths.data),
+            "log": str(paths.log),
+        }
+        console.say(json.dumps(fields, indent=1))
+        return 0 if installed else 2
+    if installed:
+        show_engine(paths, installed, console)
     else:
         console.say("Engine   not installed")
-    for each in profiles:
-        console.say(f"GIMP     {each['kind']}: plug-in {each['plug_in']} in {each['folder']}")
-        box = gimps.obstacle(each["kind"])
-        if box and each["plug_in"] != "missing":
-            console.say(f"         {box[0]}\n             {box[1]}")
+    for profile in profiles:
+        console.say(f"GIMP     {profile['kind']}: plug-in {profile['plug_in']} in {profile['folder']}")
+        obstacle = gimps.sandbox_obstacle(profile["kind"])
+        if obstacle and profile["plug_in"] != "missing":
+            console.say(f"         {obstacle[0]}\n             {obstacle[1]}")
     if not profiles:
         console.say("GIMP     no profile of GIMP 3 was found")
     for folder in unfinished:
-        console.say(f"An installation was broken off; the next one deletes {folder}")
-    console.say(f"Log      {places.log}")
-    return 0 if now else 2
+        console.say(f"An interrupted installation left {folder}; the next installation deletes it")
+    console.say(f"Log      {paths.log}")
+    return 0 if installed else 2
+
+
+def show_engine(paths: InstallPaths, installed: InstallRecord, console: Console) -> None:
+    """Print the engine's version, its folders and its networks."""
+    folder = Path(installed.environment)
+    fault = environment.find_fault(paths, folder, console)
+    console.say(f"Engine   {installed.version}, {installed.engine}")
+    if fault:
+        console.say(f"         {fault} Run `install.py install` to fix this.")
+    console.say(f"         {folder}  {size_of(folder) / 1e6:.0f} MB")
+    code = engine_code.code_folder(folder)
+    has_files = code is not None and bool(copies.read_file_list(code / "nst_core"))
+    is_current = has_files and installed.code == engine_code.checkout_hash()
+    console.say(f"         {code}" + ("" if is_current else "  (not this checkout's: `install.py update`)"))
+    models = Path(installed.models)
+    for name in networks.installed(models) or ["none, run `install.py update` to download one"]:
+        console.say(f"Network  {name}  in {models}")

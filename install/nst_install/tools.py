@@ -1,7 +1,7 @@
-"""pip and uv, of exactly one version each, known by their SHA-256: what sets up the rest.
+"""pip and uv, each pinned to one file by its SHA-256. They set up everything else.
 
-``requirements/tools.json`` names the files. They are fetched from the package index without pip, which a bare
-Python lacks; the hash decides whether what came is right, so nothing on the way needs to be trusted.
+``requirements/tools.json`` names the files. They are downloaded from the package index without pip, which a
+bare Python lacks. The hash decides whether a download is right, so the connection need not be trusted.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from pathlib import Path
 from nst_install import index
 from nst_install.console import Console
 from nst_install.errors import InstallError
-from nst_install.places import REQUIREMENTS, Places
+from nst_install.paths import REQUIREMENTS, InstallPaths
 from nst_install.processes import run
-from nst_install.sources import Source, sha256_of
+from nst_install.sources import PackageSource, sha256_of
 
 OLDEST_UV = (0, 7)
-"""The oldest uv of the system's that is used: it knows ``--managed-python``."""
+"""The oldest uv of the system that is used: the first with ``--managed-python``."""
 
 
-def pinned(tool: str, kind: str) -> tuple[str, str]:
+def pinned_wheel(tool: str, kind: str) -> tuple[str, str]:
     """Return the file name and SHA-256 of a tool's wheel for a kind of machine.
 
     Raises:
-        InstallError: there is none for it.
+        InstallError: there is no such wheel.
     """
     table = json.loads((REQUIREMENTS / "tools.json").read_text("utf-8"))
     try:
@@ -47,65 +47,65 @@ def pinned(tool: str, kind: str) -> tuple[str, str]:
 
 
 def machine_kind() -> str:
-    """Name this kind of machine as tools.json does: ``linux-x86_64``, ``musl-aarch64``, ``win32-amd64``."""
+    """Return this kind of machine as in tools.json: ``linux-x86_64``, ``musl-aarch64``, ``win32-amd64``."""
     machine = platform.machine().lower()
-    system = sys.platform
+    system = str(sys.platform)
     if system == "linux" and "musl" in (sysconfig.get_config_var("HOST_GNU_TYPE") or ""):
         system = "musl"
     return f"{system}-{machine}"
 
 
-def pip_wheel(folder: Path, source: Source, console: Console) -> Path:
-    """Put pip's wheel into ``folder`` and return its path.
+def fetch_pip(folder: Path, source: PackageSource, console: Console) -> Path:
+    """Put the pinned wheel of pip into ``folder`` and return its path.
 
     Raises:
-        InstallError: it cannot be had.
+        InstallError: it cannot be downloaded, or is not in the bundle.
     """
-    return _wheel("pip", "any", folder, source, console)
+    return _fetch_wheel("pip", "any", folder, source, console)
 
 
 @contextlib.contextmanager
-def uv(places: Places, source: Source, console: Console) -> Iterator[str]:
-    """Give the path of uv for as long as the block runs: the system's, unless it is too old, or the pinned.
+def uv(paths: InstallPaths, source: PackageSource, console: Console) -> Iterator[str]:
+    """Yield the path of uv: the system's unless it is too old, else the pinned one, deleted afterwards.
 
     Raises:
-        InstallError: it cannot be had.
+        InstallError: it cannot be downloaded, or is not in the bundle.
     """
-    found = shutil.which("uv")
-    if found and _version_of(found, console) >= OLDEST_UV:
-        yield found
+    installed = shutil.which("uv")
+    if installed and _uv_version(installed, console) >= OLDEST_UV:
+        yield installed
         return
-    places.cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="uv-", dir=places.cache) as name:
+    paths.cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="uv-", dir=paths.cache) as name:
         folder = Path(name)
-        wheel = _wheel("uv", machine_kind(), folder, source, console)
+        wheel = _fetch_wheel("uv", machine_kind(), folder, source, console)
         program = "uv.exe" if sys.platform == "win32" else "uv"
         with zipfile.ZipFile(wheel) as archive:
-            member = next(each for each in archive.namelist() if each.rsplit("/", 1)[-1] == program)
+            member = next(path for path in archive.namelist() if path.rsplit("/", 1)[-1] == program)
             (folder / program).write_bytes(archive.read(member))
         (folder / program).chmod(0o755)
         yield str(folder / program)
 
 
-def _version_of(uv: str, console: Console) -> tuple[int, ...]:
-    found = re.match(r"uv (\d+)\.(\d+)", run([uv, "--version"], console, timeout=60).tail)
-    return (int(found[1]), int(found[2])) if found else ()
+def _uv_version(uv: str, console: Console) -> tuple[int, ...]:
+    match = re.match(r"uv (\d+)\.(\d+)", run([uv, "--version"], console, timeout=60).tail)
+    return (int(match[1]), int(match[2])) if match else ()
 
 
-def _wheel(tool: str, kind: str, folder: Path, source: Source, console: Console) -> Path:
-    name, expected = pinned(tool, kind)
+def _fetch_wheel(tool: str, kind: str, folder: Path, source: PackageSource, console: Console) -> Path:
+    name, expected = pinned_wheel(tool, kind)
     target = folder / name
     if source.bundle:
         bundled = source.bundle.folder / "wheels" / name
         if not bundled.is_file():
-            raise InstallError(f"The bundle has no {tool}.", "Make it again with `install.py bundle`.")
+            raise InstallError(f"The bundle lacks {tool}.", "Make it again with `install.py bundle`.")
         shutil.copyfile(bundled, target)
     else:
         index.fetch(tool, name, target, console)
     if sha256_of(target) != expected:
         target.unlink()
         raise InstallError(
-            f"What the package index gave as {name} is something else: its SHA-256 is not {expected}.",
-            "Something on the way changes downloads; try another network.",
+            f"The package index delivered a wrong file for {name}: its SHA-256 is not {expected}.",
+            "Something in your network changes downloads; try another network.",
         )
     return target

@@ -1,4 +1,4 @@
-"""Puts content, style and result side by side: the picture at the top of the project's README.
+"""Place content, style and result side by side, for the picture at the top of the project's README.
 
     python install/samples/make_strip.py RESULT [OUT.jpg]
 
@@ -17,7 +17,7 @@ PANEL, GAP = (384, 256), 8
 
 
 def strip(result: Path) -> Image.Image:
-    """Return the three pictures in a row, each cropped to the panel's shape, on white."""
+    """Return the three pictures in a row on white, each cropped to the shape of a panel."""
     panels = [HERE / "content.jpg", HERE / "style.jpg", result]
     whole = Image.new("RGB", (3 * PANEL[0] + 2 * GAP, PANEL[1]), "white")
     for i, path in enumerate(panels):

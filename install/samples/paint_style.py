@@ -1,11 +1,11 @@
-"""Paints the sample style: brush strokes along a flow field, in a few strong colours.
+"""Paint the sample style: brush strokes along a flow field, in a few strong colours.
 
     python install/samples/paint_style.py [OUT.jpg]
 
-Nothing comes in but a seed; a picture goes out. The field is a slow drift with a few whirls in it. Strokes
-follow it from large to small, each a bundle of bristles that differ a little in lightness; what colour a
-stroke has depends on how far it is from the whirls, so that the picture has large shapes as well as texture.
-Needs numpy and Pillow.
+Makes the picture from a seed. The field is a slow drift with a few whirls in it. Strokes follow it, the
+large ones first; each is a bundle of bristles that differ slightly in lightness. The colour of a stroke
+depends on its distance from the whirls, so that the picture has large shapes as well as texture. Needs numpy
+and Pillow.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ Array = npt.NDArray[np.float64]
 
 WIDTH, HEIGHT, SUPERSAMPLING = 800, 640, 2
 
-WHIRLS = (  # x, y (shares of the picture), radius (share of its width), turning
+WHIRLS = (  # x, y (fractions of the picture), radius (fraction of its width), direction of turning
     (0.70, 0.26, 0.17, 1.0),
     (0.26, 0.36, 0.22, -1.0),
     (0.86, 0.76, 0.15, -1.0),
     (0.44, 0.84, 0.19, 1.0),
 )
 GLOW = ((250, 236, 180), (252, 205, 60), (246, 150, 30), (222, 84, 34))
-"""From a whirl's middle outwards: cream, yellow, orange, vermilion."""
+"""From the centre of a whirl outwards: cream, yellow, orange, vermilion."""
 NIGHT = ((28, 148, 160), (22, 100, 176), (24, 58, 140), (16, 30, 84))
-"""Beyond: turquoise, cobalt, ultramarine, Prussian blue."""
+"""Outside the whirls: turquoise, cobalt, ultramarine, Prussian blue."""
 
-PASSES = (  # strokes, length and width in pixels of the finished picture
+PASSES = (  # number of strokes, length and width in pixels of the finished picture
     (1500, 150, 26),
     (3200, 95, 15),
     (5200, 60, 8),
@@ -40,7 +40,7 @@ PASSES = (  # strokes, length and width in pixels of the finished picture
 
 
 def direction(x: Array, y: Array) -> tuple[Array, Array]:
-    """Return the field's unit vectors at points in shares of the picture."""
+    """Return the field's unit vectors at points, given in fractions of the picture."""
     angle = 0.5 * np.sin(3.1 * x + 1.3) + 0.6 * np.cos(2.6 * y + 2.0 * x)
     u, v = np.cos(angle), np.sin(angle)
     for cx, cy, radius, turning in WHIRLS:
@@ -54,7 +54,7 @@ def direction(x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def glow(x: float, y: float) -> float:
-    """Return how near a point is to the nearest whirl: 1 in its middle, 0 far away."""
+    """Return the closeness of a point to the nearest whirl: 1 at its centre, 0 far away."""
     return max(
         float(np.exp(-((np.hypot(x - cx, (y - cy) * HEIGHT / WIDTH) / (0.62 * radius)) ** 2)))
         for cx, cy, radius, _ in WHIRLS
@@ -62,7 +62,7 @@ def glow(x: float, y: float) -> float:
 
 
 def colour_at(x: float, y: float, random: np.random.Generator) -> Array:
-    """Choose a colour for a stroke, with some play, as a painter who mixes on the brush."""
+    """Choose a colour for a stroke, with some variation, as if mixed on the brush."""
     value = glow(x, y) + random.normal(0, 0.05)
     if value > 0.16:
         step = np.clip((1 - value) / 0.84, 0, 0.999) * len(GLOW)
@@ -77,7 +77,7 @@ def colour_at(x: float, y: float, random: np.random.Generator) -> Array:
 
 
 def follow(x: float, y: float, pixels: float) -> Array:
-    """Follow the field both ways from a point; return the stroke's points in shares, ``(n, 2)``."""
+    """Follow the field both ways from a point; return the stroke's points in fractions, ``(n, 2)``."""
     halves = []
     for sign in (-1, 1):
         points, px, py = [], x, y
@@ -101,7 +101,7 @@ def draw_stroke(
     taper = np.sin(np.linspace(0.15, np.pi - 0.1, len(path))) ** 0.4
     bristles = max(5, int(width * SUPERSAMPLING / 2.6))
     for offset in np.linspace(-0.5, 0.5, bristles):
-        shade = random.normal(0, 13) + 26 * offset  # the light comes from one side: paint has thickness
+        shade = random.normal(0, 13) + 26 * offset  # lit from one side, as paint has thickness
         ink = tuple(int(channel) for channel in np.clip(colour + shade, 0, 255))
         start, end = random.integers(0, 3), len(path) - random.integers(0, 3)
         line = path + across * (taper * offset * width * SUPERSAMPLING)[:, None]

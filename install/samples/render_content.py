@@ -1,10 +1,9 @@
-"""Renders the sample content: mountains over a lake in the evening, as a camera might see them.
+"""Render the sample content: mountains over a lake in the evening, as a camera might see them.
 
     python install/samples/render_content.py [OUT.jpg]
 
-Nothing comes in but a seed; a picture goes out. The land is a ridged fractal height field, drawn column by
-column from the front to the back, lit by a low sun and veiled by distance; the lake mirrors what was drawn.
-Needs numpy and Pillow.
+Makes the picture from a seed. The land is a ridged fractal height field, drawn column by column from front to
+back, lit by a low sun and veiled by distance. The lake mirrors the land and the sky. Needs numpy and Pillow.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ Array = npt.NDArray[np.float64]
 
 WIDTH, HEIGHT = 960, 640
 HORIZON = 0.56
-"""Where eye level is, as a share of the picture's height from above."""
+"""Eye level, as a fraction of the picture's height from the top."""
 LAND = 1024
-"""Side of the square height field, in cells; it repeats at its edges."""
+"""Side of the square height field, in cells. The field repeats at its edges."""
 SUN = np.array([-0.62, 0.42, 0.35]) / np.linalg.norm([-0.62, 0.42, 0.35])
 """Direction to the sun: from the left, above, a little behind the mountains."""
 
 
 def noise(random: np.random.Generator, size: int, cells: int) -> Array:
-    """Return smooth noise in -1..1 that repeats, with ``cells`` waves a side."""
+    """Return smooth, repeating noise in -1..1 with ``cells`` waves per side, ``(size, size)``."""
     grid = random.uniform(-1, 1, (cells, cells))
     at = np.arange(size) * cells / size
     low = at.astype(int)
@@ -42,7 +41,7 @@ def noise(random: np.random.Generator, size: int, cells: int) -> Array:
 def fractal(
     random: np.random.Generator, size: int, first: int, octaves: int, gain: float, ridged: bool
 ) -> Array:
-    """Sum octaves of noise; ``ridged`` folds it, which makes crests. Returns about 0..1."""
+    """Sum octaves of noise; ``ridged`` folds it into crests. Return about 0..1, ``(size, size)``."""
     total, weight, amplitude = np.zeros((size, size)), np.ones((size, size)), 1.0
     reach = 0.0
     for octave in range(octaves):
@@ -56,7 +55,7 @@ def fractal(
 
 
 def make_land(random: np.random.Generator) -> tuple[Array, Array]:
-    """Return heights (share of the field's side; the lake is at 0) and colours ``(LAND, LAND, 3)``."""
+    """Return heights (fraction of the field's side; the lake is at 0) and colours ``(LAND, LAND, 3)``."""
     ridges = fractal(random, LAND, 3, 8, 0.5, ridged=True)
     hills = fractal(random, LAND, 4, 6, 0.5, ridged=False)
     depth = np.linspace(0, 1, LAND)[:, None]
@@ -91,11 +90,11 @@ def make_land(random: np.random.Generator) -> tuple[Array, Array]:
 
 
 def shadows(height: Array) -> Array:
-    """Return 1 where the sun shines, less where a ridge to the left stands before it."""
+    """Return the light at each cell: 1 in the sun, less in the shadow of a ridge to the left."""
     slope = SUN[1] / -SUN[0] / LAND
     horizon = np.full(LAND, -1.0)
     lit = np.ones_like(height)
-    for _ in range(2):  # twice round, for the field repeats
+    for _ in range(2):  # twice, because the field repeats
         for column in range(LAND):
             horizon -= slope
             lit[:, column] = np.clip(1 - (horizon - height[:, column]) * 150, 0.12, 1)
@@ -104,18 +103,18 @@ def shadows(height: Array) -> Array:
 
 
 def mix(a: Array, b: Array, share: Array) -> Array:
-    """Blend ``a`` into ``b``."""
+    """Blend ``a`` into ``b``; ``share`` is the fraction of ``b``."""
     return a * (1 - share) + b * share
 
 
 def smooth(x: Array, low: float, high: float) -> Array:
-    """Step softly from 0 at ``low`` to 1 at ``high``."""
+    """Return a smooth step from 0 at ``low`` to 1 at ``high``."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
 def make_sky(random: np.random.Generator) -> Array:
-    """Return the evening sky for the whole picture, linear light."""
+    """Return the evening sky for the whole picture, in linear light, ``(HEIGHT, WIDTH, 3)``."""
     up = np.clip(1 - np.arange(HEIGHT) / (HORIZON * HEIGHT), 0, 1)[:, None, None]
     x = np.linspace(0, 1, WIDTH)[None, :, None]
     sky = mix(np.array([0.98, 0.66, 0.42]), np.array([0.50, 0.60, 0.78]), smooth(up, 0.0, 0.38))
@@ -133,7 +132,7 @@ def make_sky(random: np.random.Generator) -> Array:
 
 
 def draw_land(picture: Array, height: Array, colour: Array) -> None:
-    """Draw the land into ``picture``, every column from the front to the back."""
+    """Draw the land into ``picture``, all columns from front to back."""
     haze = np.array([0.62, 0.62, 0.72])
     glow = np.array([0.98, 0.74, 0.52])
     skyline = np.full(WIDTH, HORIZON * HEIGHT)
@@ -157,7 +156,7 @@ def draw_land(picture: Array, height: Array, colour: Array) -> None:
 
 
 def sample(field: Array, x: Array, y: Array) -> Array:
-    """Read ``field`` between its cells."""
+    """Interpolate ``field`` between its cells, bilinearly."""
     x0, y0 = x.astype(int) % LAND, y.astype(int) % LAND
     x1, y1 = (x0 + 1) % LAND, np.minimum(y0 + 1, LAND - 1)
     fx, fy = x - np.floor(x), y - np.floor(y)
@@ -167,7 +166,7 @@ def sample(field: Array, x: Array, y: Array) -> Array:
 
 
 def add_lake(picture: Array, random: np.random.Generator) -> None:
-    """Mirror what is above the shore into the water below, broken by ripples."""
+    """Mirror the picture above the shore in the water below, distorted by ripples."""
     shore = int(HORIZON * HEIGHT)
     ripples = fractal(random, 1024, 32, 5, 0.6, ridged=False) - 0.5
     for row in range(shore, HEIGHT):
@@ -250,7 +249,9 @@ def render(seed: int = 8) -> Image.Image:
     picture = make_sky(random)
     draw_land(picture, height, colour)
     add_lake(picture, random)
-    exposed = 1 - np.exp(-1.35 * np.clip(picture, 0, None))  # as film does: bright is never flat white
+    exposed = 1 - np.exp(
+        -1.35 * np.clip(picture, 0, None)
+    )  # like film: bright areas never turn into flat white
     encoded = np.clip(exposed, 0, 1) ** (1 / 1.75)
     encoded += random.normal(0, 0.008, encoded.shape[:2])[..., None]
     image = Image.fromarray((np.clip(encoded, 0, 1) * 255).astype(np.uint8))

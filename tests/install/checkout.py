@@ -1,4 +1,4 @@
-"""A checkout in miniature: the real installer, with an engine, a network and a plug-in that take a second.
+"""A miniature checkout: the real installer, with an engine, a network and a plug-in that take a second.
 
 The packages are wheels made here, served by a package index made here, so that a test can cut or falsify
 the downloads. Only the pins, the engine's code and the plug-in differ from the real checkout.
@@ -19,14 +19,15 @@ import sys
 import termios
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 ENGINE_CLI = '''
-"""Stands for the engine's command line: fetches a network from NST_TEST_WEIGHTS, as slowly as told."""
+"""Stands in for the engine's command line. NST_TEST_WEIGHTS sets how it downloads a network."""
 import json, os, signal, sys, time
 from pathlib import Path
 import ballast
@@ -37,23 +38,23 @@ def main(arguments):
         return 0
     if arguments[0] == "stylize":
         if os.environ.get("NST_TEST_PAINTING") == "slow":
-            signal.signal(signal.SIGINT, lambda _number, _frame: None)
-            Path(os.environ["HOME"], "begun").touch()
-            signal.pause()
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # kept for sigwait
+            Path(os.environ["HOME"], "painting").touch()
+            signal.sigwait({signal.SIGINT})
             time.sleep(1)
         Path(arguments[arguments.index("--output") + 1]).write_text("painted")
         return 0
-    named = "--store" in arguments
-    store = Path(arguments[arguments.index("--store") + 1] if named else os.environ["NST_MODELS"])
+    has_store = "--store" in arguments
+    store = Path(arguments[arguments.index("--store") + 1] if has_store else os.environ["NST_MODELS"])
     name = arguments[2]
     if arguments[1] == "verify":
-        whole = (store / (name + ".onnx")).read_bytes() == b"weights" * 1000
-        if not whole:
+        intact = (store / (name + ".onnx")).read_bytes() == b"weights" * 1000
+        if not intact:
             print(json.dumps({"event": "error", "code": "wrong-hash", "message": "Damaged.", "hint": ""}))
-        return 0 if whole else 2
+        return 0 if intact else 2
     behaviour = os.environ.get("NST_TEST_WEIGHTS", "good")
     if behaviour == "no-vgg19" and name == "vgg19" or behaviour == "none":
-        error = {"code": "download-failed", "message": name + " broke off.", "hint": "Again."}
+        error = {"code": "download-failed", "message": name + " was lost.", "hint": "Again."}
         print(json.dumps({"event": "error", **error}))
         return 2
     store.mkdir(parents=True, exist_ok=True)
@@ -68,34 +69,49 @@ def main(arguments):
     print(json.dumps({"name": name}))
     return 0
 
-sys.exit(main([each for each in sys.argv[1:] if each != "--json"]))
+sys.exit(main([argument for argument in sys.argv[1:] if argument != "--json"]))
 '''
 
-PLUG_IN = "#!/usr/bin/env python3\n# Stands for the plug-in.\n"
+PATIENCE = 120.0
+"""Seconds to wait for something that takes one; generous, for machines that are busy."""
+
+PLUG_IN = "#!/usr/bin/env python3\n# Stands in for the plug-in.\n"
+
+
+def wait_for(condition: Callable[[], object], what: str) -> None:
+    """Wait until ``condition`` is true.
+
+    Raises:
+        AssertionError: it does not become true; names ``what`` was waited for.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"waited for {what}"
+        time.sleep(0.02)
 
 
 def make_wheel(folder: Path, name: str, version: str, files: Mapping[str, bytes]) -> tuple[str, str]:
-    """Make a wheel; return its file name and SHA-256."""
+    """Make a wheel in ``folder``; return its file name and SHA-256."""
     info = f"{name}-{version}.dist-info"
-    whole = {
+    contents = {
         **files,
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
         f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     record = ""
-    for path, content in whole.items():
+    for path, content in contents.items():
         digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
         record += f"{path},sha256={digest},{len(content)}\n"
     target = folder / f"{name}-{version}-py3-none-any.whl"
     with zipfile.ZipFile(target, "w") as archive:
-        for path, content in {**whole, f"{info}/RECORD": f"{record}{info}/RECORD,,\n".encode()}.items():
+        for path, content in {**contents, f"{info}/RECORD": f"{record}{info}/RECORD,,\n".encode()}.items():
             archive.writestr(path, content)
     return target.name, hashlib.sha256(target.read_bytes()).hexdigest()
 
 
 @dataclass
 class Checkout:
-    """The miniature in ``folder``, an index's files in ``wheels``, and a user whose home is ``home``."""
+    """The miniature in ``folder``, the package index's files in ``wheels``, and a user's ``home``."""
 
     folder: Path
     wheels: Path
@@ -104,17 +120,17 @@ class Checkout:
 
     @property
     def data(self) -> Path:
-        """Where the user's data is."""
+        """The user's data folder."""
         return self.home / ".local" / "share" / "nst"
 
     @property
-    def record(self) -> dict:
-        """What is on record as installed; empty for nothing."""
+    def record(self) -> dict[str, Any]:
+        """The fields of the installer's record; empty if nothing is installed."""
         path = self.data / "engine.json"
         return json.loads(path.read_text("utf-8")) if path.exists() else {}
 
     def pin(self, version: str, megabytes: float = 0.2) -> None:
-        """Make the package that the engine needs, ``ballast``, in a version and size, and pin it."""
+        """Make the package that the engine needs, ``ballast``, with this version and size, and pin it."""
         noise = hashlib.shake_256(version.encode()).digest(int(megabytes * 1e6))
         name, sha256 = make_wheel(
             self.wheels, "ballast", version, {"ballast/__init__.py": b"", "ballast/noise": noise}
@@ -126,7 +142,7 @@ class Checkout:
         page.write_text(f'<a href="../{name}">{name}</a>')
 
     def environment(self) -> dict[str, str]:
-        """Return the user's whole environment."""
+        """Return all environment variables of the user."""
         return {
             "HOME": str(self.home),
             "PATH": "/usr/bin:/bin",
@@ -138,92 +154,90 @@ class Checkout:
         }
 
     def command(self, *arguments: str, python: str = sys.executable) -> list[str]:
-        """Return the command line of the installer."""
+        """Return the installer's command line."""
         return [python, str(self.folder / "install" / "install.py"), *arguments]
 
     def run(
-        self, *arguments: str, before: tuple[str, ...] = (), **more: str
+        self, *arguments: str, prefix: tuple[str, ...] = (), **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run the installer to its end."""
+        """Run the installer to its end, with further environment variables."""
         return subprocess.run(
-            [*before, *self.command(*arguments)],
-            env={**self.environment(), **more},
+            [*prefix, *self.command(*arguments)],
+            env={**self.environment(), **variables},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             stdin=subprocess.DEVNULL,
         )
 
-    def run_on_terminal(self, *arguments: str, answers: str = "") -> tuple[int, str]:
-        """Run the installer on a terminal; return the exit code and what is seen.
+    def run_on_terminal(self, *arguments: str, answers: Sequence[str] = ()) -> tuple[int, str]:
+        """Run the installer on a terminal; return the exit code and the output.
 
-        ``answers`` are typed at the first question; Ctrl-C among them is heard as such.
+        Each of ``answers`` is typed when its question has been asked; Ctrl-C among them interrupts.
         """
-        ours, theirs = pty.openpty()
+        master, slave = pty.openpty()
 
-        def heed_the_terminal() -> None:
+        def make_terminal_interrupt() -> None:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
         process = subprocess.Popen(
-            self.command(*arguments), env=self.environment(), stdin=theirs, stdout=theirs, stderr=theirs,
-            start_new_session=True, preexec_fn=heed_the_terminal,
+            self.command(*arguments), env=self.environment(), stdin=slave, stdout=slave, stderr=slave,
+            start_new_session=True, preexec_fn=make_terminal_interrupt,
         )  # fmt: skip
-        os.close(theirs)
-        seen = b""
+        os.close(slave)
+        output, typed = b"", 0
         while True:
             try:
-                block = os.read(ours, 65536)
-            except OSError:  # Linux's way of saying that nobody holds the other end
+                block = os.read(master, 65536)
+            except OSError:  # on Linux: the other end is closed
                 break
             if not block:
                 break
-            seen += block
-            if answers and b"[y/N] " in seen:
-                for character in answers:
-                    time.sleep(0.3)  # as a hand would: what comes before the reading of it is heard later
-                    os.write(ours, character.encode())
-                answers = ""
-        os.close(ours)
-        return process.wait(timeout=120), seen.decode()
+            output += block
+            if typed < min(output.count(b"[y/N] "), len(answers)):
+                os.write(master, answers[typed].encode())
+                typed += 1
+        os.close(master)
+        return process.wait(timeout=PATIENCE), output.decode()
 
     def works(self) -> bool:
-        """Tell whether what is on record starts, and has its network."""
-        said = self.record
-        if not said or (Path(said["models"]) / "vgg19.onnx").read_bytes() != b"weights" * 1000:
+        """Return whether the installed engine starts and has its network."""
+        record = self.record
+        if not record or (Path(record["models"]) / "vgg19.onnx").read_bytes() != b"weights" * 1000:
             return False
-        done = subprocess.run(
-            [said["python"], "-I", "-m", "nst_core.cli", "--version"], capture_output=True, text=True
+        version = subprocess.run(
+            [record["python"], "-I", "-m", "nst_core.cli", "--version"], capture_output=True, text=True
         )
-        return done.stdout.strip() == "nst, version 9.1"
+        return version.stdout.strip() == "nst, version 9.1"
 
     def ballast(self) -> str:
-        """Return the version of the package in the environment on record."""
+        """Return the version of the package ``ballast`` in the installed environment."""
         code = "import importlib.metadata as m; print(m.version('ballast'))"
         return subprocess.run(
             [self.record["python"], "-I", "-c", code], capture_output=True, text=True
         ).stdout.strip()
 
-    def rubbish(self) -> list[str]:
-        """Name what lies in the data folder and belongs to nothing: logs and networks do belong there."""
-        said = self.record
+    def leftovers(self) -> list[str]:
+        """Return the names in the data folder that belong neither to the installation nor to the user."""
+        record = self.record
         if not self.data.exists():
             return []
-        keep = {"engine.json", "bin", "logs", "models", "styles", Path(said.get("environment", "-")).name}
+        keep = {"engine.json", "bin", "logs", "models", "styles", Path(record.get("environment", "-")).name}
         names = [path.name for path in self.data.iterdir()]
         codes = [name for name in names if name.startswith("code-")]
-        return sorted(set(names) - keep - set(codes if said and len(codes) == 1 else ()))
+        return sorted(set(names) - keep - set(codes if record and len(codes) == 1 else ()))
 
 
 def make_checkout(folder: Path, home: Path, pip_wheel: Path) -> Checkout:
-    """Make a miniature in ``folder``; ``pip_wheel`` is the pinned pip."""
+    """Make a miniature checkout in ``folder``; ``pip_wheel`` is the pinned pip."""
     shutil.copytree(
         REPOSITORY / "install", folder / "install", ignore=shutil.ignore_patterns("__pycache__", "samples")
     )
     engines = folder / "install" / "nst_install" / "engines.py"
     text = engines.read_text("utf-8")
-    assert 'on the processor", 900' in text
-    engines.write_text(text.replace('on the processor", 900', 'on the processor", 1'), "utf-8")
+    assert "megabytes=900" in text
+    engines.write_text(text.replace("megabytes=900", "megabytes=1"), "utf-8")
     (folder / "LICENSE").write_text("")
     wheels = folder / "wheels"
     wheels.mkdir()
@@ -246,9 +260,8 @@ def make_checkout(folder: Path, home: Path, pip_wheel: Path) -> Checkout:
     return checkout
 
 
-def without_root(folder: Path) -> tuple[str, ...]:
-    """Return the words before a command that make it bow to file permissions, root or not."""
-    assert folder
+def without_root() -> tuple[str, ...]:
+    """Return the start of a command line that makes the command obey file permissions even for root."""
     if os.getuid() != 0:
         return ()
     capabilities = "-dac_override,-dac_read_search"

@@ -1,4 +1,4 @@
-"""What the installer finds out about a machine: Python, cards, GIMPs, indexes; the plug-in agrees."""
+"""What the installer finds on a machine: Pythons, cards, GIMPs and package indexes. The plug-in agrees."""
 
 from __future__ import annotations
 
@@ -22,43 +22,53 @@ import pytest
 from nst_install import commands, engines, environment, gimps, index, lock, plug_in, pythons, sources, tools
 from nst_install.console import Console
 from nst_install.errors import InstallError, from_os
-from nst_install.places import find_places, home_folder, python_in
-from nst_install.processes import Finished
-from nst_install.record import Record, write_record
+from nst_install.options import InstallOptions
+from nst_install.paths import find_paths, home_folder, python_in
+from nst_install.processes import ProcessResult
+from nst_install.record import InstallRecord, write_record
 
 from tests.install.checkout import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "gimp_plugin" / "neural-style"))
-from nst_gimp.process import places as plug_in_places
+from nst_gimp.process import locations
 
 QUIET = Console(quiet=True)
 
 
+def record(python: str = "python", models: str = "models", environment: str = "environment") -> InstallRecord:
+    """Return a record of an installation of the engine cpu."""
+    return InstallRecord(
+        python=python, version="1", engine="cpu", models=models, environment=environment, pins="", code=""
+    )
+
+
 @pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
 @pytest.mark.parametrize("moved", [False, True])
-def test_the_plug_in_looks_where_the_installer_writes(platform: str, moved: bool, tmp_path: Path) -> None:
+def test_plug_in_finds_the_engine_that_the_installer_recorded(
+    platform: str, moved: bool, tmp_path: Path
+) -> None:
     env = {"HOME": str(tmp_path)}
     if moved:
         env.update(XDG_DATA_HOME=str(tmp_path / "moved"), LOCALAPPDATA=str(tmp_path / "local"))
-    places = find_places(env, platform)
-    assert plug_in_places.data_folders(platform, env)[0] == places.data
-    environment = places.data / "venv-0"
+    paths = find_paths(env, platform)
+    assert locations.data_folders(platform, env)[0] == paths.data
+    environment = paths.data / "venv-0"
     python = python_in(environment, platform)
-    assert python == plug_in_places.python_in(environment, platform)
+    assert python == locations.python_in(environment, platform)
     python.parent.mkdir(parents=True)
     python.write_text("")
     python.chmod(0o755)
-    write_record(places, Record(str(python), "1", "cpu", "/some/models", str(environment), "", ""))
-    found = plug_in_places.find_engine(platform, env)
-    assert (found.python, found.models) == (str(python), "/some/models")
+    write_record(paths, record(python=str(python), models="/some/models", environment=str(environment)))
+    engine = locations.find_engine(platform, env)
+    assert (engine.python, engine.models) == (str(python), "/some/models")
 
 
-def profiles_of(platform: str, home: Path, folders: dict[str, str]) -> dict[str, str]:
+def find_profile_kinds(platform: str, home: Path, folders: dict[str, str]) -> dict[str, str]:
     env = {"HOME": str(home), "APPDATA": str(home / "Roaming"), "LOCALAPPDATA": str(home / "Local")}
     for folder in folders:
         (home / folder).mkdir(parents=True)
-    found = gimps.find_profiles(environment=env, platform=platform)
-    return {str(each.folder.relative_to(home)): each.kind for each in found}
+    profiles = gimps.find_profiles(environment=env, platform=platform)
+    return {str(profile.folder.relative_to(home)): profile.kind for profile in profiles}
 
 
 @pytest.mark.parametrize(
@@ -80,33 +90,31 @@ def profiles_of(platform: str, home: Path, folders: dict[str, str]) -> dict[str,
 def test_every_kind_of_profile_is_found(platform: str, folders: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / ".config" / "GIMP" / "2.10").mkdir(parents=True)
     (tmp_path / ".config" / "GIMP" / "notes").mkdir()
-    assert profiles_of(platform, tmp_path, folders) == folders
+    assert find_profile_kinds(platform, tmp_path, folders) == folders
 
 
-def test_a_profile_that_gimp_was_told_of_counts_too(tmp_path: Path) -> None:
+def test_profile_in_gimp3_directory_is_found(tmp_path: Path) -> None:
     env = {"HOME": str(tmp_path), "GIMP3_DIRECTORY": str(tmp_path / "elsewhere")}
-    assert [each.folder for each in gimps.find_profiles(environment=env, platform="linux")] == [
+    assert [profile.folder for profile in gimps.find_profiles(environment=env, platform="linux")] == [
         tmp_path / "elsewhere"
     ]
-    env["GIMP3_DIRECTORY"] = ".config/GIMP/3.0"  # GIMP takes it from the home folder on
+    env["GIMP3_DIRECTORY"] = ".config/GIMP/3.0"  # relative to the home folder, as in GIMP
     (tmp_path / ".config/GIMP/3.0").mkdir(parents=True)
     (tmp_path / ".config/GIMP/3.2").mkdir()
-    assert [each.folder.name for each in gimps.find_profiles(environment=env, platform="linux")] == [
+    assert [profile.folder.name for profile in gimps.find_profiles(environment=env, platform="linux")] == [
         "3.0",
         "3.2",
     ]
 
 
-def test_a_flatpak_that_was_started_may_have_its_profile_where_others_have_theirs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_started_flatpak_may_use_the_native_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    shut = gimps.Program(("flatpak", "run"), "3.2", "flatpak")
-    profiles = [gimps.Profile(tmp_path / "GIMP" / "3.2", "native")]
-    assert not gimps.was_started(shut, profiles)
+    flatpak = gimps.GimpProgram(("flatpak", "run"), "3.2", "flatpak")
+    profiles = [gimps.GimpProfile(tmp_path / "GIMP" / "3.2", "native")]
+    assert not gimps.has_profile(flatpak, profiles)
     gimps.flatpak_data().mkdir(parents=True)
-    assert gimps.was_started(shut, profiles)
-    assert not gimps.was_started(shut, [gimps.Profile(tmp_path / "GIMP" / "3.0", "native")])
+    assert gimps.has_profile(flatpak, profiles)
+    assert not gimps.has_profile(flatpak, [gimps.GimpProfile(tmp_path / "GIMP" / "3.0", "native")])
 
 
 @pytest.mark.parametrize(
@@ -119,7 +127,7 @@ def test_a_flatpak_that_was_started_may_have_its_profile_where_others_have_their
         ("using GTK+ version 3.24.49 (compiled against version 3.24.49)", ""),
     ],
 )
-def test_a_gimp_is_known_in_every_language(
+def test_version_of_gimp_is_read_in_every_language(
     line: str, version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "gimp-console"
@@ -127,50 +135,49 @@ def test_a_gimp_is_known_in_every_language(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     env = {"HOME": str(tmp_path), "GIMP_CONSOLE": str(program)}
-    assert [each.version for each in gimps.find_programs(QUIET, env, "linux")] == (
+    assert [gimp.version for gimp in gimps.find_programs(QUIET, env, "linux")] == (
         [version] if version else []
     )
 
 
-def test_a_flatpak_is_told_how_to_be_opened_until_it_is(tmp_path: Path) -> None:
+def test_command_that_allows_the_flatpak_is_shown_until_it_is_allowed(tmp_path: Path) -> None:
     env = {"HOME": str(tmp_path)}
-    words, command = gimps.obstacle("flatpak", env) or ("", "")
+    words, command = gimps.sandbox_obstacle("flatpak", env) or ("", "")
     assert "Flatpak" in words
     assert command == "flatpak override --user --talk-name=org.freedesktop.Flatpak org.gimp.GIMP"
     rules = tmp_path / ".local" / "share" / "flatpak" / "overrides" / "org.gimp.GIMP"
     rules.parent.mkdir(parents=True)
     rules.write_text("[Context]\nshared=network\n\n[Session Bus Policy]\norg.freedesktop.Flatpak=talk\n")
-    assert gimps.obstacle("flatpak", env) is None
-    assert gimps.obstacle("native", env) is None
-    assert "snap" in (gimps.obstacle("snap", env) or ("",))[0]
+    assert gimps.sandbox_obstacle("flatpak", env) is None
+    assert gimps.sandbox_obstacle("native", env) is None
+    assert "snap" in (gimps.sandbox_obstacle("snap", env) or ("",))[0]
 
 
-def test_the_bridge_out_of_a_flatpak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Outside it is the engine's Python itself; inside it hands command and variables to flatpak-spawn."""
+def test_bridge_starts_the_engine_outside_a_flatpak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside a Flatpak it runs the engine's Python; inside, it passes the command to flatpak-spawn."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    places = find_places({"HOME": str(tmp_path)}, "linux")
+    paths = find_paths({"HOME": str(tmp_path)}, "linux")
     python = tmp_path / "it's a python"
     python.symlink_to(sys.executable)
-    plug_in.build_bridge(places, str(python), "/models", "1")
+    plug_in.build_bridge(paths, str(python), "/models", "1")
     inside = {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / ".var/app/org.gimp.GIMP/data")}
-    found = plug_in_places.find_engine("linux", inside)
-    bridge = Path(found.python)
+    bridge = Path(locations.find_engine("linux", inside).python)
     assert subprocess.run([bridge, "-c", "print(6 * 7)"], capture_output=True, text=True).stdout == "42\n"
 
     spawn = tmp_path / "bin" / "flatpak-spawn"
     spawn.parent.mkdir()
-    spawn.write_text('#!/bin/sh\nfor each in "$@"; do printf "%s\\n" "$each"; done\n')
+    spawn.write_text('#!/bin/sh\nfor word in "$@"; do printf "%s\\n" "$word"; done\n')
     spawn.chmod(0o755)
-    pretended = tmp_path / "flatpak-info"
-    pretended.write_text("")
-    bridge.write_text(bridge.read_text().replace("/.flatpak-info", str(pretended)))
+    flatpak_info = tmp_path / "flatpak-info"
+    flatpak_info.write_text("")
+    bridge.write_text(bridge.read_text().replace("/.flatpak-info", str(flatpak_info)))
     env = {"PATH": f"{spawn.parent}:/usr/bin:/bin", "NST_MODELS": "/a b", "NST_JOB_DIRECTORY": "/tmp/it's"}
-    said = subprocess.run([bridge, "-I", "-m", "nst_core.worker"], capture_output=True, text=True, env=env)
-    assert said.stdout.splitlines() == [
+    spawned = subprocess.run([bridge, "-I", "-m", "nst_core.worker"], capture_output=True, text=True, env=env)
+    assert spawned.stdout.splitlines() == [
         "--host", "--watch-bus", "--env=NST_MODELS=/a b", "--env=NST_JOB_DIRECTORY=/tmp/it's",
         str(python), "-I", "-m", "nst_core.worker",
     ]  # fmt: skip
-    plug_in.remove_bridge(places, QUIET)
+    plug_in.remove_bridge(paths, QUIET)
     assert not bridge.exists()
     assert not (tmp_path / ".var/app/org.gimp.GIMP/data/nst").exists()
 
@@ -179,70 +186,71 @@ def test_the_bridge_out_of_a_flatpak(tmp_path: Path, monkeypatch: pytest.MonkeyP
     ("card", "system", "engine", "word"),
     [
         (None, "linux", "cpu", "no NVIDIA card"),
-        (engines.Card("NVIDIA H200", "580.65.06", 9.0), "linux", "cuda", "H200"),
-        (engines.Card("NVIDIA RTX 3060", "581.15", 8.6), "win32", "cuda", "3060"),
-        (engines.Card("NVIDIA RTX 3060", "535.183.01", 8.6), "linux", "cpu", "580 or newer"),
-        (engines.Card("NVIDIA GTX 1080", "580.65.06", 6.1), "linux", "cpu", "too old"),
+        (engines.NvidiaCard("NVIDIA H200", "580.65.06", 9.0), "linux", "cuda", "H200"),
+        (engines.NvidiaCard("NVIDIA RTX 3060", "581.15", 8.6), "win32", "cuda", "3060"),
+        (engines.NvidiaCard("NVIDIA RTX 3060", "535.183.01", 8.6), "linux", "cpu", "580 or newer"),
+        (engines.NvidiaCard("NVIDIA GTX 1080", "580.65.06", 6.1), "linux", "cpu", "too old"),
     ],
 )
-def test_the_engine_suits_the_card(
-    card: engines.Card, system: str, engine: str, word: str, monkeypatch: pytest.MonkeyPatch
+def test_engine_suits_the_card(
+    card: engines.NvidiaCard, system: str, engine: str, word: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engines.platform, "machine", lambda: "x86_64")
-    chosen, why = engines.choose("auto", card, system)
-    assert chosen.name == engine
-    assert word in why
+    packages, reason = engines.choose("auto", card, system)
+    assert packages.name == engine
+    assert word in reason
 
 
-def test_a_card_is_read_from_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_usable_card_is_read_from_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\necho 'NVIDIA GeForce RTX 4070, Laptop GPU, 580.95.05, 8.9'\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    assert engines.find_card() == engines.Card("NVIDIA GeForce RTX 4070, Laptop GPU", "580.95.05", 8.9)
+    assert engines.find_card() == engines.NvidiaCard("NVIDIA GeForce RTX 4070, Laptop GPU", "580.95.05", 8.9)
     old = "NVIDIA GeForce GTX 1060, 580.95.05, 6.1"
     for lines, name in (
         ((old, "NVIDIA GeForce RTX 4070, 580.95.05, 8.9"), "NVIDIA GeForce RTX 4070"),
         ((old, "Something, [N/A], [N/A]"), "NVIDIA GeForce GTX 1060"),
     ):
         program.write_text("#!/bin/sh\ncat <<'END'\n" + "\n".join(lines) + "\nEND\n")
-        found = engines.find_card()
-        assert found is not None
-        assert found.name == name
+        card = engines.find_card()
+        assert card is not None
+        assert card.name == name
     program.write_text("#!/bin/sh\necho 'NVIDIA-SMI has failed'; exit 9\n")
     assert engines.find_card() is None
 
 
-def test_a_device_decides_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_device_determines_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines.platform, "machine", lambda: "arm64")
-    card = engines.Card("NVIDIA H200", "580.65.06", 9.0)
-    old = engines.Card("NVIDIA GTX 1080", "580.65.06", 6.1)
-    assert engines.for_device("auto", "auto", None) == "auto"
-    assert engines.for_device("auto", "directml", None) == "directml"
-    assert engines.for_device("cpu", "auto", card) == "cpu"
-    assert engines.for_device("cpu", "torch-cpu", None) == "torch-cpu"
-    assert engines.for_device("cuda", "auto", card) == "cuda"
-    assert engines.for_device("mps", "auto", None, "darwin") == "torch-cpu"
-    for device, engine, found, words in (
+    card = engines.NvidiaCard("NVIDIA H200", "580.65.06", 9.0)
+    old = engines.NvidiaCard("NVIDIA GTX 1080", "580.65.06", 6.1)
+    assert engines.engine_for_device("auto", "auto", None) == "auto"
+    assert engines.engine_for_device("auto", "directml", None) == "directml"
+    assert engines.engine_for_device("cpu", "auto", card) == "cpu"
+    assert engines.engine_for_device("cpu", "torch-cpu", None) == "torch-cpu"
+    assert engines.engine_for_device("cuda", "auto", card) == "cuda"
+    assert engines.engine_for_device("mps", "auto", None, "darwin") == "torch-cpu"
+    for device, engine, available, words in (
         ("cuda", "auto", None, "no NVIDIA card"),
         ("cuda", "auto", old, "too old"),
         ("cuda", "cpu", card, "cuda does"),
         ("mps", "auto", None, "Apple"),
     ):
         with pytest.raises(InstallError, match=words):
-            engines.for_device(device, engine, found, "linux")
+            engines.engine_for_device(device, engine, available, "linux")
 
 
-def test_an_engine_that_is_not_for_the_system_is_refused() -> None:
-    with pytest.raises(InstallError, match="not for this system"):
+def test_engine_for_another_system_is_refused() -> None:
+    with pytest.raises(InstallError, match="does not work on this system"):
         engines.choose("directml", None, "linux")
 
 
 def fake_python(folder: Path, **differences: object) -> str:
-    said = {"version": [3, 12], "base": sys.executable, "lacking": [], "bits": 64, "kind": "cpython"}
-    said |= {"platform": "linux-x86_64", "machine": "x86_64", "free_threaded": False, **differences}
+    """Make a program that answers the installer's probe like a suitable Python but for ``differences``."""
+    facts = {"version": [3, 12], "base": sys.executable, "lacking": [], "bits": 64, "kind": "cpython"}
+    facts |= {"platform": "linux-x86_64", "machine": "x86_64", "free_threaded": False, **differences}
     path = folder / "python-of-another-kind"
-    path.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(said)}\nEND\n")
+    path.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(facts)}\nEND\n")
     path.chmod(0o755)
     return str(path)
 
@@ -252,24 +260,25 @@ def fake_python(folder: Path, **differences: object) -> str:
     [
         ({"version": [3, 9]}, "is version 3.9"),
         ({"version": [3, 14]}, "is version 3.14"),
-        ({"kind": "pypy"}, "ordinary CPython"),
-        ({"free_threaded": True}, "ordinary CPython"),
+        ({"kind": "pypy"}, "standard CPython"),
+        ({"free_threaded": True}, "standard CPython"),
         ({"bits": 32}, "32-bit"),
-        ({"platform": "mingw_x86_64_ucrt_gnu"}, "GIMP's or MSYS2's"),
+        ({"platform": "mingw_x86_64_ucrt_gnu"}, "belongs to GIMP or MSYS2"),
         ({"base": r"C:\Users\z\AppData\Local\Microsoft\WindowsApps\python.exe"}, "Microsoft Store"),
         ({"lacking": ["ssl"]}, "lacks the module ssl"),
-        ({"platform": "macosx-10.13-universal2"}, "Intel Mac, where ONNX Runtime is to be had up to 3.10"),
+        (
+            {"platform": "macosx-10.13-universal2"},
+            "Intel Mac, for which ONNX Runtime supports Python up to 3.10",
+        ),
     ],
 )
-def test_a_python_that_does_not_fit_is_refused(
-    difference: dict[str, object], words: str, tmp_path: Path
-) -> None:
+def test_unsuitable_python_is_refused(difference: dict[str, object], words: str, tmp_path: Path) -> None:
     with pytest.raises(InstallError, match=words):
         pythons.probe(fake_python(tmp_path, **difference))
     assert pythons.probe(fake_python(tmp_path)).version == "3.12"
 
 
-def test_a_mac_gets_the_python_that_packages_are_made_for(tmp_path: Path) -> None:
+def test_intel_mac_gets_python_310(tmp_path: Path) -> None:
     assert pythons.own_version("darwin", "x86_64") == "3.10"
     assert pythons.own_version("darwin", "arm64") == pythons.own_version("linux", "x86_64") == "3.12"
     mac = {"platform": "macosx-10.13-universal2"}
@@ -289,10 +298,10 @@ echo {python}
 
 
 @pytest.mark.parametrize("works", [True, False])
-def test_uv_brings_a_python_where_none_fits(
+def test_uv_installs_a_python_if_none_is_suitable(
     works: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """uv comes as a wheel from the package index, checked by its hash."""
+    """uv is downloaded as a wheel from the package index and checked by its hash."""
     fake = UV.format(works="yes" if works else "no", python=sys.executable)
     wheels = tmp_path / "index" / "uv"
     wheels.mkdir(parents=True)
@@ -302,41 +311,41 @@ def test_uv_brings_a_python_where_none_fits(
     sha256 = hashlib.sha256((wheels / "uv-1-py3-none-any.whl").read_bytes()).hexdigest()
     monkeypatch.setenv("PATH", "/nothing")
     monkeypatch.setenv("PIP_INDEX_URL", (tmp_path / "index").as_uri())
-    monkeypatch.setattr(tools, "pinned", lambda _tool, _kind: ("uv-1-py3-none-any.whl", sha256))
+    monkeypatch.setattr(tools, "pinned_wheel", lambda _tool, _kind: ("uv-1-py3-none-any.whl", sha256))
     monkeypatch.setattr(pythons, "candidates", lambda: iter(["/no/python"]))
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     monkeypatch.setattr(tools.shutil, "which", lambda _name: None)
-    places = find_places({"HOME": str(tmp_path)}, "linux")
+    paths = find_paths({"HOME": str(tmp_path)}, "linux")
     if works:
-        found = pythons.find_python("auto", places, sources.online(), QUIET)
-        assert found.version == f"{sys.version_info[0]}.{sys.version_info[1]}"
-        assert list(places.cache.iterdir()) == []
+        python = pythons.find_python("auto", paths, sources.online(), QUIET)
+        assert python.version == f"{sys.version_info[0]}.{sys.version_info[1]}"
+        assert list(paths.cache.iterdir()) == []
     else:
-        with pytest.raises(InstallError, match="No Python that fits was found") as caught:
-            pythons.find_python("auto", places, sources.online(), QUIET)
+        with pytest.raises(InstallError, match="No suitable Python was found") as caught:
+            pythons.find_python("auto", paths, sources.online(), QUIET)
         assert "Install Python 3.12" in caught.value.hint
-    monkeypatch.setattr(tools, "pinned", lambda _tool, _kind: ("uv-1-py3-none-any.whl", "0" * 64))
+    monkeypatch.setattr(tools, "pinned_wheel", lambda _tool, _kind: ("uv-1-py3-none-any.whl", "0" * 64))
     with pytest.raises(InstallError, match="SHA-256"):
-        pythons.bring_own(places, sources.online(), QUIET)
+        pythons.install_own(paths, sources.online(), QUIET)
 
 
-def test_pip_unpacks_where_the_packages_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The system's folder for temporary files may be small, or memory."""
-    seen = []
+def test_pip_unpacks_in_the_environments_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's folder for temporary files may be small, or in memory."""
+    folders = []
 
-    def run(_command: list[str], _console: Console, _hear: object, extra: dict[str, str]) -> Finished:
-        seen.append(Path(extra["TMPDIR"]))
-        assert seen[-1].is_dir()
-        return Finished(0, "")
+    def run(_command: list[str], _console: Console, _on_line: object, extra: dict[str, str]) -> ProcessResult:
+        folders.append(Path(extra["TMPDIR"]))
+        assert folders[-1].is_dir()
+        return ProcessResult(0, "")
 
     monkeypatch.setattr(environment, "run", run)
-    pip = environment.Pip(find_places({"HOME": str(tmp_path)}), tmp_path, sources.online(), QUIET)
+    pip = environment.Pip(find_paths({"HOME": str(tmp_path)}), tmp_path, sources.online(), QUIET)
     pip.install(["something"])
-    assert [path.parent for path in seen] == [tmp_path]
-    assert not seen[0].exists()
+    assert [path.parent for path in folders] == [tmp_path]
+    assert not folders[0].exists()
 
 
-def test_the_index_is_pips(tmp_path: Path) -> None:
+def test_index_is_the_one_configured_for_pip(tmp_path: Path) -> None:
     home = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": str(tmp_path / "one.conf")}
     (tmp_path / "one.conf").write_text("[global]\nindex-url = https://mirror.example/simple\n")
     assert index.index_url(home) == "https://mirror.example/simple"
@@ -344,7 +353,7 @@ def test_the_index_is_pips(tmp_path: Path) -> None:
     assert index.index_url({"HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}) == index.DEFAULT
 
 
-def test_a_file_in_use_on_windows_is_told_as_such() -> None:
+def test_file_in_use_on_windows_is_reported_as_such() -> None:
     error = OSError(errno.EACCES, "The process cannot access the file")
     error.winerror = 32
     assert "Close GIMP" in from_os("the plug-in", error).hint
@@ -352,35 +361,35 @@ def test_a_file_in_use_on_windows_is_told_as_such() -> None:
 
 
 @pytest.mark.parametrize(
-    ("named", "url"),
+    ("setting", "url"),
     [
         ("corp=https://mirror.example/simple", "https://mirror.example/simple"),
         ("https://mirror.example/simple?a=b", "https://mirror.example/simple?a=b"),
         ("  ", index.DEFAULT),
     ],
 )
-def test_the_index_as_uv_writes_it(named: str, url: str, tmp_path: Path) -> None:
-    env = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull, "UV_DEFAULT_INDEX": named}
+def test_index_is_read_in_uvs_notation(setting: str, url: str, tmp_path: Path) -> None:
+    env = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull, "UV_DEFAULT_INDEX": setting}
     assert index.index_url(env) == url
 
 
-class Rude(BaseHTTPRequestHandler):
-    """An index that breaks off, talks nonsense, or wants a password for pages and files."""
+class BrokenIndex(BaseHTTPRequestHandler):
+    """An index that resets connections, sends nonsense, or wants a password for pages and files."""
 
-    manner = ""
+    fault = ""
 
     def do_GET(self) -> None:
-        if self.manner == "reset":
+        if self.fault == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
             return
-        if self.manner == "password" and "Authorization" not in self.headers:
+        if self.fault == "password" and "Authorization" not in self.headers:
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Basic realm="index"')
             self.end_headers()
             return
         file = self.path.endswith(".whl")
-        text = {"list": "[1]", "keys": '{"files": [{"name": "pip"}]}'}.get(self.manner)
+        text = {"list": "[1]", "keys": '{"files": [{"name": "pip"}]}'}.get(self.fault)
         self.send_response(200)
         self.send_header("Content-Type", "application/json" if text else "text/html")
         self.end_headers()
@@ -395,66 +404,64 @@ class Rude(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def rude() -> Iterator[ThreadingHTTPServer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Rude)
+def broken_index() -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BrokenIndex)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     yield server
     server.shutdown()
 
 
 @pytest.mark.parametrize(
-    ("manner", "words"),
+    ("fault", "words"),
     [("reset", "cannot be reached"), ("list", "is not a page"), ("keys", "is not a page")],
 )
-def test_an_index_that_misbehaves_is_said_to(
-    manner: str, words: str, rude: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_broken_index_is_reported(
+    fault: str, words: str, broken_index: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Rude, "manner", manner)
-    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{rude.server_port}/simple")
+    monkeypatch.setattr(BrokenIndex, "fault", fault)
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{broken_index.server_port}/simple")
     with pytest.raises(InstallError, match=words):
         index.fetch("pip", "pip-1.whl", tmp_path / "pip-1.whl", QUIET)
 
 
-def test_a_password_for_the_index_is_one_for_its_files(
-    rude: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_password_of_the_index_is_sent_for_its_files(
+    broken_index: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Rude, "manner", "password")
-    monkeypatch.setenv("PIP_INDEX_URL", f"http://zoe:secret@127.0.0.1:{rude.server_port}/simple")
+    monkeypatch.setattr(BrokenIndex, "fault", "password")
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://zoe:secret@127.0.0.1:{broken_index.server_port}/simple")
     index.fetch("pip", "pip-1.whl", tmp_path / "pip-1.whl", QUIET)
     assert (tmp_path / "pip-1.whl").read_text() == "wheel"
 
 
-def test_a_uv_of_the_system_that_is_too_old_is_not_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_old_uv_of_the_system_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "uv"
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("PIP_INDEX_URL", (tmp_path / "no index").as_uri())
-    places = find_places({"HOME": str(tmp_path)}, "linux")
+    paths = find_paths({"HOME": str(tmp_path)}, "linux")
     for version in ("0.7.0", "1.0.1"):
         program.write_text(f"#!/bin/sh\necho uv {version}\n")
         program.chmod(0o755)
-        with tools.uv(places, sources.online(), QUIET) as found:
-            assert found == str(program)
+        with tools.uv(paths, sources.online(), QUIET) as path:
+            assert path == str(program)
     program.write_text("#!/bin/sh\necho uv 0.6.7\n")
-    with pytest.raises(InstallError, match="package index"), tools.uv(places, sources.online(), QUIET):
+    with pytest.raises(InstallError, match="package index"), tools.uv(paths, sources.online(), QUIET):
         pass
 
 
-def test_the_home_that_the_system_knows_where_the_variable_says_none() -> None:
+def test_home_is_the_systems_if_the_variable_is_no_absolute_path() -> None:
     system = Path(pwd.getpwuid(os.getuid()).pw_dir)
-    for odd in ({}, {"HOME": ""}, {"HOME": "here"}):
-        assert home_folder(odd) == system
-    assert find_places({"HOME": "here", "XDG_DATA_HOME": "also/here"}, "linux").data.is_absolute()
+    for env in ({}, {"HOME": ""}, {"HOME": "here"}):
+        assert home_folder(env) == system
+    assert find_paths({"HOME": "here", "XDG_DATA_HOME": "also/here"}, "linux").data.is_absolute()
 
 
-def test_a_user_whom_nobody_knows_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_user_without_home_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getuid", lambda: 123456)
     with pytest.raises(InstallError, match="HOME is not set"):
-        find_places({}, "linux")
+        find_paths({}, "linux")
 
 
-def test_a_lock_that_the_disk_does_not_know_is_no_other_installer(
+def test_disk_without_locks_is_not_reported_as_another_installer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_locks(_descriptor: int) -> None:
@@ -465,11 +472,11 @@ def test_a_lock_that_the_disk_does_not_know_is_no_other_installer(
         pass
 
 
-def test_models_elsewhere_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_of_networks_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NST_MODELS", raising=False)
-    places = find_places({"HOME": str(tmp_path)}, "linux")
-    before = Record("p", "1", "cpu", str(tmp_path / "mine"), "e", "", "")
-    assert commands.find_models(places, before, commands.Wishes()) == tmp_path / "mine"
-    assert commands.find_models(places, None, commands.Wishes()) == places.models
+    paths = find_paths({"HOME": str(tmp_path)}, "linux")
+    old = record(models=str(tmp_path / "mine"))
+    assert commands.models_folder(paths, old, InstallOptions()) == tmp_path / "mine"
+    assert commands.models_folder(paths, None, InstallOptions()) == paths.models
     monkeypatch.setenv("NST_MODELS", str(tmp_path / "env"))
-    assert commands.find_models(places, before, commands.Wishes()) == tmp_path / "env"
+    assert commands.models_folder(paths, old, InstallOptions()) == tmp_path / "env"

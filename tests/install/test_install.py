@@ -1,4 +1,4 @@
-"""What the installer does when all goes well: install, run again, update, verify, repair, uninstall."""
+"""The installer's commands: install, run again, update, verify, repair, bundle, status, uninstall."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.install.checkout import Checkout
+from tests.install.checkout import PATIENCE, Checkout
 from tests.install.package_index import serving
 
-OLDEST = ("python3.9", *map(str, (Path.home() / ".pyenv" / "versions").glob("3.9.*/bin/python3.9")))
+PYTHONS_39 = ("python3.9", *map(str, (Path.home() / ".pyenv" / "versions").glob("3.9.*/bin/python3.9")))
 
 
 def tree(folder: Path) -> dict[str, tuple[int, int]]:
-    """Return size and time of change of every file, logs left out."""
+    """Return size and time of the last change of every file except logs."""
     return {
         str(path): (path.lstat().st_size, path.lstat().st_mtime_ns)
         for path in folder.rglob("*")
@@ -27,11 +27,11 @@ def tree(folder: Path) -> dict[str, tuple[int, int]]:
     }
 
 
-def test_a_new_user_gets_engine_network_and_filter(checkout: Checkout, profile: Path) -> None:
+def test_install_provides_engine_network_and_filter(checkout: Checkout, profile: Path) -> None:
     done = checkout.run("install")
     assert done.returncode == 0, done.stdout + done.stderr
     assert checkout.works()
-    assert checkout.rubbish() == []
+    assert checkout.leftovers() == []
     script = profile / "plug-ins" / "neural-style" / "neural-style.py"
     assert os.access(script, os.X_OK)
     nst = subprocess.run([checkout.data / "bin" / "nst", "--version"], capture_output=True, text=True)
@@ -45,34 +45,34 @@ def test_a_new_user_gets_engine_network_and_filter(checkout: Checkout, profile: 
 
 
 def starts(python: str) -> bool:
-    """Tell whether a program runs; pyenv has names on the PATH that lead nowhere."""
+    """Return whether a program runs; pyenv puts names on the PATH that do not."""
     return subprocess.run([python, "--version"], capture_output=True).returncode == 0
 
 
-def test_the_oldest_python_that_is_promised_will_do(checkout: Checkout, profile: Path) -> None:
-    """It runs the installer; the engine gets another."""
-    oldest = next((found for found in map(shutil.which, OLDEST) if found and starts(found)), "")
-    if not oldest:
+def test_python_39_runs_the_installer(checkout: Checkout, profile: Path) -> None:
+    """The engine needs a newer Python and gets another one."""
+    python = next((path for path in map(shutil.which, PYTHONS_39) if path and starts(path)), "")
+    if not python:
         pytest.skip("there is no Python 3.9 here")
     for arguments in (["install", "--python", sys.executable], ["status"], ["verify"], ["uninstall"]):
-        command = checkout.command(*arguments, python=oldest)
+        command = checkout.command(*arguments, python=python)
         done = subprocess.run(
-            command, env=checkout.environment(), capture_output=True, text=True, timeout=120
+            command, env=checkout.environment(), capture_output=True, text=True, timeout=PATIENCE
         )
         assert done.returncode == 0, done.stdout + done.stderr
     assert not checkout.record
 
 
-def test_running_it_again_changes_nothing(checkout: Checkout, profile: Path) -> None:
+def test_second_install_changes_nothing(checkout: Checkout, profile: Path) -> None:
     assert checkout.run("install").returncode == 0
     before = tree(checkout.home)
     done = checkout.run("install")
     assert done.returncode == 0
     assert tree(checkout.home) == before
-    assert "as it should be" in done.stdout
+    assert "up to date" in done.stdout
 
 
-def test_new_pins_make_a_new_environment_and_new_code_does_not(checkout: Checkout, profile: Path) -> None:
+def test_only_new_pins_make_a_new_environment(checkout: Checkout, profile: Path) -> None:
     assert checkout.run("install").returncode == 0
     first = checkout.record["environment"]
     code = checkout.folder / "nst_core" / "cli" / "__main__.py"
@@ -84,17 +84,17 @@ def test_new_pins_make_a_new_environment_and_new_code_does_not(checkout: Checkou
     assert checkout.record["environment"] == first
     assert checkout.works()
     assert (profile / "plug-ins" / "neural-style" / "nst_gimp" / "__init__.py").read_text() == "# newer\n"
-    assert checkout.rubbish() == []
+    assert checkout.leftovers() == []
 
     checkout.pin("2.0")
     assert checkout.run("update").returncode == 0
     assert checkout.record["environment"] != first
     assert checkout.ballast() == "2.0"
-    assert checkout.rubbish() == []
+    assert checkout.leftovers() == []
     assert checkout.run("verify").returncode == 0
 
 
-def test_code_that_does_not_start_is_not_put_to_use(checkout: Checkout) -> None:
+def test_code_that_does_not_start_is_not_used(checkout: Checkout) -> None:
     assert checkout.run("install", "--no-gimp").returncode == 0
     code = checkout.folder / "nst_core" / "cli" / "__main__.py"
     code.write_text("import nothing_of_that_name\n")
@@ -103,11 +103,11 @@ def test_code_that_does_not_start_is_not_put_to_use(checkout: Checkout) -> None:
     assert "does not start" in done.stderr
     assert "nothing_of_that_name" in done.stderr
     assert checkout.works()
-    assert checkout.rubbish() == []
+    assert checkout.leftovers() == []
 
 
-@pytest.mark.parametrize(("wish", "left"), [("--delete-weights", []), ("--keep-weights", ["vgg19.onnx"])])
-def test_uninstall_leaves_no_trace(checkout: Checkout, profile: Path, wish: str, left: list[str]) -> None:
+@pytest.mark.parametrize(("option", "kept"), [("--delete-weights", []), ("--keep-weights", ["vgg19.onnx"])])
+def test_uninstall_leaves_no_trace(checkout: Checkout, profile: Path, option: str, kept: list[str]) -> None:
     folder = checkout.home / ".local" / "bin"
     folder.mkdir(parents=True)
     checkout.variables["PATH"] = f"/usr/bin:/bin:{folder}"
@@ -115,19 +115,19 @@ def test_uninstall_leaves_no_trace(checkout: Checkout, profile: Path, wish: str,
     flatpak.mkdir(parents=True)
     before = set(checkout.home.rglob("*"))
     assert checkout.run("install").returncode == 0
-    # A Flatpak that was started finds the way out of its box, wherever its profile is.
-    said = json.loads((flatpak / "nst" / "engine.json").read_text())
-    assert said["python"] == str(checkout.data / "bin" / "engine-python")
+    # A GIMP from Flatpak that was started finds the engine, wherever its profile is.
+    record = json.loads((flatpak / "nst" / "engine.json").read_text())
+    assert record["python"] == str(checkout.data / "bin" / "engine-python")
     assert (folder / "nst").resolve() == (checkout.data / "bin" / "nst").resolve()
     settings = profile / "plug-in-settings"
     settings.mkdir()
     (settings / "GimpProcedureConfigRun-plug-in-neural-style.last").write_text("")
-    done = checkout.run("uninstall", wish)
+    done = checkout.run("uninstall", option)
     assert done.returncode == 0, done.stdout + done.stderr
     settings.rmdir()
     after = {path for path in checkout.home.rglob("*") if path.is_file()} - before
-    assert sorted(path.name for path in after) == left
-    if not left:
+    assert sorted(path.name for path in after) == kept
+    if not kept:
         assert set(checkout.home.rglob("*")) - before <= {
             checkout.home / ".cache",
             checkout.home / ".local" / "share",
@@ -142,32 +142,32 @@ def test_uninstall_asks_before_it_deletes_networks_and_styles(checkout: Checkout
     (styles / "Starry.jpg").write_bytes(b"x")
     (styles / "Starry.json").write_text("{}")
     (styles / "Plain.png").write_bytes(b"x")
-    code, seen = checkout.run_on_terminal("uninstall", answers="\ny\n")
-    assert code == 0, seen
-    assert "Delete the networks too (vgg19; 0 MB)? [y/N]" in seen
-    assert "Delete the styles you kept too (Plain, Starry; 0 MB)? [y/N]" in seen
+    code, output = checkout.run_on_terminal("uninstall", answers=["\n", "y\n"])
+    assert code == 0, output
+    assert "Delete the networks too (vgg19; 0 MB)? [y/N]" in output
+    assert "Delete the styles you kept too (Plain, Starry; 0 MB)? [y/N]" in output
     assert [path.name for path in checkout.data.iterdir()] == ["models"]
-    code, seen = checkout.run_on_terminal("uninstall", answers="y\n")
-    assert code == 0, seen
+    code, output = checkout.run_on_terminal("uninstall", answers=["y\n"])
+    assert code == 0, output
     assert not checkout.data.exists()
 
 
-@pytest.mark.parametrize("answers", ["\x03\n", "\x04"])
-def test_who_breaks_off_at_the_question_keeps_what_was_not_asked_for(
-    checkout: Checkout, profile: Path, answers: str
+@pytest.mark.parametrize("answer", ["\x03\n", "\x04"])
+def test_interrupt_or_end_of_input_at_the_question_keeps_the_networks(
+    checkout: Checkout, profile: Path, answer: str
 ) -> None:
-    """Ctrl-C changes nothing; Ctrl-D is no answer, and no answer keeps the networks."""
+    """Ctrl-C changes nothing. Ctrl-D is no answer, which keeps the networks and removes the rest."""
     assert checkout.run("install").returncode == 0
-    code, seen = checkout.run_on_terminal("uninstall", answers=answers)
-    broken_off = answers.startswith("\x03")
-    assert code == (130 if broken_off else 0), seen
-    assert "Traceback" not in seen
-    assert bool(checkout.record) == broken_off
-    assert (profile / "plug-ins" / "neural-style").exists() == broken_off
+    code, output = checkout.run_on_terminal("uninstall", answers=[answer])
+    interrupted = answer.startswith("\x03")
+    assert code == (130 if interrupted else 0), output
+    assert "Traceback" not in output
+    assert bool(checkout.record) == interrupted
+    assert (profile / "plug-ins" / "neural-style").exists() == interrupted
     assert (checkout.data / "models" / "vgg19.onnx").exists()
 
 
-def test_what_is_not_the_installers_stays_and_is_named(checkout: Checkout) -> None:
+def test_uninstall_keeps_and_names_foreign_files(checkout: Checkout) -> None:
     assert checkout.run("install", "--no-gimp").returncode == 0
     (checkout.data / "notes.txt").write_text("mine")
     done = checkout.run("uninstall", "--delete-weights")
@@ -176,8 +176,8 @@ def test_what_is_not_the_installers_stays_and_is_named(checkout: Checkout) -> No
     assert [path.name for path in checkout.data.iterdir()] == ["notes.txt"]
 
 
-def test_a_plug_in_that_is_a_link_to_a_checkout(checkout: Checkout, profile: Path) -> None:
-    """A developer's: uninstalling takes the link and not what it leads to."""
+def test_linked_plug_in_is_removed_or_replaced_but_not_its_target(checkout: Checkout, profile: Path) -> None:
+    """A developer may link the plug-in folder to a checkout."""
     source = checkout.folder / "gimp_plugin" / "neural-style"
     link = profile / "plug-ins" / "neural-style"
     link.symlink_to(source)
@@ -192,20 +192,18 @@ def test_a_plug_in_that_is_a_link_to_a_checkout(checkout: Checkout, profile: Pat
     assert (source / "neural-style.py").exists()
 
 
-def test_what_a_file_manager_leaves_in_the_filters_folder_is_no_damage(
-    checkout: Checkout, profile: Path
-) -> None:
+def test_file_of_a_file_manager_in_the_filters_folder_is_ignored(checkout: Checkout, profile: Path) -> None:
     assert checkout.run("install").returncode == 0
     (profile / "plug-ins" / "neural-style" / ".DS_Store").write_bytes(b"x")
     assert checkout.run("verify").returncode == 0
-    assert "as it should be in" in checkout.run("install").stdout
+    assert "up to date in" in checkout.run("install").stdout
 
 
-def test_a_home_that_is_reached_by_another_way(checkout: Checkout) -> None:
-    """What is on record under the one path is not rubbish under the other."""
+def test_home_under_another_path_keeps_its_environment(checkout: Checkout) -> None:
+    """The record names the environment by the first path; the second path is a link."""
     assert checkout.run("install", "--no-gimp").returncode == 0
     environment = checkout.record["environment"]
-    other = checkout.folder / "another way home"
+    other = checkout.folder / "another path of the home"
     other.symlink_to(checkout.home)
     done = checkout.run("install", "--no-gimp", HOME=str(other), PIP_INDEX_URL="http://127.0.0.1:9/simple")
     assert done.returncode == 0, done.stderr
@@ -213,17 +211,17 @@ def test_a_home_that_is_reached_by_another_way(checkout: Checkout) -> None:
     assert checkout.works()
 
 
-def test_a_system_that_has_another_python_since(checkout: Checkout) -> None:
-    """After an upgrade the environment's link leads to a Python that does not find the packages."""
+def test_environment_is_rebuilt_after_the_python_was_replaced(checkout: Checkout) -> None:
+    """After a system upgrade, the environment links to a Python that does not find the packages."""
     assert checkout.run("install", "--no-gimp").returncode == 0
     first = Path(checkout.record["environment"])
-    said = first / "pyvenv.cfg"
-    said.write_text(re.sub(r"(?m)^version = .*", "version = 3.4.1", said.read_text()))
+    config = first / "pyvenv.cfg"
+    config.write_text(re.sub(r"(?m)^version = .*", "version = 3.4.1", config.read_text()))
     assert "was made for Python 3.4" in checkout.run("verify").stderr
     assert "was made for Python 3.4" in checkout.run("status").stdout
     done = checkout.run("install", "--no-gimp")
     assert done.returncode == 0, done.stderr
-    assert "It is made anew" in done.stdout
+    assert "It will be rebuilt" in done.stdout
     assert checkout.record["environment"] != str(first)
     assert checkout.works()
     (Path(checkout.record["environment"]) / "bin" / "python").unlink()
@@ -232,7 +230,7 @@ def test_a_system_that_has_another_python_since(checkout: Checkout) -> None:
     assert checkout.works()
 
 
-def test_a_python_that_is_named_is_used_again(checkout: Checkout) -> None:
+def test_second_install_with_the_same_python_changes_nothing(checkout: Checkout) -> None:
     assert checkout.run("install", "--no-gimp", "--python", sys.executable).returncode == 0
     before = tree(checkout.home)
     again = checkout.run("install", "--no-gimp", "--python", sys.executable)
@@ -240,7 +238,7 @@ def test_a_python_that_is_named_is_used_again(checkout: Checkout) -> None:
     assert tree(checkout.home) == before
 
 
-def test_an_engine_at_work_keeps_its_environment_until_the_next_run(checkout: Checkout) -> None:
+def test_environment_of_a_running_engine_is_kept_until_the_next_run(checkout: Checkout) -> None:
     assert checkout.run("install", "--no-gimp").returncode == 0
     first = Path(checkout.record["environment"])
     painting = subprocess.Popen([first / "bin" / "python", "-I", "-c", "input()"], stdin=subprocess.PIPE)
@@ -252,18 +250,18 @@ def test_an_engine_at_work_keeps_its_environment_until_the_next_run(checkout: Ch
     finally:
         painting.communicate(b"\n")
     assert checkout.run("install", "--no-gimp").returncode == 0
-    assert checkout.rubbish() == []
+    assert checkout.leftovers() == []
 
 
-def test_a_network_of_a_name_that_nobody_knows_is_refused_at_once(checkout: Checkout) -> None:
+def test_unknown_network_is_refused_at_once(checkout: Checkout) -> None:
     done = checkout.run("install", "--no-gimp", "--model", "vgg91")
     assert done.returncode == 2
     assert "There is no network 'vgg91'." in done.stderr
     assert "Packages" not in done.stdout
 
 
-def test_networks_of_the_users_own_do_not_stand_for_the_usual(checkout: Checkout) -> None:
-    """`auto` is vgg19 or vgg16 to the engine, too."""
+def test_users_own_network_does_not_replace_the_default(checkout: Checkout) -> None:
+    """For the engine too, `auto` means vgg19 or vgg16."""
     models = checkout.data / "models"
     models.mkdir(parents=True)
     (models / "mine.onnx").write_bytes(b"weights" * 1000)
@@ -272,10 +270,10 @@ def test_networks_of_the_users_own_do_not_stand_for_the_usual(checkout: Checkout
     (models / "mine.onnx").write_bytes(b"damaged")
     assert "Damaged." in checkout.run("verify").stderr
     assert checkout.run("repair", "--no-gimp").returncode == 0
-    assert (models / "mine.onnx").read_bytes() == b"damaged"  # nobody could bring it back
+    assert (models / "mine.onnx").read_bytes() == b"damaged"  # it cannot be downloaded
 
 
-def test_settings_of_pip_that_do_not_concern_the_engine(checkout: Checkout, tmp_path: Path) -> None:
+def test_users_pip_constraints_are_ignored(checkout: Checkout, tmp_path: Path) -> None:
     (tmp_path / "constraints").write_text("ballast==0.1\n")
     done = checkout.run(
         "install", "--no-gimp", PIP_CONSTRAINT=str(tmp_path / "constraints"), PIP_NO_BINARY=":all:"
@@ -284,12 +282,12 @@ def test_settings_of_pip_that_do_not_concern_the_engine(checkout: Checkout, tmp_
     assert checkout.works()
 
 
-def test_a_bar_on_a_terminal_and_every_step_in_the_log(checkout: Checkout) -> None:
+def test_terminal_shows_a_bar_and_the_log_every_step(checkout: Checkout) -> None:
     checkout.pin("1.1", megabytes=8)
     with serving(checkout):
-        code, seen = checkout.run_on_terminal("install", "--no-gimp")
-    assert code == 0, seen
-    assert re.search(r"ballast-1\.1 +#+ +\d+\.\d of 8\.\d MB", seen), seen
+        code, output = checkout.run_on_terminal("install", "--no-gimp")
+    assert code == 0, output
+    assert re.search(r"ballast-1\.1 +#+ +\d+\.\d of 8\.\d MB", output), output
     log = (checkout.data / "logs" / "install.log").read_text("utf-8")
     assert "install --no-gimp" in log
     assert "pip install" in log
@@ -312,37 +310,37 @@ def damage_plug_in(checkout: Checkout, profile: Path) -> None:
     (profile / "plug-ins" / "neural-style" / "nst_gimp" / "__init__.py").unlink()
 
 
-def test_damage_is_found_and_repaired(checkout: Checkout, profile: Path) -> None:
+def test_verify_finds_damage_and_repair_fixes_it(checkout: Checkout, profile: Path) -> None:
     assert checkout.run("install").returncode == 0
     damage_package(checkout, profile)
     damage_code(checkout, profile)
     damage_network(checkout, profile)
     damage_plug_in(checkout, profile)
-    found = checkout.run("verify")
-    assert found.returncode == 2
-    assert "noise is altered" in found.stderr
-    assert "code is damaged" in found.stderr
-    assert "Damaged." in found.stderr
-    assert "nst_gimp/__init__.py is missing" in found.stderr
+    damaged = checkout.run("verify")
+    assert damaged.returncode == 2
+    assert "noise was modified" in damaged.stderr
+    assert "code is damaged" in damaged.stderr
+    assert "Damaged." in damaged.stderr
+    assert "nst_gimp/__init__.py is missing" in damaged.stderr
     repaired = checkout.run("repair")
     assert repaired.returncode == 0, repaired.stdout + repaired.stderr
-    whole = checkout.run("verify")
-    assert whole.returncode == 0, whole.stderr
+    verified = checkout.run("verify")
+    assert verified.returncode == 0, verified.stderr
     assert checkout.works()
-    assert checkout.rubbish() == []
+    assert checkout.leftovers() == []
 
 
-def test_vgg16_stands_in_where_vgg19_cannot_be_reached(checkout: Checkout) -> None:
+def test_vgg16_is_installed_if_vgg19_cannot_be_downloaded(checkout: Checkout) -> None:
     done = checkout.run("install", "--no-gimp", NST_TEST_WEIGHTS="no-vgg19")
     assert done.returncode == 0, done.stderr
     assert "VGG-16 instead" in done.stdout
     assert (checkout.data / "models" / "vgg16.onnx").exists()
-    asked = checkout.run("update", "--no-gimp", "--model", "vgg19")
-    assert asked.returncode == 0
+    update = checkout.run("update", "--no-gimp", "--model", "vgg19")
+    assert update.returncode == 0
     assert checkout.works()
 
 
-def test_a_bundle_installs_without_any_network(checkout: Checkout) -> None:
+def test_bundle_installs_offline(checkout: Checkout) -> None:
     assert checkout.run("install", "--no-gimp").returncode == 0
     bundle = checkout.home / "bundle of things"
     made = checkout.run("bundle", str(bundle))
@@ -354,17 +352,17 @@ def test_a_bundle_installs_without_any_network(checkout: Checkout) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert checkout.works()
     manifest = bundle / "bundle.json"
-    said = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps({**said, "machine": "riscv64"}))
+    fields = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**fields, "machine": "riscv64"}))
     elsewhere = checkout.run("install", "--no-gimp", "--offline", str(bundle))
     assert elsewhere.returncode == 2
-    assert "on riscv64, and this is linux on" in elsewhere.stderr
+    assert "on riscv64, but this is linux on" in elsewhere.stderr
     shutil.rmtree(checkout.data)
-    manifest.write_text(json.dumps({**said, "python": "3.7"}))
+    manifest.write_text(json.dumps({**fields, "python": "3.7"}))
     without = checkout.run("install", "--no-gimp", "--offline", str(bundle))
     assert without.returncode == 2
-    assert "The bundle is for Python 3.7, which was not found here" in without.stderr
-    manifest.write_text(json.dumps(said))
+    assert "The bundle needs Python 3.7, which is not part of it" in without.stderr
+    manifest.write_text(json.dumps(fields))
     other = checkout.run("install", "--no-gimp", "--offline", str(bundle), "--model", "vgg16")
     assert "The bundle has no network vgg16." in other.stderr
     wheel = next((bundle / "wheels").glob("ballast*"))
@@ -374,26 +372,26 @@ def test_a_bundle_installs_without_any_network(checkout: Checkout) -> None:
     assert "SHA-256" in refused.stderr
 
 
-def test_what_lies_where_the_filter_goes_is_left_alone(checkout: Checkout, profile: Path) -> None:
+def test_foreign_plug_in_of_the_same_name_is_kept(checkout: Checkout, profile: Path) -> None:
     foreign = profile / "plug-ins" / "neural-style"
     foreign.mkdir()
     (foreign / "mine.py").write_text("mine")
     done = checkout.run("install")
     assert done.returncode == 2
-    assert "was not put there by this installer" in done.stderr
+    assert "was not installed by this installer" in done.stderr
     assert checkout.works()
     checkout.run("uninstall", "--delete-weights")
     assert (foreign / "mine.py").read_text() == "mine"
 
 
-def test_status_speaks_json(checkout: Checkout, profile: Path) -> None:
-    said = json.loads(checkout.run("status", "--json").stdout)
-    assert said["installed"] is None
-    assert said["profiles"] == [{"folder": str(profile), "kind": "native", "plug_in": "missing"}]
+def test_status_prints_json(checkout: Checkout, profile: Path) -> None:
+    status = json.loads(checkout.run("status", "--json").stdout)
+    assert status["installed"] is None
+    assert status["profiles"] == [{"folder": str(profile), "kind": "native", "plug_in": "missing"}]
 
 
-def test_a_console_without_umlauts(checkout: Checkout, profile: Path) -> None:
-    """The folders' names have umlauts in them, and the console knows none."""
+def test_ascii_console_shows_folders_with_umlauts(checkout: Checkout, profile: Path) -> None:
+    """Letters that the console lacks are replaced."""
     done = checkout.run("status", PYTHONIOENCODING="ascii")
     assert done.stderr == ""
     assert "home of Zo?" in done.stdout
@@ -402,7 +400,7 @@ def test_a_console_without_umlauts(checkout: Checkout, profile: Path) -> None:
 def test_sudo_is_refused(checkout: Checkout) -> None:
     if os.getuid() != 0:
         checkout.variables["SUDO_USER"] = "zoe"
-        assert checkout.run("status").returncode == 2  # nothing is installed, and that is all that matters
+        assert checkout.run("status").returncode == 2  # because nothing is installed
         return
     done = checkout.run("install", SUDO_USER="zoe")
     assert done.returncode == 2
@@ -410,10 +408,10 @@ def test_sudo_is_refused(checkout: Checkout) -> None:
     assert not checkout.data.exists()
 
 
-def test_a_device_is_a_choice(checkout: Checkout) -> None:
+def test_device_chooses_the_engine(checkout: Checkout) -> None:
     refused = checkout.run("install", "--no-gimp", "--device", "directml")
     assert refused.returncode == 2
-    assert "not for this system" in refused.stderr
+    assert "does not work on this system" in refused.stderr
     assert not checkout.record
     assert checkout.run("install", "--no-gimp", "--device", "cpu").returncode == 0
     assert checkout.record["engine"] == "cpu"

@@ -1,4 +1,4 @@
-"""The pins: complete, hashed, and to be had for every system and Python that is promised."""
+"""The pins: complete, hashed, and available for every supported system and Python."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from nst_install import engines, pythons, sources, tools
 from nst_install.console import Console
-from nst_install.places import REQUIREMENTS, find_places
+from nst_install.paths import REQUIREMENTS, find_paths
 
 from tests.install.checkout import REPOSITORY
 from tests.install.conftest import cache
@@ -30,27 +30,27 @@ PYTHONS = ("3.10", "3.11", "3.12", "3.13") if LONG else ("3.10", "3.13")
 
 @pytest.fixture(scope="session")
 def uv() -> str:
-    """Return uv as the installer pins it, fetched as the installer fetches it, and kept."""
-    name, _ = tools.pinned("uv", tools.machine_kind())
-    kept = cache() / name.rsplit("-py3", 1)[0] / "uv"
-    if not kept.exists():
-        kept.parent.mkdir(exist_ok=True)
+    """Return the uv that the installer pins, downloaded by the installer's own code and kept."""
+    name, _ = tools.pinned_wheel("uv", tools.machine_kind())
+    target = cache() / name.rsplit("-py3", 1)[0] / "uv"
+    if not target.exists():
+        target.parent.mkdir(exist_ok=True)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(tools.shutil, "which", lambda _name: None)
-            places = find_places({"HOME": str(kept.parent)}, "linux")
-            with tools.uv(places, sources.online(), Console(quiet=True)) as fetched:
-                beside = kept.with_name(f"uv.{os.getpid()}")
-                beside.write_bytes(Path(fetched).read_bytes())
-                beside.chmod(0o755)
-                beside.replace(kept)
-    return str(kept)
+            paths = find_paths({"HOME": str(target.parent)}, "linux")
+            with tools.uv(paths, sources.online(), Console(quiet=True)) as downloaded:
+                temporary = target.with_name(f"uv.{os.getpid()}")
+                temporary.write_bytes(Path(downloaded).read_bytes())
+                temporary.chmod(0o755)
+                temporary.replace(target)
+    return str(target)
 
 
 @pytest.mark.parametrize(
     ("engine", "system"), [(engine, system) for engine, systems in SYSTEMS.items() for system in systems]
 )
-def test_every_pin_can_be_had(engine: str, system: str, uv: str, tmp_path: Path) -> None:
-    """A dry run: the index has a wheel with a pinned hash for each, and together they satisfy each other."""
+def test_every_pin_is_available(engine: str, system: str, uv: str, tmp_path: Path) -> None:
+    """A dry run: the index has a wheel with a pinned hash for each pin, and the pins satisfy each other."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("UV_", "PIP_"))}
     env.update(UV_CACHE_DIR=str(cache() / "uv-cache"), MACOSX_DEPLOYMENT_TARGET="14.0")
     for version in [pythons.own_version("darwin", "x86_64")] if system == INTEL_MAC else PYTHONS:
@@ -64,28 +64,28 @@ def test_every_pin_can_be_had(engine: str, system: str, uv: str, tmp_path: Path)
 
 
 def names(text: str) -> set[str]:
-    """Return the distributions that lines of requirements name, in their one spelling."""
-    found = re.findall(r"^\s*[\"']?([A-Za-z0-9][A-Za-z0-9._-]*)", text, re.MULTILINE)
-    return {re.sub(r"[-_.]+", "-", name).lower() for name in found}
+    """Return the names of the distributions in lines of requirements, normalised."""
+    spellings = re.findall(r"^\s*[\"']?([A-Za-z0-9][A-Za-z0-9._-]*)", text, re.MULTILINE)
+    return {re.sub(r"[-_.]+", "-", name).lower() for name in spellings}
 
 
 def dependencies(table: str) -> set[str]:
-    """Return what pyproject.toml lists under a key."""
+    """Return the distributions that pyproject.toml lists under a key."""
     text = (REPOSITORY / "pyproject.toml").read_text("utf-8")
     block = re.search(rf"^{table} = \[(.*?)\]$", text, re.MULTILINE | re.DOTALL)
     assert block, table
-    inside = re.sub(r"#.*", "", block[1])
-    return names("\n".join(part for part in re.findall(r'"([^"]+)"', inside)))
+    lines = re.sub(r"#.*", "", block[1])
+    return names("\n".join(re.findall(r'"([^"]+)"', lines)))
 
 
 @pytest.mark.parametrize("engine", list(engines.ENGINES))
-def test_pins_name_all_that_the_engine_needs(engine: str) -> None:
-    """A dependency that is added to pyproject.toml is missed here until install/pin.py is run."""
+def test_pins_include_all_dependencies_of_the_engine(engine: str) -> None:
+    """Fails after a dependency is added to pyproject.toml, until install/pin.py is run."""
     text = (REQUIREMENTS / f"{engine}.txt").read_text("utf-8")
     needed = dependencies("dependencies") | dependencies(engine)
-    build = engines.ENGINES[engine].torch_builds
+    builds = engines.ENGINES[engine].torch_builds
     assert needed <= names(text) | {
-        name for each in build.values() for name in names("\n".join(each.requirements))
+        name for build in builds.values() for name in names("\n".join(build.requirements))
     }
 
 

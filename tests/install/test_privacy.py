@@ -1,4 +1,4 @@
-"""The engine tells nobody that it ran, and nothing of it stays at home that uninstalling forgets."""
+"""The engine reports nothing to anybody, and leaves no files that uninstalling does not remove."""
 
 from __future__ import annotations
 
@@ -21,19 +21,25 @@ onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecution
 
 CURVES = """
 from nst_core.events import Progress
-from nst_core.pages.run_report import curves
-curves([Progress(1, 1, iteration, 3, 1.0, 1.0 / iteration, 1.0) for iteration in (1, 2, 3)])
+from nst_core.pages.run_report import draw_loss_curves
+steps = [
+    Progress(
+        level=1, levels=1, iteration=iteration, iterations=3, fraction=1.0, loss=1.0 / iteration, seconds=1.0
+    )
+    for iteration in (1, 2, 3)
+]
+draw_loss_curves(steps)
 """
 
 
-def test_onnx_runtime_keeps_no_identifier_and_reports_nothing(tmp_path: Path) -> None:
+def test_onnx_runtime_stores_no_identifier(tmp_path: Path) -> None:
     env = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)}
     subprocess.run([sys.executable, "-c", SESSION], env=env, check=True, timeout=120)
     assert list(tmp_path.rglob("*")) == []
 
 
-def test_the_curves_of_a_report_leave_nothing_but_a_cache_that_goes_with_the_engine(tmp_path: Path) -> None:
-    """matplotlib keeps a list of the system's fonts at home unless it is told where."""
+def test_report_curves_leave_only_the_cache_of_the_engine(tmp_path: Path) -> None:
+    """By default, matplotlib keeps a list of the system's fonts in the home folder."""
     env = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)}
     subprocess.run([sys.executable, "-c", CURVES], env=env, check=True, timeout=120)
     assert [path.name for path in (tmp_path / ".cache").iterdir()] == ["nst"]

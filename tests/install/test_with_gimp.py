@@ -1,7 +1,7 @@
-"""The quickstart where a GIMP 3 is: the filter is found by GIMP and leaves a picture with two layers.
+"""Quickstart on a system with GIMP 3: GIMP finds the filter, and the result has two layers.
 
-The real plug-in and a real GIMP; the engine is the tests' fake, which copies pixels. ``bare-root`` does the
-same with the real engine.
+The plug-in and GIMP are real; the engine is the tests' fake, which copies pixels. ``bare-root`` does the same
+with the real engine.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.gimp.start import HERE, located
-from tests.install.checkout import REPOSITORY, Checkout
+from tests.gimp.start import HERE, locate_gimp
+from tests.install.checkout import PATIENCE, REPOSITORY, Checkout
 
 
 @pytest.fixture
-def world(checkout: Checkout, tmp_path: Path) -> list[str]:
-    """Return the command that enters GIMP's world with that user's environment."""
-    kind, place = located("3.0")
-    for part in ("install/samples", "gimp_plugin/neural-style"):
-        shutil.rmtree(checkout.folder / part, ignore_errors=True)
+def gimp_prefix(checkout: Checkout, tmp_path: Path) -> list[str]:
+    """Return the start of a command line that runs the rest in GIMP's system as that user."""
+    kind, location = locate_gimp("3.0")
+    for name in ("install/samples", "gimp_plugin/neural-style"):
+        shutil.rmtree(checkout.folder / name, ignore_errors=True)
         shutil.copytree(
-            REPOSITORY / part, checkout.folder / part, ignore=shutil.ignore_patterns("__pycache__")
+            REPOSITORY / name, checkout.folder / name, ignore=shutil.ignore_patterns("__pycache__")
         )
     fake = tmp_path / "fake"
     fake.mkdir()
@@ -38,46 +38,48 @@ def world(checkout: Checkout, tmp_path: Path) -> list[str]:
         GSETTINGS_BACKEND="memory",
     )
     if kind == "root":
-        checkout.variables["LC_ALL"] = "de_DE.UTF-8"  # GIMP says in its user's language what it is
+        checkout.variables["LC_ALL"] = "de_DE.UTF-8"  # GIMP prints its version in the user's language
     else:
-        checkout.variables["GIMP_CONSOLE"] = str(place)
-    line = ["env", "-i", *(f"{name}={value}" for name, value in checkout.environment().items())]
+        checkout.variables["GIMP_CONSOLE"] = str(location)
+    prefix = ["env", "-i", *(f"{name}={value}" for name, value in checkout.environment().items())]
     if kind == "root":
-        line = [str(HERE / "enter"), str(place), str(REPOSITORY), *line]
-        return line if os.getuid() == 0 else ["sudo", "-n", *line]
-    return line
+        prefix = [str(HERE / "enter"), str(location), str(REPOSITORY), *prefix]
+        return prefix if os.getuid() == 0 else ["sudo", "-n", *prefix]
+    return prefix
 
 
-def test_a_gimp_that_was_never_started(checkout: Checkout, world: list[str]) -> None:
-    command = [*world, str(checkout.folder / "install" / "quickstart"), "--size", "64"]
+def test_quickstart_paints_in_a_gimp_that_was_never_started(
+    checkout: Checkout, gimp_prefix: list[str]
+) -> None:
+    command = [*gimp_prefix, str(checkout.folder / "install" / "quickstart"), "--size", "64"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout + done.stderr
     picture, layers = (Path(line.strip()) for line in done.stdout.strip().splitlines()[-2:])
     assert picture.suffix == ".png"
     assert layers.suffix == ".xcf"
     profile = checkout.home / ".config" / "GIMP" / "3.0"
-    assert (profile / "gimprc").exists() or (profile / "pluginrc").exists()  # GIMP made it, not the installer
+    assert (profile / "gimprc").exists() or (profile / "pluginrc").exists()  # made by GIMP, not the installer
     assert len(xcf_layers(layers.read_bytes())) == 2
-    removed = subprocess.run([*world, *checkout.command("uninstall", "--delete-weights", python="python3")],
-                             capture_output=True, text=True, timeout=60)  # fmt: skip
+    uninstall = [*gimp_prefix, *checkout.command("uninstall", "--delete-weights", python="python3")]
+    removed = subprocess.run(uninstall, capture_output=True, text=True, timeout=PATIENCE)
     assert removed.returncode == 0, removed.stderr
     assert not (profile / "plug-ins" / "neural-style").exists()
 
 
 def xcf_layers(content: bytes) -> list[int]:
-    """Return where an XCF's layers are: 64-bit offsets that a zero ends, after the image's properties."""
+    """Return the offsets of an XCF's layers, a zero-terminated list of 64-bit numbers."""
     assert content[:9] == b"gimp xcf "
-    at = 14 + 12 + 4  # magic and version; width, height, mode; precision
+    position = 14 + 12 + 4  # magic and version; width, height, mode; precision
     while True:
         kind, size = (
-            int.from_bytes(content[at : at + 4], "big"),
-            int.from_bytes(content[at + 4 : at + 8], "big"),
+            int.from_bytes(content[position : position + 4], "big"),
+            int.from_bytes(content[position + 4 : position + 8], "big"),
         )
-        at += 8 + size
+        position += 8 + size
         if kind == 0:
             break
     offsets = []
-    while offset := int.from_bytes(content[at : at + 8], "big"):
+    while offset := int.from_bytes(content[position : position + 8], "big"):
         offsets.append(offset)
-        at += 8
+        position += 8
     return offsets

@@ -1,15 +1,16 @@
-"""Where everything lies: the engine in the platform's data folder, never inside GIMP's versioned profile.
+"""The folders and files of an installation, in the platform's data folder, outside GIMP's versioned profile.
 
-The same rules as the plug-in's (``nst_gimp/process/places.py``), which finds the engine through ``engine.json``.
+Follows the same rules as the plug-in (``nst_gimp/process/locations.py``), which finds the engine through
+``engine.json``.
 
-    <data>/engine.json     the record; whatever it names is what works, whatever it does not name is rubbish
+    <data>/engine.json     the record; folders that it does not name are left over and get deleted
     <data>/venv-XXXXXX/    the environment with the pinned packages
-    <data>/code-XXXXXX/    the engine's own code, which the environment's nst.pth names
+    <data>/code-XXXXXX/    the engine's own code, named by nst.pth in the environment
     <data>/models/         the networks
-    <data>/styles/         the styles that the user kept, which the engine looks after
-    <data>/python/         a Python of the engine's own, where the system had none that fits
+    <data>/styles/         the user's kept styles, managed by the engine
+    <data>/python/         a Python of the engine's own, if the system had no suitable one
     <data>/bin/            `nst`
-    <data>/logs/           install.log, and the plug-in's
+    <data>/logs/           install.log, and the plug-in's log
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from nst_install.contract import INSTALL_LOG, INSTALL_RECORD, data_folder, environment_python
 from nst_install.errors import InstallError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -32,8 +34,8 @@ SAMPLES = CHECKOUT / "install" / "samples"
 
 
 @dataclass(frozen=True)
-class Places:
-    """The folders of one user. ``cache`` holds what can be fetched again."""
+class InstallPaths:
+    """The folders of one user. ``cache`` holds files that can be downloaded again."""
 
     data: Path
     cache: Path
@@ -41,32 +43,32 @@ class Places:
 
     @property
     def record(self) -> Path:
-        """Where the record is that the plug-in reads."""
-        return self.data / "engine.json"
+        """The record, which the plug-in reads too."""
+        return self.data / INSTALL_RECORD
 
     @property
     def lock(self) -> Path:
-        """The file that one installer at a time holds."""
+        """The lock file, which one installer holds at a time."""
         return self.data / ".install.lock"
 
     @property
     def log(self) -> Path:
         """The installer's log."""
-        return self.data / "logs" / "install.log"
+        return self.data / "logs" / INSTALL_LOG
 
     @property
     def models(self) -> Path:
-        """Where networks are kept unless the user says otherwise."""
+        """The default folder of networks."""
         return self.data / "models"
 
     @property
     def styles(self) -> Path:
-        """Where the engine keeps the user's styles unless the user says otherwise."""
+        """The default folder of the user's kept styles."""
         return self.data / "styles"
 
     @property
     def own_python(self) -> Path:
-        """Where a Python that this installer brought is kept."""
+        """The folder of a Python that the installer downloaded."""
         return self.data / "python"
 
     @property
@@ -76,7 +78,7 @@ class Places:
 
 
 def home_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Return the user's home: HOME, or what the system says where that is unset or no whole path.
+    """Return the user's home: HOME, or the system's answer if HOME is unset or not an absolute path.
 
     Raises:
         InstallError: neither is known.
@@ -96,30 +98,26 @@ def home_folder(environment: Mapping[str, str] = os.environ) -> Path:
         ) from None
 
 
-def find_places(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Places:
+def find_paths(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> InstallPaths:
     """Return the user's folders, which need not exist."""
     home = home_folder(environment)
+    data = data_folder(environment, home, platform)
     if platform == "win32":
-        data = Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local") / "nst"
-        return Places(data, data / "Cache", platform)
+        return InstallPaths(data, data / "Cache", platform)
     if platform == "darwin":
-        library = home / "Library"
-        return Places(library / "Application Support" / "nst", library / "Caches" / "nst", platform)
-    # The specification of these variables has relative paths ignored.
-    data_home = environment.get("XDG_DATA_HOME", "")
+        return InstallPaths(data, home / "Library" / "Caches" / "nst", platform)
     cache_home = environment.get("XDG_CACHE_HOME", "")
-    data = Path(data_home) if Path(data_home).is_absolute() else home / ".local" / "share"
     cache = Path(cache_home) if Path(cache_home).is_absolute() else home / ".cache"
-    return Places(data / "nst", cache / "nst", platform)
+    return InstallPaths(data, cache / "nst", platform)
 
 
 def python_in(environment: Path, platform: str = sys.platform) -> Path:
-    """Return where a virtual environment keeps its Python."""
-    return environment / ("Scripts/python.exe" if platform == "win32" else "bin/python")
+    """Return the path of a virtual environment's Python."""
+    return environment_python(environment, platform)
 
 
 def size_of(folder: Path) -> int:
-    """Return the bytes in ``folder``, links not followed."""
+    """Return the total size of the files in ``folder`` in bytes, without following links."""
     total = 0
     for root, _, names in os.walk(folder):
         for name in names:
