@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Stands in for the engine's Python in tests: speaks the protocol, paints nothing, and misbehaves on demand.
+"""A stand-in for the engine's Python: speaks the protocol, paints nothing, and misbehaves on demand.
 
-Started like a Python (its arguments are ignored). The folder $NST_FAKE holds ``mode``, one word and its
-argument; a mode of ``real`` starts the command in the file ``real`` instead, and so does the command ``nst``.
-``recorded`` is the real engine, with its events in ``events.jsonl``. Requests are kept there as
-``request.json``, the process id as ``pid``.
+It is started like a Python and ignores its arguments. The folder $NST_FAKE holds ``mode``: one word and its
+argument. In the mode ``real``, and for the command ``nst``, it runs the command in the file ``real`` instead.
+In the mode ``recorded`` it runs the real engine as well, and writes its events to ``events.jsonl``. It writes
+the last request to ``request.json``, all of them to ``requests.jsonl`` and its process number to ``pid``.
 """
 
 import contextlib
@@ -17,20 +17,34 @@ import subprocess
 import sys
 import threading
 import time
+from array import array
 from pathlib import Path
 
-HOME = Path(os.environ["NST_FAKE"])
+FOLDER = Path(os.environ["NST_FAKE"])
 stop = threading.Event()
 requests = queue.SimpleQueue()
 
 
-def say(**event):
+def send(**event):
     sys.stdout.write(json.dumps(event) + "\n")
     sys.stdout.flush()
 
 
-def listen():
-    """Read stdin to its end, which means that the caller is gone, and delete its job directory then."""
+def write(path, content):
+    """Write a file that readers see whole or not at all."""
+    partial = path.with_name(path.name + ".part")
+    partial.write_bytes(content)
+    partial.replace(path)
+
+
+def read_mode():
+    """Return the mode and its argument."""
+    mode, _, argument = (FOLDER / "mode").read_text().strip().partition(" ")
+    return mode, argument
+
+
+def read_requests():
+    """Read stdin to its end. Then the caller is gone: delete its job folder and exit."""
     job, rest = os.environ.get("NST_JOB_DIRECTORY", ""), b""
     while True:
         block = os.read(0, 65536)
@@ -48,67 +62,70 @@ def listen():
     if job and Path(job).name.startswith("nst-job-"):
         shutil.rmtree(job, ignore_errors=True)
     with contextlib.suppress(OSError):
-        (HOME / "pid").unlink()
+        (FOLDER / "pid").unlink()
     os._exit(0)
 
 
 def progress(request, seconds, steps):
-    """Report for about ``seconds``, with previews that go from dark to light; end early on a stop."""
+    """Report for about ``seconds``, with previews that go from dark to light. A stop ends it early."""
     started = time.monotonic()
     for step in range(1, steps + 1):
         level = 1 + (step - 1) * 2 // steps
-        say(event="progress", level=level, levels=2, iteration=step, iterations=steps, fraction=step / steps,
-            loss=100.0 / step, seconds=time.monotonic() - started,
-            seconds_left=None if step < 3 else seconds * (1 - step / steps), terms={})  # fmt: skip
+        send(event="progress", level=level, levels=2, iteration=step, iterations=steps, fraction=step / steps,
+             loss=100.0 / step, seconds=time.monotonic() - started,
+             seconds_left=None if step < 3 else seconds * (1 - step / steps), terms={})  # fmt: skip
         preview = request.get("preview")
         if preview:
             width, height = 90, 60
             row = bytes(value for x in range(width) for value in (255 * step // steps, x * 2, 120))
-            beside = Path(preview["path"] + ".part")
-            beside.write_bytes(row * height)
-            beside.replace(preview["path"])
-            say(
+            write(Path(preview["path"]), row * height)
+            send(
                 event="preview", path=preview["path"], width=width, height=height, level=level, iteration=step
             )
         if stop.wait(seconds / steps):
             break
 
 
-def paint(request, how):
+def paint(request, method):
     """Write the result: the content as it is ("copy"), or its colours inverted."""
     content, target = request["content"], Path(request["result"])
-    if how == "copy":
+    if method == "copy":
         shutil.copyfile(content["path"], target)
         return
-    from array import array
-
     values = array("f", Path(content["path"]).read_bytes())
     channels = content["channels"]
     for channel in range(channels - 1 + channels % 2):
         values[channel::channels] = array("f", [1.0 - value for value in values[channel::channels]])
-    if channels % 2 == 0:  # an engine's own idea of alpha must not come through
+    if channels % 2 == 0:  # the plug-in must not take alpha from the engine
         values[channels - 1 :: channels] = array("f", [0.5]) * (len(values) // channels)
     target.write_bytes(values.tobytes())
 
 
-def stylize(request, mode, argument):
+def keep_pictures(request):
+    """Copy the first style and all masks to where the tests look at them."""
     first, *_others = [
         *request["styles"],
-        *(style for each in request.get("regions", []) for style in each["styles"]),
+        *(style for region in request.get("regions", []) for style in region["styles"]),
     ]
-    shutil.copyfile(first["path"], HOME / "style.f32")
+    shutil.copyfile(first["path"], FOLDER / "style.f32")
     for number, region in enumerate(request.get("regions", [])):
-        shutil.copyfile(region["mask"]["path"], HOME / f"mask-{number}.f32")
+        shutil.copyfile(region["mask"]["path"], FOLDER / f"mask-{number}.f32")
     for name in ("selection", "strength_mask"):
         if name in request:
-            shutil.copyfile(request[name]["path"], HOME / f"{name}.f32")
-    say(event="plan", levels=[{"width": 32, "height": 32, "iterations": 2}], engine="fake",
-        device="Fake device", model="fake", model_sha256="f" * 64, seed=7,
-        seconds=12.0, bytes=1)  # fmt: skip
+            shutil.copyfile(request[name]["path"], FOLDER / f"{name}.f32")
+
+
+def stylize(request, mode, argument):
+    keep_pictures(request)
+    send(event="plan", levels=[{"width": 32, "height": 32, "iterations": 2}], engine="fake",
+         device="Fake device", model="fake", model_sha256="f" * 64, seed=7,
+         seconds=12.0, bytes=1)  # fmt: skip
     if mode == "notice":
-        say(event="notice", code="empty-region", message="The sky is too small for relu5_1.")
+        send(event="notice", code="empty-region", message="The sky is too small for relu5_1.")
     if mode == "error":
-        say(event="error", code=argument, message="The fake engine was told to fail.", hint="Tell it not to.")
+        send(
+            event="error", code=argument, message="The fake engine was told to fail.", hint="Tell it not to."
+        )
         return
     slow = mode == "slow" or (mode == "notice" and argument)
     progress(request, *((float(argument or 3), 30) if slow else (0.02, 4)))
@@ -129,16 +146,16 @@ def stylize(request, mode, argument):
         Path(request["result"]).write_bytes(b"\0" * 64)
     if mode == "no-result":
         Path(request["result"]).unlink()
-    say(event="done", width=content["width"], height=content["height"], channels=content["channels"], seed=7,
-        model="fake", model_sha256="f" * 64, loss=1.5, seconds=0.1, settings=request["settings"],
-        stopped=stop.is_set())  # fmt: skip
+    send(event="done", width=content["width"], height=content["height"], channels=content["channels"], seed=7,
+         model="fake", model_sha256="f" * 64, loss=1.5, seconds=0.1, settings=request["settings"],
+         stopped=stop.is_set())  # fmt: skip
 
 
-def record(command):
-    """Be the real engine, whose events are written down; it sees the end of stdin by itself."""
-    (HOME / "pid").write_text(str(os.getpid()))
+def record_real_engine(command):
+    """Run the real engine and write down its events. It notices the end of stdin by itself."""
+    write(FOLDER / "pid", str(os.getpid()).encode())
     engine = subprocess.Popen(command, stdout=subprocess.PIPE)
-    with (HOME / "events.jsonl").open("ab") as events:
+    with (FOLDER / "events.jsonl").open("ab") as events:
         for line in engine.stdout:
             events.write(line)
             events.flush()
@@ -146,51 +163,52 @@ def record(command):
                 sys.stdout.buffer.write(line)
                 sys.stdout.buffer.flush()
     status = engine.wait()
-    (HOME / "pid").unlink(missing_ok=True)
+    (FOLDER / "pid").unlink(missing_ok=True)
     os._exit(status)
 
 
-def main():
-    mode, _, argument = (HOME / "mode").read_text().strip().partition(" ")
-    if mode == "real" or ("nst_core.cli" in sys.argv and mode != "missing-core"):
-        command = json.loads((HOME / "real").read_text())
-        os.execvp(command[0], [*command, *sys.argv[1:]])  # noqa: S606
-    if mode == "recorded":
-        record([*json.loads((HOME / "real").read_text()), *sys.argv[1:]])
-    if mode == "missing-core":
-        sys.stderr.write("/usr/bin/python3: Error while finding module: No module named 'nst_core'\n")
-        sys.exit(1)
-    (HOME / "pid").write_text(str(os.getpid()))
-    (HOME / "environment.json").write_text(json.dumps(dict(os.environ)))
-    threading.Thread(target=listen, daemon=True).start()
-    if mode == "hang":
-        threading.Event().wait()
-    hello_seconds, request_seconds = map(float, argument.split()) if mode == "late" else (0.0, 0.0)
-    time.sleep(hello_seconds)
-    say(event="hello", protocol=99 if mode == "wrong-protocol" else 1, version="0.0.1", engine="fake",
-        device="Fake device")  # fmt: skip
-    while True:
-        request = requests.get()
-        mode, _, argument = (HOME / "mode").read_text().strip().partition(" ")
-        time.sleep(request_seconds)
-        answer(request, mode, argument)
-
-
 def answer(request, mode, argument):
-    with (HOME / "requests.jsonl").open("a") as file:
+    with (FOLDER / "requests.jsonl").open("a") as file:
         file.write(json.dumps(request) + "\n")
     if mode == "crash-on-request":
         os._exit(7)
     if request["command"] == "doctor":
-        say(event="doctor", report={}, text="Network: vgg16")
+        send(event="doctor", report={}, text="Network: vgg16")
     elif request["command"] == "plan":
-        say(event="plan", levels=[], engine="fake", device="Fake device", model="fake", model_sha256="",
-            seconds=95.0, bytes=1_230_000_000)  # fmt: skip
+        send(event="plan", levels=[], engine="fake", device="Fake device", model="fake", model_sha256="",
+             seconds=95.0, bytes=1_230_000_000)  # fmt: skip
     else:
-        (HOME / "request.json").write_text(json.dumps(request))
+        write(FOLDER / "request.json", json.dumps(request).encode())
         stylize(request, mode, argument)
     if request["command"] != "stylize":
-        say(event="done")
+        send(event="done")
+
+
+def main():
+    mode, argument = read_mode()
+    if mode == "real" or ("nst_core.cli" in sys.argv and mode != "missing-core"):
+        command = json.loads((FOLDER / "real").read_text())
+        os.execvp(command[0], [*command, *sys.argv[1:]])  # noqa: S606
+    if mode == "recorded":
+        record_real_engine([*json.loads((FOLDER / "real").read_text()), *sys.argv[1:]])
+    if mode == "missing-core":
+        sys.stderr.write("/usr/bin/python3: Error while finding module: No module named 'nst_core'\n")
+        sys.exit(1)
+    write(FOLDER / "pid", str(os.getpid()).encode())
+    write(FOLDER / "environment.json", json.dumps(dict(os.environ)).encode())
+    threading.Thread(target=read_requests, daemon=True).start()
+    if mode == "hang":
+        threading.Event().wait()
+    # "late" imitates an engine that starts slowly, for tests/bench/gimp_overhead.
+    hello_seconds, request_seconds = map(float, argument.split()) if mode == "late" else (0.0, 0.0)
+    time.sleep(hello_seconds)
+    send(event="hello", protocol=99 if mode == "wrong-protocol" else 1, version="0.0.1", engine="fake",
+         device="Fake device")  # fmt: skip
+    while True:
+        request = requests.get()
+        mode, argument = read_mode()
+        time.sleep(request_seconds)
+        answer(request, mode, argument)
 
 
 main()

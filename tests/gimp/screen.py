@@ -1,4 +1,4 @@
-"""A screen without a monitor, and hands: Xvfb, xdotool and ImageMagick, in the world that GIMP is in."""
+"""A virtual screen with keyboard and mouse: Xvfb, xdotool and ImageMagick, run where GIMP runs."""
 
 from __future__ import annotations
 
@@ -11,21 +11,25 @@ from pathlib import Path
 from tests.gimp.start import Gimp
 
 SIZE = "1280x900x24"
+LIMIT_SECONDS = 300.0
+"""Every wait ends with what it waits for; this only bounds a test that fails. It suits a busy machine."""
+POLL_SECONDS = 0.05
 
 
-def until(condition: Callable[[], object], seconds: float, what: str):
-    """Wait for ``condition`` to hold and return what it gives.
+def wait_until(condition: Callable[[], object], description: str, seconds: float = LIMIT_SECONDS):
+    """Wait until ``condition()`` is true and return its value.
 
     Raises:
-        AssertionError: it does not, in time.
+        AssertionError: it is still false after ``seconds``.
     """
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"waited {seconds:.0f} s for {what}")
+    while True:
+        late = time.monotonic() >= end
+        value = condition()
+        if value:
+            return value
+        assert not late, f"waited {seconds:.0f} s for {description}"
+        time.sleep(POLL_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Window:
 
 
 class Screen:
-    """An X server of its own. ``gimp`` says in which world."""
+    """An X server of its own, in the root file system that ``gimp`` runs in."""
 
     def __init__(self, gimp: Gimp) -> None:
         self.gimp = gimp
@@ -57,69 +61,67 @@ class Screen:
         """End the server."""
         self.gimp.variables.pop("DISPLAY", None)
         self.server.terminate()
-        self.server.wait(10)
+        self.server.wait(LIMIT_SECONDS)
 
-    def _do(self, *command: str) -> str:
-        line = self.gimp.inside(list(command))
-        return subprocess.run(
-            line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
-        ).stdout
+    def _run(self, *command: str) -> str:
+        done = subprocess.run(
+            self.gimp.command_line(list(command)),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_SECONDS,
+        )
+        return done.stdout
 
     def windows(self, title: str) -> list[Window]:
         """Return the windows that are shown and whose title matches the regular expression."""
-        found = []
-        for identity in self._do("xdotool", "search", "--onlyvisible", "--name", title).split():
+        windows = []
+        for identity in self._run("xdotool", "search", "--onlyvisible", "--name", title).split():
             values = dict(
                 line.split("=", 1)
-                for line in self._do("xdotool", "getwindowgeometry", "--shell", identity).splitlines()
+                for line in self._run("xdotool", "getwindowgeometry", "--shell", identity).splitlines()
                 if "=" in line
             )
             if values:
-                place = (int(values[name]) for name in ("X", "Y", "WIDTH", "HEIGHT"))
-                found.append(Window(identity, *place))
-        return found
+                box = (int(values[name]) for name in ("X", "Y", "WIDTH", "HEIGHT"))
+                windows.append(Window(identity, *box))
+        return windows
 
-    def wait_for(self, title: str, seconds: float = 30) -> Window:
-        """Wait for a window and return it, once it has kept its size for a moment."""
-        until(lambda: self.windows(title), seconds, f"a window {title!r}")
-        before = None
-        for _ in range(20):
-            found = self.windows(title)
-            if found and found == before:
-                return found[0]
-            before = found
-            time.sleep(0.3)
-        raise AssertionError(f"the window {title!r} does not come to rest")
+    def wait_for(self, title: str) -> Window:
+        """Wait for a window and return it."""
+        return wait_until(lambda: self.windows(title), f"a window {title!r}")[0]
+
+    def wait_until_gone(self, title: str) -> None:
+        """Wait until no window with the title is shown."""
+        wait_until(lambda: not self.windows(title), f"the window {title!r} to close")
 
     def click(self, x: int, y: int, button: str = "1") -> None:
-        """Click at a place of the screen."""
-        self._do("xdotool", "mousemove", str(x), str(y), "sleep", "0.2", "click", button)
+        """Click at a point of the screen."""
+        self._run("xdotool", "mousemove", str(x), str(y), "click", button)
 
     def click_from_corner(self, window: Window, left: int, up: int) -> None:
-        """Click at a place counted from a window's lower right corner."""
+        """Click at a distance from a window's lower right corner."""
         self.click(window.x + window.width - left, window.y + window.height - up)
 
-    def key(self, window: Window, keys: str) -> None:
-        """Press keys in a window."""
-        self._do("xdotool", "windowfocus", window.identity, "sleep", "0.2", "key", keys)
+    def focus(self, window: Window) -> None:
+        """Give the keyboard to a window, and wait until it has it."""
+        self._run("xdotool", "windowfocus", "--sync", window.identity)
 
-    def press(self, *keys: str) -> None:
-        """Press keys where the focus is; giving it anew would close a popover."""
-        for key in keys:
-            self._do("xdotool", "key", key)
-            time.sleep(0.4)
+    def key(self, keys: str, window: Window | None = None) -> None:
+        """Press keys together, in ``window`` or where the focus is: focusing a window closes a popover."""
+        focus = ("windowfocus", "--sync", window.identity) if window else ()
+        self._run("xdotool", *focus, "key", keys)
 
-    def type(self, window: Window, text: str) -> None:
+    def type(self, text: str, window: Window) -> None:
         """Type text in a window."""
-        self._do("xdotool", "windowfocus", window.identity, "sleep", "0.3", "type", "--delay", "40", text)
-        time.sleep(0.5)
+        self._run("xdotool", "windowfocus", "--sync", window.identity, "type", "--delay", "40", text)
 
     def pixel(self, x: int, y: int) -> tuple[int, ...]:
-        """Return the colour at a place of the screen as (red, green, blue)."""
+        """Return the colour at a point of the screen as (red, green, blue)."""
         shot = f"import -window root -crop 1x1+{x}+{y} -depth 8 rgb:- | od -An -tu1"
-        return tuple(map(int, self._do("sh", "-c", shot).split()))
+        return tuple(map(int, self._run("sh", "-c", shot).split()))
 
     def picture(self, path: Path, window: Window | None = None) -> Path:
-        """Take a picture of the screen or of a window."""
-        self._do("import", "-window", window.identity if window else "root", str(path))
+        """Write a picture of the screen or of a window to ``path``."""
+        self._run("import", "-window", window.identity if window else "root", str(path))
         return path

@@ -1,284 +1,267 @@
-"""What the dialog does before the painting: trials, plans, regions and styles at hand, by keys and clicks.
-
-One GIMP with windows, under Xvfb, as in ``test_screen``; see there.
-"""
+"""The dialog before painting: trials, plans, regions and kept styles, by keys and clicks."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import time
 from pathlib import Path
 
-from tests.gimp.desk import Desk
-from tests.gimp.screen import Window, until
+from tests.gimp.desktop import DIALOG, LAST_VALUES, PAINTING_WINDOW, GimpDesktop, Widget
+from tests.gimp.screen import Window, wait_until
 from tests.gimp.start import draw
-from tests.gimp.test_screen import (
-    DIALOG,
-    PAINTING,
-    gone,
-    keep_picture,
-    nothing_left,
-    record,
-)
 
-TRIAL = (160, 156)
-"""The middle of the trial, from the dialog's upper left corner."""
-FIRST_STYLE = (362, 262)
-"""The first style at hand, from there as well."""
 PHOTO_RED = 200
+FACE = (200, 30, 80, 60)
 
 
-def requests(desk: Desk) -> list[dict]:
-    """Return everything that the fake engine was asked since :func:`forget`."""
-    path = desk.gimp.fakes / "requests.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+def requests(desktop: GimpDesktop, command: str) -> list[dict]:
+    """Return the fake engine's requests for a command since :func:`forget_requests`."""
+    path = desktop.gimp.fake_folder / "requests.jsonl"
+    *lines, _unfinished = path.read_text().split("\n") if path.exists() else [""]
+    return [request for request in map(json.loads, lines) if request["command"] == command]
 
 
-def forget(desk: Desk) -> None:
-    (desk.gimp.fakes / "requests.jsonl").unlink(missing_ok=True)
+def forget_requests(desktop: GimpDesktop) -> None:
+    (desktop.gimp.fake_folder / "requests.jsonl").unlink(missing_ok=True)
 
 
-def asked(desk: Desk, command: str) -> list[dict]:
-    return [request for request in requests(desk) if request["command"] == command]
+def is_trial_picture(widget: Widget) -> bool:
+    return widget.kind == "Image" and widget.parent == "EventBox"
 
 
-def shown(desk: Desk, dialog: Window) -> tuple[int, ...]:
-    return desk.screen.pixel(dialog.x + TRIAL[0], dialog.y + TRIAL[1])
+def red_of_trial(desktop: GimpDesktop, dialog: Window) -> int:
+    """Return the red in the middle of the dialog's trial."""
+    picture = desktop.wait_for_widget(dialog, is_trial_picture, "the trial's picture")
+    return desktop.screen.pixel(*picture.middle)[0]
 
 
-def stored(desk: Desk) -> Path:
-    """Return where GIMP keeps the values used last."""
-    return desk.gimp.profile / "plug-in-settings" / "GimpProcedureConfigRun-plug-in-neural-style.last"
+def wait_for_trial(desktop: GimpDesktop, dialog: Window) -> None:
+    """Wait until the trial of a slow engine is shown: its previews are dark."""
+    wait_until(lambda: abs(red_of_trial(desktop, dialog) - PHOTO_RED) > 60, "the trial's picture")
 
 
-def call(desk: Desk, style: bool = True, **values: object) -> int:
-    """Begin an interactive call with arguments of its own, and a style; return the command's number.
+def wait_for_red(desktop: GimpDesktop, dialog: Window, red: int) -> None:
+    wait_until(lambda: abs(red_of_trial(desktop, dialog) - red) < 3, f"a trial's picture with red {red}")
 
-    GIMP lets the values used last go before the caller's, so no call before may have succeeded.
-    """
-    put = "\n".join(
+
+def is_style(widget: Widget, name: str = "") -> bool:
+    """Whether a widget is a style in the dialog's grid, with that name if one is given."""
+    return widget.kind == "Button" and widget.parent == "FlowBoxChild" and name in ("", widget.text)
+
+
+def call(desktop: GimpDesktop, style: bool = True, **values: object) -> int:
+    """Begin an interactive call with these arguments, and a style; return the command's number."""
+    desktop.forget_last_values()
+    set_values = "\n".join(
         f"c.set_property({name.replace('_', '-')!r}, {value!r})" for name, value in values.items()
     )
-    return desk.begin(
+    return desktop.begin(
         "p = Gimp.get_pdb().lookup_procedure('plug-in-neural-style'); c = p.create_config()\n"
         "c.set_property('image', image); c.set_core_object_array('drawables', [image.get_layers()[-1]])\n"
-        f"c.set_property('run-mode', Gimp.RunMode.INTERACTIVE)\n{put}\n"
+        f"c.set_property('run-mode', Gimp.RunMode.INTERACTIVE)\n{set_values}\n"
         f"if {style}:\n"
-        f" c.set_property('style-file', Gio.File.new_for_path({str(desk.gimp.folder / 'swirls.ppm')!r}))\n"
+        f" c.set_property('style-file', Gio.File.new_for_path({str(desktop.gimp.folder / 'swirls.ppm')!r}))\n"
         "r = p.run(c); answer = r.index(0).value_nick"
     )
 
 
-def test_a_trial_is_shown_in_the_dialog_stopped_and_thrown_away(desk: Desk) -> None:
-    forget(desk)
-    desk.gimp.mode("slow 60")
-    number, screen = call(desk), desk.screen
-    dialog = screen.wait_for(DIALOG)
-    assert abs(shown(desk, dialog)[0] - PHOTO_RED) < 3
-    plan = until(lambda: asked(desk, "plan"), 20, "the first plan")[0]
-    assert (plan["content"]["width"], plan["content"]["height"]) == (480, 320)
-    engine = (desk.gimp.fakes / "pid").read_text()
+def leave(desktop: GimpDesktop, dialog: Window, number: int) -> None:
+    """Leave the dialog with Escape, which cancels the call and leaves nothing behind."""
+    desktop.screen.key("Escape", dialog)
+    assert desktop.result(number) == "cancel"
+    desktop.wait_until_clean()
 
-    screen.key(dialog, "alt+t")
-    trial = until(lambda: asked(desk, "stylize"), 20, "the trial")[0]
+
+def test_trial_is_shown_stopped_and_discarded(desktop: GimpDesktop) -> None:
+    forget_requests(desktop)
+    desktop.gimp.set_engine_mode("slow 60")
+    number = call(desktop)
+    dialog = desktop.wait_for_window(DIALOG)
+    assert abs(red_of_trial(desktop, dialog) - PHOTO_RED) < 3
+    plan = wait_until(lambda: requests(desktop, "plan"), "the first plan")[0]
+    assert (plan["content"]["width"], plan["content"]["height"]) == (480, 320)
+    engine = (desktop.gimp.fake_folder / "pid").read_text()
+
+    desktop.press(dialog, "alt+t")
+    trial = wait_until(lambda: requests(desktop, "stylize"), "the trial")[0]
     assert (trial["content"]["width"], trial["content"]["height"]) == (256, 171)
     assert trial["settings"]["size"] == 256
     assert trial["preview"]["max_side"] == 256
-    until(lambda: abs(shown(desk, dialog)[0] - PHOTO_RED) > 60, 20, "the trial's picture")
-    keep_picture(desk, "trial")
-    screen.key(dialog, "alt+t")  # stops it: the result is the fake's copy
-    until(lambda: abs(shown(desk, dialog)[0] - PHOTO_RED) < 3, 20, "the trial to stop")
+    wait_for_trial(desktop, dialog)
+    desktop.keep_picture("trial")
+    desktop.press(dialog, "alt+t")  # stops it: the result is the fake's copy
+    wait_for_red(desktop, dialog, PHOTO_RED)
 
-    screen.key(dialog, "alt+t")
-    until(lambda: len(asked(desk, "stylize")) == 2, 20, "another trial")
-    until(lambda: abs(shown(desk, dialog)[0] - PHOTO_RED) > 60, 20, "its picture")
-    before = len(asked(desk, "plan"))
-    screen.key(dialog, "alt+a")
-    screen.press("Tab", "Up")  # the seed
-    until(lambda: abs(shown(desk, dialog)[0] - PHOTO_RED) < 3, 20, "the trial to be thrown away")
-    plans = until(lambda: asked(desk, "plan")[before:], 20, "a plan with the new setting")
+    desktop.press(dialog, "alt+t")
+    wait_until(lambda: len(requests(desktop, "stylize")) == 2, "another trial")
+    wait_for_trial(desktop, dialog)
+    before = len(requests(desktop, "plan"))
+    desktop.press(dialog, "alt+a", "Tab", "Up")  # the seed
+    wait_for_red(desktop, dialog, PHOTO_RED)
+    plans = wait_until(lambda: requests(desktop, "plan")[before:], "a plan with the new setting")
     assert plans[0]["settings"]["seed"] == 1
-    assert (desk.gimp.fakes / "pid").read_text() == engine, "one process answers everything"
+    assert (desktop.gimp.fake_folder / "pid").read_text() == engine, "one process answers everything"
 
-    screen.key(dialog, "alt+t")
-    until(lambda: len(asked(desk, "stylize")) == 3, 20, "a third trial")
-    screen.key(dialog, "Escape")  # in the middle of it
-    assert desk.result(number) == "cancel"
-    nothing_left(desk)
+    desktop.press(dialog, "alt+t")
+    wait_until(lambda: len(requests(desktop, "stylize")) == 3, "a third trial")
+    leave(desktop, dialog, number)  # in the middle of it
 
 
-def test_a_trial_that_fails_says_so_and_the_next_one_works(desk: Desk) -> None:
-    forget(desk)
-    desk.gimp.mode("crash")
-    number = call(desk)
-    dialog = desk.screen.wait_for(DIALOG)
-    desk.screen.key(dialog, "alt+t")
-    until(lambda: asked(desk, "stylize"), 20, "the trial")
-    time.sleep(1)
-    keep_picture(desk, "trial-failed")
-    desk.gimp.mode("invert")
-    desk.screen.key(dialog, "alt+t")
-    until(lambda: abs(shown(desk, dialog)[0] - (255 - PHOTO_RED)) < 3, 20, "the second trial")
-    desk.gimp.mode("slow 60")
-    desk.screen.key(dialog, "alt+p")
-    desk.screen.key(desk.screen.wait_for(PAINTING), "Escape")
-    dialog = desk.screen.wait_for(DIALOG)
-    assert abs(shown(desk, dialog)[0] - (255 - PHOTO_RED)) < 3, "nothing was changed since the trial"
-    desk.screen.key(dialog, "Escape")
-    assert desk.result(number) == "cancel"
-    nothing_left(desk)
+def test_failed_trial_shows_the_error_and_the_next_one_works(desktop: GimpDesktop) -> None:
+    forget_requests(desktop)
+    desktop.gimp.set_engine_mode("crash")
+    number = call(desktop)
+    dialog = desktop.wait_for_window(DIALOG)
+    desktop.press(dialog, "alt+t")
+    wait_until(lambda: requests(desktop, "stylize"), "the trial")
+    desktop.wait_for_widget(dialog, lambda widget: "gimp-engine.log" in widget.text, "the trial's error")
+    desktop.keep_picture("trial-failed")
+    desktop.gimp.set_engine_mode("invert")
+    desktop.press(dialog, "alt+t")
+    wait_for_red(desktop, dialog, 255 - PHOTO_RED)
+    desktop.gimp.set_engine_mode("slow 600")
+    desktop.screen.key("alt+p", dialog)
+    desktop.screen.key("Escape", desktop.wait_for_window(PAINTING_WINDOW))
+    dialog = desktop.wait_for_window(DIALOG)
+    assert abs(red_of_trial(desktop, dialog) - (255 - PHOTO_RED)) < 3, "nothing was changed since the trial"
+    leave(desktop, dialog, number)
 
 
-def test_a_regions_colours_reach_the_plan_and_the_trial(desk: Desk) -> None:
-    """Chosen by the keyboard, from the button of a second region, whose mask is called like its style."""
-    swirls, screen = str(desk.gimp.folder / "swirls.ppm"), desk.screen
-    desk.ask(
-        f"names = ({swirls!r}, 'face')\n"
-        "made = [Gimp.Channel.new(image, name, 480, 320, 50.0, Gegl.Color.new('red')) for name in names]\n"
-        "for each in made: image.insert_channel(each, None, 0); each.fill(Gimp.FillType.WHITE)"
+def test_region_colours_reach_the_plan_and_the_trial(desktop: GimpDesktop) -> None:
+    """Chosen by the keyboard from the button of a second region, whose mask has its style's name."""
+    swirls = str(desktop.gimp.folder / "swirls.ppm")
+    desktop.ask(
+        f"names, color = ({swirls!r}, 'face'), Gegl.Color.new('red')\n"
+        "channels = [Gimp.Channel.new(image, name, 480, 320, 50.0, color) for name in names]\n"
+        "for channel in channels: image.insert_channel(channel, None, 0); channel.fill(Gimp.FillType.WHITE)"
     )
-    forget(desk)
-    desk.gimp.mode("copy")
-    number = call(desk, region_masks=["channel:face"], region_styles=[swirls], outside="keep")
-    dialog = screen.wait_for(DIALOG)
-    plan = until(lambda: asked(desk, "plan"), 20, "the first plan")[-1]
+    forget_requests(desktop)
+    desktop.gimp.set_engine_mode("copy")
+    number = call(desktop, region_masks=["channel:face"], region_styles=[swirls], outside="keep")
+    dialog = desktop.wait_for_window(DIALOG)
+    plan = wait_until(lambda: requests(desktop, "plan"), "the first plan")[-1]
     assert [region.get("keep_colors") for region in plan["regions"]] == [None]
     assert [region["mask"]["covered"] for region in plan["regions"]] == [[0, 0, 480, 320]]
-    screen.key(dialog, "alt+v")
-    screen.key(dialog, "alt+g")
-    time.sleep(1)
-    screen.press("shift+Tab", "shift+Tab", "shift+Tab", "Down", "Down", "Down")
-    keep_picture(desk, "region-colours")
-    wanted = ["match", None]
+    desktop.press(dialog, "alt+v", "alt+g")
+    desktop.press(dialog, "shift+Tab", "shift+Tab", "shift+Tab", "Down", "Down", "Down")
+    desktop.keep_picture("region-colours")
+    expected = ["match", None]
 
     def colours(command: str) -> list[list[str | None]]:
         return [
-            [region.get("keep_colors") for region in request["regions"]] for request in asked(desk, command)
+            [region.get("keep_colors") for region in request["regions"]]
+            for request in requests(desktop, command)
         ]
 
-    until(lambda: wanted in colours("plan"), 20, "a plan with the region's colours")
-    screen.key(dialog, "alt+t")
-    until(lambda: colours("stylize"), 20, "the trial")
-    assert colours("stylize") == [wanted]
-    screen.key(dialog, "Escape")
-    assert desk.result(number) == "cancel"
-    desk.ask("for each in made: image.remove_channel(each)")
-    nothing_left(desk)
+    wait_until(lambda: expected in colours("plan"), "a plan with the region's colours")
+    desktop.press(dialog, "alt+t")
+    wait_until(lambda: colours("stylize"), "the trial")
+    assert colours("stylize") == [expected]
+    leave(desktop, dialog, number)
+    desktop.ask("for channel in channels: image.remove_channel(channel)")
 
 
-def test_a_style_used_last_is_forgotten_from_the_menu_that_the_menu_key_opens(desk: Desk) -> None:
-    recent, screen = desk.gimp.home / ".local/share/nst/recent-styles.json", desk.screen
+def test_recent_style_is_forgotten_from_the_menu_of_the_menu_key(desktop: GimpDesktop) -> None:
+    recent = desktop.gimp.home / ".local/share/nst/recent-styles.json"
     recent.parent.mkdir(parents=True, exist_ok=True)
-    used = [str(draw(desk.gimp.folder / f"{name}.ppm", 60, 40, 90)) for name in ("first", "second")]
+    used = [str(draw(desktop.gimp.folder / f"{name}.ppm", 60, 40, 90)) for name in ("first", "second")]
     recent.write_text(json.dumps(used))
-    desk.gimp.mode("copy")
-    number = call(desk, style=False)
-    dialog = screen.wait_for(DIALOG)
-    screen.click(dialog.x + FIRST_STYLE[0], dialog.y + FIRST_STYLE[1])  # takes it, and has the focus then
-    time.sleep(1)
-    screen.key(dialog, "Menu")
-    time.sleep(0.6)
-    keep_picture(desk, "style-menu")
-    screen.press("f")
-    until(lambda: json.loads(recent.read_text()) == used[1:], 20, "the style to be forgotten")
-    screen.key(dialog, "Escape")
-    assert desk.result(number) == "cancel"
+    desktop.gimp.set_engine_mode("copy")
+    number = call(desktop, style=False)
+    dialog = desktop.wait_for_window(DIALOG)
+    style = desktop.wait_for_widget(dialog, lambda widget: is_style(widget, "first"), "the first style")
+    desktop.screen.click(*style.middle)  # takes it, and has the focus then
+    desktop.wait_for_widget(
+        dialog, lambda widget: is_style(widget, "first") and widget.focused, "the focus on the style"
+    )
+    desktop.press(dialog, "Menu")
+    desktop.keep_picture("style-menu")
+    desktop.screen.key("f")
+    wait_until(lambda: json.loads(recent.read_text()) == used[1:], "the style to be forgotten")
+    leave(desktop, dialog, number)
     assert Path(used[0]).exists(), "its file stays"
     recent.unlink()
-    nothing_left(desk)
 
 
-def style_menu(desk: Desk, dialog: Window, key: str) -> None:
-    """Open the menu of the first style at hand and take the entry with that letter."""
-    time.sleep(2)  # until the gallery shows what the engine has done
-    desk.screen.click(dialog.x + FIRST_STYLE[0], dialog.y + FIRST_STYLE[1], "3")
-    time.sleep(0.6)
-    desk.screen.press(key)
+def choose_from_style_menu(desktop: GimpDesktop, dialog: Window, name: str, key: str) -> None:
+    """Open the menu of a style in the grid, once it is there, and choose the entry with that letter."""
+    style = desktop.wait_for_widget(dialog, lambda widget: is_style(widget, name), f"the style {name}")
+    desktop.screen.click(*style.middle, "3")
+    desktop.wait_for_widget(dialog, lambda widget: widget.kind == "MenuItem", "its menu")
+    desktop.screen.key(key)
 
 
-def answer(desk: Desk, title: str, key: str, text: str = "") -> None:
-    """Type into a window's first field, which is selected, press a key, and see the window close."""
-    window = desk.screen.wait_for(title)
+def answer(desktop: GimpDesktop, title: str, key: str, text: str = "") -> None:
+    """Type into a window's first field, which is selected, press a key, and wait for the window to close."""
+    window = desktop.wait_for_window(title)
     if text:
-        desk.screen.type(window, text)
-    desk.screen.key(window, key)
-    gone(desk, title)
+        desktop.type(window, text)
+    desktop.screen.key(key, window)
+    desktop.screen.wait_until_gone(title)
 
 
-def test_a_style_is_kept_renamed_exported_removed_and_imported(desk: Desk) -> None:
+def test_style_is_kept_renamed_exported_removed_and_imported(desktop: GimpDesktop) -> None:
     """By the engine's own ``nst styles``, while the dialog is open."""
-    kept, screen = desk.gimp.home / ".local/share/nst/styles", desk.screen
-    packed = desk.gimp.folder / "swirls.styles.json"
-    desk.gimp.mode("copy")
-    number = call(desk, strength=70.0, tv=2.5)
-    dialog = screen.wait_for(DIALOG)
+    kept = desktop.gimp.home / ".local/share/nst/styles"
+    archive = desktop.gimp.folder / "swirls.styles.json"
+    desktop.gimp.set_engine_mode("copy")
+    number = call(desktop, strength=70.0, tv=2.5)
+    dialog = desktop.wait_for_window(DIALOG)
 
-    screen.key(dialog, "alt+k")
-    naming = screen.wait_for("^Keep a Style$")
-    keep_picture(desk, "keep")
-    screen.key(naming, "alt+s")  # with the settings
-    screen.key(naming, "alt+n")
-    answer(desk, "^Keep a Style$", "Return", "Blue swirls")
-    until((kept / "Blue swirls.png").exists, 20, "the kept style, its PPM made a PNG")
+    desktop.screen.key("alt+k", dialog)
+    name_dialog = desktop.wait_for_window("^Keep a Style$")
+    desktop.keep_picture("keep")
+    desktop.press(name_dialog, "alt+s", "alt+n")  # with the settings; the name
+    answer(desktop, "^Keep a Style$", "Return", "Blue swirls")
+    wait_until((kept / "Blue swirls.png").exists, "the kept style, its PPM made a PNG")
     settings = json.loads((kept / "Blue swirls.json").read_text())
     assert settings == {"strength": 70.0, "style_scale": 1.0, "keep_colors": "none", "tv": 2.5}
 
-    style_menu(desk, dialog, "n")
-    answer(desk, "^Rename the Style$", "Return", "Night")
-    until((kept / "Night.png").exists, 20, "the new name")
+    choose_from_style_menu(desktop, dialog, "Blue swirls", "n")
+    answer(desktop, "^Rename the Style$", "Return", "Night")
+    wait_until((kept / "Night.png").exists, "the new name")
     assert not (kept / "Blue swirls.png").exists()
-    style_menu(desk, dialog, "e")
-    screen.key(screen.wait_for("^Export Styles$"), "ctrl+a")  # its suffix would stay
-    answer(desk, "^Export Styles$", "alt+e", str(packed))
-    until(packed.exists, 20, "the exported file")
-    assert json.loads(packed.read_text())["styles"][0]["settings"]["strength"] == 70.0
+    choose_from_style_menu(desktop, dialog, "Night", "e")
+    desktop.press(desktop.wait_for_window("^Export Styles$"), "ctrl+a")  # the suffix would stay
+    answer(desktop, "^Export Styles$", "alt+e", str(archive))
+    wait_until(archive.exists, "the exported file")
+    assert json.loads(archive.read_text())["styles"][0]["settings"]["strength"] == 70.0
 
-    style_menu(desk, dialog, "r")
-    screen.wait_for("^Remove the Style$")
-    keep_picture(desk, "remove")
-    screen.press("Return")  # Cancel is the default
-    gone(desk, "^Remove the Style$")
+    choose_from_style_menu(desktop, dialog, "Night", "r")
+    desktop.wait_for_window("^Remove the Style$")
+    desktop.keep_picture("remove")
+    desktop.screen.key("Return")  # Cancel is the default
+    desktop.screen.wait_until_gone("^Remove the Style$")
     assert (kept / "Night.png").exists()
-    style_menu(desk, dialog, "r")
-    answer(desk, "^Remove the Style$", "alt+r")
-    until(lambda: not list(kept.glob("[!.]*.*")), 20, "the style to go")
+    choose_from_style_menu(desktop, dialog, "Night", "r")
+    answer(desktop, "^Remove the Style$", "alt+r")
+    wait_until(lambda: not list(kept.glob("[!.]*.*")), "the style's files to be removed")
+    wait_until(lambda: not any(map(is_style, desktop.widgets(dialog))), "the style to leave the grid")
 
-    for again in (False, True):  # the second time it replaces what the first has brought
-        time.sleep(1)
-        screen.key(dialog, "alt+e")
-        time.sleep(0.6)
-        screen.press("i")
-        answer(desk, "^Import Styles$", "alt+i", str(packed))
-        if again:
-            before = (kept / "Night.png").stat().st_mtime_ns
-            screen.wait_for("^Replace Styles$")
-            keep_picture(desk, "replace")
-            answer(desk, "^Replace Styles$", "alt+r")
-            until(lambda: (kept / "Night.png").stat().st_mtime_ns != before, 20, "the style to be replaced")  # noqa: B023
-        until((kept / "Night.png").exists, 20, "the imported style")
-    time.sleep(1)
-    screen.key(dialog, "Escape")
-    assert desk.result(number) == "cancel"
+    import_archive(desktop, dialog, archive)
+    desktop.wait_for_widget(dialog, lambda widget: is_style(widget, "Night"), "the imported style")
+    before = (kept / "Night.png").stat().st_mtime_ns
+    import_archive(desktop, dialog, archive)  # this time it replaces the style
+    desktop.wait_for_window("^Replace Styles$")
+    desktop.keep_picture("replace")
+    answer(desktop, "^Replace Styles$", "alt+r")
+    wait_until(lambda: (kept / "Night.png").stat().st_mtime_ns != before, "the style to be replaced")
+    wait_until(lambda: not desktop.gimp.processes("nst_core.cli"), "the import to end")
+    leave(desktop, dialog, number)
     assert sorted(path.name for path in kept.rglob("[!.]*.*")) == ["Night.json", "Night.png", "Night.png"]
     shutil.rmtree(kept)
-    nothing_left(desk)
 
 
-FACE = (200, 30, 80, 60)
+def import_archive(desktop: GimpDesktop, dialog: Window, archive: Path) -> None:
+    """Import styles from a file by the dialog's menu."""
+    desktop.press(dialog, "alt+e")
+    desktop.screen.key("i")
+    answer(desktop, "^Import Styles$", "alt+i", str(archive))
 
 
-def test_two_regions_from_layer_masks_around_a_face_with_kept_colours(desk: Desk) -> None:
-    """From the dialog, with the real engine: one style taken from the gallery, one called like its mask.
-
-    A selection leaves the face out. One undo takes it all back.
-    """
-    kept = desk.gimp.home / ".local/share/nst/styles"
-    kept.mkdir(parents=True, exist_ok=True)
-    for name in ("coat", "swirls"):
-        shutil.copy(desk.gimp.folder / "swirls.ppm", kept / f"{name}.bmp")
-    names = ("coat", "sky")
-    desk.ask(
+def make_masked_layers(desktop: GimpDesktop) -> None:
+    """Add two layers with masks, sky and coat, and select everything but the face."""
+    desktop.ask(
         "from array import array\n"
         "for name, top in (('sky', 0), ('coat', 160)):\n"
         "    layer = Gimp.Layer.new_from_drawable(image.get_layers()[-1], image); layer.set_name(name)\n"
@@ -288,57 +271,76 @@ def test_two_regions_from_layer_masks_around_a_face_with_kept_colours(desk: Desk
         "    buffer.set(Gegl.Rectangle.new(0, top, 480, 120), 'Y float', ones); buffer.flush()\n"
         f"image.select_rectangle(Gimp.ChannelOps.REPLACE, *{FACE}); Gimp.Selection.invert(image)"
     )
-    before = desk.layers()
-    desk.gimp.mode("real")
-    number = call(desk, style=False, size=64, iterations=10, keep_colors="luminance", outside="keep", seed=0)
-    dialog = desk.screen.wait_for(DIALOG)
-    desk.screen.key(dialog, "alt+v")
+
+
+def add_regions(desktop: GimpDesktop, dialog: Window) -> None:
+    """Add two regions by the keyboard: the first two styles for coat and sky, the style's colours for sky."""
+    desktop.press(dialog, "alt+v")
     for keys in (["space", "space"], ["space", "Tab", "space"]):
-        desk.screen.key(dialog, "alt+g")
-        time.sleep(1)
-        desk.screen.press(*keys)  # opens the gallery, takes the first or second
-        time.sleep(0.5)
-    desk.screen.press("Tab", "Down")  # the sky's colours are the style's
-    keep_picture(desk, "regions")
-    desk.screen.key(dialog, "alt+p")
-    assert desk.result(number, 60) == "success"
-    assert len(desk.layers()) == len(before) + 1
-    told = json.loads(record(desk))
-    assert [region["mask"] for region in told["regions"]] == list(names)
-    assert [region.get("keep_colors") for region in told["regions"]] == [None, "none"]
-    assert [region["styles"][0]["style"].rpartition("/")[2] for region in told["regions"]] == [
+        desktop.press(dialog, "alt+g")
+        desktop.press(dialog, *keys)  # opens the style's popover, takes the first or second style
+    desktop.press(dialog, "Tab", "Down")
+
+
+def test_two_regions_from_layer_masks_leave_a_face_out(desktop: GimpDesktop) -> None:
+    """With the real engine: one style is chosen in the grid, the other has its mask's name.
+
+    A selection leaves the face out. One undo takes everything back.
+    """
+    kept = desktop.gimp.home / ".local/share/nst/styles"
+    kept.mkdir(parents=True, exist_ok=True)
+    for name in ("coat", "swirls"):
+        shutil.copy(desktop.gimp.folder / "swirls.ppm", kept / f"{name}.bmp")
+    masks = ["coat", "sky"]
+    make_masked_layers(desktop)
+    before = desktop.layers()
+    desktop.gimp.set_engine_mode("real")
+    number = call(
+        desktop, style=False, size=64, iterations=10, keep_colors="luminance", outside="keep", seed=0
+    )
+    dialog = desktop.wait_for_window(DIALOG)
+    add_regions(desktop, dialog)
+    desktop.keep_picture("regions")
+    desktop.screen.key("alt+p", dialog)
+    assert desktop.result(number) == "success"
+    assert len(desktop.layers()) == len(before) + 1
+    record = json.loads(desktop.record())
+    assert [region["mask"] for region in record["regions"]] == masks
+    assert [region.get("keep_colors") for region in record["regions"]] == [None, "none"]
+    assert [Path(region["styles"][0]["style"]).name for region in record["regions"]] == [
         "coat.bmp",
         "swirls.bmp",
     ]
-    assert told["settings"]["keep-colors"] == "luminance"
-    assert "styles" not in told
-    same = desk.ask(
-        "def part(layer, *box):\n"
+    assert record["settings"]["keep-colors"] == "luminance"
+    assert "styles" not in record
+    unchanged = desktop.ask(
+        "def pixels(layer, *box):\n"
         "    data = layer.get_buffer().get(Gegl.Rectangle.new(*box), 1.0, \"R'G'B' u8\", 0)\n"
         "    return bytes(data)\n"
         "photo, painted = image.get_layers()[-1], image.get_layers()[-2]\n"
-        f"parts = [(0, y, 480, 1) for y in (60, 140, 220, 300)] + [{FACE}]\n"
-        "answer = [part(photo, *box) == part(painted, *box) for box in parts]"
+        f"boxes = [(0, y, 480, 1) for y in (60, 140, 220, 300)] + [{FACE}]\n"
+        "answer = [pixels(photo, *box) == pixels(painted, *box) for box in boxes]"
     )
-    assert same == [False, True, False, True, True]
-    nothing_left(desk)
-    assert '(region-masks 2 "layer:coat" "layer:sky")' in stored(desk).read_text()
-    assert '(region-colors 2 "" "none")' in stored(desk).read_text()
-    desk.gimp.mode("copy")
-    forget(desk)
-    desk.ask(  # what Repeat Filter does
+    assert unchanged == [False, True, False, True, True]
+    desktop.wait_until_clean()
+    stored = (desktop.gimp.profile / LAST_VALUES).read_text()
+    assert '(region-masks 2 "layer:coat" "layer:sky")' in stored
+    assert '(region-colors 2 "" "none")' in stored
+    desktop.gimp.set_engine_mode("copy")
+    forget_requests(desktop)
+    desktop.ask(  # what Repeat Filter does
         "p = Gimp.get_pdb().lookup_procedure('plug-in-neural-style'); c = p.create_config()\n"
         "c.set_property('image', image); c.set_core_object_array('drawables', [image.get_layers()[-1]])\n"
         "c.set_property('run-mode', Gimp.RunMode.WITH_LAST_VALS); p.run(c)"
     )
-    (repeated,) = asked(desk, "stylize")
-    assert [region["name"] for region in repeated["regions"]] == list(names)
+    (repeated,) = requests(desktop, "stylize")
+    assert [region["name"] for region in repeated["regions"]] == masks
     assert [region.get("keep_colors") for region in repeated["regions"]] == [None, "none"]
     assert repeated["settings"]["keep-colors"] == "luminance"
-    assert len(desk.layers()) == len(before) + 2
-    desk.screen.key(desk.main, "ctrl+z")
-    until(lambda: len(desk.layers()) == len(before) + 1, 10, "one undo")
+    assert len(desktop.layers()) == len(before) + 2
+    desktop.screen.key("ctrl+z", desktop.main)
+    wait_until(lambda: len(desktop.layers()) == len(before) + 1, "one undo")
     recent = json.loads((kept.parent / "recent-styles.json").read_text())
     assert str(kept / "coat.bmp") in recent
-    desk.screen.key(desk.main, "ctrl+z")
-    until(lambda: desk.layers() == before, 10, "one undo")
+    desktop.screen.key("ctrl+z", desktop.main)
+    wait_until(lambda: desktop.layers() == before, "one undo")

@@ -1,6 +1,6 @@
 """Tiles, in GIMP with the real engine: progress within an evaluation, previews, Cancel and Keep this.
 
-So little memory is allowed that a small picture is painted in tiles; see ``test_screen`` for the screen.
+So little memory is allowed that a small picture is painted in tiles.
 """
 
 from __future__ import annotations
@@ -10,109 +10,92 @@ import json
 import os
 import subprocess
 import sys
-import time
 
-import pytest
-
-from tests.gimp.desk import Desk
-from tests.gimp.screen import until
+from tests.gimp.desktop import DIALOG, PAINTING_WINDOW, GimpDesktop
+from tests.gimp.screen import wait_until
 from tests.gimp.test_dialog import call
-from tests.gimp.test_screen import DIALOG, PAINTING, gone, keep_picture, nothing_left, record
 
-QUICK = {"quality": "draft", "iterations": 60, "coarsest": 0, "size": 0}
+SETTINGS = {"quality": "draft", "iterations": 60, "coarsest": 0, "size": 0}
 
 
-def tight_memory(desk: Desk) -> str:
-    """Return an amount of memory with which the desk's photo is painted in four tiles or more.
+def memory_for_tiles(desktop: GimpDesktop) -> str:
+    """Return an amount of memory with which the photo is painted in four tiles or more.
 
-    The machine's speed is measured here, and remembered at the desk's home: a process that has measured it
-    holds memory that would count.
+    The first call measures the machine's speed, in a process of its own: one that has measured it holds
+    memory that would count.
     """
     python = os.environ.get("NST_PYTHON") or sys.executable
-    photo, style = desk.gimp.folder / "photo.ppm", desk.gimp.folder / "swirls.ppm"
-    env = {name: value for name, value in os.environ.items() if name not in ("XDG_CACHE_HOME", "NST_CACHE")}
-    env["HOME"] = str(desk.gimp.home)
+    photo, style = desktop.gimp.folder / "photo.ppm", desktop.gimp.folder / "swirls.ppm"
+    env = dict(os.environ, NST_CACHE=desktop.gimp.variables["NST_CACHE"])
     options = ["--quality=draft", "--iterations=60", "--coarsest=0"]
     for tenths in range(12, 5, -1):
-        line = [
-            python,
-            "-m",
-            "nst_core.cli",
-            "plan",
-            "--json",
-            photo,
-            style,
-            *options,
-            f"--max-memory={tenths / 10}GB",
-        ]
-        done = subprocess.run(list(map(str, line)), capture_output=True, text=True, env=env)
+        memory = f"{tenths / 10}GB"
+        line = [python, "-m", "nst_core.cli", "plan", "--json", photo, style, *options]
+        done = subprocess.run(
+            [*map(str, line), f"--max-memory={memory}"], capture_output=True, text=True, env=env
+        )
         if done.returncode == 0 and json.loads(done.stdout)["levels"][-1]["tiles"] >= 4:
-            return f"{tenths / 10}GB"
+            return memory
     raise AssertionError(f"no amount of memory leads to tiles: {done.stdout}{done.stderr}")
 
 
-def events(desk: Desk, kind: str) -> list[dict]:
+def events(desktop: GimpDesktop, kind: str) -> list[dict]:
     """Return the engine's events of a kind since :func:`forget_events`."""
-    path = desk.gimp.fakes / "events.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
+    path = desktop.gimp.fake_folder / "events.jsonl"
+    *lines, _unfinished = path.read_text().split("\n") if path.exists() else [""]
     return [event for event in map(json.loads, lines) if event["event"] == kind]
 
 
-def forget_events(desk: Desk) -> None:
-    (desk.gimp.fakes / "events.jsonl").unlink(missing_ok=True)
+def forget_events(desktop: GimpDesktop) -> None:
+    (desktop.gimp.fake_folder / "events.jsonl").unlink(missing_ok=True)
 
 
-def moved_within(desk: Desk) -> list[dict]:
-    """Return the progress that was told between the tiles of an evaluation: its number, but farther."""
-    told = events(desk, "progress")
-    pairs = itertools.pairwise(told)
+def progress_between_tiles(desktop: GimpDesktop) -> list[dict]:
+    """Return the progress reported within an evaluation: the same iteration, but a larger fraction."""
     return [
         after
-        for before, after in pairs
+        for before, after in itertools.pairwise(events(desktop, "progress"))
         if after["iteration"] == before["iteration"] and after["fraction"] > before["fraction"]
     ]
 
 
-@pytest.mark.timeout(600)
-def test_progress_previews_cancel_and_keep_this_in_the_middle_of_tiles(desk: Desk) -> None:
-    before, screen = desk.layers(), desk.screen
-    desk.gimp.mode("recorded")
-    number = call(desk, max_memory=tight_memory(desk), **QUICK)
-    dialog = screen.wait_for(DIALOG)
-    plan = until(lambda: events(desk, "plan"), 90, "the plan")[-1]
+def test_progress_previews_cancel_and_keep_this_between_tiles(desktop: GimpDesktop) -> None:
+    before, screen = desktop.layers(), desktop.screen
+    desktop.gimp.set_engine_mode("recorded")
+    number = call(desktop, max_memory=memory_for_tiles(desktop), **SETTINGS)
+    dialog = desktop.wait_for_window(DIALOG)
+    plan = wait_until(lambda: events(desktop, "plan"), "the plan")[-1]
     assert plan["levels"][-1]["tiles"] > 1
-    keep_picture(desk, "tiles-expected")
+    desktop.keep_picture("tiles-expected")
 
-    forget_events(desk)
-    screen.key(dialog, "alt+p")
-    painting = screen.wait_for(PAINTING)
-    until(lambda: events(desk, "plan"), 60, "its plan")
-    time.sleep(4)
-    screen.key(painting, "Escape")  # in the middle of an evaluation
-    gone(desk, PAINTING)
-    dialog = screen.wait_for(DIALOG)
+    forget_events(desktop)
+    screen.key("alt+p", dialog)
+    painting = desktop.wait_for_window(PAINTING_WINDOW)
+    wait_until(lambda: events(desktop, "progress"), "the first tile")
+    screen.key("Escape", painting)  # in the middle of an evaluation
+    screen.wait_until_gone(PAINTING_WINDOW)
+    dialog = desktop.wait_for_window(DIALOG)
 
-    forget_events(desk)
-    screen.key(dialog, "alt+p")
-    painting = screen.wait_for(PAINTING)
-    until(
-        lambda: moved_within(desk) and events(desk, "preview"),
-        240,
-        "progress within an evaluation, a preview",
+    forget_events(desktop)
+    screen.key("alt+p", dialog)
+    painting = desktop.wait_for_window(PAINTING_WINDOW)
+    wait_until(
+        lambda: progress_between_tiles(desktop) and events(desktop, "preview"),
+        "progress within an evaluation, and a preview",
     )
-    keep_picture(desk, "tiles")
-    last = events(desk, "progress")[-1]
-    screen.key(painting, "alt+k")
-    assert desk.result(number, 90) == "success"
-    assert events(desk, "done")[-1]["stopped"]
-    assert desk.layers()[1:] == before, "and nothing of what was cancelled"
-    assert json.loads(record(desk))["stopped"]
-    assert events(desk, "progress")[-1]["iteration"] <= last["iteration"] + 1, "it ended between tiles"
-    changed = desk.ask(
+    desktop.keep_picture("tiles")
+    screen.key("alt+k", painting)
+    last = events(desktop, "progress")[-1]
+    assert desktop.result(number) == "success"
+    assert events(desktop, "done")[-1]["stopped"]
+    assert desktop.layers()[1:] == before, "the cancelled run left no layer"
+    assert json.loads(desktop.record())["stopped"]
+    assert events(desktop, "progress")[-1]["iteration"] <= last["iteration"] + 1, "it ended between tiles"
+    changed = desktop.ask(
         "def pixels(layer): return bytes(layer.get_buffer().get(Gegl.Rectangle.new(0, 0, 480, 320), 1.0,"
         " \"R'G'B' u8\", 0))\n"
         "photo, painted = image.get_layers()[-1], image.get_layers()[-2]\n"
         "answer = sum(a != b for a, b in zip(pixels(photo), pixels(painted)))"
     )
     assert changed > 480 * 320
-    nothing_left(desk)
+    desktop.wait_until_clean()

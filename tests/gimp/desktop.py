@@ -1,0 +1,252 @@
+"""A GIMP with windows on a virtual screen: steered by keys and clicks, questioned in Python.
+
+Tests wait for what they need to see and never for a length of time. For the plug-in's windows that is a
+report of their widgets: it comes after all keys and clicks before it have been handled and drawn (see
+``probe/sitecustomize``).
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.gimp.screen import LIMIT_SECONDS, Screen, Window, wait_until
+from tests.gimp.start import HERE, REPOSITORY, Gimp
+
+DIALOG = "^Neural Style$"
+PAINTING_WINDOW = "^Painting in the style"
+
+LAST_VALUES = "plug-in-settings/GimpProcedureConfigRun-plug-in-neural-style.last"
+"""Where GIMP keeps the values of the last run, in its profile."""
+
+
+@dataclass(frozen=True)
+class Widget:
+    """A widget that is shown, in coordinates of the screen. ``kind`` and ``parent`` are classes of GTK."""
+
+    kind: str
+    parent: str
+    text: str
+    sensitive: bool
+    focused: bool
+    active: bool
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def middle(self) -> tuple[int, int]:
+        """Return the point to click at."""
+        return self.x + self.width // 2, self.y + self.height // 2
+
+
+class GimpDesktop:
+    """One GIMP with one image in a window."""
+
+    def __init__(self, gimp: Gimp) -> None:
+        self.gimp = gimp
+        self.screen = Screen(gimp)
+        self.commands = gimp.folder / "commands"
+        self.commands.mkdir()
+        self.command_numbers = itertools.count()
+        self.probe = gimp.folder / "probe"
+        self.probe.mkdir()
+        self.report_numbers = itertools.count(1)
+        self.errors = gimp.folder / "stderr"
+        gimp.variables.update(NST_TEST_PROBE=str(self.probe), PYTHONPATH=str(HERE / "probe"))
+        (gimp.profile / "gimprc").write_text("(show-welcome-dialog no)\n")
+        (gimp.profile / "sessionrc").write_text("(single-window-mode yes)\n(hide-docks yes)\n")
+
+        configuration = gimp.home / ".config/gtk-3.0"
+        configuration.mkdir(parents=True)
+        (configuration / "settings.ini").write_text(
+            "[Settings]\ngtk-enable-animations=0\ngtk-cursor-blink=0\n"  # a still screen shows only changes
+        )
+        script = (
+            f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n"
+            f"from tests.gimp.inside.command_server import serve; serve({str(self.commands)!r}, globals())"
+        )
+        with self.errors.open("wb") as errors:
+            self.process = gimp.start(
+                [gimp.window_program, "-ns", "--batch-interpreter=python-fu-eval", "-b", script],
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+            )
+        self.ask("Gegl.init(None)")
+
+    # Python inside GIMP.
+
+    def begin(self, command: str) -> int:
+        """Start a command and return its number."""
+        number = next(self.command_numbers)
+        partial = self.commands / f"{number}.new"
+        partial.write_text(command)
+        partial.replace(self.commands / f"{number}.py")
+        return number
+
+    def result(self, number: int):
+        """Wait for a command and return the value it left in ``answer``."""
+        path = self.commands / f"{number}.json"
+        wait_until(
+            lambda: path.exists() or self.process.poll() is not None, f"the answer to command {number}"
+        )
+        assert path.exists(), f"GIMP ended before it answered command {number}"
+        outcome = json.loads(path.read_text())
+        assert not outcome["problem"], outcome["problem"]
+        return outcome["answer"]
+
+    def ask(self, command: str):
+        """Run a command and return the value it left in ``answer``."""
+        return self.result(self.begin(command))
+
+    def open_photo(self, picture: Path) -> None:
+        """Show a picture as the only image, as if the filter had never been used."""
+        self.ask(
+            "if 'display' in globals(): display.delete()\n"
+            f"image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path({str(picture)!r}))\n"
+            "display = Gimp.Display.new(image); Gimp.displays_flush()"
+        )
+        self.forget_last_values()
+        shutil.rmtree(self.gimp.home / ".local/share/nst", ignore_errors=True)
+        for name in ("requests.jsonl", "request.json", "events.jsonl"):
+            (self.gimp.fake_folder / name).unlink(missing_ok=True)
+        self.main = self.screen.wait_for("– GIMP$")
+
+    def forget_last_values(self) -> None:
+        """Let the next call start from its own arguments: GIMP would prefer the values used last."""
+        (self.gimp.profile / LAST_VALUES).unlink(missing_ok=True)
+
+    def layers(self) -> list[str]:
+        """Return the names of the image's layers."""
+        return self.ask("answer = [layer.get_name() for layer in image.get_layers()]")
+
+    def select_photo(self) -> None:
+        """Select the photo's layer, as a click on it would."""
+        self.ask("image.set_selected_layers([image.get_layers()[-1]]); Gimp.displays_flush()")
+
+    def record(self) -> str:
+        """Return the record that the painting above the photo carries."""
+        return self.ask(
+            "answer = bytes(image.get_layers()[-2].get_parasite('neural-style').get_data()).decode()"
+        )
+
+    # The plug-in's windows.
+
+    def widgets(self, window: Window) -> list[Widget]:
+        """Return the widgets shown in a window and in menus, once all keys and clicks so far are handled."""
+
+        def report() -> list[Widget]:
+            windows = self._report()
+            shown = window.identity in windows
+            return [widget for widgets in windows.values() for widget in widgets] if shown else []
+
+        return wait_until(report, "the widgets of a window")
+
+    def _report(self) -> dict[str, list[Widget]]:
+        number, answer = str(next(self.report_numbers)), self.probe / "answer.json"
+        partial = self.probe / "question.part"
+        partial.write_text(number)
+        partial.replace(self.probe / "question")
+
+        def read() -> dict | None:
+            report = json.loads(answer.read_text()) if answer.exists() else {"number": ""}
+            return report if report["number"] == number else None
+
+        report = wait_until(read, "a report of the plug-in's widgets")
+        return {
+            window["identity"]: [Widget(**widget) for widget in window["widgets"]]
+            for window in report["windows"]
+        }
+
+    def wait_for_widget(
+        self, window: Window, condition: Callable[[Widget], object], description: str
+    ) -> Widget:
+        """Wait until a widget that meets a condition is shown, and return the first."""
+
+        def first() -> Widget | None:
+            return next((widget for widget in self.widgets(window) if condition(widget)), None)
+
+        return wait_until(first, description)
+
+    def wait_for_window(self, title: str) -> Window:
+        """Wait for a window of the plug-in, until everything in it is in its place, and return it."""
+
+        def settled() -> Window | None:
+            window = self.screen.wait_for(title)
+            self.widgets(window)
+            return window if window in self.screen.windows(title) else None
+
+        return wait_until(settled, f"the window {title!r} to keep its place")
+
+    def press(self, window: Window, *keys: str) -> None:
+        """Press keys in a window of the plug-in that stays open; each is handled before the next."""
+        self.screen.focus(window)
+        for key in keys:
+            self.screen.key(key)
+            self.widgets(window)
+
+    def type(self, window: Window, text: str) -> None:
+        """Replace the text in the selected field of a plug-in's window, and wait until it is there."""
+        self.screen.type(text, window)
+        self.wait_for_widget(window, lambda widget: widget.text == text, f"the text {text!r}")
+
+    def choose_from_menu(self, *keys: str) -> None:
+        """Choose from the main window's Filters menu by letters."""
+        self.screen.key("alt+r", self.main)
+        for key in keys:
+            self.screen.key(key, self.main)
+
+    def open_dialog(self) -> Window:
+        """Open the filter's dialog from the menu."""
+        self.choose_from_menu("a", "n")
+        return self.wait_for_window(DIALOG)
+
+    def wait_until_clean(self) -> None:
+        """Wait until no job folder and no engine process is left."""
+        wait_until(lambda: not self.gimp.leftovers(), "job folders and engine processes to be gone")
+
+    # Pictures and the end.
+
+    def keep_picture(self, name: str) -> None:
+        """Check that the screen shows something, and keep a picture of it in $NST_TEST_PICTURES if set."""
+        folder = os.environ.get("NST_TEST_PICTURES")
+        path = self.screen.picture(self.gimp.folder / f"{name}.png")
+        assert path.stat().st_size > 5000, "the screen is empty"
+        if folder:
+            shutil.copy(path, folder)
+
+    def close(self) -> str:
+        """End GIMP and return what it printed on stderr."""
+        if self.process.poll() is None:
+            self.ask("quit")
+            self.process.terminate()
+        try:
+            self.process.wait(LIMIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.screen.close()
+        return self.errors.read_text(errors="replace")
+
+
+def install_browser(gimp: Gimp) -> None:
+    """Install a "browser" for the user that only writes down the address it should open."""
+    program = gimp.folder / "browser"
+    address = gimp.folder / "opened"
+    program.write_text(f'#!/bin/sh\necho "$1" >{address}.part\nmv {address}.part {address}\n')
+    program.chmod(0o755)
+    applications = gimp.home / ".local/share/applications"
+    applications.mkdir(parents=True)
+    (applications / "browser.desktop").write_text(
+        f"[Desktop Entry]\nType=Application\nName=Browser\nExec={program} %u\nMimeType=text/html;\n"
+    )
+    (applications / "mimeapps.list").write_text("[Default Applications]\ntext/html=browser.desktop\n")
+    (gimp.home / ".config").mkdir(exist_ok=True)
+    shutil.copy(applications / "mimeapps.list", gimp.home / ".config")

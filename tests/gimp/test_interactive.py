@@ -1,0 +1,226 @@
+"""The filter used from the menu, with its dialog and the painting window, by keys and clicks.
+
+The tests follow each other on the same image, like a person's actions. With $NST_TEST_PICTURES set, pictures
+of the screen are kept there.
+"""
+
+from __future__ import annotations
+
+import json
+
+from PIL import Image, ImageChops
+
+from tests.gimp.desktop import DIALOG, LAST_VALUES, PAINTING_WINDOW, GimpDesktop, Widget
+from tests.gimp.screen import Window, wait_until
+
+LAST_BUTTON = (48, 28)
+"""The middle of the lower right button, from the lower right corner of a window."""
+BUTTON_BEFORE = (150, 28)
+STATUS_BAR_HEIGHT = 30
+PREVIEW_BLUE = 120
+"""The blue of every pixel in the fake engine's previews; no pixel of the photo's middle has it."""
+
+
+def is_error_bar(widget: Widget) -> bool:
+    return widget.kind == "InfoBar"
+
+
+def painted_colour(desktop: GimpDesktop, window: Window) -> tuple[int, ...] | None:
+    """Return the colour of the picture in the painting window, or None if it is not yet a preview."""
+    colour = desktop.screen.pixel(window.x + window.width // 2, window.y + window.height // 3)
+    return colour if abs(colour[2] - PREVIEW_BLUE) < 8 else None
+
+
+def test_filter_from_the_menu_makes_a_layer(desktop: GimpDesktop) -> None:
+    desktop.gimp.set_engine_mode("slow 600")
+    screen = desktop.screen
+    dialog = desktop.open_dialog()
+    desktop.press(dialog, "alt+p")  # there is no style yet, so this does nothing
+    assert screen.windows(DIALOG)
+    screen.key("alt+f", dialog)
+    chooser = desktop.wait_for_window("Choose a painting")
+    desktop.type(chooser, str(desktop.gimp.folder / "swirls.ppm"))
+    screen.key("alt+o", chooser)
+    screen.wait_until_gone("Choose a painting")
+    desktop.press(dialog, "alt+a")
+    desktop.keep_picture("dialog")
+    screen.key("alt+p", dialog)
+    painting = desktop.wait_for_window(PAINTING_WINDOW)
+    wait_until(lambda: painted_colour(desktop, painting), "a preview")
+    desktop.keep_picture("painting")
+    # GIMP answers while the window is open.
+    assert desktop.layers() in (["photo.ppm"], ["Background"])
+    assert screen.windows(PAINTING_WINDOW)
+    screen.click_from_corner(painting, *BUTTON_BEFORE)  # Keep this
+    screen.wait_until_gone(PAINTING_WINDOW)
+    wait_until(lambda: desktop.layers()[0] == "swirls", "the painting")
+    assert '"stopped": true' in desktop.record()
+    assert "swirls.ppm" in desktop.record()
+    desktop.wait_until_clean()
+
+
+def test_undo_takes_one_step(desktop: GimpDesktop) -> None:
+    before = desktop.layers()
+    desktop.screen.key("ctrl+z", desktop.main)
+    wait_until(lambda: desktop.layers() == before[1:], "one undo")
+    desktop.screen.key("ctrl+y", desktop.main)
+    wait_until(lambda: desktop.layers() == before, "one redo")
+    assert "swirls.ppm" in desktop.record()
+    desktop.select_photo()
+
+
+def test_repeat_filter_asks_nothing(desktop: GimpDesktop) -> None:
+    desktop.gimp.set_engine_mode("copy")
+    before = len(desktop.layers())
+    desktop.screen.key("ctrl+f", desktop.main)
+    wait_until(lambda: len(desktop.layers()) == before + 1, "the repeated filter")
+    assert not desktop.screen.windows(DIALOG)
+    assert "swirls.ppm" in desktop.record()
+    assert "swirls.ppm" in (desktop.gimp.profile / LAST_VALUES).read_text()
+    desktop.select_photo()
+
+
+def test_cancel_in_the_painting_window_returns_to_the_dialog(desktop: GimpDesktop) -> None:
+    before = desktop.layers()
+    desktop.gimp.set_engine_mode("slow 600")
+    dialog = desktop.open_dialog()
+    desktop.screen.key("alt+p", dialog)
+    painting = desktop.wait_for_window(PAINTING_WINDOW)
+    wait_until(desktop.gimp.leftovers, "the engine's job")
+    desktop.screen.click_from_corner(painting, *LAST_BUTTON)
+    desktop.screen.wait_until_gone(PAINTING_WINDOW)
+    dialog = desktop.wait_for_window(DIALOG)  # with everything as it was chosen
+    desktop.screen.key("Escape", dialog)
+    desktop.screen.wait_until_gone(DIALOG)
+    desktop.wait_until_clean()
+    assert desktop.layers() == before
+
+
+def test_error_is_shown_in_the_dialog_and_a_second_try_works(desktop: GimpDesktop) -> None:
+    before = desktop.layers()
+    desktop.gimp.set_engine_mode("error out-of-memory")
+    dialog = desktop.open_dialog()
+    desktop.screen.key("alt+p", dialog)
+    desktop.wait_for_widget(dialog, is_error_bar, "the dialog with the error")
+    desktop.keep_picture("trouble")
+    assert desktop.layers() == before
+    desktop.gimp.set_engine_mode("copy")
+    desktop.screen.key("alt+p", dialog)
+    wait_until(lambda: len(desktop.layers()) == len(before) + 1, "the second try")
+    desktop.screen.wait_until_gone(DIALOG)
+    desktop.wait_until_clean()
+
+
+def test_help_opens_in_the_browser(desktop: GimpDesktop) -> None:
+    dialog = desktop.open_dialog()
+    desktop.screen.key("alt+h", dialog)
+    address = desktop.gimp.folder / "opened"
+    wait_until(address.exists, "the browser")
+    assert address.read_text().strip().endswith("neural-style/help/en/index.html")
+    desktop.screen.key("Escape", dialog)
+    desktop.screen.wait_until_gone(DIALOG)
+
+
+def test_changes_to_the_image_behind_the_dialog_count(desktop: GimpDesktop) -> None:
+    """A trial uses the selection of that moment. A deleted layer is an error that leaves the dialog open."""
+    desktop.gimp.set_engine_mode("copy")
+    before = desktop.layers()
+    desktop.ask(
+        "extra = Gimp.Layer.new_from_drawable(image.get_layers()[-1], image)\n"
+        "image.insert_layer(extra, None, 0); image.set_selected_layers([extra]); Gimp.displays_flush()"
+    )
+    dialog = desktop.open_dialog()
+    desktop.ask("image.select_rectangle(Gimp.ChannelOps.REPLACE, 200, 100, 60, 50)")
+    request = desktop.gimp.fake_folder / "request.json"
+    request.unlink(missing_ok=True)
+    desktop.screen.key("alt+t", dialog)
+    wait_until(request.exists, "the trial")
+    content = json.loads(request.read_text())["content"]
+    assert (content["width"], content["height"]) == (60 + 2 * 32, 50 + 2 * 32)
+    desktop.ask("Gimp.Selection.none(image); image.remove_layer(extra)")
+    desktop.screen.key("alt+p", dialog)
+    desktop.wait_for_widget(dialog, is_error_bar, "the dialog with the error")
+    desktop.keep_picture("layer-gone")
+    desktop.screen.key("Escape", dialog)
+    desktop.screen.wait_until_gone(DIALOG)
+    assert desktop.layers() == before
+    desktop.wait_until_clean()
+
+
+def cancel_button(desktop: GimpDesktop, idle: Image.Image) -> tuple[int, int] | None:
+    """Return a point on the Cancel button in GIMP's status bar, or None if it is not shown yet.
+
+    ``idle`` is a picture of the screen without progress. Beside the progress bar, the button is the rightmost
+    change of the status bar.
+    """
+    main = desktop.main
+    bottom = main.y + main.height
+    status_bar = (main.x, bottom - STATUS_BAR_HEIGHT, main.x + main.width, bottom)
+    now = Image.open(desktop.screen.picture(desktop.gimp.folder / "now.png")).convert("RGB")
+    changed = ImageChops.difference(idle.crop(status_bar), now.crop(status_bar)).getbbox()
+    return (main.x + changed[2] - 20, bottom - STATUS_BAR_HEIGHT // 2) if changed else None
+
+
+def test_cancel_in_gimps_status_bar_leaves_nothing(desktop: GimpDesktop) -> None:
+    desktop.gimp.set_engine_mode("slow 600")
+    before = desktop.layers()
+    desktop.select_photo()
+    desktop.main = desktop.screen.wait_for("– GIMP$")
+    idle = Image.open(desktop.screen.picture(desktop.gimp.folder / "idle.png")).convert("RGB")
+    desktop.screen.key("ctrl+f", desktop.main)
+    wait_until(lambda: "engine" in str(desktop.gimp.leftovers()), "the engine")
+    button = wait_until(lambda: cancel_button(desktop, idle), "the Cancel button")
+    desktop.keep_picture("progress")
+    desktop.screen.click(*button)
+    desktop.wait_until_clean()
+    assert desktop.layers() == before
+
+
+def test_layer_as_a_style_survives_repeat_filter(desktop: GimpDesktop) -> None:
+    desktop.gimp.set_engine_mode("copy")
+    desktop.ask(
+        "p = Gimp.get_pdb().lookup_procedure('plug-in-neural-style'); c = p.create_config()\n"
+        "c.set_property('image', image); c.set_core_object_array('drawables', [image.get_layers()[-1]])\n"
+        "c.set_property('run-mode', Gimp.RunMode.INTERACTIVE)\n"
+        "c.set_property('style-layer', image.get_layers()[0])"
+    )
+    number = desktop.begin("r = p.run(c); answer = r.index(0).value_nick")
+    dialog = desktop.wait_for_window(DIALOG)
+    desktop.keep_picture("layer")
+    desktop.screen.key("alt+p", dialog)
+    assert desktop.result(number) == "success"
+    assert '"style": "layer of' in desktop.record()
+    before = len(desktop.layers())
+    desktop.select_photo()
+    desktop.screen.key("ctrl+f", desktop.main)
+    wait_until(lambda: len(desktop.layers()) == before + 1, "the repeated filter")
+    assert '"style": "layer of' in desktop.record()
+
+
+def test_diagnostics_open_and_close(desktop: GimpDesktop) -> None:
+    desktop.choose_from_menu("a", "d")
+    window = desktop.wait_for_window("Neural Style Diagnostics")
+    desktop.keep_picture("diagnostics")
+    desktop.screen.key("alt+c", window)
+    desktop.screen.wait_until_gone("Neural Style Diagnostics")
+    desktop.wait_until_clean()
+
+
+def test_painting_window_shows_the_previews(desktop: GimpDesktop) -> None:
+    """The fake engine's previews turn from dark to light red, and so does the middle of the window."""
+    desktop.gimp.set_engine_mode("slow 60")
+    dialog = desktop.open_dialog()
+    desktop.screen.key("alt+p", dialog)
+    painting = desktop.wait_for_window(PAINTING_WINDOW)
+    first = wait_until(lambda: painted_colour(desktop, painting), "a preview")
+
+    def lighter() -> bool:
+        colour = painted_colour(desktop, painting)
+        return colour is not None and colour[0] > first[0]
+
+    wait_until(lighter, f"a preview lighter than {first}")
+    desktop.screen.key("Escape", painting)
+    dialog = desktop.wait_for_window(DIALOG)
+    desktop.screen.key("Escape", dialog)
+    desktop.screen.wait_until_gone(DIALOG)
+    desktop.wait_until_clean()
