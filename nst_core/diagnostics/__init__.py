@@ -1,1 +1,1 @@
-"""What is installed, what is missing, and what to do about it."""
+"""Diagnostics: what is installed, what a run would use, and problems with their remedies."""

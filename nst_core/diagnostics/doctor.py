@@ -1,8 +1,7 @@
-"""What is installed, what a run would use, and what is wrong, with its cure.
+"""The doctor: a report on what is installed, what a run would use, and problems with their remedies.
 
-Nothing comes in but the machine; a :class:`Report` goes out, plain data, and its words for the command line,
-GIMP's diagnostics and bug reports, which so tell the same story. Nothing here raises for what it is there to
-report.
+Inspects the machine and returns a :class:`Report`, plain data, and its text. The command line, GIMP's
+diagnostics and bug reports all show the same report. Problems are reported, not raised.
 """
 
 from __future__ import annotations
@@ -40,10 +39,10 @@ NEEDED = (
     "psutil",
     "httpx",
 )
-"""Distributions without which something fails."""
+"""Distributions that the engine needs."""
 
 USEFUL = ("click", "rich", "certifi", "pyvips", "safetensors", "torch", "torchvision", "matplotlib")
-"""Distributions that add something; a machine may do without."""
+"""Optional distributions."""
 
 RUNTIMES = (
     "onnxruntime",
@@ -52,29 +51,29 @@ RUNTIMES = (
     "onnxruntime-openvino",
     "onnxruntime-silicon",
 )
-"""The wheels that bring ONNX Runtime; two at once overwrite each other's files."""
+"""Distributions of ONNX Runtime. Two at once overwrite each other's files."""
 
 REPAIR = installer_command("repair")
 
 LOW_MEMORY = 2 * 1024**3
-"""Bytes of free memory below which a run at 512 x 512 pixels (1 GB in use) is in danger."""
+"""Bytes of free memory below which a run at 512 x 512 pixels, which uses 1 GB, may fail."""
 
 LOW_DISK = 200 * 1024**2
-"""Bytes of free disk below which a network or a large picture may not fit."""
+"""Bytes of free disk space below which a network or a large picture may not fit."""
 
 
 @dataclass(frozen=True)
 class Package:
-    """A Python distribution; ``version`` is empty where it is not installed."""
+    """A Python distribution. ``version`` is empty if it is not installed."""
 
     name: str
     version: str
     needed: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Model:
-    """A network of the store; ``problem`` is empty for one that can be used."""
+    """A network in the model store. ``problem`` is empty if it can be used."""
 
     name: str
     sha256: str
@@ -85,7 +84,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Choice:
-    """What ``auto`` takes, and why, in words; empty where it takes nothing."""
+    """What ``auto`` chooses, and why, in words. Empty if it can choose nothing."""
 
     engine: str = ""
     device: str = ""
@@ -93,9 +92,9 @@ class Choice:
     why: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything; ``works`` says whether a run with the defaults would work."""
+    """The report. ``works`` says whether a run with the default settings would work."""
 
     version: str
     python: str
@@ -116,8 +115,8 @@ class Report:
     works: bool = field(default=True)
 
 
-def examine(folder: Path | None = None) -> Report:
-    """Look at the machine, without changing anything; ``folder`` is the model store, if not the usual."""
+def diagnose(store_folder: Path | None = None) -> Report:
+    """Inspect the machine without changing anything. ``store_folder`` replaces the usual model store."""
     problems: list[Problem] = []
     installation = find_installation(data_folder())
     packages = find_packages(problems, installation)
@@ -128,15 +127,15 @@ def examine(folder: Path | None = None) -> Report:
     try:
         from nst_core.vgg.store import ModelStore
 
-        store = ModelStore(folder)
+        store = ModelStore(store_folder)
         root = store.root.absolute()
         models = find_models(store, problems)
         choice = find_choice(store, engines, problems, installation)
     except ImportError as error:
-        problems.append(_cannot_import("The model store", error, installation))
+        problems.append(_import_problem("The model store", error, installation))
     memory = psutil.virtual_memory()
-    disk = _disk_free(root)
-    problems += find_shortages(int(memory.available), disk, root)
+    disk_free = _free_disk(root)
+    problems += find_shortages(int(memory.available), disk_free, root)
     problems += find_unwritable(root, rates_file().parent)
     problems += installation.problems
     return Report(
@@ -147,7 +146,7 @@ def examine(folder: Path | None = None) -> Report:
         cpus=psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
         memory_total=int(memory.total),
         memory_free=int(memory.available),
-        disk_free=disk,
+        disk_free=disk_free,
         packages=packages,
         engines=engines,
         providers=providers,
@@ -161,7 +160,7 @@ def examine(folder: Path | None = None) -> Report:
 
 
 def format_report(report: Report) -> str:
-    """Lay the report out for people: what will happen first, what is wrong last."""
+    """Return the report as text: first what a run would use, last the problems."""
     choice = report.choice
     lines = [
         f"nst {report.version}, Python {report.python} ({report.executable})",
@@ -183,8 +182,8 @@ def format_report(report: Report) -> str:
     lines += ["", "The filter in GIMP:"]
     lines += [
         f"  {plug_in.folder}  {plug_in.version or 'missing'}" for plug_in in report.installation.plug_ins
-    ] or ["  none that the installer put there"]
-    lines += ["", "Logs, and the last line of each:"]
+    ] or ["  none put there by the installer"]
+    lines += ["", "Logs, with the last line of each:"]
     for log in report.installation.logs:
         lines += [f"  {log.path}", f"    {log.last}"]
     lines += [] if report.installation.logs else ["  none"]
@@ -197,39 +196,39 @@ def format_report(report: Report) -> str:
 
 
 def find_packages(problems: list[Problem], installation: Installation) -> tuple[Package, ...]:
-    """List the distributions, adding what is missing to ``problems``."""
-    found = []
+    """List the distributions. Appends missing and conflicting ones to ``problems``."""
+    packages = []
     for name in (*NEEDED, *USEFUL, *RUNTIMES):
         version = _version(name)
         if name in NEEDED and not version:
-            cure = _mending(installation, f"python -m pip install {name}")
+            cure = _package_cure(installation, f"python -m pip install {name}")
             problems.append(Problem(f"The package {name} is missing.", cure))
         if version or name not in RUNTIMES:
-            found.append(Package(name, version, name in NEEDED))
-    runtimes = [package.name for package in found if package.name in RUNTIMES]
+            packages.append(Package(name, version, name in NEEDED))
+    runtimes = [package.name for package in packages if package.name in RUNTIMES]
     if len(runtimes) > 1:
         problems.append(
             Problem(
                 f"{' and '.join(runtimes)} are both installed and overwrite each other's files.",
-                _mending(
+                _package_cure(
                     installation,
                     f"python -m pip uninstall {' '.join(runtimes)}, then install the one you want.",
                 ),
                 fatal=False,
             )
         )
-    return tuple(found)
+    return tuple(packages)
 
 
 def find_providers(problems: list[Problem], installation: Installation) -> tuple[str, ...]:
-    """List the execution providers that the installed ONNX Runtime was built with."""
+    """List the execution providers of the installed ONNX Runtime."""
     try:
         import onnxruntime
     except ImportError as error:
         problems.append(
             Problem(
                 f"ONNX Runtime cannot be imported: {first_line(error)}.",
-                _mending(
+                _package_cure(
                     installation,
                     "python -m pip install onnxruntime (NVIDIA: onnxruntime-gpu, Windows: "
                     "onnxruntime-directml)",
@@ -241,8 +240,8 @@ def find_providers(problems: list[Problem], installation: Installation) -> tuple
 
 
 def find_models(store: ModelStore, problems: list[Problem]) -> tuple[Model, ...]:
-    """List the networks, each verified down to its weights."""
-    found = []
+    """List the networks in the store, and verify their weights."""
+    models = []
     for stored in store.list():
         network, problem = stored.network, stored.problem
         if network:
@@ -254,61 +253,63 @@ def find_models(store: ModelStore, problems: list[Problem]) -> tuple[Model, ...]
             problems.append(
                 Problem(
                     f"The network {stored.name} cannot be used: {problem}",
-                    f"nst models remove {stored.name}, then fetch or import it again.",
+                    f"Run `nst models remove {stored.name}`, then fetch or import it again.",
                     fatal=False,
                 )
             )
         sha256, source = (network.sha256, network.source) if network else ("", "")
-        found.append(Model(stored.name, sha256, source, stored.bytes, problem))
-    return tuple(found)
+        models.append(
+            Model(name=stored.name, sha256=sha256, source=source, bytes=stored.bytes, problem=problem)
+        )
+    return tuple(models)
 
 
 def find_choice(
     store: ModelStore, engines: tuple[str, ...], problems: list[Problem], installation: Installation
 ) -> Choice:
-    """Say what ``auto`` takes; a machine where it takes nothing has a fatal problem."""
+    """Return what ``auto`` chooses. It is a fatal problem if it can choose nothing."""
     from nst_core.backends.choose import choose, torch_gpu
 
     model = ""
     try:
-        model = store.resolve("auto", lambda notice: problems.append(_told(notice))).name
+        model = store.resolve("auto", lambda notice: problems.append(_notice_problem(notice))).name
     except NstError as error:
         problems.append(Problem(error.message, error.hint))
     if not engines:
         return Choice(model=model)
     try:
         gpu = torch_gpu()
-    except Exception as error:  # a torch built for another machine fails in its own ways
-        cure = _mending(installation, "Install torch again.")
+    except Exception as error:  # a torch built for another machine may raise anything
+        cure = _package_cure(installation, "Install torch again.")
         problems.append(Problem(f"torch fails: {first_line(error)}.", cure, fatal=False))
         gpu = None
     engine, device = choose("auto", "auto", gpu)
     if engine == "torch":
-        return Choice(engine, device, model, f"torch drives a GPU here ({_gpu_name(device)})")
+        return Choice(engine, device, model, f"torch can use the GPU ({_gpu_name(device)})")
     from nst_core.vgg.sessions import find_device
 
-    words = find_device("auto").words
-    if words != "CPU":
-        return Choice("onnx", words, model, "ONNX Runtime has a provider for it")
+    device_words = find_device("auto").words
+    if device_words != "CPU":
+        return Choice("onnx", device_words, model, "ONNX Runtime can use it")
     if shutil.which("nvidia-smi"):
         problems.append(
             Problem(
-                "There seems to be an NVIDIA GPU, and neither torch nor ONNX Runtime drives it.",
+                "This machine seems to have an NVIDIA GPU, but neither torch nor ONNX Runtime can use it.",
                 f"{installer_command('update --device cuda')} It says what is missing."
                 if installation.by_installer
-                else "Install a build for CUDA, python -m pip install 'nst-core[cuda]', and a driver for it.",
+                else "Install a CUDA build, python -m pip install 'nst-core[cuda]', and an NVIDIA driver.",
                 fatal=False,
             )
         )
-    why = "torch is installed but drives no GPU here" if "torch" in engines else "torch is not installed"
-    return Choice("onnx", words, model, why)
+    why = "torch is installed but has no GPU to use" if "torch" in engines else "torch is not installed"
+    return Choice("onnx", device_words, model, why)
 
 
 def find_shortages(memory: int, disk: int, folder: Path) -> list[Problem]:
-    """Say what there is too little of, in bytes."""
-    found = []
+    """Return problems for too little free memory or disk space (at ``folder``), both in bytes."""
+    problems = []
     if memory < LOW_MEMORY:
-        found.append(
+        problems.append(
             Problem(
                 f"Only {memory / 1e9:.1f} GB of memory are free.",
                 "Close other programs, or paint at --size 384 or smaller.",
@@ -316,48 +317,47 @@ def find_shortages(memory: int, disk: int, folder: Path) -> list[Problem]:
             )
         )
     if disk < LOW_DISK:
-        found.append(
+        problems.append(
             Problem(
-                f"Only {disk / 1e6:.0f} MB of disk are free at {folder}.",
-                "Make room, or choose another folder with NST_MODELS.",
+                f"Only {disk / 1e6:.0f} MB of disk space are free at {folder}.",
+                "Free some disk space, or set NST_MODELS to another folder.",
                 fatal=False,
             )
         )
-    return found
+    return problems
 
 
 def find_unwritable(models: Path, cache: Path) -> list[Problem]:
-    """Say which folder cannot be written, and what becomes of it."""
-    found = []
-    for folder, what, cure in (
-        (models, "networks", "or name another with NST_MODELS; until then none can be fetched"),
-        (cache, "the cache", "or name another with NST_CACHE; until then every plan measures the machine"),
+    """Return problems for folders that cannot be written."""
+    problems = []
+    for folder, content, variable, consequence in (
+        (models, "networks", "NST_MODELS", "Until then, no network can be fetched."),
+        (cache, "the cache", "NST_CACHE", "Until then, every plan measures the speed of the machine again."),
     ):
         if not os.access(_existing(folder), os.W_OK):
-            problem = f"The folder of {what}, {folder}, cannot be written."
-            found.append(Problem(problem, f"Make it writable, {cure}.", fatal=False))
-    return found
+            cure = f"Make it writable, or set {variable} to another folder. {consequence}"
+            message = f"The folder for {content}, {folder}, cannot be written."
+            problems.append(Problem(message, cure, fatal=False))
+    return problems
 
 
 def _find_engines(problems: list[Problem], installation: Installation) -> tuple[str, ...]:
-    """Name the engines that can be imported."""
-    found = []
+    """Return the names of the engines that can be imported."""
+    engines = []
     if any(_version(name) for name in RUNTIMES):
-        found.append("onnx")
+        engines.append("onnx")
     if _version("torch"):
         try:
-            import torch  # noqa: F401 -- whether it can be
-        except Exception as error:  # missing libraries fail as OSError, broken builds in their own ways
-            problems.append(_cannot_import("torch", error, installation, fatal=False))
+            import torch  # noqa: F401 -- only to see whether it can be imported
+        except Exception as error:  # OSError for missing libraries; a broken build may raise anything
+            problems.append(_import_problem("torch", error, installation, fatal=False))
         else:
-            found.append("torch")
-    return tuple(found)
+            engines.append("torch")
+    return tuple(engines)
 
 
-def _told(notice: Notice) -> Problem:
-    """Make a problem of a notice, whose last clause is the cure."""
-    message, _, cure = notice.message.rstrip(".").rpartition("; ")
-    return Problem(f"{message or cure}.", f"{cure[:1].upper()}{cure[1:]}.", fatal=False)
+def _notice_problem(notice: Notice) -> Problem:
+    return Problem(notice.message, notice.hint, fatal=False)
 
 
 def _gpu_name(device: str) -> str:
@@ -375,25 +375,27 @@ def _version(name: str) -> str:
         return ""
 
 
-def _disk_free(folder: Path) -> int:
-    """Return the free bytes where ``folder`` is or will be."""
+def _free_disk(folder: Path) -> int:
+    """Return the free bytes on the disk where ``folder`` is or will be."""
     return shutil.disk_usage(_existing(folder)).free
 
 
 def _existing(folder: Path) -> Path:
-    """Return ``folder``, or the nearest above it that exists and can be looked at."""
-    for place in (folder, *folder.absolute().parents):
+    """Return ``folder``, or the nearest folder above it that exists and is accessible."""
+    for candidate in (folder, *folder.absolute().parents):
         with suppress(OSError):
-            if place.exists():
-                return place
+            if candidate.exists():
+                return candidate
     return Path.cwd()
 
 
-def _mending(installation: Installation, by_hand: str) -> str:
-    """Return how to bring packages in order: the installer's are not for other hands."""
+def _package_cure(installation: Installation, by_hand: str) -> str:
+    """Return the remedy for a package: the installer's packages must be repaired by the installer."""
     return REPAIR if installation.by_installer else by_hand
 
 
-def _cannot_import(what: str, error: Exception, installation: Installation, *, fatal: bool = True) -> Problem:
-    cure = _mending(installation, "Install nst again.")
+def _import_problem(
+    what: str, error: Exception, installation: Installation, *, fatal: bool = True
+) -> Problem:
+    cure = _package_cure(installation, "Install nst again.")
     return Problem(f"{what} cannot be imported: {first_line(error)}.", cure, fatal)

@@ -1,8 +1,7 @@
-"""What the installer put in place and where: its record, the filter in GIMP's profiles, the logs.
+"""The installer's installation: its record, the GIMP profiles with the filter, and the logs.
 
-The user's data folder comes in, an :class:`Installation` goes out, with what is wrong and the cure for it.
-Knows of GIMP only what it has to: that a profile is a folder with ``plug-ins`` in it. Nothing here raises,
-and nothing is changed.
+Takes the user's data folder and returns an :class:`Installation` with the problems found. Of GIMP it only
+needs to know that a profile is a folder with ``plug-ins`` in it. Raises no errors and changes nothing.
 """
 
 from __future__ import annotations
@@ -17,19 +16,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nst_core import __version__
-from nst_core.system.folders import RECORD, is_file, read_json_object
+from nst_core.contract import (
+    ENGINE_LOG,
+    FILE_LIST,
+    INSTALL_LOG,
+    INSTALL_RECORD,
+    PLUG_IN_FOLDER,
+    PLUG_IN_SCRIPT,
+)
+from nst_core.system.folders import is_file, read_json_object
 
-STARTED = "neural-style.py"
-LIST = ".files.json"
-LOGS = ("install.log", "gimp-engine.log")
-PROFILE = re.compile(r"3\.\d+")
-END_OF_LOG = 4096
-"""Bytes of a log that are looked at for its last line."""
+LOGS = (INSTALL_LOG, ENGINE_LOG)
+PROFILE_NAME = re.compile(r"3\.\d+")
+LOG_END = 4096
+"""Bytes at the end of a log that are searched for its last line."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong and what to do about it; ``fatal`` where a run would not work."""
+    """A problem and its remedy; ``fatal`` if a run would fail."""
 
     message: str
     cure: str
@@ -38,7 +43,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class PlugIn:
-    """The filter in a profile of GIMP; ``version`` is empty where it is not there."""
+    """The filter in a GIMP profile. ``version`` is empty if it is not installed there."""
 
     folder: str
     version: str
@@ -47,7 +52,7 @@ class PlugIn:
 
 @dataclass(frozen=True)
 class Log:
-    """A log, and the last line in it."""
+    """A log and its last line."""
 
     path: str
     last: str
@@ -55,7 +60,7 @@ class Log:
 
 @dataclass(frozen=True)
 class Installation:
-    """``by_installer`` is False for an engine that was set up by hand; the rest is empty then."""
+    """An installation. ``by_installer`` is False if the engine was installed by hand, without a record."""
 
     by_installer: bool = False
     plug_ins: tuple[PlugIn, ...] = ()
@@ -64,90 +69,100 @@ class Installation:
 
 
 def find_installation(data: Path) -> Installation:
-    """Look at what the record in ``data`` names."""
-    logs = tuple(_log(data / "logs" / name) for name in LOGS if is_file(data / "logs" / name))
-    if not is_file(data / RECORD):
+    """Check the installation whose record is in the folder ``data``."""
+    log_paths = [data / "logs" / name for name in LOGS]
+    logs = tuple(_read_log(path) for path in log_paths if is_file(path))
+    record_path = data / INSTALL_RECORD
+    if not is_file(record_path):
         return Installation(logs=logs)
     try:
-        said = json.loads((data / RECORD).read_text("utf-8"))
-        profiles = [Path(each) for each in said["plug_ins"]]
+        record = json.loads(record_path.read_text("utf-8"))
+        profiles = [Path(profile) for profile in record["plug_ins"]]
     except (OSError, ValueError, KeyError, TypeError):
-        damaged = Problem(
-            f"The installer's record {data / RECORD} is damaged.", installer_command("install"), False
-        )
-        return Installation(True, (), logs, (damaged,))
-    plug_ins = tuple(examine_plug_in(profile) for profile in profiles)
-    cure = f"{installer_command('install')} Then start GIMP again."
-    problems = [Problem(each.problem, cure, fatal=False) for each in plug_ins if each.problem]
-    problems += [
-        Problem(f"A GIMP has not got the filter: {profile}.", installer_command("install"), fatal=False)
-        for profile in _neighbours(profiles)
-    ]
+        message = f"The installer's record {record_path} is damaged."
+        damaged = Problem(message, installer_command("install"), fatal=False)
+        return Installation(by_installer=True, logs=logs, problems=(damaged,))
+    plug_ins = tuple(check_plug_in(profile) for profile in profiles)
+    return Installation(
+        by_installer=True,
+        plug_ins=plug_ins,
+        logs=logs,
+        problems=tuple(_find_problems(profiles, plug_ins)),
+    )
+
+
+def _find_problems(profiles: list[Path], plug_ins: tuple[PlugIn, ...]) -> Iterator[Problem]:
+    """Yield the problems of the filter in the recorded ``profiles``, and in others next to them."""
+    install = installer_command("install")
+    for plug_in in plug_ins:
+        if plug_in.problem:
+            yield Problem(plug_in.problem, f"{install} Then restart GIMP.", fatal=False)
+    for profile in _profiles_without_filter(profiles):
+        yield Problem(f"The filter is not installed in {profile}.", install, fatal=False)
     if not profiles:
-        cure = f"Start GIMP 3 once. {installer_command('install')}"
-        problems.append(Problem("The filter is in no GIMP.", cure, fatal=False))
-    return Installation(True, plug_ins, logs, tuple(problems))
+        message = "The filter is not installed in any GIMP profile."
+        yield Problem(message, f"Start GIMP 3 once. {install}", fatal=False)
 
 
-def examine_plug_in(profile: Path) -> PlugIn:
-    """Look at the filter in a profile: whether it is there, whole, of this version, and can be started."""
-    folder = profile / "plug-ins" / "neural-style"
-    script = folder / STARTED
+def check_plug_in(profile: Path) -> PlugIn:
+    """Check that the filter in a profile is complete, has this version and can be started."""
+    folder = profile / "plug-ins" / PLUG_IN_FOLDER
+    script = folder / PLUG_IN_SCRIPT
     if not is_file(script):
-        return PlugIn(str(folder), "", f"The filter is missing in {folder}.")
-    version = _version_in(folder / "nst_gimp" / "__init__.py")
+        return PlugIn(str(folder), "", f"The filter is missing from {folder}.")
+    version = _read_version(folder / "nst_gimp" / "__init__.py")
     problem = ""
-    if _damaged(folder):
-        problem = f"The filter in {folder} is not as it was installed: {_damaged(folder)}."
+    if damage := _find_damage(folder):
+        problem = f"The filter in {folder} is damaged: {damage}."
     elif version != __version__:
-        problem = f"The filter in {folder} is version {version or '?'}, and the engine is {__version__}."
+        problem = f"The filter in {folder} has version {version or '?'}, but the engine has {__version__}."
     elif sys.platform != "win32" and not os.access(script, os.X_OK):
-        problem = f"GIMP passes over the filter in {folder}: {STARTED} is not marked as a program."
+        problem = f"GIMP ignores the filter in {folder}: {PLUG_IN_SCRIPT} is not executable."
     return PlugIn(str(folder), version, problem)
 
 
 def installer_command(command: str) -> str:
-    """Say how to call the installer."""
-    return f"Run `python install/install.py {command}` where neural style was installed from."
+    """Return a sentence that says how to run the installer's ``command``."""
+    return f"Run `python install/install.py {command}` in the folder from which neural style was installed."
 
 
-def _damaged(folder: Path) -> str:
-    """Say which file of a copy is not as its list says; empty for a whole one, or one without a list."""
-    for name, expected in read_json_object(folder / LIST).items():
+def _find_damage(folder: Path) -> str:
+    """Return which file of an installed copy differs from its list of files; "" if none does."""
+    for name, expected_hash in read_json_object(folder / FILE_LIST).items():
         try:
-            found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            file_hash = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         except OSError:
             return f"{name} is missing"
-        if found != expected:
-            return f"{name} is altered"
+        if file_hash != expected_hash:
+            return f"{name} was changed"
     return ""
 
 
-def _version_in(path: Path) -> str:
+def _read_version(path: Path) -> str:
     try:
-        found = re.search(r'^VERSION = "(.+)"$', path.read_text("utf-8"), re.MULTILINE)
+        match = re.search(r'^VERSION = "(.+)"$', path.read_text("utf-8"), re.MULTILINE)
     except (OSError, UnicodeDecodeError):
         return ""
-    return found[1] if found else ""
+    return match[1] if match else ""
 
 
-def _neighbours(profiles: list[Path]) -> Iterator[Path]:
-    """Name profiles of other versions of GIMP 3, beside those on record, that have not got the filter."""
+def _profiles_without_filter(profiles: list[Path]) -> Iterator[Path]:
+    """Yield the profiles of other GIMP 3 versions, next to ``profiles``, that do not have the filter."""
     for parent in dict.fromkeys(profile.parent for profile in profiles):
         try:
             folders = sorted(folder for folder in parent.iterdir() if folder.is_dir())
         except OSError:
             continue
         for folder in folders:
-            script = folder / "plug-ins" / "neural-style" / STARTED
-            if PROFILE.fullmatch(folder.name) and folder not in profiles and not is_file(script):
+            script = folder / "plug-ins" / PLUG_IN_FOLDER / PLUG_IN_SCRIPT
+            if PROFILE_NAME.fullmatch(folder.name) and folder not in profiles and not is_file(script):
                 yield folder
 
 
-def _log(path: Path) -> Log:
+def _read_log(path: Path) -> Log:
     try:
         with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - END_OF_LOG))
+            file.seek(max(0, path.stat().st_size - LOG_END))
             lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError as error:
         return Log(str(path), f"cannot be read: {error.strerror}")
