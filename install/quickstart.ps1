@@ -63,7 +63,7 @@ try {
         Invoke-WebRequest -UseBasicParsing -Uri $wheel.url -OutFile $archive
     } catch { Stop-WithMessage 'uv, which installs Python, could not be downloaded.' }
     if ((Get-FileHash $archive -Algorithm SHA256).Hash -ne $wheel.sha256) {
-        Stop-WithMessage 'The download of uv is not the expected file: its SHA-256 is not the pinned one.'
+        Stop-WithMessage 'The download of uv is not the expected file: its SHA-256 does not match the pinned one.'
     }
     Expand-Archive $archive (Join-Path $work 'uv')
     $uv = (Get-ChildItem (Join-Path $work 'uv') -Recurse -Filter uv.exe | Select-Object -First 1).FullName

@@ -284,7 +284,7 @@ def explain_failure(tail: str, failure: str, paths: InstallPaths, *, offline: bo
         name = re.search(r"^\s+(\S+)\b.*:\s*$\n\s+Expected sha256", tail, re.MULTILINE)
         return InstallError(
             f"The package index delivered a wrong file for {name[1] if name else 'a package'}: "
-            "its SHA-256 is not the pinned one.",
+            "its SHA-256 does not match the pinned one.",
             "Nothing was changed. Something in your network changes downloads; try another network.",
         )
     if "CERTIFICATE_VERIFY_FAILED" in tail:

@@ -28,7 +28,7 @@ SIZES = {"cuda": 1024, "torch-cpu": 512, "cpu": 512, "directml": 768}
 SECONDS = 170
 """Time limit for painting if no size was requested, so that quickstart ends within five minutes on a slow
 machine. At the limit, the result is painted smaller and enlarged: two busy cores painted 256 pixels, then
-512, and the result looks good (`docs/installer.md`)."""
+512, and the result looks good (`install/docs/installer.md`)."""
 
 INTERRUPTED = 128 + signal.SIGINT
 """nst's exit code after a Ctrl-C that left no picture to save."""

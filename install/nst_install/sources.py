@@ -40,7 +40,7 @@ class Bundle:
                 raise InstallError(f"The bundle lacks {name}.", "Make it again with `install.py bundle`.")
             if sha256_of(path) != expected:
                 raise InstallError(
-                    f"{path} is damaged: its SHA-256 is not the one in the bundle's list.",
+                    f"{path} is damaged: its SHA-256 does not match the bundle's list.",
                     "Copy the bundle again, or make it again with `install.py bundle`.",
                 )
 

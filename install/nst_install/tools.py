@@ -105,7 +105,7 @@ def _fetch_wheel(tool: str, kind: str, folder: Path, source: PackageSource, cons
     if sha256_of(target) != expected:
         target.unlink()
         raise InstallError(
-            f"The package index delivered a wrong file for {name}: its SHA-256 is not {expected}.",
+            f"The package index delivered a wrong file for {name}: its SHA-256 does not match {expected}.",
             "Something in your network changes downloads; try another network.",
         )
     return target
