@@ -1,8 +1,8 @@
 """The engine's process as seen from GIMP: requests go in, events and errors come out.
 
-Knows the form of the protocol, but nothing about pictures or GIMP. No call blocks for longer than asked, so a
-window can stay responsive. The engine lives as long as its stdin is open: if this process ends in any way, even
-by a signal, the engine ends, too, and deletes the job folder.
+Knows the form of the protocol, but nothing about pictures or GIMP. No call blocks for longer than asked, so
+a window can stay responsive. The engine lives as long as its stdin is open: if this process ends in any way,
+even by a signal, the engine ends, too, and deletes the job folder.
 """
 
 from __future__ import annotations
