@@ -1,4 +1,4 @@
-"""The table of settings: its facts agree with its types, and everything that derives from it agrees with it."""
+"""The table of settings: its facts agree with its types, and what derives from it agrees with it."""
 
 from __future__ import annotations
 
