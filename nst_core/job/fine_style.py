@@ -24,7 +24,7 @@ from nst_core.painting.fine_style_size import fine_style_settings, fine_style_si
 from nst_core.painting.pyramid import Level, check_size, make_levels
 from nst_core.painting.regions import PreparedImage
 from nst_core.painting.resample import resize_mask
-from nst_core.painting.run import RunCallbacks, as_rows, paint
+from nst_core.painting.run import PaintOptions, RunCallbacks, as_rows, paint
 from nst_core.painting.subject import Subject
 from nst_core.settings import Crop, Settings, make_settings
 
@@ -95,9 +95,8 @@ def _combine(
         styles=(PreparedImage(channels_first(np.clip(strokes, 0.0, 1.0)), fine.alpha),),
     )
     levels = make_levels(height, width, combining_settings)
-    painted = paint(
-        subject, combining_settings, levels, engine.backend, engine.extractor, callbacks, limit=limit
-    )
+    options = PaintOptions(time_limit=limit)
+    painted = paint(subject, combining_settings, levels, engine, callbacks, options)
     picture = Picture(
         pixels=as_rows(painted.pixels),
         alpha=resize_mask(coarse.alpha, height, width),

@@ -21,7 +21,7 @@ from nst_core.job.prepare import (
     result_size,
 )
 from nst_core.painting.windows import BoundingBox
-from nst_core.planning.run_plan import RunPlan, plan_event, plan_run
+from nst_core.planning.run_plan import PlanRequest, RunPlan, plan_event, plan_run
 
 
 @translate_resource_errors()
@@ -45,15 +45,13 @@ def plan_painting(
     Raises:
         NstError: ``too-small``, ``out-of-memory``.
     """
-    height, width = painted_size(job)
-    return plan_run(
-        height,
-        width,
-        job.settings,
-        engine,
-        part=box,
-        demand=job_workload(job),
-        fine=fine_style_sizes(job),
-        held=held_bytes,
-        result=result_size(job),
+    request = PlanRequest(
+        size=painted_size(job),
+        settings=job.settings,
+        box=box,
+        workload=job_workload(job),
+        fine_styles=tuple(fine_style_sizes(job)),
+        held_bytes=held_bytes,
+        result_size=result_size(job),
     )
+    return plan_run(request, engine)

@@ -32,6 +32,7 @@ from nst_core.painting.resample import resize_mask, resize_planes
 from nst_core.painting.run import (
     LossSample,
     PaintingResult,
+    PaintOptions,
     RunCallbacks,
     as_rows,
     evaluate_terms,
@@ -39,7 +40,7 @@ from nst_core.painting.run import (
 )
 from nst_core.painting.subject import Subject
 from nst_core.painting.upsample import upsample_change
-from nst_core.planning.rate_cache import remember
+from nst_core.planning.rate_cache import update_rate
 from nst_core.planning.run_plan import RunPlan, plan_event
 from nst_core.settings import Settings
 from nst_core.vgg.layers import check_known_layers
@@ -121,16 +122,13 @@ def run_job(job: Job, callbacks: RunCallbacks | None = None, store: ModelStore |
             subject,
             combined.settings,
             plan.levels,
-            engine.backend,
-            engine.extractor,
+            engine,
             _finish_previews(callbacks, job, subject.changes),
-            full=plan.full,
-            rate=plan.rate,
-            limit=time_limit.left(plan),
+            PaintOptions(full_size=plan.full_size, rate=plan.rate, time_limit=time_limit.left(plan)),
         )
     finally:
         engine.close()
-    remember(engine.name, painted.work, painted.worked)
+    update_rate(engine.name, painted.work, painted.painting_seconds)
     picture = finish_picture(job, subject, painted)
     return _make_result(picture, job, engine, plan.levels, painted, tuple(notices.notices))
 
@@ -167,12 +165,14 @@ class _TimeLimit:
         """Return the seconds left for painting, before the final upsampling; None without a limit."""
         if not self.seconds:
             return None
-        return max(0.0, self.seconds - (time.perf_counter() - self.started) - plan.carry)
+        return max(0.0, self.seconds - (time.perf_counter() - self.started) - plan.upsample_seconds)
 
     def left_for_fine_styles(self, plan: RunPlan) -> float | None:
         """Return the share of the seconds left that combining fine styles may take; None without a limit."""
         left = self.left(plan)
-        return None if left is None else left * plan.before / (plan.before + plan.painting)
+        if left is None:
+            return None
+        return left * plan.fine_style_seconds / (plan.fine_style_seconds + plan.painting_seconds)
 
 
 def _make_result(
@@ -227,7 +227,7 @@ def evaluate_jobs(
         for variant in variants:
             settings = variant.model_copy(update={"style_crop": style_crop})
             subject = prepare(replace(combined, settings=settings))
-            terms.append(evaluate_terms(pixels, subject, settings, engine.backend, engine.extractor))
+            terms.append(evaluate_terms(pixels, subject, settings, engine))
         return terms
     finally:
         engine.close()
@@ -243,9 +243,8 @@ def finish_picture(job: Job, subject: Subject, painted: PaintingResult) -> Pictu
     if job.keep_size and (height, width) != (content.height, content.width):
         assert subject.content is not None  # noqa: S101 -- made from job.content
         low = PreparedImage(resize_planes(subject.content.pixels, height, width))
-        full = Level(content.height, content.width, 0)
-        pixels = upsample_change(np.clip(pixels, 0.0, 1.0), low, subject.content, full)
         height, width = content.height, content.width
+        pixels = upsample_change(np.clip(pixels, 0.0, 1.0), low, subject.content, (height, width))
     base = (
         content
         if (height, width) == (content.height, content.width)

@@ -1,1 +1,1 @@
-"""One run of the optimisation: pyramid, targets, windows, memory, progress."""
+"""One painting run: pyramid, targets, windows, memory, optimisation, progress."""

@@ -1,8 +1,8 @@
-"""Where a run is: work done and left, what that means in seconds, and when to tell of it.
+"""A run's clock: the work done and left, and its meaning in seconds.
 
-Levels with the work of their parts come in; shares of the whole and seconds left go out. Work is in seconds
-as they are expected, or in whatever unit a :class:`Rate` is in: only ratios matter to the clock, since it
-goes by what the work so far took.
+Takes levels and the work of their parts, returns shares of the whole run and the seconds left. Work is in
+expected seconds, or in the unit of any other :class:`Rate`. Only ratios matter to the clock, because it
+extrapolates from the time that the work so far took.
 """
 
 from __future__ import annotations
@@ -14,26 +14,31 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from nst_core.backends.tiling.evaluator import TWO_PASSES
+from nst_core.loss.statistics import STATISTICS
 from nst_core.painting.memory import MemoryLayout
 from nst_core.painting.pyramid import Level
 from nst_core.painting.workload import ONE_STYLE, Workload
 from nst_core.settings import Settings
 from nst_core.vgg.layers import Architecture, multiply_adds
 
-GROUP_WORK = 0.05
-"""What a further region's statistics add to an evaluation, as a share of it: products of matrices of 64 to
-512 channels with their features, against the network's convolutions; by the table of layers."""
+REGION_WORK = 0.05
+"""What each further region's statistics add to an evaluation, as a share of it: products of matrices of 64 to
+512 channels with their features, compared with the network's convolutions; from the table of layers."""
 
 LEAST_EVALUATIONS = 3.0
-"""Evaluations that there must be time for to begin a level: the first, and two more."""
+"""Evaluations for which there must be time before a level begins: the first, and two more."""
 
 
 class Rate(NamedTuple):
-    """How fast an engine is: what a run takes once (``start``) and for each ``level``, and in all of them.
+    """The speed of an engine, in seconds if measured.
 
-    ``evaluation`` is what one takes however small, ``megapixel`` for a million pixels evaluated, ``features``
-    for a million that target features are had of, ``roots`` for a region's Wasserstein distance, ``carry``
-    for a million pixels that the change of the picture is carried to. In seconds, where they are measured.
+    start       once for a run
+    level       once for each level
+    evaluation  each evaluation, however small
+    megapixel   each million pixels evaluated
+    features    each million pixels of target features
+    roots       the matrix square roots of a region's Wasserstein distance
+    upsample    each million pixels to which the change of the picture is upsampled
     """
 
     start: float = 0.0
@@ -42,16 +47,16 @@ class Rate(NamedTuple):
     megapixel: float = 1.0
     features: float = 0.7
     roots: float = 0.0
-    carry: float = 0.0
+    upsample: float = 0.0
 
 
 PLAIN = Rate()
-"""Work in evaluations of a million pixels; features are a forward pass of ONNX Runtime's own convolutions."""
+"""Work in evaluations of a million pixels. Features are a forward pass of ONNX Runtime's own convolutions."""
 
 
 @dataclass(frozen=True)
 class LevelWork:
-    """A level and the work of its parts: once, for its targets, and for each evaluation."""
+    """The work of a level: ``opening`` and ``targets`` once, ``evaluation`` for each of them."""
 
     level: Level
     evaluation: float
@@ -60,28 +65,28 @@ class LevelWork:
 
     @property
     def total(self) -> float:
-        """Work of the level: its targets, the first evaluation, and its iterations."""
+        """Work of the whole level: opening, targets, the first evaluation, and the iterations."""
         return self.opening + self.targets + self.evaluation * (1 + self.level.iterations)
 
     @property
     def least(self) -> float:
-        """Work that there must be time for to begin the level."""
+        """Work for which there must be time before the level begins."""
         return self.opening + self.targets + self.evaluation * LEAST_EVALUATIONS
 
 
 def estimate_level_work(
     levels: Iterable[Level],
-    plans: Iterable[MemoryLayout],
+    layouts: Iterable[MemoryLayout],
     settings: Settings,
     architecture: Architecture,
     rate: Rate = PLAIN,
-    demand: Workload = ONE_STYLE,
+    workload: Workload = ONE_STYLE,
 ) -> tuple[LevelWork, ...]:
-    """Return the work of ``levels``, held as ``plans`` say, in the unit of ``rate``."""
+    """Return the work of ``levels`` with their memory ``layouts``, in the unit of ``rate``."""
     depth = _arithmetic(settings, architecture) / _arithmetic(Settings(), architecture)
     works = [
-        _level_work(level, plan, settings, depth, rate, demand)
-        for level, plan in zip(levels, plans, strict=True)
+        _level_work(level, layout, settings, depth, rate, workload)
+        for level, layout in zip(levels, layouts, strict=True)
     ]
     works[0] = replace(works[0], opening=works[0].opening + rate.start)
     return tuple(works)
@@ -93,58 +98,60 @@ def _arithmetic(settings: Settings, architecture: Architecture) -> float:
 
 
 def _level_work(
-    level: Level, plan: MemoryLayout, settings: Settings, depth: float, rate: Rate, demand: Workload
+    level: Level, layout: MemoryLayout, settings: Settings, depth: float, rate: Rate, workload: Workload
 ) -> LevelWork:
+    """Return the work of a level. ``depth`` is the layers' arithmetic relative to the default layers'."""
     megapixels = depth * level.height * level.width / 1e6
-    seen = plan.work / (TWO_PASSES if plan.tiles > 1 else 1.0)
-    styles = demand.styles * settings.style_scale**2 * plan.margins
-    passes, roots = 1.0, 0.0
-    if demand.styles and settings.style_loss == "wasserstein":
-        passes, roots = (1.0 if plan.tiles > 1 else TWO_PASSES), rate.roots * demand.groups
-    groups = 1.0 + GROUP_WORK * max(0, demand.groups - 1)
+    content_pass = layout.work / (TWO_PASSES if layout.tiles > 1 else 1.0)
+    style_passes = workload.styles * settings.style_scale**2 * layout.margin_factor
+    passes, roots, statistic = 1.0, 0.0, STATISTICS[settings.style_loss]
+    if workload.styles and statistic.graph is None:
+        passes = 1.0 if layout.tiles > 1 else TWO_PASSES
+        roots = rate.roots * statistic.host_cost * workload.regions
+    statistics = 1.0 + REGION_WORK * max(0, workload.regions - 1)
     return LevelWork(
         level,
-        rate.evaluation + roots + rate.megapixel * megapixels * plan.work * passes * groups,
-        rate.features * megapixels * (seen * demand.content + styles),
+        rate.evaluation + roots + rate.megapixel * megapixels * layout.work * passes * statistics,
+        rate.features * megapixels * (content_pass * workload.content + style_passes),
         rate.level,
     )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Clock:
-    """One run's progress; times in seconds since it began.
+    """The progress of one run. Times are in seconds since it started; ``limit`` None is no time limit.
 
-    ``limit`` is when the run should be over, None for whenever it is.
+    ``done`` is finished work. ``last_report`` and ``last_preview`` are when these were last sent.
     """
 
     levels: Sequence[LevelWork]
     limit: float | None = None
-    began: float = field(default_factory=time.perf_counter)
+    started: float = field(default_factory=time.perf_counter)
     done: float = 0.0
-    told: float = -math.inf
-    shown: float = -math.inf
+    last_report: float = -math.inf
+    last_preview: float = -math.inf
 
     @property
     def seconds(self) -> float:
-        """Seconds since the run began."""
-        return time.perf_counter() - self.began
+        """Seconds since the run started."""
+        return time.perf_counter() - self.started
 
     @property
-    def over(self) -> bool:
-        """Whether the time is up."""
+    def time_is_up(self) -> bool:
+        """Whether the time limit has passed."""
         return self.limit is not None and self.seconds > self.limit
 
     def fits(self, work: float) -> bool:
-        """Whether there is time for ``work``, going by what the work so far took."""
+        """Return whether there is time for ``work``, judging by the time that the work so far took."""
         if self.limit is None or self.done <= 0:
             return True
         return self.seconds + work * self.seconds / self.done <= self.limit
 
-    def fraction(self, beyond: float = 0.0) -> float:
-        """Return the share of all work that is done, with ``beyond`` of it under way."""
+    def fraction(self, unfinished: float = 0.0) -> float:
+        """Return the share of all work that is done, including ``unfinished`` work on the way."""
         total = sum(level.total for level in self.levels)
-        return min(1.0, (self.done + beyond) / total)
+        return min(1.0, (self.done + unfinished) / total)
 
-    def left(self, fraction: float) -> float | None:
-        """Return the seconds that are left at ``fraction``, or None until enough has been measured."""
+    def seconds_left(self, fraction: float) -> float | None:
+        """Return the seconds left at ``fraction``, or None until enough has been measured."""
         return self.seconds * (1.0 - fraction) / fraction if fraction > 0.005 else None

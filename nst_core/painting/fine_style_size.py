@@ -1,4 +1,4 @@
-"""Settings and size for combining the strokes of one style with the composition of another."""
+"""Settings and size for painting the strokes of one style onto the composition of another."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from nst_core.painting.subject import style_size
 from nst_core.settings import Settings, make_settings
 
 LONGEST_SIDE = 2048
-"""Long side, in pixels, that styles are combined at; larger ones are enlarged from there."""
+"""Long side, in pixels, at which styles are combined; larger ones are enlarged from there."""
 
 
 def fine_style_settings(settings: Settings) -> Settings:
-    """Return the settings that styles are combined with: ``settings``, but for strokes alone.
+    """Return the settings for combining styles: ``settings``, changed to paint strokes only.
 
-    A strength of 0 begins with next to no noise, which would take the composition apart; the smoothness is as
-    much less as the style then counts.
+    A strength of 0 starts with almost no noise, which would destroy the composition. The smoothness shrinks
+    in the same proportion as the weight of the style.
     """
     share = style_share(0.0)
-    changed = {
+    changes = {
         "strength": 0.0,
         "tv": settings.tv * share / (1.0 + share),
         "loss": "relative",
@@ -31,11 +31,14 @@ def fine_style_settings(settings: Settings) -> Settings:
         "quality": "draft",
         "iterations": settings.iterations,
     }
-    return make_settings({**settings.model_dump(), **changed})
+    return make_settings({**settings.model_dump(), **changes})
 
 
 def fine_style_size(style: tuple[int, int], level: Level, scale: float) -> tuple[int, int]:
-    """Return (height, width) that a style picture of a size is combined at, for what ends at ``level``."""
+    """Return the (height, width) at which styles are combined for a painting that ends at ``level``.
+
+    ``style`` is the style picture's (height, width), ``scale`` the setting ``style_scale``.
+    """
     size = style_size(style, level, scale)
     smaller = fit(*size, min(max(size), LONGEST_SIDE))
-    return size if min(smaller) < SMALLEST_SIDE else smaller  # a strip stays as long as it is
+    return size if min(smaller) < SMALLEST_SIDE else smaller  # a long strip is not shortened

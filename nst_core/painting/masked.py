@@ -1,8 +1,8 @@
-"""What of a picture stays as it was while the rest is painted.
+"""Painting part of a picture while the rest keeps the original pixels.
 
-The network sees the painting blend_by_mask a frame that never moves: outside of what may change, the original. So
-strokes are made to end well where the painting ends, and what was outside of it comes out as it was. Wraps an
-evaluator, knows nothing of what it evaluates.
+Wraps an evaluator: the network sees the painting inside a fixed frame, which is the original outside of the
+changeable area. So strokes end well at its border, and pixels outside come out as they were. Does not depend
+on what the evaluator computes.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from nst_core.array_types import Array, DeviceArray
 from nst_core.backends.interface import Backend, Evaluation, Evaluator
 
 SMALLEST_CHANGE = 1.0 / 512.0
-"""Share of a change below which a pixel counts as kept: resizing rings a little past the edges of masks."""
+"""Mask value up to which a pixel keeps the original: resizing rings slightly past the edges of masks."""
 
 
 class MaskedEvaluator:
-    """An evaluator of the painting set into the original; see :class:`nst_core.backends.interface.Evaluator`.
+    """Evaluates the painting set into the original; see :class:`nst_core.backends.interface.Evaluator`.
 
-    ``original`` is (3, h, w); ``changes`` (h, w) says, 0..1, how much of each pixel may change.
+    ``original`` is (3, h, w). ``changes`` (h, w) in 0..1 says how much each pixel may change.
     """
 
     def __init__(self, evaluator: Evaluator, backend: Backend, original: Array, changes: Array) -> None:
@@ -29,21 +29,21 @@ class MaskedEvaluator:
         self.original = backend.upload(original)
 
     def __call__(self, picture: DeviceArray) -> Evaluation:
-        """Evaluate at ``picture`` set into the original; the gradient is 0 at what is kept."""
-        loss, gradient, terms = self.evaluator(self.composed(picture))
+        """Evaluate at ``picture`` set into the original; the gradient is 0 at pixels that stay."""
+        loss, gradient, terms = self.evaluator(self.compose(picture))
         gradient *= self.free
         return Evaluation(loss, gradient, terms)
 
-    def composed(self, picture: DeviceArray) -> DeviceArray:
-        """Set ``picture`` into the original."""
+    def compose(self, picture: DeviceArray) -> DeviceArray:
+        """Return ``picture`` (3, h, w) with the original's pixels where nothing may change."""
         xp = array_namespace(picture)
         return xp.where(self.free > 0, picture, self.original)
 
 
 def blend_by_mask(painted: Array, original: Array, changes: Array) -> Array:
-    """Lay ``painted`` (h, w, 3) over ``original`` by ``changes`` (h, w) in 0..1.
+    """Blend ``painted`` (h, w, 3) over ``original`` by ``changes`` (h, w) in 0..1.
 
-    Where that is 0 it is the original to the bit, where it is 1 the painted.
+    At 0 the result is exactly the original, at 1 exactly the painted picture.
     """
     share = changes[:, :, None]
     mixed = original + (painted - original) * share

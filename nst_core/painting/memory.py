@@ -1,17 +1,17 @@
-"""How much of a level is computed and kept at a time, from the memory that there is.
+"""How much of a level is computed and kept at a time, given the memory that is free.
 
-A backend, settings and a size come in; a :class:`MemoryLayout` goes out: the window that evaluations are cut
-into, how the optimizer keeps its history, how content targets are kept, and what all this takes. What
-counts is what grows with the picture: vectors of its size, targets, and what the network needs for the
-pixels that it sees at a time. The answer to "how does the picture come out" does not depend on the plan, but
-for the rounding of half precision.
+Takes a backend, settings and a size, returns a :class:`MemoryLayout`: the window into which evaluations are
+cut, how the optimiser keeps its history, how content targets are kept, and the memory that all this takes.
+The estimate counts what grows with the picture: vectors of its size, targets, and what the network needs for
+the pixels that it sees at a time. The layout does not change the result, apart from the rounding of half
+precision.
 
-Half precision and files come before a smaller window: kept so, a history costs nothing but its reading. With
-VGG-16 at 128 pixels, Tuebingen in the style of the Starry Night (``python -m tests.bench.histories``), the
-losses after 20, 40 and 60 iterations are 0.211, 0.168, 0.152 with 10 pairs in full precision, 0.212, 0.168,
-0.152 with 10 in half precision, in memory or in a file, 0.214, 0.170, 0.153 with 5 in full, 0.212, 0.169,
-0.153 with 5 in half, 0.217, 0.178, 0.159 with 2; Adam, which needs more than L-BFGS without its history, has
-0.277, 0.189, 0.179.
+Half precision and files are tried before a smaller window, because a history kept in them costs only the time
+to read it. With VGG-16 at 128 pixels, Tuebingen in the style of the Starry Night (``python -m
+tests.bench.histories``), the losses after 20, 40 and 60 iterations are 0.211, 0.168, 0.152 with 10 pairs in
+full precision; 0.212, 0.168, 0.152 with 10 in half precision, in memory or in a file; 0.214, 0.170, 0.153
+with 5 in full; 0.212, 0.169, 0.153 with 5 in half; 0.217, 0.178, 0.159 with 2. Adam, which needs more memory
+than L-BFGS without its history, has 0.277, 0.189, 0.179.
 """
 
 from __future__ import annotations
@@ -31,70 +31,71 @@ from nst_core.optim.vectors import Storage
 from nst_core.painting.workload import ONE_STYLE, Workload
 from nst_core.settings import Settings, parse_bytes
 from nst_core.system.free_memory import available_memory
-from nst_core.vgg.layers import LAYERS, Architecture
+from nst_core.vgg.layers import LAYERS
 
 HISTORY = 10
-"""Curvature pairs of L-BFGS; 100 were no better (design notes), and each costs two pictures of memory."""
+"""Curvature pairs of L-BFGS. 100 were no better (design notes), and each costs two pictures of memory."""
 
 VECTOR_BYTES = 12
-"""A pixel of a vector of a picture's size: three channels in float32."""
+"""Bytes of a pixel in a vector of a picture's size: three channels in float32."""
 
 LBFGS_VECTORS = 4.5
 """Vectors while L-BFGS evaluates: picture, candidate, their gradients, and the preconditioner's gains."""
 
 ADAM_VECTORS = 10.0
 """Vectors when Adam has evaluated: current, best, candidate, two gradients, both moments before and after the
-step, and one that is being made."""
+step, and one that is being computed."""
 
-KEPT_VECTORS = 2.5
-"""Vectors where masks say what may change: the original, the painting set into it, and what may."""
+MASK_VECTORS = 2.5
+"""Vectors if masks limit what may change: the original, the painting set into it, and the mask."""
 
 GUIDE_VECTORS = 0.5
-"""Vectors that the guides of a region are, at all its layers."""
+"""Vectors that a region's guides take, at all its layers."""
 
 PICTURES = 1.0
-"""Pictures of the level's size on the host beside the optimizer, those of the job counted already."""
+"""Pictures of the level's size on the host besides the optimiser's; those of the job are counted already."""
 
 TARGET_PICTURES = 2.0
 """Pictures of the level's size on the host while its targets are made: the content and the start."""
 
 WINDOWS = (2048, 1536, 1280, 1024, 896, 768, 704, 640, 576, 512, 448, 384, 320, 256)
-"""Sides of windows, in pixels, from the one that wastes least on margins."""
+"""Sides of windows, in pixels, starting with the one that wastes least on margins."""
 
 MACHINE_SHARE, DEVICE_SHARE = 0.8, 0.9
-"""Of what is free, where nobody says how much may be used: other programs live in the rest."""
+"""Share of the free memory to use if no limit is set: other programs need the rest."""
 
 FULL_TARGETS, HALF_TARGETS = 1 / 8, 1 / 4
-"""Share of the room that content targets may take in full and in half precision, else they go to a file."""
+"""Share of the budget for content targets in full and in half precision; beyond that they go to a file."""
 
 SMALLEST_HINT = 64
-"""Long side, in pixels, below which no smaller size is proposed."""
+"""Long side, in pixels, below which no smaller size is suggested."""
 
-KEEPS: dict[Storage, float] = {"full": 1.0, "half": 0.5, "file": 0.0}
-"""Share of a vector's memory that a kept one takes."""
+STORAGE_SHARE: dict[Storage, float] = {"full": 1.0, "half": 0.5, "file": 0.0}
+"""Memory of a stored vector, as a share of one in full precision."""
 
 
 @dataclass(frozen=True)
 class MemoryBudget:
-    """Bytes that may be taken. ``device`` is None where the device computes in the machine's memory."""
+    """Bytes that may be used. ``device`` is None if the device computes in the machine's memory."""
 
     machine: float
     device: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MemoryLayout:
-    """How a level is held.
+    """How a level is kept in memory.
 
-    ``window`` is None where evaluations see the picture as a whole; ``work`` is the arithmetic of one as a
-    multiple of that, ``margins`` the pixels seen for each pixel of the picture. ``machine`` and ``device``
-    are the bytes that it will take beside what is taken.
+    ``window`` is the largest side computed at a time, None for the whole picture, and ``tiles`` their number.
+    ``work`` is the arithmetic of an evaluation as a multiple of an untiled one, ``margin_factor`` the pixels
+    computed for each pixel of the picture. The optimiser keeps ``history`` pairs in ``storage``, content
+    targets are kept in ``targets``. ``machine`` and ``device`` are bytes in addition to those in use.
     """
 
     window: int | None
     tiles: int
     work: float
-    margins: float
+    margin_factor: float
     history: int
     storage: Storage
     targets: Storage
@@ -102,21 +103,21 @@ class MemoryLayout:
     device: int
 
 
-def memory_budget(backend: Backend, settings: Settings, held: float | None = None) -> MemoryBudget:
-    """Measure what is free, and keep within what ``settings`` allow.
+def memory_budget(backend: Backend, settings: Settings, held_bytes: float | None = None) -> MemoryBudget:
+    """Measure the free memory, and apply the limits of ``settings``.
 
-    ``max_memory`` is for the whole process, with what it holds already. ``held`` is what the process will
-    hold when the painting begins, where it is another one or has not read everything yet.
+    ``max_memory`` limits the whole process, including what it already uses. ``held_bytes`` is the memory
+    that the process will use when painting begins, if that is another process or not everything has been
+    read yet; None is what this process uses now.
     """
     allowed = parse_bytes(settings.max_memory)
-    now = psutil.Process().memory_info().rss
-    held = now if held is None else held
-    free = available_memory() + now - held
-    machine = MACHINE_SHARE * free
+    used = psutil.Process().memory_info().rss
+    held = used if held_bytes is None else held_bytes
+    machine = MACHINE_SHARE * (available_memory() + used - held)
     if allowed:
         machine = min(machine, allowed - held)
     if not backend.limits.own_memory:
-        return MemoryBudget(min(machine, MACHINE_SHARE * (backend.free_bytes() + now - held)), None)
+        return MemoryBudget(min(machine, MACHINE_SHARE * (backend.free_bytes() + used - held)), None)
     device = DEVICE_SHARE * backend.free_bytes()
     allowed = parse_bytes(settings.max_device_memory)
     return MemoryBudget(machine, min(device, allowed) if allowed else device)
@@ -127,137 +128,137 @@ def choose_memory_layout(
     settings: Settings,
     height: int,
     width: int,
-    room: MemoryBudget,
-    demand: Workload = ONE_STYLE,
+    budget: MemoryBudget,
+    workload: Workload = ONE_STYLE,
 ) -> MemoryLayout:
-    """Choose the largest window and the plainest way to keep things that fit into ``room``.
+    """Choose the largest window and the plainest storage that fit into ``budget``.
 
     Raises:
-        NstError: ``out-of-memory`` where nothing fits, with the size that would.
+        NstError: ``out-of-memory`` if nothing fits, with a size that would.
     """
-    plan = _first_that_fits(backend, settings, height, width, room, demand)
-    if plan is None:
-        raise _too_large(backend, settings, height, width, room, demand)
-    return plan
+    request = _LayoutRequest(backend, settings, height, width, budget, workload)
+    layout = request.first_fit()
+    if layout is None:
+        raise _too_large(request)
+    return layout
 
 
-def _first_that_fits(
-    backend: Backend, settings: Settings, height: int, width: int, room: MemoryBudget, demand: Workload
-) -> MemoryLayout | None:
-    for plan in _plans(backend, settings, height, width, room, demand):
-        if plan.machine <= room.machine and (room.device is None or plan.device <= room.device):
-            return plan
-    return None
+@dataclass(frozen=True)
+class _LayoutRequest:
+    """The arguments of :func:`choose_memory_layout`, and the layouts among which it chooses."""
+
+    backend: Backend
+    settings: Settings
+    height: int
+    width: int
+    budget: MemoryBudget
+    workload: Workload
+
+    def first_fit(self) -> MemoryLayout | None:
+        """Return the best layout that fits into the budget."""
+        machine, device = self.budget.machine, self.budget.device
+        for layout in self.layouts():
+            if layout.machine <= machine and (device is None or layout.device <= device):
+                return layout
+        return None
+
+    def layouts(self) -> Iterable[MemoryLayout]:
+        """Yield all layouts, best first."""
+        layers = [pair.layer for pair in (*self.settings.content_layers, *self.settings.style_layers)]
+        reach = network_reach(layers, self.backend.network.architecture)
+        whole = max(self.height, self.width)
+        windows = [window for window in WINDOWS if reach.smallest_window <= window < whole]
+        if self.height * self.width <= self.backend.limits.whole_pixels or not windows:
+            windows = [whole, *windows]
+        for window, storage, history in self._combinations(windows):
+            tiles = make_tiles(self.height, self.width, window, reach)
+            layout = self._layout(tiles, storage, history)
+            yield layout if window == whole else replace(layout, window=window)
+
+    def _combinations(self, windows: Sequence[int]) -> list[tuple[int, Storage, int]]:
+        """Return (window, storage of the history, its length), best first."""
+        if self.settings.optimizer == "adam":
+            return [(window, "full", 0) for window in windows]
+        storages: list[Storage] = ["full", "half"]
+        last_resort: list[tuple[Storage, int]] = []
+        if self.backend.limits.holds_vectors:
+            last_resort = [("half", 5), ("half", 2)]
+        else:
+            storages.append("file")
+        return [
+            *((window, storage, HISTORY) for window in windows for storage in storages),
+            *((windows[-1], storage, history) for storage, history in last_resort),
+        ]
+
+    def _layout(self, tiles: Sequence[Tile], storage: Storage, history: int) -> MemoryLayout:
+        """Estimate the memory of the picture in ``tiles``, with a history of that storage and length."""
+        limits, workload, pixels = self.backend.limits, self.workload, self.height * self.width
+        targets, target_bytes = self._targets()
+        if storage == "file":
+            targets, target_bytes = "file", 0.0
+        if self.settings.optimizer == "adam":
+            vectors = ADAM_VECTORS
+        else:
+            vectors = LBFGS_VECTORS + 2 * history * STORAGE_SHARE[storage]
+        vectors += (MASK_VECTORS + GUIDE_VECTORS * workload.regions) * workload.masked
+        bytes_per_pixel = limits.tile_bytes_per_pixel if len(tiles) > 1 else limits.bytes_per_pixel
+        network = limits.fixed_bytes + bytes_per_pixel * max(window_pixels([tile]) for tile in tiles)
+        host, device = PICTURES * VECTOR_BYTES * pixels, 0.0
+        # While targets are made, the optimiser has nothing yet, but the scaled styles are in memory.
+        style_pictures = workload.styles * self.settings.style_scale**2
+        host_for_targets = (TARGET_PICTURES + style_pictures) * VECTOR_BYTES * pixels
+        if limits.holds_vectors:
+            device += vectors * VECTOR_BYTES * pixels
+        else:
+            host += vectors * VECTOR_BYTES * pixels
+        if self.budget.device is None:
+            host, host_for_targets = host + network, host_for_targets + network
+        else:
+            device += network
+        return MemoryLayout(
+            window=None,
+            tiles=len(tiles),
+            work=tiling_overhead(tiles, pixels) / (limits.devices if len(tiles) > 1 else 1),
+            margin_factor=window_pixels(tiles) / pixels,
+            history=history,
+            storage=storage,
+            targets=targets,
+            machine=round(target_bytes + max(host, host_for_targets)),
+            device=round(device),
+        )
+
+    def _targets(self) -> tuple[Storage, float]:
+        """Return how content targets are kept, and their bytes."""
+        table = {layer.name: layer for layer in LAYERS[self.backend.network.architecture]}
+        layers = (table[pair.layer] for pair in self.settings.content_layers if pair.layer in table)
+        full = sum(4.0 * layer.channels / layer.stride**2 for layer in layers) * self.height * self.width
+        if full <= FULL_TARGETS * self.budget.machine:
+            return "full", full
+        return ("half", full / 2) if full / 2 <= HALF_TARGETS * self.budget.machine else ("file", 0.0)
 
 
-def _plans(
-    backend: Backend, settings: Settings, height: int, width: int, room: MemoryBudget, demand: Workload
-) -> Iterable[MemoryLayout]:
-    """All ways to hold a level, the best first."""
-    layers = [pair.layer for pair in (*settings.content_layers, *settings.style_layers)]
-    reach = network_reach(layers, backend.network.architecture)
-    whole = max(height, width)
-    smaller = [window for window in WINDOWS if reach.smallest_window <= window < whole]
-    windows = [whole, *smaller] if height * width <= backend.limits.whole_pixels or not smaller else smaller
-    for window, way in _ways(backend, settings, windows):
-        tiles = make_tiles(height, width, window, reach)
-        plan = _plan(backend, settings, height * width, tiles, way, room, demand)
-        yield plan if window == whole else replace(plan, window=window)
-
-
-def _ways(
-    backend: Backend, settings: Settings, windows: Sequence[int]
-) -> list[tuple[int, tuple[Storage, int]]]:
-    """Return windows with ways to keep a history, its storage and its length, the best first."""
-    if settings.optimizer == "adam":
-        return [(window, ("full", 0)) for window in windows]
-    plain: list[tuple[Storage, int]] = [("full", HISTORY), ("half", HISTORY)]
-    scarce: list[tuple[Storage, int]] = []
-    if backend.limits.holds_vectors:
-        scarce = [("half", 5), ("half", 2)]
-    else:
-        plain.append(("file", HISTORY))
-    return [
-        *((window, way) for window in windows for way in plain),
-        *((windows[-1], way) for way in scarce),
-    ]
-
-
-def _plan(
-    backend: Backend,
-    settings: Settings,
-    pixels: int,
-    tiles: Sequence[Tile],
-    way: tuple[Storage, int],
-    room: MemoryBudget,
-    demand: Workload,
-) -> MemoryLayout:
-    """Reckon what it takes to hold ``pixels`` in ``tiles``, and the history in a way."""
-    storage, history = way
-    targets, target_bytes = _targets(settings, backend.network.architecture, pixels, room.machine)
-    if storage == "file":
-        targets, target_bytes = "file", 0.0
-    vectors = ADAM_VECTORS if settings.optimizer == "adam" else LBFGS_VECTORS + 2 * history * KEEPS[storage]
-    vectors += (KEPT_VECTORS + GUIDE_VECTORS * demand.groups) * demand.masked
-    each = backend.limits.tile_bytes_per_pixel if len(tiles) > 1 else backend.limits.bytes_per_pixel
-    computed = backend.limits.fixed_bytes + each * max(window_pixels([tile]) for tile in tiles)
-    host, device = PICTURES * VECTOR_BYTES * pixels, 0.0
-    # Before the optimizer has anything, the styles are there, as large as their strokes ask.
-    targeted = (TARGET_PICTURES + demand.styles * settings.style_scale**2) * VECTOR_BYTES * pixels
-    if backend.limits.holds_vectors:
-        device += vectors * VECTOR_BYTES * pixels
-    else:
-        host += vectors * VECTOR_BYTES * pixels
-    if room.device is None:
-        host, targeted = host + computed, targeted + computed
-    else:
-        device += computed
-    return MemoryLayout(
-        None,
-        len(tiles),
-        tiling_overhead(tiles, pixels) / (backend.limits.devices if len(tiles) > 1 else 1),
-        window_pixels(tiles) / pixels,
-        history,
-        storage,
-        targets,
-        round(target_bytes + max(host, targeted)),
-        round(device),
-    )
-
-
-def _targets(
-    settings: Settings, architecture: Architecture, pixels: int, room: float
-) -> tuple[Storage, float]:
-    """Return how content targets are kept, and what that takes."""
-    table = {layer.name: layer for layer in LAYERS[architecture]}
-    found = (table[pair.layer] for pair in settings.content_layers if pair.layer in table)
-    full = sum(4.0 * layer.channels / layer.stride**2 for layer in found) * pixels
-    if full <= FULL_TARGETS * room:
-        return "full", full
-    return ("half", full / 2) if full / 2 <= HALF_TARGETS * room else ("file", 0.0)
-
-
-def _too_large(
-    backend: Backend, settings: Settings, height: int, width: int, room: MemoryBudget, demand: Workload
-) -> NstError:
-    """Make the error that names a size that fits, where there is one."""
-    *_, smallest = _plans(backend, settings, height, width, room, demand)
-    short_of_device = room.device is not None and smallest.device > room.device
+def _too_large(request: _LayoutRequest) -> NstError:
+    """Return the error for a picture that does not fit, with a size that does, if there is one."""
+    budget, settings, height, width = request.budget, request.settings, request.height, request.width
+    *_, smallest = request.layouts()
+    short_of_device = budget.device is not None and smallest.device > budget.device
     needed = smallest.device if short_of_device else smallest.machine
-    free = room.device if short_of_device and room.device is not None else room.machine
-    where = backend.device if short_of_device else "this machine"
-    # What is needed grows with the pixels, and begins above nothing: no larger one fits.
+    free = budget.device if short_of_device and budget.device is not None else budget.machine
+    where = request.backend.device if short_of_device else "this machine"
+    # Memory grows with the pixels and starts above zero, so no larger size can fit.
     side, fits = round(max(height, width) * math.sqrt(max(0.0, free) / needed)), None
     while fits is None and side > SMALLEST_HINT:
         side = max(SMALLEST_HINT, int(side * 0.95) // 16 * 16)
-        fits = _first_that_fits(backend, settings, *fit(height, width, side), room, demand)
+        smaller_height, smaller_width = fit(height, width, side)
+        fits = replace(request, height=smaller_height, width=smaller_width).first_fit()
     name = "max_device_memory" if short_of_device else "max_memory"
-    ways = [] if fits is None else [f"paint at --size {side} or smaller"]
-    ways += [f"allow more with --{name.replace('_', '-')}"] if parse_bytes(getattr(settings, name)) else []
-    hint = ", or ".join([*ways, "close other programs"])
+    remedies = [] if fits is None else [f"paint at --size {side} or smaller"]
+    if parse_bytes(getattr(settings, name)):
+        remedies.append(f"allow more with --{name.replace('_', '-')}")
+    hint = ", or ".join([*remedies, "close other programs"])
     return NstError(
         ErrorCode.OUT_OF_MEMORY,
-        f"Painting {width} x {height} pixels takes about {needed / 1e9:.1f} GB of memory on {where}; "
-        f"{max(0.0, free) / 1e9:.1f} GB may be used.",
+        f"Painting {width} x {height} pixels needs about {needed / 1e9:.1f} GB of memory on {where}, "
+        f"but only {max(0.0, free) / 1e9:.1f} GB may be used.",
         f"{hint[0].upper()}{hint[1:]}.",
     )

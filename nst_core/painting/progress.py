@@ -1,7 +1,7 @@
-"""What a run tells while it goes on, and how it learns that it should end.
+"""Reports of a run while it goes on, and the decision to end it.
 
-Losses, pictures and shares of work come in, events go out to whoever watches. Knows neither how anything is
-computed nor what is done with the events.
+Takes losses, pictures and work done, and sends events to the run's callbacks. Does not depend on how anything
+is computed or what is done with the events.
 """
 
 from __future__ import annotations
@@ -14,22 +14,29 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from nst_core.array_types import Array, DeviceArray
-from nst_core.backends.interface import Backend
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import OnEvent, Preview, Progress
 from nst_core.painting.clock import Clock, LevelWork
 from nst_core.painting.pyramid import Level
 
-TILE_SECONDS = 1.0
-"""Between two reports within an evaluation."""
+TILE_REPORT_SECONDS = 1.0
+"""Seconds between two reports within an evaluation."""
 
-PREVIEW_SIDE = 2048
-"""Long side, in pixels, that previews stay within; more is seen on no screen."""
+LARGEST_PREVIEW_SIDE = 2048
+"""Upper limit of a preview's long side, in pixels, for all callers of the engine: no screen shows more.
+
+A job of GIMP's filter asks for less: the plug-in requests a size (``nst_gimp/process/job.py``), and the
+worker's protocol has a default for requests that name none (``nst_core/worker/protocol.py``).
+"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunCallbacks:
-    """Who is told what, and how often; times in seconds."""
+    """What a run reports to, and how often; times are in seconds.
+
+    ``frames_every`` iterations a preview is sent at the level's own size, for films; 0 is never. Otherwise
+    previews are sent every ``preview_seconds``; None is never.
+    """
 
     on_event: OnEvent = lambda _event: None
     should_stop: Callable[[], bool] = lambda: False
@@ -49,116 +56,118 @@ class LossSample:
 
 
 class RunEnded(Exception):  # noqa: N818 -- nothing went wrong
-    """Somebody said stop, or the time is up, in the middle of an evaluation."""
+    """A stop was requested, or the time is up, in the middle of an evaluation."""
 
 
 class RunReporter:
-    """What a run tells, and how it comes to its end: ``stopped`` by someone, or ``late``."""
+    """Sends a run's reports, and knows whether it was ``stopped`` or has ``timed_out``."""
 
-    def __init__(self, watch: RunCallbacks, clock: Clock) -> None:
-        self.watch, self.clock = watch, clock
-        self.index, self.iteration = 0, 0
+    def __init__(self, callbacks: RunCallbacks, clock: Clock) -> None:
+        self.callbacks, self.clock = callbacks, clock
+        self.level_index, self.iteration = 0, 0
         self.level = clock.levels[0].level
         self.loss, self.terms = math.nan, dict[str, float]()
         self.curve: list[LossSample] = []
-        self.stopped = self.late = False
-        self.beyond = 0.0  # work done since the last was counted
+        self.stopped = self.timed_out = False
+        self.partial_work = 0.0  # done since work was last counted
 
     @property
     def ended(self) -> bool:
-        """Whether the run is over before its plan is."""
-        return self.stopped or self.late
-
-    def enter(self, index: int, level: Level) -> None:
-        """Begin a level."""
-        self.index, self.level, self.iteration = index, level, 0
+        """Whether the run ends before all levels are finished."""
+        return self.stopped or self.timed_out
 
     @property
     def work(self) -> LevelWork:
-        """The level's work."""
-        return self.clock.levels[self.index]
+        """The work of the current level."""
+        return self.clock.levels[self.level_index]
 
-    def advance(self, work: float) -> None:
-        """Count work that is done."""
+    def begin_level(self, index: int, level: Level) -> None:
+        """Begin a level."""
+        self.level_index, self.level, self.iteration = index, level, 0
+
+    def add_work(self, work: float) -> None:
+        """Count finished work."""
         self.clock.done += work
-        self.beyond = 0.0
+        self.partial_work = 0.0
 
-    def look(self) -> None:
-        """Ask whether to go on."""
-        self.stopped = self.watch.should_stop()
-        self.late = not self.stopped and self.clock.over
+    def check_stop(self) -> None:
+        """Check whether a stop was requested or the time is up."""
+        self.stopped = self.callbacks.should_stop()
+        self.timed_out = not self.stopped and self.clock.time_is_up
 
-    def between(self, done: float) -> None:
-        """Before each tile: ask whether to go on, and tell how far it is: ``done`` is work since the last.
+    def on_tile(self, partial_work: float) -> None:
+        """Check for a stop and report progress before each tile; ``partial_work`` is done but not counted.
 
         Raises:
             RunEnded: the evaluation is not to be finished.
-            NstError: ``cancelled``, stopped before there was any picture to keep.
+            NstError: ``cancelled`` if there is no picture to keep yet.
         """
-        self.beyond = done
-        self.look()
+        self.partial_work = partial_work
+        self.check_stop()
         if self.stopped and not self.curve:
             raise NstError(ErrorCode.CANCELLED, "Stopped before anything was painted.")
-        self.late = self.late and bool(self.curve)  # at least one step, however short the time
+        self.timed_out = self.timed_out and bool(self.curve)  # at least one step, however short the time
         if self.ended:
             raise RunEnded
-        if self.curve and self.clock.seconds - self.clock.told >= TILE_SECONDS:
-            self.clock.told = self.clock.seconds
-            self._tell(done)
+        if self.curve and self.clock.seconds - self.clock.last_report >= TILE_REPORT_SECONDS:
+            self.clock.last_report = self.clock.seconds
+            self._send_progress(partial_work)
 
-    def due(self, backend: Backend) -> bool:
-        """Whether to look at the loss: each time where that costs nothing, else at intervals."""
+    def is_report_due(self, *, asynchronous: bool) -> bool:
+        """Return whether to read the loss: always if that is free, on an asynchronous device at intervals."""
         now = self.clock.seconds
-        if backend.asynchronous and now - self.clock.told < self.watch.progress_seconds:
+        if asynchronous and now - self.clock.last_report < self.callbacks.progress_seconds:
             return False
-        self.clock.told = now
+        self.clock.last_report = now
         return True
 
-    def progress(self, loss: float, terms: dict[str, float]) -> None:
-        """Take down and tell where the run is."""
+    def report(self, loss: float, terms: dict[str, float]) -> None:
+        """Record the loss of an iteration and send progress."""
         self.loss, self.terms = loss, terms
-        self.curve.append(LossSample(self.index, self.iteration, loss, self.clock.seconds))
-        self._tell(0.0)
+        self.curve.append(LossSample(self.level_index, self.iteration, loss, self.clock.seconds))
+        self._send_progress(0.0)
 
-    def _tell(self, beyond: float) -> None:
-        fraction = self.clock.fraction(beyond)
-        self.watch.on_event(
+    def _send_progress(self, partial_work: float) -> None:
+        fraction = self.clock.fraction(partial_work)
+        self.callbacks.on_event(
             Progress(
-                self.index + 1,
-                len(self.clock.levels),
-                self.iteration,
-                self.level.iterations,
-                fraction,
-                self.loss,
-                self.clock.seconds,
-                self.clock.left(fraction),
-                self.terms,
+                level=self.level_index + 1,
+                levels=len(self.clock.levels),
+                iteration=self.iteration,
+                iterations=self.level.iterations,
+                fraction=fraction,
+                loss=self.loss,
+                seconds=self.clock.seconds,
+                seconds_left=self.clock.seconds_left(fraction),
+                terms=self.terms,
             )
         )
 
-    def frame_due(self, *, last: bool) -> bool:
-        """Whether to show the picture."""
-        watch, last = self.watch, last or self.ended
-        if watch.frames_every:
-            return last or self.iteration % watch.frames_every == 0
-        if watch.preview_seconds is None:
+    def is_preview_due(self, *, last: bool) -> bool:
+        """Return whether to send the picture; ``last`` says that this is the level's last iteration."""
+        callbacks, last = self.callbacks, last or self.ended
+        if callbacks.frames_every:
+            return last or self.iteration % callbacks.frames_every == 0
+        if callbacks.preview_seconds is None:
             return False
-        if last or self.clock.seconds - self.clock.shown >= watch.preview_seconds:
-            self.clock.shown = self.clock.seconds
+        if last or self.clock.seconds - self.clock.last_preview >= callbacks.preview_seconds:
+            self.clock.last_preview = self.clock.seconds
             return True
         return False
 
-    def preview(self, picture: DeviceArray, download: Callable[[DeviceArray], Array]) -> None:
-        """Show the picture; frames at their own size, previews of large ones at a whole fraction of it."""
-        if not self.watch.frames_every:
-            picture = _shrunk(picture)
-        self.watch.on_event(Preview(self.index, self.iteration, as_rows(download(picture))))
+    def send_preview(self, picture: DeviceArray, download: Callable[[DeviceArray], Array]) -> None:
+        """Send the picture: frames at the level's size, previews of large levels shrunk."""
+        if not self.callbacks.frames_every:
+            picture = _shrink(picture)
+        self.callbacks.on_event(
+            Preview(level=self.level_index, iteration=self.iteration, picture=as_rows(download(picture)))
+        )
 
 
-def _shrunk(picture: DeviceArray) -> DeviceArray:
-    """Average blocks of pixels until the long side is at most ``PREVIEW_SIDE``."""
+def _shrink(picture: DeviceArray) -> DeviceArray:
+    """Average blocks of pixels until the long side is at most ``LARGEST_PREVIEW_SIDE``."""
     _, height, width = picture.shape
-    side = -(-max(height, width) // PREVIEW_SIDE)
+    side = -(-max(height, width) // LARGEST_PREVIEW_SIDE)
     if side == 1:
         return picture
     xp = array_namespace(picture)
@@ -168,5 +177,5 @@ def _shrunk(picture: DeviceArray) -> DeviceArray:
 
 
 def as_rows(pixels: Array) -> Array:
-    """Turn (3, h, w) into (h, w, 3), clipped to 0..1, as events and files have it."""
+    """Convert (3, h, w) to (h, w, 3), clipped to 0..1, the form of events and files."""
     return np.ascontiguousarray(np.clip(pixels, 0.0, 1.0).transpose(1, 2, 0))

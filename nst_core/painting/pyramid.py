@@ -1,8 +1,8 @@
-"""How a run is cut into pyramid levels, and what each level is given.
+"""The pyramid levels of a run: their sizes and iterations.
 
-Sizes and settings come in, a tuple of levels goes out; nothing here looks at a pixel. The coarsest level
-always has the same size, whatever the picture's, so that the composition of strokes that the network sees
-there is the same in a preview and in the final picture; finer levels refine it.
+Takes a size and settings, returns a tuple of levels; does not look at pixels. The coarsest level always has
+the same size, so that the composition of strokes that the network sees there is the same in a preview and in
+the final picture. Finer levels refine it.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from nst_core.images.resize import fit
 from nst_core.settings import Settings
 
 SMALLEST_SIDE = 16
-"""relu5_1 has a single position at 16 pixels and none below; a picture's short side must reach it."""
+"""At 16 pixels relu5_1 has a single position, below that none: the short side must be at least this."""
 
 STEPS_BETWEEN_LEVELS = 2.0
-"""Largest ratio of sizes of neighbouring levels."""
+"""Largest ratio of the sizes of neighbouring levels."""
 
 ITERATIONS = {"draft": (80, 30), "normal": (150, 50), "fine": (300, 120)}
 """Loss evaluations at the coarsest and the finest level, by quality."""
 
 REFINED_FROM = 1024
-"""Long side, in pixels, past which levels only refine; from its double on they get ``REFINEMENTS``."""
+"""Long side, in pixels, above which levels only refine; from twice this they get ``REFINEMENTS``."""
 
 REFINEMENTS = {"draft": 8, "normal": 16, "fine": 32}
-"""Loss evaluations of a level that doubles one that is finished, by quality.
+"""Loss evaluations of a level that doubles the size of a finished one, by quality.
 
-``python -m tests.bench.schedule``, VGG-16, Tuebingen as the Starry Night: of the whole fall of the loss in 32
-iterations, 8 have 78 % at 256 pixels and 77 % at 512, 16 have 91 and 92 %, 24 have 97 and 98 %.
+``python -m tests.bench.schedule``, VGG-16, Tuebingen as the Starry Night: of the total fall of the loss in 32
+iterations, 8 achieve 78 % at 256 pixels and 77 % at 512, 16 achieve 91 and 92 %, 24 achieve 97 and 98 %.
 """
 
 
 @dataclass(frozen=True)
 class Level:
-    """One level of the pyramid: its size in pixels and how many loss evaluations it gets."""
+    """One level of the pyramid: its size in pixels and its number of loss evaluations."""
 
     height: int
     width: int
@@ -44,7 +44,7 @@ class Level:
 
 
 def check_size(height: int, width: int, what: str) -> None:
-    """Refuse a picture that the network cannot see.
+    """Check that a picture is large enough for the network. ``what`` names it in the message.
 
     Raises:
         NstError: ``too-small``.
@@ -57,25 +57,28 @@ def check_size(height: int, width: int, what: str) -> None:
         )
 
 
-def coarsest_side(height: int, width: int, settings: Settings) -> float:
-    """Return the long side of a picture's coarsest level.
+def coarsest_side(height: int, width: int, coarsest: int) -> float:
+    """Return the long side of a picture's coarsest level, for the setting ``coarsest``.
 
-    A thin picture starts larger, so that its coarsest level is still seen by every layer.
+    A thin picture starts larger, so that every layer still sees its coarsest level.
     """
-    return max(settings.coarsest, 2 * SMALLEST_SIDE * max(height, width) / min(height, width))
+    return max(coarsest, 2 * SMALLEST_SIDE * max(height, width) / min(height, width))
 
 
 def make_levels(height: int, width: int, settings: Settings) -> tuple[Level, ...]:
-    """Cut a run at ``height`` x ``width`` into levels, coarsest first.
+    """Return the levels of a run at ``height`` x ``width``, coarsest first.
 
-    With ``settings.coarsest`` 0, or where the picture is hardly larger than the coarsest level, there is one
-    level. Iterations fall geometrically from the coarsest to the finest, and faster past ``REFINED_FROM``.
+    There is one level if ``settings.coarsest`` is 0 or the picture is hardly larger than the coarsest level.
+    Iterations fall geometrically from the coarsest to the finest level, and faster above ``REFINED_FROM``.
+
+    Raises:
+        NstError: ``too-small``.
     """
     check_size(height, width, "The picture")
     first, last = ITERATIONS[settings.quality]
     if settings.iterations:
         first, last = round(settings.iterations * first / last), settings.iterations
-    long_side, coarsest = max(height, width), coarsest_side(height, width, settings)
+    long_side, coarsest = max(height, width), coarsest_side(height, width, settings.coarsest)
     if not settings.coarsest or long_side < coarsest * math.sqrt(STEPS_BETWEEN_LEVELS):
         return (Level(height, width, settings.iterations or first),)
     count = max(1, math.ceil(math.log(long_side / coarsest, STEPS_BETWEEN_LEVELS) - 0.01))
@@ -88,7 +91,7 @@ def make_levels(height: int, width: int, settings: Settings) -> tuple[Level, ...
     if settings.iterations:
         return tuple(levels)
     return tuple(
-        replace(level, iterations=_refining(level, settings.quality)) if _is_fine(level) else level
+        replace(level, iterations=_refining_iterations(level, settings.quality)) if _is_fine(level) else level
         for level in levels
     )
 
@@ -97,8 +100,8 @@ def _is_fine(level: Level) -> bool:
     return max(level.height, level.width) > REFINED_FROM
 
 
-def _refining(level: Level, quality: str) -> int:
-    """Return a fine level's iterations: those planned at ``REFINED_FROM``, the fewest at its double."""
-    planned, fewest = float(level.iterations), float(min(level.iterations, REFINEMENTS[quality]))
-    beyond = min(1.0, math.log2(max(level.height, level.width) / REFINED_FROM))
-    return round(planned * math.pow(fewest / planned, beyond))
+def _refining_iterations(level: Level, quality: str) -> int:
+    """Return a fine level's iterations: the level's own at ``REFINED_FROM``, the fewest at twice that."""
+    most, fewest = float(level.iterations), float(min(level.iterations, REFINEMENTS[quality]))
+    doublings = min(1.0, math.log2(max(level.height, level.width) / REFINED_FROM))
+    return round(most * math.pow(fewest / most, doublings))

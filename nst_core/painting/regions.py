@@ -1,7 +1,7 @@
-"""Parts of the content with styles of their own: what covers what, and how much each part weighs.
+"""Regions of the content with styles of their own: masks, coverage, weights.
 
-Pictures and masks at a pyramid level's size come in; masks and weights go out. Knows nothing of networks:
-how a mask reaches a layer is :mod:`nst_core.loss.guides`' business.
+Takes pictures and masks at the size of a pyramid level, returns masks and weights. Does not depend on the
+network: :mod:`nst_core.loss.guides` brings masks to its layers.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ from nst_core.array_types import Array
 
 @dataclass(frozen=True)
 class PreparedImage:
-    """A picture as the network gets it: ``pixels`` (3, h, w) in 0..1, ``alpha`` (h, w) or None.
+    """A picture in the form that the network takes: ``pixels`` (3, h, w) in 0..1, ``alpha`` (h, w) or None.
 
-    Of a style only what ``part`` (h, w), a region of it, covers is taken; None is all of it.
+    For a style, ``weight`` is its share in a blend, and ``mask`` (h, w) says which part of it counts; None is
+    all of it.
     """
 
     pixels: Array
     alpha: Array | None = None
     weight: float = 1.0
-    part: Array | None = None
+    mask: Array | None = None
 
 
 @dataclass(frozen=True)
 class StyleRegion:
     """Styles, blended by their weights, for the part of the content that ``mask`` (h, w) covers.
 
-    A mask of None covers everything; ``name`` tells regions apart.
+    A mask of None covers everything. ``name`` distinguishes regions in reports.
     """
 
     styles: tuple[PreparedImage, ...]
@@ -40,16 +41,16 @@ class StyleRegion:
 
 
 def multiply_masks(*masks: Array | None) -> Array | None:
-    """Multiply masks of one size, None being ones."""
-    found: Array | None = None
+    """Multiply masks of one size; None counts as ones."""
+    product: Array | None = None
     for mask in masks:
         if mask is not None:
-            found = mask if found is None else found * mask
-    return found
+            product = mask if product is None else product * mask
+    return product
 
 
 def coverage(regions: Sequence[StyleRegion]) -> Array | None:
-    """Return the mask (h, w) of what any region covers; None is everything."""
+    """Return the mask (h, w) of the area that the regions cover together; None is everything."""
     masks = [region.mask for region in regions]
     if not masks or any(mask is None for mask in masks):
         return None
@@ -60,18 +61,18 @@ def coverage(regions: Sequence[StyleRegion]) -> Array | None:
 def region_weights(
     regions: Sequence[StyleRegion], content: PreparedImage | None, strength: Array | None
 ) -> list[float]:
-    """Return what each region's style terms are weighed by: its share of what all cover, times its strength.
+    """Return the weight of each region's style terms: its share of the covered area, times its strength.
 
-    The gradient of a statistic at one position is the larger the fewer positions there are; these weights
-    take that back.
+    The gradient of a statistic at one position grows as the number of positions falls; these weights undo
+    that.
     """
     visible = content.alpha if content is not None else None
     if strength is None and all(region.mask is None for region in regions):
         return [1.0] * len(regions)
-    plain = [_mean(multiply_masks(visible, region.mask)) for region in regions]
-    scaled = [_mean(multiply_masks(visible, region.mask, strength)) for region in regions]
-    total = max(sum(plain), 1e-12)
-    return [area / total for area in scaled]
+    areas = [_mean(multiply_masks(visible, region.mask)) for region in regions]
+    weighted_areas = [_mean(multiply_masks(visible, region.mask, strength)) for region in regions]
+    total = max(sum(areas), 1e-12)
+    return [area / total for area in weighted_areas]
 
 
 def _mean(mask: Array | None) -> float:

@@ -1,8 +1,8 @@
-"""An evaluator that goes on in smaller tiles when memory ends.
+"""An evaluator that continues in smaller tiles when memory runs out.
 
-A plan is made from what is free before a run; other programs may take it meanwhile. Comes in: a backend, an
-objective, a window to begin with. Goes out: evaluations. Whoever optimises notices nothing: the evaluation
-that failed is done again in smaller tiles, and so are the next ones.
+The memory layout is chosen from what is free before a run, but other programs may take it meanwhile. Takes a
+backend, an objective and the first window, returns evaluations. The optimiser notices nothing: the failed
+evaluation is repeated in smaller tiles, and later ones use them too.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from nst_core.loss.objective import Objective
 
 
 class ShrinkingTileEvaluator:
-    """Evaluates ``objective`` for pictures of a size; see :class:`nst_core.backends.interface.Evaluator`.
+    """Evaluates ``objective`` for pictures of ``size``; see :class:`nst_core.backends.interface.Evaluator`.
 
-    ``window`` of None is the whole picture at once. ``between`` is called before each tile with the share of
-    the evaluation that is done; ``on_notice`` hears when tiles become smaller.
+    A ``window`` of None is the whole picture at once. ``on_tile`` is called before each tile with the share
+    of the evaluation that is done, ``on_notice`` when tiles become smaller.
     """
 
     def __init__(
@@ -30,11 +30,11 @@ class ShrinkingTileEvaluator:
         objective: Objective,
         size: tuple[int, int],
         window: int | None,
-        between: Callable[[float], None] = lambda _done: None,
+        on_tile: Callable[[float], None] = lambda _done: None,
         on_notice: Callable[[Notice], None] = lambda _notice: None,
     ) -> None:
         self.backend, self.objective, self.size, self.window = backend, objective, size, window
-        self.between, self.on_notice = between, on_notice
+        self.on_tile, self.on_notice = on_tile, on_notice
         self.evaluator: Evaluator | None = None
         self.smallest = network_reach(objective.layers, backend.network.architecture).smallest_window
 
@@ -42,29 +42,30 @@ class ShrinkingTileEvaluator:
         """Evaluate at ``picture``.
 
         Raises:
-            NstError: ``out-of-memory`` where not even the smallest tiles fit.
+            NstError: ``out-of-memory`` if not even the smallest tiles fit.
         """
         while True:
             try:
-                return self._opened()(picture)
+                return self._bound_evaluator()(picture)
             except Exception as error:
                 if not is_out_of_memory(error) or not self._shrink():
                     raise
             self.backend.close()
 
-    def _opened(self) -> Evaluator:
+    def _bound_evaluator(self) -> Evaluator:
         if self.evaluator is None:
-            tiling = None if self.window is None else Tiling(self.window, self.between)
+            tiling = None if self.window is None else Tiling(self.window, self.on_tile)
             self.evaluator = self.backend.evaluator(self.objective, *self.size, tiling)
         return self.evaluator
 
     def _shrink(self) -> bool:
-        """Halve the window; False where it cannot be smaller."""
-        smaller = max((self.window or max(self.size)) // 2, self.smallest)
-        if smaller >= (self.window or max(self.size)):
+        """Halve the window; return False if it cannot be smaller."""
+        window = self.window or max(self.size)
+        smaller = max(window // 2, self.smallest)
+        if smaller >= window:
             return False
         self.window, self.evaluator = smaller, None
         self.on_notice(
-            Notice("smaller-tiles", f"Memory ran out; painting goes on in tiles of {smaller} pixels.")
+            Notice("smaller-tiles", f"Memory ran out. Painting continues in tiles of {smaller} pixels.")
         )
         return True

@@ -1,12 +1,12 @@
-"""Which part of a picture has to be computed where only part of it is painted.
+"""The window of a level that is computed if only part of the picture is painted.
 
-What no region covers has no part in any loss: it matters only where features that count can see it. So a
-level is painted in a window around what is covered, wide enough that every position that counts sees in it
-what it sees in the whole picture; loss and gradient are those of the whole, but for a constant (the
-smoothness of what stays as it is). Levels, styles, masks and noise are made at the whole picture's size and
-then cut, so strokes have the size that they have without a window.
+Pixels that no region covers are in no feature loss. They matter only where features that count see them. So a
+level is painted in a window around the covered box, wide enough that every position that counts sees what it
+would see in the whole picture. Loss and gradient are those of the whole, up to a constant (the smoothness of
+pixels that stay). Levels, styles, masks and noise are made at the size of the whole picture and then cut, so
+strokes have the same size as without a window.
 
-The box of what is covered and the size of a level come in, windows go out. Knows nothing of what is painted.
+Takes the box and the level, returns windows. Does not depend on what is painted.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from nst_core.settings import Settings
 from nst_core.vgg.layers import Architecture
 
 LARGEST_SHARE = 0.9
-"""Share of a level's pixels above which a window is not worth its while."""
+"""Share of a level's pixels above which a window does not pay."""
 
 RESAMPLING_REACH = 3
-"""Pixels, of the coarser of two sizes, by which resizing a mask may widen it: Lanczos' three lobes."""
+"""Pixels, of the coarser of two sizes, by which resizing can widen a mask: the three lobes of Lanczos."""
 
 HOST_PICTURES = 2
-"""Pictures of a level's whole size on the host, beside what is painted and the styles: content, result."""
+"""Pictures of a level's whole size on the host, besides the window and the styles: content and result."""
 
 
 @dataclass(frozen=True)
 class BoundingBox:
-    """The box of what may be painted: rows and columns, past the end the last, of a picture's ``size``."""
+    """The box that is painted: (first, past the last) rows and columns, in a picture of (height, width)."""
 
     rows: tuple[int, int]
     columns: tuple[int, int]
@@ -57,24 +57,24 @@ class Window:
         return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 
     def cut(self, array: Array) -> Array:
-        """Cut the window out of an array of a level, whose last two axes are rows and columns."""
+        """Cut the window out of an array of the level, whose last two axes are rows and columns."""
         if array.shape[-2:] == self.size:
             return array
         return np.ascontiguousarray(array[..., self.rows, self.columns])
 
     def cut_mask(self, mask: Array | None) -> Array | None:
-        """Cut the window out of a mask of a level; None stays None."""
+        """Cut the window out of a mask of the level; None stays None."""
         return None if mask is None else self.cut(mask)
 
-    def set_into(self, whole: Array, part: Array) -> Array:
-        """Return ``whole`` (3, H, W) with ``part`` (3, h, w) in the window."""
-        found = whole.copy()
-        found[..., self.rows, self.columns] = part
-        return found
+    def paste(self, whole: Array, pixels: Array) -> Array:
+        """Return a copy of ``whole`` (3, H, W) with ``pixels`` (3, h, w) in the window."""
+        result = whole.copy()
+        result[..., self.rows, self.columns] = pixels
+        return result
 
 
 def bounding_box(mask: Array) -> BoundingBox | None:
-    """Return the box of what ``mask`` (H, W) covers; None where that is nothing."""
+    """Return the box of the pixels that ``mask`` (H, W) covers; None if it covers nothing."""
     rows, columns = (np.flatnonzero((mask > 0).any(axis=axis)) for axis in (1, 0))
     if not rows.size:
         return None
@@ -85,56 +85,60 @@ def bounding_box(mask: Array) -> BoundingBox | None:
 
 
 def level_window(
-    part: BoundingBox | None, level: Level, settings: Settings, architecture: Architecture
+    box: BoundingBox | None, level: Level, settings: Settings, architecture: Architecture
 ) -> Window:
-    """Return the window of ``level`` that is computed where ``part`` is painted: all of it for None."""
+    """Return the window of ``level`` to compute if only ``box`` is painted; the whole level for None."""
     whole = Window(slice(0, level.height), slice(0, level.width))
-    if part is None:
+    if box is None:
         return whole
     layers = [pair.layer for pair in (*settings.content_layers, *settings.style_layers)]
     reach = network_reach(layers, architecture)
-    # Where everything that sees the region counts, what counts reaches a margin over its edge.
+    # If every feature that sees the region counts, those that count extend a margin beyond its edge.
     margins = 2 if settings.guides == "all" else 1
-    found = Window(
-        _stretch(part.rows, part.size[0], level.height, reach, margins),
-        _stretch(part.columns, part.size[1], level.width, reach, margins),
+    window = Window(
+        _stretch(box.rows, box.size[0], level.height, reach, margins),
+        _stretch(box.columns, box.size[1], level.width, reach, margins),
     )
-    worth = math.prod(found.size) <= LARGEST_SHARE * level.height * level.width
-    return found if worth else whole
+    pays = math.prod(window.size) <= LARGEST_SHARE * level.height * level.width
+    return window if pays else whole
 
 
-def _stretch(covered: tuple[int, int], length: int, wanted: int, reach: Reach, margins: int) -> slice:
-    """Bring a stretch of ``length`` to ``wanted`` pixels, and widen it to what its positions see."""
-    scale = wanted / length
-    widened = 1 + RESAMPLING_REACH * math.ceil(max(1.0, scale)) if wanted != length else 0
+def _stretch(covered: tuple[int, int], length: int, level_length: int, reach: Reach, margins: int) -> slice:
+    """Scale a covered stretch of ``length`` pixels to ``level_length``, and widen it to what it sees."""
+    scale = level_length / length
+    widened = 1 + RESAMPLING_REACH * math.ceil(max(1.0, scale)) if level_length != length else 0
     first, last = math.floor(covered[0] * scale) - widened, math.ceil(covered[1] * scale) + widened
     margin = margins * reach.margin + (margins - 1) * reach.step
     start = max(0, (first // reach.step) * reach.step - margin)
-    stop = min(wanted, -(-last // reach.step) * reach.step + margin)
-    if wanted - stop < reach.step:
-        stop = wanted  # what pools drop at the end of the picture they drop here too
+    stop = min(level_length, -(-last // reach.step) * reach.step + margin)
+    if level_length - stop < reach.step:
+        stop = level_length  # what pools drop at the end of the picture, they drop here too
     start = max(0, min(start, (stop - SMALLEST_SIDE) // reach.step * reach.step))
-    return slice(start, min(wanted, max(stop, start + SMALLEST_SIDE)))
+    return slice(start, min(level_length, max(stop, start + SMALLEST_SIDE)))
 
 
 def choose_level_layout(
     backend: Backend,
     settings: Settings,
     level: Level,
-    part: BoundingBox | None,
-    room: MemoryBudget,
-    demand: Workload = ONE_STYLE,
+    box: BoundingBox | None,
+    budget: MemoryBudget,
+    workload: Workload = ONE_STYLE,
 ) -> MemoryLayout:
-    """Plan the memory of a level's window; the work of an evaluation is told as a multiple of the whole's.
+    """Choose the memory layout of a level's window. ``work`` is relative to an untiled whole level.
 
     Raises:
-        NstError: ``out-of-memory``, as :func:`nst_core.painting.memory.plan_memory`.
+        NstError: ``out-of-memory``, see :func:`nst_core.painting.memory.choose_memory_layout`.
     """
-    height, width = level_window(part, level, settings, backend.network.architecture).size
-    plan = choose_memory_layout(backend, settings, height, width, room, demand)
-    whole, seen = level.height * level.width, height * width
-    if seen == whole:
-        return plan
-    pictures = HOST_PICTURES + demand.styles * settings.style_scale**2
-    beside = round(pictures * VECTOR_BYTES * (whole - seen))
-    return replace(plan, work=plan.work * seen / whole, machine=plan.machine + beside)
+    height, width = level_window(box, level, settings, backend.network.architecture).size
+    layout = choose_memory_layout(backend, settings, height, width, budget, workload)
+    level_pixels, window_pixels = level.height * level.width, height * width
+    if window_pixels == level_pixels:
+        return layout
+    pictures = HOST_PICTURES + workload.styles * settings.style_scale**2
+    outside_bytes = round(pictures * VECTOR_BYTES * (level_pixels - window_pixels))
+    return replace(
+        layout,
+        work=layout.work * window_pixels / level_pixels,
+        machine=layout.machine + outside_bytes,
+    )

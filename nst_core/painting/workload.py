@@ -1,4 +1,4 @@
-"""What a job asks of every level of its pyramid, beside its size: what plans of time and memory go by."""
+"""What every level of a job computes besides its size: the basis of time and memory estimates."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Workload:
-    """What there is to look at at every level.
+    """The pictures and masks of every level.
 
-    ``content`` says whether there is a content picture; ``styles`` counts the style pictures, ``groups`` the
-    regions that have styles of their own, or 1; ``masked`` says whether masks tell where, or how strongly.
+    ``content`` says whether there is a content picture. ``styles`` is the number of style pictures,
+    ``regions`` the number of regions with styles of their own (1 without regions). ``masked`` says whether
+    masks limit where, or how strongly, the picture is painted.
     """
 
     content: bool = True
     styles: int = 1
-    groups: int = 1
+    regions: int = 1
     masked: bool = False
 
 
 ONE_STYLE = Workload()
-"""A content and a style."""
+"""One content picture and one style, without masks."""

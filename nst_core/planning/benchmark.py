@@ -1,9 +1,9 @@
 """The speed of an engine on this machine, measured once by a few iterations on small pictures.
 
 Takes an engine, returns a :class:`~nst_core.painting.clock.Rate`. The evaluated objective costs as much as
-the default one but has no meaning; the time includes the optimiser's own arithmetic. On a CPU a megapixel takes as
-long at 384 pixels as at 1024, and in tiles as untiled (``python -m tests.bench.plans --rates``), so two sizes
-are enough.
+the default one but has no meaning; the time includes the optimiser's own arithmetic. On a CPU a megapixel
+takes as long at 384 pixels as at 1024, and in tiles as untiled (``python -m tests.bench.plans --rates``), so
+two sizes are enough.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ ROUNDS, WARM_UP = {False: 1, True: 5}, {False: 0, True: 5}
 the first iterations. The optimiser's first evaluation is not timed either."""
 
 TRIES = (3, 2)
-"""Number of timings on the small and on the large picture. The shortest counts: other programs only add time."""
+"""Number of timings on the small and on the large picture. The shortest counts, because other programs only
+add time."""
 
 STEEPEST = 2.0
 """Largest time of a pixel of the small picture, as a multiple of one of the large, if the CPU computes."""

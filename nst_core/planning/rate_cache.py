@@ -1,7 +1,7 @@
-"""How fast this machine paints, remembered from run to run, so that the next plan can name its seconds.
+"""Rates of engines on this machine, remembered from run to run so that plans can estimate seconds.
 
-A small JSON file in the platform's cache folder; a run adds what it measured, a plan reads it. Losing the
-file costs nothing but the estimate, so nothing here raises.
+A small JSON file in the platform's cache folder: runs update it, plans read it. Losing the file only makes
+the next estimate slower, so nothing here raises.
 """
 
 from __future__ import annotations
@@ -20,24 +20,48 @@ from nst_core.painting.clock import Rate
 
 SMOOTHING = 0.75
 """Share of the newest run in the remembered rate. Other programs slow single runs down, and may have slowed
-the first measurement down several times: two runs bring that back to the truth."""
+the first measurement down several times; two runs correct that."""
 
 LEAST_SECONDS = 5.0
-"""Runs that were over sooner say more of starting up than of painting, and are not remembered."""
+"""Shorter runs measure the start of the program rather than painting, and are not remembered."""
 
 
 def rates_file() -> Path:
-    """Where the rates are kept; ``NST_CACHE`` moves it."""
-    named = os.environ.get("NST_CACHE")
-    folder = Path(named) if named else platformdirs.user_cache_path("nst", appauthor=False)
+    """Return the path of the file of rates; the environment variable ``NST_CACHE`` moves it."""
+    cache_folder = os.environ.get("NST_CACHE")
+    folder = Path(cache_folder) if cache_folder else platformdirs.user_cache_path("nst", appauthor=False)
     return folder / "rates.json"
+
+
+def load_rate(key: str) -> Rate | None:
+    """Return the rate of ``key`` (an engine's name), or None if it never ran."""
+    return _read().get(key)
+
+
+def store_rate(key: str, rate: Rate) -> None:
+    """Remember ``rate`` as that of ``key``."""
+    rates = {**_read(), key: rate}
+    with suppress(OSError, NstError):
+        rates_file().parent.mkdir(parents=True, exist_ok=True)
+        replace_file(rates_file(), json.dumps(rates).encode(), force=True)
+
+
+def update_rate(key: str, expected: float, seconds: float) -> None:
+    """Correct the rate of ``key`` by a run that took ``seconds`` where it said ``expected``."""
+    rate = load_rate(key)
+    if rate is None or seconds < LEAST_SECONDS or expected <= 0:
+        return
+    factor = 1.0 + SMOOTHING * (seconds / expected - 1.0)
+    store_rate(key, Rate._make(value * factor for value in rate))
 
 
 def _read() -> dict[str, Rate]:
     try:
         stored = json.loads(rates_file().read_text("utf-8"))
-        found = {str(key): Rate(*map(float, value)) for key, value in stored.items() if _is_rate(value)}
-        return {key: rate for key, rate in found.items() if _is_possible(rate)}
+        rates = {
+            str(key): Rate._make(map(float, values)) for key, values in stored.items() if _is_rate(values)
+        }
+        return {key: rate for key, rate in rates.items() if _is_possible(rate)}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}
 
@@ -47,26 +71,4 @@ def _is_rate(value: object) -> bool:
 
 
 def _is_possible(rate: Rate) -> bool:
-    return rate.megapixel > 0 and all(0 <= part < math.inf for part in rate)
-
-
-def recall(key: str) -> Rate | None:
-    """Return the rate of ``key`` (an engine's name), or None where it never ran."""
-    return _read().get(key)
-
-
-def keep(key: str, rate: Rate) -> None:
-    """Remember ``rate`` as that of ``key``."""
-    rates = {**_read(), key: rate}
-    with suppress(OSError, NstError):
-        rates_file().parent.mkdir(parents=True, exist_ok=True)
-        replace_file(rates_file(), json.dumps(rates).encode(), force=True)
-
-
-def remember(key: str, expected: float, seconds: float) -> None:
-    """Take a finished run into the remembered rate of ``key``, by which ``seconds`` were ``expected``."""
-    rate = recall(key)
-    if rate is None or seconds < LEAST_SECONDS or expected <= 0:
-        return
-    factor = 1.0 + SMOOTHING * (seconds / expected - 1.0)
-    keep(key, Rate(*(part * factor for part in rate)))
+    return rate.megapixel > 0 and all(0 <= value < math.inf for value in rate)

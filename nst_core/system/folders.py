@@ -13,20 +13,23 @@ from nst_core.contract import INSTALL_RECORD
 
 
 def data_folder() -> Path:
-    """Return the folder that holds the record: beside this environment, else the user's usual one."""
-    beside = Path(sys.prefix).parent
+    """Return the folder that holds the installation record.
+
+    It is the parent of this Python environment if the record is there, otherwise the user's data folder.
+    """
+    parent = Path(sys.prefix).parent
     usual = platformdirs.user_data_path("nst", appauthor=False)
-    return beside if is_file(beside / INSTALL_RECORD) else usual
+    return parent if is_file(parent / INSTALL_RECORD) else usual
 
 
 def models_folder() -> Path:
-    """Return the folder of networks: the one on record beside this environment, else the user's usual one."""
-    named = read_json_object(Path(sys.prefix).parent / INSTALL_RECORD).get("models")
-    return Path(named) if isinstance(named, str) and named else data_folder() / "models"
+    """Return the folder of networks: the one that the installation record names, otherwise ``models``."""
+    recorded = read_json_object(Path(sys.prefix).parent / INSTALL_RECORD).get("models")
+    return Path(recorded) if isinstance(recorded, str) and recorded else data_folder() / "models"
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether there is a file; what the system does not let be looked at counts as missing."""
+    """Return whether ``path`` is a file; a path that the system does not let us look at counts as missing."""
     try:
         return path.is_file()
     except OSError:
@@ -34,8 +37,9 @@ def is_file(path: Path) -> bool:
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file; an empty one if the file is missing or holds anything else."""
     try:
-        said = json.loads(path.read_text("utf-8"))
+        value = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return value if isinstance(value, dict) else {}

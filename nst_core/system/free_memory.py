@@ -1,7 +1,7 @@
-"""How much memory a process may still take: what the machine has free, and what its container allows.
+"""Memory that a process may still take: what is free on the machine, and what its container allows.
 
-A container's limit (Docker, Kubernetes, systemd: Linux's control groups) is not seen in what the machine has
-free, and whoever goes past it is killed. Bytes go out; knows nothing of what they are for.
+The limit of a container (Docker, Kubernetes, systemd: Linux's control groups) does not show in the machine's
+free memory, and a process that exceeds it is killed. Returns bytes; does not depend on how they are used.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ GROUPS = Path("/sys/fs/cgroup")
 OWN_GROUPS = Path("/proc/self/cgroup")
 
 
-class _Names(NamedTuple):
-    """What files and figures are called in a version of control groups."""
+class _FileNames(NamedTuple):
+    """Names of files and figures in a version of control groups."""
 
     limit: str
     used: str
     cached: str
 
 
-SECOND = _Names("memory.max", "memory.current", "inactive_file")
-FIRST = _Names("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+VERSION_2 = _FileNames("memory.max", "memory.current", "inactive_file")
+VERSION_1 = _FileNames("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 
 
 def available_memory() -> int:
-    """Return the bytes that can be taken without anybody being swapped out, or being killed."""
+    """Return the bytes that this process can take without swapping and without being killed."""
     return max(0, min([int(psutil.virtual_memory().available), *_left_in_groups()]))
 
 
@@ -40,20 +40,20 @@ def _left_in_groups() -> Iterator[int]:
         for line in OWN_GROUPS.read_text("utf-8").splitlines():
             _, controllers, path = line.split(":", 2)
             if not controllers:
-                root, names = GROUPS, SECOND
+                root, names = GROUPS, VERSION_2
             elif "memory" in controllers.split(","):
-                root, names = GROUPS / "memory", FIRST
+                root, names = GROUPS / "memory", VERSION_1
             else:
                 continue
             group = root / path.lstrip("/")
-            # In a container the path is often the host's; the group itself then lies at the root.
+            # In a container the path is often the host's; the group itself is then at the root.
             for folder in (group, *group.parents):
-                yield from _left(folder, names)
+                yield from _left_in_group(folder, names)
                 if folder == root:
                     break
 
 
-def _left(folder: Path, names: _Names) -> Iterator[int]:
+def _left_in_group(folder: Path, names: _FileNames) -> Iterator[int]:
     with suppress(OSError, ValueError):  # no such group, or "max" for no limit
         limit = int((folder / names.limit).read_text("utf-8"))
         used = int((folder / names.used).read_text("utf-8"))

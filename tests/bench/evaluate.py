@@ -19,6 +19,7 @@ import psutil
 
 from nst_core.backends.choose import open_engine
 from nst_core.painting.regions import PreparedImage
+from nst_core.painting.subject import Subject
 from nst_core.painting.targets import make_objective
 from nst_core.settings import make_settings
 from nst_core.vgg.layers import multiply_adds
@@ -83,9 +84,8 @@ def main() -> None:
     print(f"{'size':>10} {'seconds':>9} {'GFLOP/s':>9} {'of matmul':>9} {'memory MB':>10}")
     for size in map(int, given.sizes.split(",")):
         pictures = [rng.random((3, size, size), np.float32) for _ in range(3)]
-        objective = make_objective(
-            engine.extractor, PreparedImage(pictures[0]), [PreparedImage(pictures[1])], settings
-        )
+        content, style, _ = map(PreparedImage, pictures)
+        objective = make_objective(engine.extractor, Subject(content=content, styles=(style,)), settings)
         evaluator = engine.backend.evaluator(objective, size, size)
         at = engine.backend.upload(pictures[2])
 

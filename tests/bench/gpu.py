@@ -18,6 +18,7 @@ from nst_core.backends.pytorch.cuda_graph import CudaGraphEvaluator
 from nst_core.optim.lbfgs import Lbfgs
 from nst_core.optim.preconditioner import inverse_frequency
 from nst_core.painting.regions import PreparedImage
+from nst_core.painting.subject import Subject
 from nst_core.painting.targets import make_objective
 from nst_core.settings import make_settings
 from nst_core.vgg.store import ModelStore
@@ -37,9 +38,8 @@ def main() -> None:
     settings = make_settings({"engine": "torch", "device": "cuda"})
     engine = open_engine(settings, ModelStore(), lambda notice: print(f"note: {notice.message}"))
     backend, size = engine.backend, 512
-    objective = make_objective(
-        engine.extractor, PreparedImage(smooth(1, size)), [PreparedImage(smooth(2, size))], settings
-    )
+    subject = Subject(content=PreparedImage(smooth(1, size)), styles=(PreparedImage(smooth(2, size)),))
+    objective = make_objective(engine.extractor, subject, settings)
     recorded = backend.evaluator(objective, size, size)
     assert isinstance(recorded, CudaGraphEvaluator)
     at = backend.upload(smooth(3, size))

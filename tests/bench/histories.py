@@ -42,7 +42,7 @@ def main() -> None:
     level = (Level(*fit(content.height, content.width, given.side), given.iterations),)
 
     def losses(chosen) -> str:
-        painted = run.paint(subject, chosen, level, engine.backend, engine.extractor, run.RunCallbacks())
+        painted = run.paint(subject, chosen, level, engine, run.RunCallbacks())
         curve = [sample.loss for sample in painted.curve]
         return ", ".join(f"{curve[count * len(curve) // 3 - 1]:.4f}" for count in (1, 2, 3))
 

@@ -95,7 +95,7 @@ def case(text: str, given: argparse.Namespace) -> str:
     content, style = (read_picture(SAMPLES / name) for name in ("content.jpg", "style.jpg"))
     seen = Seen()
     job = Job(content=content, styles=(WeightedStyle(style),), settings=make_settings({**named, **pairs}))
-    run_job(job, RunCallbacks(seen, preview_seconds=2.0))
+    run_job(job, RunCallbacks(on_event=seen, preview_seconds=2.0))
     seconds = time.perf_counter() - seen.began
     assert seen.plan is not None
     planned = seen.plan.seconds or float("nan")

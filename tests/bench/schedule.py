@@ -18,8 +18,8 @@ from nst_core.images.resize import fit
 from nst_core.job.model import Job, WeightedStyle
 from nst_core.job.prepare import prepare
 from nst_core.painting.pyramid import Level
+from nst_core.painting.resample import resize_planes
 from nst_core.painting.run import RunCallbacks, evaluate_terms, paint
-from nst_core.painting.start import resize_planes
 from nst_core.settings import make_settings
 from nst_core.vgg.store import ModelStore
 
@@ -44,10 +44,10 @@ def main() -> None:
     for side, size in zip(sides, sizes, strict=True):
         if before is not None:
             settings = make_settings({**settings.model_dump(), "init": "the level before"})
-            subject = replace(subject, own=resize_planes(before, *size))
-            terms = evaluate_terms(subject.own, subject, settings, engine.backend, engine.extractor)
+            subject = replace(subject, init_image=resize_planes(before, *size))
+            terms = evaluate_terms(subject.init_image, subject, settings, engine)
         level = (Level(*size, given.iterations),)
-        painted = paint(subject, settings, level, engine.backend, engine.extractor, RunCallbacks())
+        painted = paint(subject, settings, level, engine, RunCallbacks())
         curve = [sample.loss for sample in painted.curve]
         if before is not None:
             first = sum(terms.values())

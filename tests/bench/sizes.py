@@ -79,9 +79,16 @@ class Peak:
         self.thread.join()
 
 
+def content_and_style(height: int, width: int) -> Subject:
+    """Two pictures of the size."""
+    return Subject(
+        content=PreparedImage(picture(1, height, width)), styles=(PreparedImage(picture(2, height, width)),)
+    )
+
+
 def measure(height: int, width: int, iterations: int, engine: Engine, settings: Settings) -> dict:
     """Paint one level of a size."""
-    subject = Subject(PreparedImage(picture(1, height, width)), (PreparedImage(picture(2, height, width)),))
+    subject = content_and_style(height, width)
     rate, levels = measure_rate(engine), (Level(height, width, iterations),)
     plan = choose_memory_layout(
         engine.backend, settings, height, width, memory_budget(engine.backend, settings)
@@ -89,7 +96,7 @@ def measure(height: int, width: int, iterations: int, engine: Engine, settings: 
     work = estimate_level_work(levels, [plan], settings, engine.network.architecture, rate)[0]
     before = psutil.Process().memory_info()
     with Peak() as peak:
-        painted = paint(subject, settings, levels, engine.backend, engine.extractor, RunCallbacks())
+        painted = paint(subject, settings, levels, engine, RunCallbacks())
     evaluation = painted.seconds * work.evaluation / work.total
     found = {
         "height": height,
@@ -135,8 +142,7 @@ def seams(
     """Return how far tiled is from whole: the gradient's largest difference and its length, and the loss."""
     backend = engine.backend
     features = TiledFeatures(engine.extractor, engine.network.architecture, plan.window or 512)
-    style = PreparedImage(picture(2, height, width))
-    objective = make_objective(features, PreparedImage(picture(1, height, width)), [style], settings)
+    objective = make_objective(features, content_and_style(height, width), settings)
     at = backend.upload(picture(3, height, width))
     tiled = backend.evaluator(objective, height, width, Tiling(plan.window or 512))(at)
     part = backend.download(tiled.gradient)

@@ -57,7 +57,7 @@ def main() -> None:
                 Job(content=content, styles=(WeightedStyle(read_picture(path)),), settings=chosen)
             )
             with mock.patch.object(type(STATISTICS[statistic]), "gain", gain):
-                painted = paint(subject, chosen, level, engine.backend, engine.extractor, RunCallbacks())
+                painted = paint(subject, chosen, level, engine, RunCallbacks())
             left = sum(value for name, value in painted.terms.items() if name.startswith("content"))
             print(
                 f"{path.stem}, {statistic}, gain {gain:g}: content error {left / content_share:.3f}, "

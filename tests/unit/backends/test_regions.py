@@ -9,6 +9,7 @@ from nst_core.backends.onnx_runtime.backend import OnnxBackend
 from nst_core.backends.pytorch.backend import TorchBackend
 from nst_core.painting.masked import MaskedEvaluator, blend_by_mask
 from nst_core.painting.regions import PreparedImage, StyleRegion
+from nst_core.painting.subject import Subject
 from nst_core.painting.targets import make_objective
 from nst_core.settings import make_settings
 from nst_core.vgg.features import OnnxFeatures
@@ -49,9 +50,8 @@ def left_of(column):
 
 def gradient(network, backend, regions, settings, strength=None):
     extractor = OnnxFeatures(network, "cpu", "average", "edge")
-    objective = make_objective(
-        extractor, PreparedImage(picture(0)), (), settings, regions=regions, strength=strength
-    )
+    subject = Subject(content=PreparedImage(picture(0)), styles=(), regions=tuple(regions), strength=strength)
+    objective = make_objective(extractor, subject, settings)
     evaluation = backend.evaluator(objective, *SIZE)(backend.upload(picture(9)))
     return backend.download(evaluation.gradient), objective
 
@@ -104,12 +104,13 @@ def test_what_is_kept_has_no_gradient_and_comes_out_to_the_bit(network, backend)
     content, painting = picture(0), picture(9)
     region = StyleRegion((PreparedImage(picture(1)),), left_of(48))
     extractor = OnnxFeatures(network, "cpu", "average", "edge")
-    objective = make_objective(extractor, PreparedImage(content), (), settings, regions=[region])
+    subject = Subject(content=PreparedImage(content), styles=(), regions=(region,))
+    objective = make_objective(extractor, subject, settings)
     plain = backend.evaluator(objective, *SIZE)
     keeping = MaskedEvaluator(plain, backend, content, left_of(48))
     found = keeping(backend.upload(painting))
     seen = np.concatenate([painting[:, :, :48], content[:, :, 48:]], axis=2)
-    np.testing.assert_array_equal(backend.download(keeping.composed(backend.upload(painting))), seen)
+    np.testing.assert_array_equal(backend.download(keeping.compose(backend.upload(painting))), seen)
     expected = plain(backend.upload(seen))
     assert float(found.loss) == pytest.approx(float(expected.loss), rel=1e-6)
     gradients = backend.download(found.gradient), backend.download(expected.gradient)

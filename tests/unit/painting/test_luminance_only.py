@@ -1,4 +1,4 @@
-"""Painting in light and dark alone: values, gradients, what is whole and what is part."""
+"""Painting in luminance only: values and gradients, for whole pictures and parts of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nst_core.backends.interface import Evaluation
-from nst_core.painting.luminance_only import LuminanceEvaluator, in_grey
+from nst_core.painting.luminance_only import LuminanceEvaluator, start_in_grey
 
 RNG = np.random.default_rng(5)
 WEIGHTS = RNG.normal(size=(3, 6, 8))
@@ -25,30 +25,30 @@ def cubes(picture):
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_the_gradient_is_that_of_the_picture_in_grey(whole):
+def test_gradient_is_that_of_the_picture_in_grey(whole):
     share = np.ones((6, 8), np.float32) if whole else RNG.uniform(size=(6, 8)).astype(np.float32)
     evaluator, picture = LuminanceEvaluator(cubes, Host(), share), RNG.uniform(size=(3, 6, 8))
     if whole:
-        picture = in_grey(picture, share).astype(np.float64)
-    found = evaluator(picture)
-    for place in [(0, 1, 2), (1, 5, 7), (2, 3, 3)]:
+        picture = start_in_grey(picture, share).astype(np.float64)
+    evaluation = evaluator(picture)
+    for position in [(0, 1, 2), (1, 5, 7), (2, 3, 3)]:
         step = np.zeros_like(picture)
-        step[place] = 1e-6
+        step[position] = 1e-6
         if whole:  # the picture stays grey
             step[:] = step.sum(axis=0)
-            wanted = found.gradient.sum(axis=0)[place[1:]]
+            expected = evaluation.gradient.sum(axis=0)[position[1:]]
         else:
-            wanted = found.gradient[place]
+            expected = evaluation.gradient[position]
         slope = (evaluator(picture + step).loss - evaluator(picture - step).loss) / 2e-6
-        assert slope == pytest.approx(wanted, rel=1e-5)
+        assert slope == pytest.approx(expected, rel=1e-5)
     if whole:
-        assert np.ptp(found.gradient, axis=0).max() == 0.0
+        assert np.ptp(evaluation.gradient, axis=0).max() == 0.0
 
 
-def test_what_keeps_its_colours_is_seen_in_grey_and_the_rest_as_it_is():
+def test_only_the_masked_part_is_seen_in_grey():
     picture, share = RNG.uniform(size=(3, 6, 8)).astype(np.float32), np.zeros((6, 8), np.float32)
     share[:, :4] = 1.0
-    seen = LuminanceEvaluator(cubes, Host(), share).composed(picture)
-    assert np.ptp(seen[:, :, :4], axis=0).max() < 1e-6
-    np.testing.assert_array_equal(seen[:, :, 4:], picture[:, :, 4:])
-    np.testing.assert_allclose(in_grey(picture, share), seen, atol=1e-6)
+    composed = LuminanceEvaluator(cubes, Host(), share).compose(picture)
+    assert np.ptp(composed[:, :, :4], axis=0).max() < 1e-6
+    np.testing.assert_array_equal(composed[:, :, 4:], picture[:, :, 4:])
+    np.testing.assert_allclose(start_in_grey(picture, share), composed, atol=1e-6)

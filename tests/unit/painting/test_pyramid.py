@@ -1,3 +1,5 @@
+"""Pyramid levels: sizes and iterations, and the sizes of styles at a level."""
+
 from __future__ import annotations
 
 from itertools import pairwise
@@ -16,7 +18,7 @@ sides = st.integers(SMALLEST_SIDE, 6000)
 
 
 @given(height=sides, width=sides, quality=st.sampled_from(["draft", "normal", "fine"]))
-def test_levels_grow_to_the_pictures_size_and_can_be_seen_by_every_layer(height, width, quality):
+def test_levels_grow_to_the_picture_size_and_fit_every_layer(height, width, quality):
     levels = make_levels(height, width, Settings(quality=quality))
     assert (levels[-1].height, levels[-1].width) == (height, width)
     for level in levels:
@@ -30,41 +32,41 @@ def test_levels_grow_to_the_pictures_size_and_can_be_seen_by_every_layer(height,
 
 
 @pytest.mark.parametrize("long_side", [512, 700, 1024, 3000])
-def test_the_coarsest_level_does_not_depend_on_the_pictures_size(long_side):
+def test_coarsest_level_does_not_depend_on_the_picture_size(long_side):
     levels = make_levels(round(long_side * 0.75), long_side, Settings())
     assert levels[0].width == Settings().coarsest
 
 
-def test_without_a_pyramid_there_is_one_level():
+def test_a_pyramid_can_be_switched_off():
     (level,) = make_levels(600, 800, Settings(coarsest=0, iterations=33))
     assert (level.height, level.width, level.iterations) == (600, 800, 33)
 
 
-def test_iterations_are_those_of_the_last_level():
+def test_setting_iterations_applies_to_the_last_level():
     assert make_levels(600, 800, Settings(iterations=40))[-1].iterations == 40
 
 
 @pytest.mark.parametrize("quality", ["draft", "normal", "fine"])
-def test_levels_past_1024_pixels_only_refine(quality):
+def test_levels_above_1024_pixels_get_fewer_iterations(quality):
     settings = Settings(quality=quality)
     _, last = ITERATIONS[quality]
     assert make_levels(768, 1024, settings)[-1].iterations == last
     for long_side in (2048, 4000, 6000):
         assert make_levels(long_side // 2, long_side, settings)[-1].iterations == REFINEMENTS[quality]
     assert REFINEMENTS[quality] < make_levels(900, 1400, settings)[-1].iterations < last
-    asked = make_levels(2000, 4000, Settings(quality=quality, iterations=70))
-    assert asked[-1].iterations == 70
+    levels = make_levels(2000, 4000, Settings(quality=quality, iterations=70))
+    assert levels[-1].iterations == 70
 
 
 @pytest.mark.parametrize("size", [(15, 400), (400, 1), (1, 1)])
-def test_what_the_network_cannot_see_is_refused(size):
+def test_pictures_too_small_for_the_network_are_rejected(size):
     with pytest.raises(NstError) as caught:
         make_levels(*size, Settings())
     assert caught.value.code is ErrorCode.TOO_SMALL
     assert str(SMALLEST_SIDE) in caught.value.message
 
 
-def test_strength_rises_steadily():
+def test_style_share_rises_with_strength():
     shares = [style_share(strength) for strength in range(101)]
     assert shares[0] == pytest.approx(STYLE_SHARE[0])
     assert shares[100] == pytest.approx(STYLE_SHARE[100])
@@ -72,7 +74,7 @@ def test_strength_rises_steadily():
 
 
 @given(height=st.integers(64, 3000), width=st.integers(64, 3000), scale=st.floats(0.5, 4.0))
-def test_strokes_have_the_same_share_of_the_picture_whatever_the_styles_shape(height, width, scale):
+def test_style_area_does_not_depend_on_the_style_shape(height, width, scale):
     level = make_levels(480, 640, Settings(coarsest=0))[0]
     h, w = style_size((height, width), level, scale)
     if min(h, w) > SMALLEST_SIDE:

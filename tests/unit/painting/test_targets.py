@@ -1,3 +1,5 @@
+"""Targets and weights of an objective, with features that can be computed by hand."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -6,6 +8,7 @@ import pytest
 from nst_core.loss.guides import halve_mask
 from nst_core.loss.objective import ContentTerm, RangePenalty, StyleTerm
 from nst_core.painting.regions import PreparedImage
+from nst_core.painting.subject import Subject
 from nst_core.painting.targets import make_objective
 from nst_core.settings import Settings, make_settings
 
@@ -17,18 +20,24 @@ class Blocks:
     """A feature extractor whose features can be computed by hand: block means, with a made-up channel."""
 
     def features(self, picture, layers):
-        found = {}
+        result = {}
         for layer in layers:
             stride = STRIDES[layer]
             height, width = picture.shape[1] // stride, picture.shape[2] // stride
-            cut = picture[:, : height * stride, : width * stride]
-            means = cut.reshape(3, height, stride, width, stride).mean(axis=(2, 4))
-            found[layer] = np.concatenate([means, means[:1] * means[1:2] + 0.1]).astype(np.float32)
-        return found
+            cropped = picture[:, : height * stride, : width * stride]
+            means = cropped.reshape(3, height, stride, width, stride).mean(axis=(2, 4))
+            result[layer] = np.concatenate([means, means[:1] * means[1:2] + 0.1]).astype(np.float32)
+        return result
 
 
-def seen(height=48, width=64, **kwargs):
+def image(height=48, width=64, **kwargs):
     return PreparedImage(RNG.uniform(size=(3, height, width)).astype(np.float32), **kwargs)
+
+
+def objective_of(content, styles, settings=None, **subject):
+    """Make the objective of pictures with the features of :class:`Blocks`."""
+    images = Subject(content=content, styles=tuple(styles), **subject)
+    return make_objective(Blocks(), images, settings or Settings())
 
 
 def loss_of(term, features):
@@ -42,8 +51,8 @@ def loss_of(term, features):
 
 
 @pytest.mark.parametrize("size", [(48, 64), (97, 131)])
-def test_a_relative_loss_is_one_for_an_empty_picture_whatever_the_size(size):
-    objective = make_objective(Blocks(), seen(*size), [seen()], Settings(strength=50))
+def test_relative_loss_of_an_empty_picture_is_one_at_any_size(size):
+    objective = objective_of(image(*size), [image()], Settings(strength=50))
     share = sum(loss_of(term, np.zeros_like(term.target)) for term in objective.content)
     styled = 0.0
     for term in objective.style:
@@ -53,20 +62,20 @@ def test_a_relative_loss_is_one_for_an_empty_picture_whatever_the_size(size):
 
 
 def test_strength_moves_weight_from_content_to_style():
-    weak, strong = (make_objective(Blocks(), seen(), [seen()], Settings(strength=s)) for s in (10, 90))
+    weak, strong = (objective_of(image(), [image()], Settings(strength=s)) for s in (10, 90))
     assert weak.content[0].weight > strong.content[0].weight
     assert weak.style[0].weight < strong.style[0].weight
 
 
-def test_the_papers_loss_is_alpha_and_beta_times_the_papers_sums():
+def test_paper_loss_is_alpha_and_beta_times_the_sums_of_the_paper():
     settings = make_settings({"loss": "paper", "alpha": 3.0, "beta": 500.0})
-    content, style = seen(), seen()
-    objective = make_objective(Blocks(), content, [style], settings)
+    content, style = image(), image()
+    objective = objective_of(content, [style], settings)
     (content_term,) = objective.content
     assert content_term.weight == 3.0
     assert [term.weight for term in objective.style] == pytest.approx([100.0] * 5)
     assert objective.priors == ()
-    other = Blocks().features(seen().pixels, ["relu3_1"])["relu3_1"].astype(np.float64)
+    other = Blocks().features(image().pixels, ["relu3_1"])["relu3_1"].astype(np.float64)
     same = Blocks().features(style.pixels, ["relu3_1"])["relu3_1"].astype(np.float64)
     n, m = other.shape[0], other.shape[1] * other.shape[2]
     plain = [f.reshape(n, m) @ f.reshape(n, m).T for f in (other, same)]
@@ -75,29 +84,29 @@ def test_the_papers_loss_is_alpha_and_beta_times_the_papers_sums():
     assert loss_of(term, other) == pytest.approx(paper, rel=1e-4)
 
 
-def test_a_blend_of_two_equal_styles_is_one_style():
-    style = seen()
-    one = make_objective(Blocks(), seen(), [style], Settings())
-    halves = [PreparedImage(style.pixels, None, 0.5), PreparedImage(style.pixels, None, 2.0)]
-    two = make_objective(Blocks(), seen(), halves, Settings())
+def test_blend_of_two_equal_styles_is_that_style():
+    style = image()
+    one = objective_of(image(), [style], Settings())
+    halves = [PreparedImage(style.pixels, weight=0.5), PreparedImage(style.pixels, weight=2.0)]
+    two = objective_of(image(), halves, Settings())
     for a, b in zip(one.style, two.style, strict=True):
         np.testing.assert_allclose(a.target, b.target, rtol=1e-5)
 
 
 def test_transparent_parts_of_a_style_do_not_count():
-    left = seen(64, 64)
+    left = image(64, 64)
     wide = np.concatenate([left.pixels, RNG.uniform(size=(3, 64, 64)).astype(np.float32)], axis=2)
     alpha = np.concatenate([np.ones((64, 64)), np.zeros((64, 64))], axis=1).astype(np.float32)
-    one = make_objective(Blocks(), seen(), [left], Settings())
-    masked = make_objective(Blocks(), seen(), [PreparedImage(wide, alpha)], Settings())
+    one = objective_of(image(), [left], Settings())
+    masked = objective_of(image(), [PreparedImage(wide, alpha)], Settings())
     for a, b in zip(one.style, masked.style, strict=True):
         np.testing.assert_allclose(a.target, b.target, rtol=1e-4, atol=1e-6)
 
 
-def test_the_contents_alpha_becomes_mask_and_guide_at_each_layer():
+def test_content_alpha_becomes_mask_and_guide_at_each_layer():
     alpha = np.zeros((48, 64), np.float32)
     alpha[:, :32] = 1.0
-    objective = make_objective(Blocks(), seen(alpha=alpha), [seen()], Settings())
+    objective = objective_of(image(alpha=alpha), [image()], Settings())
     (content,) = objective.content
     assert content.mask is not None
     assert content.mask.shape == content.target.shape[1:]
@@ -108,7 +117,7 @@ def test_the_contents_alpha_becomes_mask_and_guide_at_each_layer():
         assert term.guide.shape == (48 // stride, 64 // stride)
 
 
-def test_masks_shrink_like_pooling_odd_sizes_included():
+def test_masks_of_odd_size_shrink_like_pooling():
     mask = RNG.uniform(size=(13, 22)).astype(np.float32)
     half = halve_mask(mask, 1)
     assert half is not None
@@ -118,9 +127,9 @@ def test_masks_shrink_like_pooling_odd_sizes_included():
     assert quarter[2, 4] == pytest.approx(mask[8:12, 16:20].mean(), rel=1e-6)
 
 
-def test_layers_of_weight_nothing_are_left_out():
+def test_layers_of_weight_zero_are_left_out():
     settings = make_settings({"style_layers": "relu1_1:1,relu2_1:0", "content_layers": "relu4_2:0"})
-    objective = make_objective(Blocks(), seen(), [seen()], settings)
+    objective = objective_of(image(), [image()], settings)
     assert [term.layer for term in objective.style] == ["relu1_1"]
     assert objective.content == ()
     assert isinstance(objective.style[0], StyleTerm)

@@ -1,4 +1,4 @@
-"""What a process may take of memory, in containers of both kinds and in none."""
+"""Memory available to a process, in both versions of control groups and without any."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nst_core.system.free_memory import available_memory
 
 @pytest.fixture
 def groups(tmp_path, monkeypatch):
-    """A machine with 8 GB free; makes control groups on it."""
+    """Make control groups on a machine with 8 GB free."""
     monkeypatch.setattr(free_memory, "GROUPS", tmp_path / "groups")
     monkeypatch.setattr(free_memory, "OWN_GROUPS", tmp_path / "own")
     monkeypatch.setattr(
@@ -22,20 +22,20 @@ def groups(tmp_path, monkeypatch):
     def make(own, **files):
         (tmp_path / "own").write_text(own)
         for path, text in files.items():
-            place = tmp_path / "groups" / path.replace("__", "/")
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(text)
+            file = tmp_path / "groups" / path.replace("__", "/")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
 
     return make
 
 
-def test_without_control_groups_it_is_what_is_free(groups):
+def test_without_control_groups_the_free_memory_is_available(groups):
     assert available_memory() == 8_000_000_000
     groups("0::/\n12:pids:/somewhere\nnonsense")
     assert available_memory() == 8_000_000_000
 
 
-def test_a_containers_limit_counts_less_what_it_took_but_for_caches(groups):
+def test_container_limit_counts_minus_used_memory_except_caches(groups):
     stat = "anon 1\ninactive_file 300\n"
     groups(
         "0::/docker/1\n",
@@ -58,7 +58,7 @@ def test_a_containers_limit_counts_less_what_it_took_but_for_caches(groups):
     assert available_memory() == 0
 
 
-def test_the_older_control_groups_whose_path_may_be_the_hosts(groups):
+def test_version_1_groups_are_found_under_the_path_of_the_host(groups):
     files = {"memory.limit_in_bytes": "5000", "memory.usage_in_bytes": "1000", "memory.stat": "cache 1\n"}
     groups("4:cpu,memory:/docker/on/the/host\n", **{f"memory__{name}": text for name, text in files.items()})
     assert available_memory() == 4000
