@@ -37,7 +37,7 @@ class ControlOptions:
 
 ONE_PICTURE = {
     "region": "Paint in STYLE where the greyscale picture MASK is white. Repeat for more regions, or with "
-    "the same MASK to blend styles. Without a STYLE argument the rest of the picture stays unchanged.",
+    "the same MASK to blend styles. Without a STYLE argument the rest stays unchanged.",
     "region-from": "Like --region, but take the style only from the part of STYLE where STYLEMASK is white.",
     "region-colors": "Override --keep-colors for the region defined by MASK.",
     "mask": "Paint only where MASK is white. The rest is ignored and stays unchanged.",
@@ -75,7 +75,7 @@ def _add_options(command: Command, mask: str, texts: Mapping[str, str]) -> Comma
         [
             click.option(
                 "--style", "more_styles", cls=GroupedOption, section="look", metavar="STYLE", multiple=True,
-                help="Another way to give a STYLE argument. Repeat to blend several styles.",
+                help="Same as a STYLE argument. May be repeated.",
             ),
             click.option(
                 "--region", "regions", cls=GroupedOption, section="look", metavar=f"{mask} STYLE", nargs=2,
@@ -97,8 +97,7 @@ def _add_options(command: Command, mask: str, texts: Mapping[str, str]) -> Comma
             ),
             click.option(
                 "--fine-style", cls=GroupedOption, section="look", metavar="PICTURE",
-                help="Take the brush strokes from PICTURE, and everything else from STYLE (or "
-                "--coarse-style).",
+                help="Take the brush strokes from PICTURE, the rest from STYLE (or --coarse-style).",
             ),
             click.option(
                 "--coarse-style", cls=GroupedOption, section="look", metavar="PICTURE",

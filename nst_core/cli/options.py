@@ -52,7 +52,7 @@ class SettingsCommand(click.Command):
         self.params.append(
             GroupedOption(
                 ["--help-all"], is_flag=True, is_eager=True, expose_value=False, callback=_show_full_help,
-                help="Show this message with all options explained and exit.",
+                help="Explain every option and exit.",
             )
         )  # fmt: skip
 
@@ -138,7 +138,7 @@ def progress_option(command: Command) -> Command:
         "--progress/--no-progress",
         cls=GroupedOption,
         default=None,
-        help="Show or hide progress on stderr. [default: shown on a terminal]",
+        help="Show progress on stderr. [default: on a terminal]",
     )(command)
 
 
@@ -164,7 +164,7 @@ def reporting_options(command: Command) -> Command:
     command = bundle_options(command, "reporting", ReportingOptions, names_of_fields(ReportingOptions))
     command = click.option(  # nst_core.cli.failures.wants_traceback looks for it, too
         "-v", "--verbose", cls=GroupedOption, is_flag=True,
-        help="Print more details, and tracebacks of internal errors.",
+        help="Print more details and tracebacks of bugs.",
     )(command)  # fmt: skip
     return json_option("Write every event to stdout as a line of JSON.")(progress_option(command))
 
@@ -189,7 +189,7 @@ def output_options(command: Command) -> Command:
     decorators: list[Callable[[Command], Command]] = [
         click.option(
             "-o", "--output", cls=GroupedOption, metavar="FILE", type=click.Path(path_type=Path),
-            help="Picture to write. Its suffix sets the format (.png, .tif, .jpg, .webp, ...). "
+            help="Picture to write; its suffix (.png, .tif, .jpg, .webp, ...) sets the format. "
             "[default: a PNG next to the first picture, named after all of them]",
         ),
         click.option("--force", cls=GroupedOption, is_flag=True, help="Overwrite existing files."),
@@ -202,7 +202,7 @@ def output_options(command: Command) -> Command:
         ),
         click.option(
             "--frames-every", cls=GroupedOption, metavar="N", type=click.IntRange(1), default=None,
-            help=f"Write a frame every N iterations. [1 or more; default: {FRAMES_EVERY}]",
+            help=f"Write a frame every N iterations. [default: {FRAMES_EVERY}]",
         ),
         click.option(
             "--report", cls=GroupedOption, metavar="DIR", type=folder,

@@ -12,8 +12,8 @@ from nst_core.settings import fields
 
 @click.command(
     cls=SettingsCommand,
-    epilog="Press Ctrl-C once to stop and save the picture so far, or twice to cancel. Exit codes: 0 the "
-    "picture was saved; 2 bad input, nothing was written; 130 cancelled.",
+    epilog="Press Ctrl-C once to stop and save the picture so far, twice to cancel. Exit codes: 0 saved, "
+    "2 bad input (nothing is written), 130 cancelled.",
 )
 @click.argument("content", metavar="CONTENT")
 @click.argument("styles", metavar="[STYLE]...", nargs=-1)

@@ -1,4 +1,4 @@
-"""Small pictures, and two ways to call ``nst``: inside this process, and as the process that users start."""
+"""Small pictures, and two ways to run ``nst``: inside this process, and as a process of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from nst_core.cli.commands import nst as group
+from nst_core.cli.commands import nst as nst_group
 from nst_core.vgg.store import ModelStore
 
 QUICK = ("--iterations", "3", "--coarsest", "0")
@@ -25,7 +25,7 @@ QUICK = ("--iterations", "3", "--coarsest", "0")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a call of ``nst`` gave."""
+    """What a run of ``nst`` returned and printed."""
 
     code: int
     out: str
@@ -44,7 +44,7 @@ Nst = Callable[..., Outcome]
 
 
 def waves(width: int, height: int, seed: int) -> Image.Image:
-    """A smooth colourful picture with some grain."""
+    """Return a smooth colourful picture with some grain."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width]
     bands = [np.sin(x / (5 + 2 * c + seed) + c) + np.cos(y / (7 + c) + seed) for c in range(3)]
@@ -53,9 +53,9 @@ def waves(width: int, height: int, seed: int) -> Image.Image:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with photo.png (72 x 48) and painting.png (48 x 64)."""
-    folder = tmp_path / "place"
+    folder = tmp_path / "workdir"
     folder.mkdir()
     waves(72, 48, 0).save(folder / "photo.png")
     waves(48, 64, 3).save(folder / "painting.png")
@@ -64,8 +64,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def place(workdir: Path) -> Path:
+    return workdir
+
+
+@pytest.fixture
 def environment(models: ModelStore, rates_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests' models, and a cache of their own."""
+    """The networks of the tests, and a cache of their own."""
     monkeypatch.setenv("NST_MODELS", str(models.root))
     monkeypatch.setenv("NST_CACHE", str(rates_folder))
     monkeypatch.delenv("NST_DEBUG", raising=False)
@@ -73,31 +78,40 @@ def environment(models: ModelStore, rates_folder: Path, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def nst(environment: None) -> Nst:
-    """Call ``nst`` in this process."""
+    """Run ``nst`` in this process."""
+    return run_nst
 
-    def call(*arguments: object) -> Outcome:
-        result = CliRunner().invoke(group, [str(argument) for argument in arguments])
-        return Outcome(result.exit_code, result.stdout, result.stderr)
 
-    return call
+@pytest.fixture
+def nst_without_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nst:
+    """Run ``nst`` in this process with an empty model store."""
+    monkeypatch.setenv("NST_MODELS", str(tmp_path / "no networks"))
+    monkeypatch.delenv("NST_DEBUG", raising=False)
+    return run_nst
+
+
+def run_nst(*arguments: object) -> Outcome:
+    """Run ``nst`` in this process."""
+    result = CliRunner().invoke(nst_group, [str(argument) for argument in arguments])
+    return Outcome(result.exit_code, result.stdout, result.stderr)
 
 
 @pytest.fixture
 def start(environment: None) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start ``nst`` as a process of its own."""
-    started: list[subprocess.Popen[str]] = []
+    processes: list[subprocess.Popen[str]] = []
 
-    def call(*arguments: object, **more: Any) -> subprocess.Popen[str]:
+    def start_process(*arguments: object, **options: Any) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "nst_core.cli", *map(str, arguments)]
         root = str(Path(__file__).parents[3])
         environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        process = subprocess.Popen(command, text=True, env=environment, **{**pipes, **more})
-        started.append(process)
+        process = subprocess.Popen(command, text=True, env=environment, **{**pipes, **options})
+        processes.append(process)
         return process
 
-    yield call
-    for process in started:
+    yield start_process
+    for process in processes:
         if process.poll() is None:
             process.kill()
         process.communicate()
@@ -105,7 +119,7 @@ def start(environment: None) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 @contextmanager
 def unprivileged() -> Iterator[None]:
-    """Be nobody for a while, where this is root, whom no permission stops."""
+    """Run the block as the user nobody if this is root, because no permission stops root."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         yield
         return
@@ -117,7 +131,7 @@ def unprivileged() -> Iterator[None]:
 
 
 def assert_refused(outcome: Outcome, *words: str) -> None:
-    """Exit code 2, one line for people with ``words`` in it, no traceback."""
+    """Check for exit code 2 and one line for people that contains ``words``, without a traceback."""
     assert outcome.code == 2, outcome
     assert "Traceback" not in outcome.err
     lines = [line for line in outcome.err.splitlines() if not line.startswith("VGG-16 is used because")]

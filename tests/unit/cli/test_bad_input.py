@@ -1,4 +1,4 @@
-"""Whatever is wrong with what was given: one sentence, exit code 2, and nothing written."""
+"""Bad input: one sentence, exit code 2, and nothing written."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def bomb(side: int) -> bytes:
-    """A PNG of ``side`` x ``side`` pixels in a few kilobytes."""
+    """Return a PNG of ``side`` x ``side`` pixels in a few kilobytes."""
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     rows = zlib.compress(b"\0" * 10_000_000, 9)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 @pytest.fixture(autouse=True)
-def nothing_written(place: Path) -> Iterator[None]:
-    """After every one of these calls the folder holds what it held before."""
+def nothing_written(workdir: Path) -> Iterator[None]:
+    """Check after each test that nothing was written."""
     yield
-    assert not list(place.rglob("out*"))
-    assert not list(place.rglob("*.part"))
+    assert not list(workdir.rglob("out*"))
+    assert not list(workdir.rglob("*.part"))
 
 
-def make_bad_picture(kind: str, place: Path) -> str:
-    """Write a bad picture; return its name."""
-    path = place / f"{kind}.png"
-    whole = (place / "photo.png").read_bytes()
+def make_bad_picture(kind: str, workdir: Path) -> str:
+    """Write a bad picture and return its name."""
+    path = workdir / f"{kind}.png"
+    whole = (workdir / "photo.png").read_bytes()
     if kind == "missing":
         return path.name
     if kind == "folder":
@@ -80,14 +80,14 @@ if hasattr(os, "mkfifo"):
 
 
 @pytest.mark.parametrize("kind", BAD_PICTURES)
-def test_bad_content(nst: Nst, place: Path, kind: str) -> None:
-    name = make_bad_picture(kind, place)
+def test_bad_content_is_refused(nst: Nst, workdir: Path, kind: str) -> None:
+    name = make_bad_picture(kind, workdir)
     assert_refused(nst("stylize", name, "painting.png", "-o", "out.png", *QUICK), BAD_PICTURES[kind])
 
 
 @pytest.mark.parametrize("kind", ["missing", "truncated", "dot"])
-def test_bad_style_start_and_others(nst: Nst, place: Path, kind: str) -> None:
-    name, words = make_bad_picture(kind, place), BAD_PICTURES[kind]
+def test_bad_style_or_start_is_refused_by_every_command(nst: Nst, workdir: Path, kind: str) -> None:
+    name, words = make_bad_picture(kind, workdir), BAD_PICTURES[kind]
     assert_refused(nst("stylize", "photo.png", "painting.png", name, "-o", "out.png", *QUICK), words)
     assert_refused(nst("evaluate", name, "photo.png", "painting.png"), words)
     assert_refused(nst("reconstruct", name, "--layer", "conv2_1", "-o", "out.png"), words)
@@ -97,31 +97,31 @@ def test_bad_style_start_and_others(nst: Nst, place: Path, kind: str) -> None:
         assert_refused(nst("stylize", "photo.png", "painting.png", "--init", name, "-o", "out.png"), words)
 
 
-def test_unreadable_content(nst: Nst, place: Path) -> None:
-    (place / "photo.png").chmod(0)
-    for folder in (place, place.parent):
+def test_unreadable_content_is_refused(nst: Nst, workdir: Path) -> None:
+    (workdir / "photo.png").chmod(0)
+    for folder in (workdir, workdir.parent):
         folder.chmod(0o755)
-    nst("stylize", "missing.png", "missing.png")  # so that what must be imported is
+    nst("stylize", "missing.png", "missing.png")  # import everything while that is allowed
     with unprivileged():
         refused = nst("stylize", "photo.png", "painting.png", "-o", "/tmp/nst-test-unreadable.png")
-    assert_refused(refused, "photo.png may not be read")
+    assert_refused(refused, "permission to read photo.png")
 
 
-def test_unwritable_output(nst: Nst, place: Path) -> None:
-    locked = place / "locked"
+def test_unwritable_output_is_refused(nst: Nst, workdir: Path) -> None:
+    locked = workdir / "locked"
     locked.mkdir(mode=0o555)
-    for folder in (place, place.parent):
+    for folder in (workdir, workdir.parent):
         folder.chmod(0o755)
     nst("stylize", "missing.png", "missing.png")
     with unprivileged():
         refused = nst("stylize", "photo.png", "painting.png", "-o", "locked/out.png")
-    assert_refused(refused, "may not be written")
+    assert_refused(refused, "permission to write")
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-o", "there.png"], "there.png exists. Choose another name, or overwrite it with --force."),
+        (["-o", "there.png"], "there.png already exists. Choose another name, or overwrite it with --force."),
         (["-o", "nowhere/out.png"], "There is no folder"),
         (["-o", "out.xyz"], ".xyz"),
         (["-o", "out"], "no suffix"),
@@ -137,35 +137,37 @@ def test_unwritable_output(nst: Nst, place: Path) -> None:
         (["-o", "out.png", "--device", "cudda"], "device must be one of"),
         (["-o", "out.png", "--init", "nosie"], "init must be content, style, noise"),
         (["-o", "out.png", "--style-crop", "0,0,900,900"], "reaches outside"),
-        (["-o", "out.png", "--settings", "photo.png"], "holds no settings"),
-        (["-o", "out.png", "--settings", "broken.json"], "not whole JSON"),
+        (["-o", "out.png", "--settings", "photo.png"], "contains no nst settings"),
+        (["-o", "out.png", "--settings", "broken.json"], "not valid JSON"),
         (["-o", "out.png", "--settings", "other.json"], "There is no setting 'colour'"),
-        (["-o", "out.png", "--frames-every", "3"], "no --frames says where"),
+        (["-o", "out.png", "--frames-every", "3"], "--frames-every needs --frames"),
         (["-o", "out.png", "--frames", "."], "is not empty"),
         (["-o", "out.png", "--report", "photo.png"], "is not a folder"),
         (["-o", "out.png", "--tv", "much"], "tv: "),
         (["-o", "out.png", "--oops"], "There is no option '--oops'."),
     ],
 )
-def test_bad_options(nst: Nst, place: Path, arguments: list[str], words: str) -> None:
-    shutil.copy(place / "photo.png", place / "there.png")
-    (place / "broken.json").write_text('{"strength": ')
-    (place / "other.json").write_text('{"colour": 3}')
-    before = {path: path.read_bytes() for path in place.iterdir()}
+def test_bad_option_is_refused_and_changes_no_file(
+    nst: Nst, workdir: Path, arguments: list[str], words: str
+) -> None:
+    shutil.copy(workdir / "photo.png", workdir / "there.png")
+    (workdir / "broken.json").write_text('{"strength": ')
+    (workdir / "other.json").write_text('{"colour": 3}')
+    before = {path: path.read_bytes() for path in workdir.iterdir()}
     assert_refused(nst("stylize", "photo.png", "painting.png", *arguments), words)
-    assert {path: path.read_bytes() for path in place.iterdir()} == before
+    assert {path: path.read_bytes() for path in workdir.iterdir()} == before
 
 
-def test_no_model(nst: Nst, place: Path) -> None:
+def test_missing_network_is_refused(nst: Nst, workdir: Path) -> None:
     arguments = ("stylize", "photo.png", "painting.png", "-o", "out.png", "--store", "empty")
     assert_refused(nst(*arguments), "No network is installed.", "nst models fetch vgg19")
     assert_refused(nst(*arguments, "--model", "vgg19"), "vgg19 is not installed", "nst models fetch vgg19")
-    assert not (place / "empty").exists()
+    assert not (workdir / "empty").exists()
 
 
 @pytest.mark.parametrize("damage", ["truncated", "zeros", "another graph"])
-def test_a_damaged_network(nst: Nst, place: Path, models: ModelStore, damage: str) -> None:
-    store = place / "store"
+def test_damaged_network_is_refused(nst: Nst, workdir: Path, models: ModelStore, damage: str) -> None:
+    store = workdir / "store"
     store.mkdir()
     path = store / "vgg16.onnx"
     if damage == "truncated":
@@ -175,36 +177,36 @@ def test_a_damaged_network(nst: Nst, place: Path, models: ModelStore, damage: st
     else:
         onnx.save(onnx.helper.make_model(onnx.helper.make_graph([], "nothing", [], [])), str(path))
     arguments = ("stylize", "photo.png", "painting.png", "-o", "out.png", "--store", store)
-    assert_refused(nst(*arguments), "is not a network that can be used", "nst models fetch")
+    assert_refused(nst(*arguments), "is not a usable network", "nst models fetch")
 
 
-def test_a_run_that_does_not_fit_into_memory(nst: Nst, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_that_exceeds_memory_is_refused(nst: Nst, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for backend in (OnnxBackend, TorchBackend):
         monkeypatch.setattr(backend, "free_bytes", lambda _self: 1_000_000)
     arguments = ("stylize", "photo.png", "painting.png", "-o", "out.png", "--frames", "out")
     for engine in ("onnx", "torch"):
-        assert_refused(nst(*arguments, "--engine", engine), "takes about", "GB of memory", "other programs")
+        assert_refused(nst(*arguments, "--engine", engine), "needs about", "GB of memory", "other programs")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
 @pytest.mark.parametrize("limit", [0, 900])
-def test_a_full_disk(start: Start, place: Path, limit: int) -> None:
-    """``limit`` 0: it is full beforehand; 900 bytes: only the result, or a frame, does not fit."""
+def test_full_disk_leaves_no_file(start: Start, workdir: Path, limit: int) -> None:
+    """``limit`` is the largest file in bytes: 0 is a full disk, 900 is too small for a result or a frame."""
     import resource
 
-    def shrink() -> None:
+    def limit_file_size() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     arguments = ["stylize", "photo.png", "painting.png", *QUICK, "-o", "out.png"]
-    for more in ([], ["--frames", "out/frames", "--frames-every", "1"])[: 2 if limit else 1]:
-        process = start(*arguments, *more, preexec_fn=shrink)
+    for frame_options in ([], ["--frames", "out/frames", "--frames-every", "1"])[: 2 if limit else 1]:
+        process = start(*arguments, *frame_options, preexec_fn=limit_file_size)
         _, err = process.communicate(timeout=120)
         assert process.returncode == 2, err
-        assert err.splitlines()[-1].startswith("nst: There is no room left")
-        assert sorted(path.name for path in place.iterdir()) == ["painting.png", "photo.png"]
+        assert err.splitlines()[-1].startswith("nst: The disk is too full to write")
+        assert sorted(path.name for path in workdir.iterdir()) == ["painting.png", "photo.png"]
 
 
-def test_a_process_shows_no_traceback(start: Start, place: Path) -> None:
+def test_process_prints_no_traceback(start: Start, workdir: Path) -> None:
     process = start("stylize", "missing.png", "painting.png", "-o", "out.png")
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (2, "", "nst: There is no file missing.png. Check the path.\n")

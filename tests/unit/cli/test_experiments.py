@@ -1,4 +1,4 @@
-"""``nst reconstruct`` and ``nst texture`` find what they should; ``nst evaluate`` measures it."""
+"""``nst reconstruct``, ``nst texture`` and ``nst evaluate``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def likeness(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
 
 
-def test_a_shallow_layer_knows_the_picture_and_a_deep_one_less(nst: Nst, place: Path) -> None:
+def test_shallow_layer_reconstructs_better_than_deep_layer(nst: Nst, workdir: Path) -> None:
     for layer, iterations in (("conv1_1", 60), ("conv4_1", 60)):
         arguments = ("--layer", layer, "--iterations", iterations, "-o", f"{layer}.png")
         assert nst("reconstruct", "photo.png", *arguments).code == 0
@@ -35,17 +35,17 @@ def test_a_shallow_layer_knows_the_picture_and_a_deep_one_less(nst: Nst, place: 
     assert 0.2 < deep < shallow
 
 
-def test_reconstruct_has_defaults_of_its_own_and_says_so(nst: Nst, place: Path) -> None:
+def test_reconstruct_has_its_own_defaults_and_shows_them(nst: Nst, workdir: Path) -> None:
     assert nst("reconstruct", "photo.png", "--layer", "pool2", "--iterations", 2).code == 0
     stored = json.loads(read_metadata("photo-pool2.png")["settings"])
     assert (stored["init"], stored["coarsest"], stored["content_layers"]) == ("noise", 0, "pool2")
     assert stored["tv"] > 0 < stored["alpha_norm"]
-    shown = " ".join(nst("reconstruct", "--help-all").out.split())
-    assert f"default {stored['tv']:g}]" in shown
-    assert "--strength" not in shown
+    help_text = " ".join(nst("reconstruct", "--help-all").out.split())
+    assert f"default: {stored['tv']:g}]" in help_text
+    assert "--strength" not in help_text
 
 
-def test_a_texture_has_the_style_and_the_size(nst: Nst, place: Path) -> None:
+def test_texture_has_the_style_and_the_size(nst: Nst, workdir: Path) -> None:
     arguments = ("--layers", "relu1_1,relu2_1", "--texture-size", "64x40", "--coarsest", 0)
     assert nst("texture", "painting.png", *arguments, "--iterations", 1, "-o", "noise.png").code == 0
     assert nst("texture", "painting.png", *arguments, "--iterations", 60, "-o", "texture.png").code == 0
@@ -59,14 +59,14 @@ def test_a_texture_has_the_style_and_the_size(nst: Nst, place: Path) -> None:
     assert losses[1] < 0.1 * losses[0]
 
 
-def test_a_texture_repeats_itself(nst: Nst, place: Path) -> None:
+def test_texture_can_be_repeated(nst: Nst, workdir: Path) -> None:
     arguments = ("--texture-size", "48x32", "--iterations", 3, "--seed", 3)
     assert nst("texture", "painting.png", *arguments, "-o", "a.png").code == 0
     assert nst("texture", "painting.png", "--settings", "a.png", "-o", "b.png").code == 0
     assert np.array_equal(pixels("a.png"), pixels("b.png"))
 
 
-def test_losses_of_the_pictures_themselves(nst: Nst, place: Path) -> None:
+def test_content_and_style_have_no_loss_against_themselves(nst: Nst, workdir: Path) -> None:
     content = nst("evaluate", "photo.png", "photo.png", "painting.png").json
     style = nst("evaluate", "painting.png", "photo.png", "painting.png").json
     for loss in ("relative", "paper"):
@@ -77,29 +77,29 @@ def test_losses_of_the_pictures_themselves(nst: Nst, place: Path) -> None:
         assert content[loss]["total"] == pytest.approx(sum(content[loss]["terms"].values()))
 
 
-def test_a_painting_has_the_loss_it_was_painted_with(nst: Nst, place: Path) -> None:
+def test_evaluate_gives_the_loss_of_the_painting(nst: Nst, workdir: Path) -> None:
     arguments = ("photo.png", "painting.png", "--strength", 30)
     done = nst("stylize", *arguments, "-o", "out.tif", "--json", "--iterations", 20).events[-1]
-    found = nst("evaluate", "out.tif", *arguments).json["relative"]
-    assert found["total"] == pytest.approx(done["loss"], rel=0.03)  # 8 bits, clipped
+    losses = nst("evaluate", "out.tif", *arguments).json["relative"]
+    assert losses["total"] == pytest.approx(done["loss"], rel=0.03)  # 8 bits, clipped
     other = nst("evaluate", "out.tif", "photo.png", "painting.png", "--strength", 90).json["relative"]
-    assert other["content"] == pytest.approx(found["content"])
-    assert other["style"] == pytest.approx(found["style"])
-    assert other["total"] != pytest.approx(found["total"], rel=0.01)
+    assert other["content"] == pytest.approx(losses["content"])
+    assert other["style"] == pytest.approx(losses["style"])
+    assert other["total"] != pytest.approx(losses["total"], rel=0.01)
 
 
-def test_alpha_and_beta_weigh_the_papers_loss(nst: Nst, place: Path) -> None:
+def test_alpha_and_beta_weight_the_loss_of_the_paper(nst: Nst, workdir: Path) -> None:
     assert nst("stylize", "photo.png", "painting.png", "-o", "out.png", *QUICK).code == 0
     arguments = ("out.png", "photo.png", "painting.png", "--alpha", "3", "--beta")
-    weighed, without = (nst("evaluate", *arguments, beta).json["paper"] for beta in ("5", "0"))
-    assert weighed["total"] == pytest.approx(3 * weighed["content"] + 5 * weighed["style"], rel=1e-6)
-    assert without["style"] == pytest.approx(weighed["style"])
-    assert without["total"] == pytest.approx(3 * weighed["content"], rel=1e-6)
+    weighted, without_style = (nst("evaluate", *arguments, beta).json["paper"] for beta in ("5", "0"))
+    assert weighted["total"] == pytest.approx(3 * weighted["content"] + 5 * weighted["style"], rel=1e-6)
+    assert without_style["style"] == pytest.approx(weighted["style"])
+    assert without_style["total"] == pytest.approx(3 * weighted["content"], rel=1e-6)
 
 
-def test_the_papers_content_loss_is_equation_1(nst: Nst, place: Path, models: ModelStore) -> None:
+def test_content_loss_of_the_paper_is_equation_1(nst: Nst, workdir: Path, models: ModelStore) -> None:
     Image.open("painting.png").resize((72, 48)).save("wide.png")
-    found = nst("evaluate", "wide.png", "photo.png", "painting.png").json["paper"]
+    losses = nst("evaluate", "wide.png", "photo.png", "painting.png").json["paper"]
     usual = Settings()
     extractor = OnnxFeatures(models.resolve("vgg16"), pooling=usual.pooling, padding=usual.padding)
     features = [
@@ -107,4 +107,4 @@ def test_the_papers_content_loss_is_equation_1(nst: Nst, place: Path, models: Mo
         for name in ("wide.png", "photo.png")
     ]
     difference = features[0].astype(np.float64) - features[1]
-    assert found["content"] == pytest.approx(0.5 * np.square(difference).sum(), rel=1e-3)
+    assert losses["content"] == pytest.approx(0.5 * np.square(difference).sum(), rel=1e-3)

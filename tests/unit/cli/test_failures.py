@@ -1,4 +1,4 @@
-"""Defects, interrupts and readers that leave: what is said, and the exit codes."""
+"""Messages and exit codes for bugs, interrupts and a closed stdout."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 import pytest
 
-from nst_core.cli import running
-from nst_core.cli.failures import BrokenOff, exit_code, explain
+from nst_core.cli import run_command
+from nst_core.cli.failures import Cancelled, exit_code, to_nst_error
 from nst_core.errors import ErrorCode, NstError
 from tests.unit.cli.conftest import Nst
 
@@ -23,20 +23,22 @@ def break_it(*_: object) -> None:
     raise ZeroDivisionError("one line\nanother line")
 
 
-def test_a_defect_is_one_sentence_and_code_1(nst: Nst, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "run_job", break_it)
+def test_bug_is_one_sentence_and_exit_code_1(
+    nst: Nst, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_command, "run_job", break_it)
     outcome = nst(*PAINT)
     assert outcome.code == 1
     assert outcome.err.count("\n") == 1
-    assert outcome.err.startswith("nst: nst failed: ZeroDivisionError: one line. ")
+    assert outcome.err.startswith("nst: Internal error: ZeroDivisionError: one line. ")
     assert "NST_DEBUG=1" in outcome.err
     assert nst(*PAINT, "--json").events[-1]["code"] == "internal"
 
 
-def test_a_traceback_only_where_it_is_asked_for(
-    nst: Nst, place: Path, monkeypatch: pytest.MonkeyPatch
+def test_traceback_is_printed_only_on_request(
+    nst: Nst, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "run_job", break_it)
+    monkeypatch.setattr(run_command, "run_job", break_it)
     assert "Traceback" in nst(*PAINT, "-v").err
     monkeypatch.setenv("NST_DEBUG", "1")
     assert "break_it" in nst(*PAINT).err
@@ -55,18 +57,18 @@ def test_a_traceback_only_where_it_is_asked_for(
         (OSError(28, "No space left on device"), ErrorCode.DISK_FULL, 2),
         (click.UsageError("wrong\n  use"), ErrorCode.BAD_SETTING, 2),
         (KeyboardInterrupt(), ErrorCode.CANCELLED, 130),
-        (BrokenOff(15), ErrorCode.CANCELLED, 143),
+        (Cancelled(15), ErrorCode.CANCELLED, 143),
         (ValueError("bug"), ErrorCode.INTERNAL, 1),
     ],
 )
-def test_exit_codes(error: BaseException, code: ErrorCode, exits: int) -> None:
-    told = explain(error)
-    assert (told.code, exit_code(error, told)) == (code, exits)
-    assert "\n" not in str(told)
-    assert told.message.endswith(".")
+def test_every_error_has_a_code_and_an_exit_code(error: BaseException, code: ErrorCode, exits: int) -> None:
+    nst_error = to_nst_error(error)
+    assert (nst_error.code, exit_code(error, nst_error)) == (code, exits)
+    assert "\n" not in str(nst_error)
+    assert nst_error.message.endswith(".")
 
 
-def test_a_reader_that_leaves_ends_it_silently(start: Start) -> None:
+def test_closed_stdout_ends_the_command_silently(start: Start) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     process = start("settings", stdout=writer)

@@ -1,4 +1,4 @@
-"""``nst models``: a thin layer over the store, so what is tried is what people and programs see."""
+"""``nst models``: the output for people and programs; the store has tests of its own."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from tests.unit.cli.conftest import Nst, assert_refused
 
 
 @pytest.fixture
-def store(place: Path, models: ModelStore) -> Path:
-    """A store of the test's own with VGG-16."""
-    folder = place / "store"
+def store(workdir: Path, models: ModelStore) -> Path:
+    """A store with VGG-16 that a test may change."""
+    folder = workdir / "store"
     folder.mkdir()
     shutil.copy(models.root / "vgg16.onnx", folder)
     return folder
 
 
-def test_list(nst: Nst, store: Path, models: ModelStore) -> None:
+def test_list_shows_installed_and_available_networks(nst: Nst, store: Path, models: ModelStore) -> None:
     (store / "broken.onnx").write_bytes(b"no network")
     text = nst("models", "list", "--store", store).out
     sha256 = models.resolve("vgg16").sha256
     assert f"vgg16  59 MB  {sha256[:12]}" in text
     assert "broken  cannot be used" in text
     assert "vgg19  not installed; `nst models fetch vgg19` downloads 575 MB" in text
-    found = nst("models", "list", "--store", store, "--json").json
-    assert (found["folder"], found["available"]) == (str(store), ["vgg19"])
-    broken, whole = found["models"]
-    assert (whole["name"], whole["sha256"], whole["problem"]) == ("vgg16", sha256, "")
+    listed = nst("models", "list", "--store", store, "--json").json
+    assert (listed["folder"], listed["available"]) == (str(store), ["vgg19"])
+    broken, intact = listed["models"]
+    assert (intact["name"], intact["sha256"], intact["problem"]) == ("vgg16", sha256, "")
     assert broken["problem"]
 
 
-def test_verify(nst: Nst, store: Path) -> None:
-    assert "vgg16: whole" in nst("models", "verify", "--store", store).out
+def test_verify_finds_damaged_weights(nst: Nst, store: Path) -> None:
+    assert "vgg16: OK" in nst("models", "verify", "--store", store).out
     path = store / "vgg16.onnx"
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1  # one bit of one weight
@@ -47,26 +47,26 @@ def test_verify(nst: Nst, store: Path) -> None:
     assert_refused(nst("models", "verify", "--store", store / "empty"), "There are no networks")
 
 
-def test_import_and_remove(nst: Nst, store: Path, place: Path) -> None:
-    shutil.copy(store / "vgg16.onnx", place / "mine.onnx")
+def test_network_is_imported_and_removed(nst: Nst, store: Path, workdir: Path) -> None:
+    shutil.copy(store / "vgg16.onnx", workdir / "mine.onnx")
     arguments = ("models", "import", "mine.onnx", "--as", "mine", "--store", store)
     assert nst(*arguments, "--json").json["architecture"] == "vgg16"
     assert_refused(nst(*arguments), "There is a network mine already.")
     assert nst(*arguments, "--force").code == 0
-    assert nst("models", "remove", "mine", "--store", store).out == "mine is removed.\n"
+    assert nst("models", "remove", "mine", "--store", store).out == "Removed mine.\n"
     assert ModelStore(store).names() == ("vgg16",)
     assert_refused(nst("models", "remove", "mine", "--store", store), "There is no network 'mine'")
 
 
-def test_an_imported_network_paints(nst: Nst, store: Path, place: Path) -> None:
+def test_imported_network_paints(nst: Nst, store: Path, workdir: Path) -> None:
     shutil.move(store / "vgg16.onnx", store / "own.onnx")
     arguments = ("-o", "out.png", "--iterations", 1, "--coarsest", 0, "--store", store)
     assert_refused(nst("stylize", "photo.png", "painting.png", *arguments), "No network is installed")
     assert nst("stylize", "photo.png", "painting.png", *arguments, "--model", "own").code == 0
 
 
-def test_bad_files(nst: Nst, store: Path, place: Path) -> None:
-    (place / "mine.pth").write_bytes(b"not weights")
+def test_bad_file_or_name_is_refused(nst: Nst, store: Path, workdir: Path) -> None:
+    (workdir / "mine.pth").write_bytes(b"not weights")
     before = sorted(path.name for path in store.iterdir() if not path.name.startswith(".lock"))
     for name, words in (
         ("missing.pth", "missing.pth"),
@@ -79,8 +79,8 @@ def test_bad_files(nst: Nst, store: Path, place: Path) -> None:
     assert sorted(path.name for path in store.iterdir() if not path.name.startswith(".lock")) == before
 
 
-def test_fetch_leaves_a_whole_network_alone(nst: Nst, store: Path) -> None:
+def test_fetch_keeps_an_intact_network(nst: Nst, store: Path) -> None:
     before = (store / "vgg16.onnx").stat().st_mtime_ns
-    found = nst("models", "fetch", "vgg16", "--store", store, "--json")
-    assert json.loads(found.out)["name"] == "vgg16"
+    fetched = nst("models", "fetch", "vgg16", "--store", store, "--json")
+    assert json.loads(fetched.out)["name"] == "vgg16"
     assert (store / "vgg16.onnx").stat().st_mtime_ns == before

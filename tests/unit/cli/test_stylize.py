@@ -1,4 +1,4 @@
-"""``nst stylize``: pictures, what is written into them, frames, reports, events, repetition."""
+"""``nst stylize``: results and their metadata, frames, reports, events, repetition."""
 
 from __future__ import annotations
 
@@ -28,33 +28,33 @@ def pixels(path: str) -> np.ndarray:
     return read_picture(path).pixels
 
 
-def test_paints_and_says_how_in_the_file(nst: Nst, place: Path, models: ModelStore) -> None:
+def test_result_records_how_it_was_painted(nst: Nst, workdir: Path, models: ModelStore) -> None:
     assert nst("stylize", "photo.png", "painting.png", "-o", "out.png", *QUICK, "--seed", 7).code == 0
     change = np.abs(pixels("out.png") - pixels("photo.png")).mean()
     assert 0.005 < change < 0.5
     assert pixels("out.png").shape == (48, 72, 3)
-    found = read_metadata("out.png")
+    metadata = read_metadata("out.png")
     network = models.resolve("vgg16")
-    assert (found["version"], found["seed"]) == (nst_core.__version__, "7")
-    assert (found["model"], found["model_sha256"]) == ("vgg16", network.sha256)
-    stored = json.loads(found["settings"])
+    assert (metadata["version"], metadata["seed"]) == (nst_core.__version__, "7")
+    assert (metadata["model"], metadata["model_sha256"]) == ("vgg16", network.sha256)
+    stored = json.loads(metadata["settings"])
     assert set(stored) == set(Settings.model_fields)
     assert (stored["seed"], stored["iterations"], stored["model"]) == (7, 3, "vgg16")
-    assert (found["content"], json.loads(found["styles"])) == ("photo.png", [["painting.png", 1.0]])
-    assert "VGG-16 is used" in found["notices"]
-    assert str(place) not in json.dumps(found)
+    assert (metadata["content"], json.loads(metadata["styles"])) == ("photo.png", [["painting.png", 1.0]])
+    assert "VGG-16 is used" in metadata["notices"]
+    assert str(workdir) not in json.dumps(metadata)
 
 
-def test_the_same_command_gives_the_same_bytes_and_another_seed_does_not(nst: Nst, place: Path) -> None:
+def test_same_seed_gives_the_same_bytes(nst: Nst, workdir: Path) -> None:
     for seed, name in ((1, "a.png"), (1, "b.png"), (2, "c.png")):
         arguments = ("--init", "noise", "--seed", seed, "-o", name)
         assert nst("stylize", "photo.png", "painting.png", *QUICK, *arguments).code == 0
-    assert (place / "a.png").read_bytes() == (place / "b.png").read_bytes()
+    assert (workdir / "a.png").read_bytes() == (workdir / "b.png").read_bytes()
     assert np.abs(pixels("a.png") - pixels("c.png")).max() > 0.05
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg"])
-def test_a_result_repeats_itself(nst: Nst, place: Path, suffix: str) -> None:
+def test_result_can_be_repeated(nst: Nst, workdir: Path, suffix: str) -> None:
     first, again = f"first.{suffix}", f"again.{suffix}"
     look = ("--strength", 80, "--init", "noise", "--seed", 5)
     assert nst("stylize", "photo.png", "painting.png", "-o", first, *QUICK, *look).code == 0
@@ -62,8 +62,8 @@ def test_a_result_repeats_itself(nst: Nst, place: Path, suffix: str) -> None:
     assert np.array_equal(pixels(first), pixels(again))
 
 
-def test_settings_from_json_and_from_a_report(nst: Nst, place: Path) -> None:
-    (place / "look.json").write_text('{"strength": 90, "coarsest": 0, "iterations": 2, "style-scale": 0.5}')
+def test_settings_are_read_from_json_and_from_a_report(nst: Nst, workdir: Path) -> None:
+    (workdir / "look.json").write_text('{"strength": 90, "coarsest": 0, "iterations": 2, "style-scale": 0.5}')
     arguments = ("--settings", "look.json", "--report", "report")
     assert nst("stylize", "photo.png", "painting.png", "-o", "a.png", *arguments).code == 0
     stored = json.loads(read_metadata("a.png")["settings"])
@@ -75,8 +75,8 @@ def test_settings_from_json_and_from_a_report(nst: Nst, place: Path) -> None:
     assert json.loads(read_metadata("c.png")["settings"]) == {**stored, "seed": 6}
 
 
-def test_another_network_than_recorded_is_said(nst: Nst, place: Path) -> None:
-    (place / "old.json").write_text(
+def test_other_network_than_recorded_gives_a_notice(nst: Nst, workdir: Path) -> None:
+    (workdir / "old.json").write_text(
         json.dumps({"settings": {"iterations": 1, "coarsest": 0}, "model_sha256": "0" * 64})
     )
     outcome = nst("stylize", "photo.png", "painting.png", "-o", "a.png", "--settings", "old.json")
@@ -88,15 +88,15 @@ def test_another_network_than_recorded_is_said(nst: Nst, place: Path) -> None:
     ("option", "name"),
     [("--frames", "frame-01-00002.png"), ("--frames", "contact-sheet.png"), ("--report", "loss.png")],
 )
-def test_what_is_read_is_no_old_frame_or_curve(nst: Nst, place: Path, option: str, name: str) -> None:
-    (place / "out").mkdir()
-    (place / "photo.png").rename(place / "out" / name)
+def test_input_is_not_overwritten_by_frame_or_report(nst: Nst, workdir: Path, option: str, name: str) -> None:
+    (workdir / "out").mkdir()
+    (workdir / "photo.png").rename(workdir / "out" / name)
     outcome = nst("stylize", f"out/{name}", "painting.png", option, "out", "--force", "-o", "a.png", *QUICK)
     assert_refused(outcome, name, "to read")
-    assert (place / "out" / name).is_file()
+    assert (workdir / "out" / name).is_file()
 
 
-def test_weights_of_layers_are_repeated_to_the_bit(nst: Nst, place: Path) -> None:
+def test_layer_weights_are_repeated_exactly(nst: Nst, workdir: Path) -> None:
     look = ("--style-layers", "relu1_1:0.123456789012,relu2_1:0.7", *QUICK)
     assert nst("stylize", "photo.png", "painting.png", "-o", "a.png", *look).code == 0
     assert nst("stylize", "photo.png", "painting.png", "-o", "b.png", "--settings", "a.png").code == 0
@@ -105,31 +105,31 @@ def test_weights_of_layers_are_repeated_to_the_bit(nst: Nst, place: Path) -> Non
     assert stored == [look[1]] * 2
 
 
-def test_an_option_goes_before_stored_settings_however_they_are_written(nst: Nst, place: Path) -> None:
-    (place / "look.json").write_text('{"tv-beta": 1.5, "iterations": 1}')
+def test_option_overrides_stored_setting_with_dashes(nst: Nst, workdir: Path) -> None:
+    (workdir / "look.json").write_text('{"tv-beta": 1.5, "iterations": 1}')
     options = ("--layer", "conv1_1", "--settings", "look.json", "--tv-beta", 1.25, "-o", "a.png")
     assert nst("reconstruct", "photo.png", *options).code == 0
     assert json.loads(read_metadata("a.png")["settings"])["tv_beta"] == 1.25
 
 
-def test_a_long_report_is_read(nst: Nst, place: Path) -> None:
+def test_long_report_is_read(nst: Nst, workdir: Path) -> None:
     curve = [{"level": 1, "iteration": 1, "loss": 0.5}] * 50_000
-    (place / "report.json").write_text(json.dumps({"settings": {"strength": 101}, "curve": curve}))
+    (workdir / "report.json").write_text(json.dumps({"settings": {"strength": 101}, "curve": curve}))
     outcome = nst("stylize", "photo.png", "painting.png", "-o", "a.png", "--settings", "report.json")
     assert_refused(outcome, "strength")
 
 
-def test_a_style_of_weight_0_takes_no_part(nst: Nst, place: Path) -> None:
+def test_style_of_weight_0_has_no_effect(nst: Nst, workdir: Path) -> None:
     Image.new("RGB", (40, 40), "red").save("red.png")
     assert nst("stylize", "photo.png", "painting.png", "-o", "one.png", *QUICK).code == 0
-    weighed = ("painting.png:3", "red.png:0")
-    assert nst("stylize", "photo.png", *weighed, "-o", "two.png", *QUICK).code == 0
+    weighted = ("painting.png:3", "red.png:0")
+    assert nst("stylize", "photo.png", *weighted, "-o", "two.png", *QUICK).code == 0
     assert nst("stylize", "photo.png", "painting.png:1", "red.png:1", "-o", "half.png", *QUICK).code == 0
     assert np.abs(pixels("one.png") - pixels("two.png")).max() <= 2 / 255
     assert np.abs(pixels("one.png") - pixels("half.png")).mean() > 0.003
 
 
-def test_a_crop_is_the_picture_cut_beforehand(nst: Nst, place: Path) -> None:
+def test_style_crop_equals_a_cropped_file(nst: Nst, workdir: Path) -> None:
     Image.open("painting.png").crop((8, 10, 40, 50)).save("cut.png")
     assert nst("stylize", "photo.png", "cut.png", "-o", "a.png", *QUICK).code == 0
     assert (
@@ -139,21 +139,21 @@ def test_a_crop_is_the_picture_cut_beforehand(nst: Nst, place: Path) -> None:
     assert np.array_equal(pixels("a.png"), pixels("b.png"))
 
 
-def test_starts_from_a_picture_of_ones_own(nst: Nst, place: Path) -> None:
+def test_run_starts_from_a_given_picture(nst: Nst, workdir: Path) -> None:
     Image.new("RGB", (72, 48), (250, 250, 250)).save("white.png")
-    own = ("--iterations", 1, "--coarsest", 0, "--init", "white.png")
-    assert nst("stylize", "photo.png", "painting.png", "-o", "a.png", *own).code == 0
+    arguments = ("--iterations", 1, "--coarsest", 0, "--init", "white.png")
+    assert nst("stylize", "photo.png", "painting.png", "-o", "a.png", *arguments).code == 0
     assert pixels("a.png").mean() > 0.85
-    refused = nst("stylize", "photo.png", "painting.png", "-o", "white.png", "--force", *own)
+    refused = nst("stylize", "photo.png", "painting.png", "-o", "white.png", "--force", *arguments)
     assert_refused(refused, "white.png", "to read")
-    # Repeating it asks for the picture by its name: where it lay is nobody's business.
-    full = ("--iterations", 1, "--coarsest", 0, "--init", place / "white.png")
-    assert nst("stylize", "photo.png", "painting.png", "-o", "b.png", *full).code == 0
-    assert (place / "a.png").read_bytes() == (place / "b.png").read_bytes()
-    assert str(place) not in json.dumps(read_metadata("b.png"))
+    # The metadata names the picture without its folder, which is private.
+    with_folder = ("--iterations", 1, "--coarsest", 0, "--init", workdir / "white.png")
+    assert nst("stylize", "photo.png", "painting.png", "-o", "b.png", *with_folder).code == 0
+    assert (workdir / "a.png").read_bytes() == (workdir / "b.png").read_bytes()
+    assert str(workdir) not in json.dumps(read_metadata("b.png"))
 
 
-def test_size_and_grey_and_alpha_and_16_bits(nst: Nst, place: Path) -> None:
+def test_size_grey_alpha_and_16_bits_are_kept(nst: Nst, workdir: Path) -> None:
     Image.open("photo.png").convert("LA").save("grey.png")
     assert nst("stylize", "grey.png", "painting.png", "-o", "small.png", *QUICK, "--size", 36).code == 0
     with Image.open("small.png") as image:
@@ -164,23 +164,23 @@ def test_size_and_grey_and_alpha_and_16_bits(nst: Nst, place: Path) -> None:
     assert read_picture("deep-out.tif").bits == 16
 
 
-def test_without_a_name_the_result_lies_beside_the_content(nst: Nst, place: Path) -> None:
-    (place / "in").mkdir()
+def test_default_output_is_next_to_the_content(nst: Nst, workdir: Path) -> None:
+    (workdir / "in").mkdir()
     Image.open("photo.png").save("in/shot.jpg")
     assert nst("stylize", "in/shot.jpg", "painting.png", *QUICK).code == 0
-    assert (place / "in" / "shot-painting.png").exists()
+    assert (workdir / "in" / "shot-painting.png").exists()
 
 
-def test_force_overwrites(nst: Nst, place: Path) -> None:
-    (place / "out.png").write_bytes(b"old")
+def test_force_overwrites_the_output(nst: Nst, workdir: Path) -> None:
+    (workdir / "out.png").write_bytes(b"old")
     assert nst("stylize", "photo.png", "painting.png", "-o", "out.png", *QUICK, "--force").code == 0
     assert pixels("out.png").shape == (48, 72, 3)
 
 
-def test_frames_and_their_sheet(nst: Nst, place: Path) -> None:
+def test_frames_and_contact_sheet_are_written(nst: Nst, workdir: Path) -> None:
     arguments = ("--iterations", 5, "--coarsest", 0, "--frames", "deep/frames", "--frames-every", 2)
     assert nst("stylize", "photo.png", "painting.png", "-o", "out.png", *arguments).code == 0
-    frames = place / "deep" / "frames"
+    frames = workdir / "deep" / "frames"
     names = [f"frame-01-{number:05d}.png" for number in (2, 4, 5)]
     assert sorted(path.name for path in frames.iterdir()) == ["contact-sheet.png", *names]
     last = pixels(str(frames / "frame-01-00005.png"))
@@ -195,26 +195,26 @@ def test_frames_and_their_sheet(nst: Nst, place: Path) -> None:
     assert sorted(path.name for path in frames.iterdir()) == names
 
 
-def test_a_report_holds_curves_settings_and_timings(nst: Nst, place: Path) -> None:
+def test_report_contains_curves_settings_and_timings(nst: Nst, workdir: Path) -> None:
     arguments = ("--iterations", 3, "--coarsest", 36, "--report", "report", "--seed", 4)
     assert nst("stylize", "photo.png", "painting.png:2", "-o", "out.png", *arguments).code == 0
-    found = json.loads((place / "report" / "report.json").read_text())
-    assert found["settings"]["seed"] == found["seed"] == 4
-    assert (found["content"], found["styles"]) == ("photo.png", [["painting.png", 2.0]])
-    assert len(found["levels"]) >= 1
-    assert abs(sum(level["seconds"] for level in found["levels"]) - found["seconds"]) < 0.5
-    assert found["curve"][-1]["loss"] <= found["curve"][0]["loss"]
-    for step in found["curve"]:
+    report = json.loads((workdir / "report" / "report.json").read_text())
+    assert report["settings"]["seed"] == report["seed"] == 4
+    assert (report["content"], report["styles"]) == ("photo.png", [["painting.png", 2.0]])
+    assert len(report["levels"]) >= 1
+    assert abs(sum(level["seconds"] for level in report["levels"]) - report["seconds"]) < 0.5
+    assert report["curve"][-1]["loss"] <= report["curve"][0]["loss"]
+    for step in report["curve"]:
         assert step["loss"] == pytest.approx(sum(step["terms"].values()), rel=1e-3)
-    assert [step["iteration"] for step in found["curve"]][-1] == 3
-    assert {"content relu4_2", "style relu1_1"} <= set(found["curve"][0]["terms"])
-    with Image.open(place / "report" / "loss.png") as curves:
+    assert [step["iteration"] for step in report["curve"]][-1] == 3
+    assert {"content relu4_2", "style relu1_1"} <= set(report["curve"][0]["terms"])
+    with Image.open(workdir / "report" / "loss.png") as curves:
         colours = np.asarray(curves.convert("RGB")).reshape(-1, 3)
-    assert len(np.unique(colours, axis=0)) > 100  # lines of several colours, antialiased, on white
+    assert len(np.unique(colours, axis=0)) > 100  # antialiased lines of several colours on white
     assert (colours == 255).all(axis=1).mean() > 0.5
 
 
-def test_events_are_lines_of_json(nst: Nst, place: Path) -> None:
+def test_json_prints_events_as_lines(nst: Nst, workdir: Path) -> None:
     outcome = nst(
         "stylize", "photo.png", "painting.png", "-o", "out.png", "--json", "--frames", "frames",
         "--frames-every", 3, *QUICK,
@@ -231,7 +231,7 @@ def test_events_are_lines_of_json(nst: Nst, place: Path) -> None:
     assert done["loss"] == pytest.approx(sum(done["terms"].values()), rel=1e-3)
 
 
-def test_errors_are_json_too(nst: Nst, place: Path) -> None:
+def test_json_prints_errors_as_lines(nst: Nst, workdir: Path) -> None:
     for arguments in (["missing.png", "painting.png"], ["photo.png", "painting.png", "--nonsense"]):
         outcome = nst("stylize", *arguments, "-o", "out.png", "--json")
         assert (outcome.code, outcome.err) == (2, "")
@@ -239,7 +239,7 @@ def test_errors_are_json_too(nst: Nst, place: Path) -> None:
         assert (error["event"], bool(error["message"]), bool(error["hint"])) == ("error", True, True)
 
 
-def test_piped_it_is_silent_unless_asked(nst: Nst, place: Path) -> None:
+def test_piped_stderr_shows_progress_only_on_request(nst: Nst, workdir: Path) -> None:
     arguments = (
         "stylize",
         "photo.png",
@@ -259,7 +259,7 @@ def test_piped_it_is_silent_unless_asked(nst: Nst, place: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
-def test_a_terminal_gets_a_bar(start: Start, place: Path) -> None:
+def test_terminal_shows_a_bar(start: Start, workdir: Path) -> None:
     import pty
 
     main, terminal = pty.openpty()
@@ -282,18 +282,18 @@ def test_a_terminal_gets_a_bar(start: Start, place: Path) -> None:
     assert b"out.png: 72 x 48" in shown
 
 
-def test_plan_says_what_stylize_does(nst: Nst, place: Path) -> None:
+def test_plan_matches_what_stylize_does(nst: Nst, workdir: Path) -> None:
     arguments = ("photo.png", "painting.png", "--iterations", 2, "--size", 64, "--coarsest", 32)
     planned = nst("plan", *arguments, "--json").json
     assert planned["seconds"] > 0
     assert (planned["seed"], planned["width"], planned["height"]) == (0, 64, 43)
     run = nst("stylize", *arguments, "-o", "out.png", "--json").events
-    told = next(event for event in run if event["event"] == "plan")
-    notices, event = planned.pop("notices"), told.pop("event")
-    assert min(planned.pop("bytes"), told.pop("bytes")) > 1e8  # what the process holds already counts
-    assert (event, planned) == ("plan", told)
+    reported = next(event for event in run if event["event"] == "plan")
+    notices, event = planned.pop("notices"), reported.pop("event")
+    assert min(planned.pop("bytes"), reported.pop("bytes")) > 1e8  # includes what the process uses already
+    assert (event, planned) == ("plan", reported)
     assert [notice["code"] for notice in notices] == ["fallback-model"]
-    words = nst("plan", *arguments).out.splitlines()
-    assert words[1].split() == ["64", "x", "43", "2", "evaluations"]
-    assert re.fullmatch(r"about \d+ s, \d\.\d GB of memory", words[2])
+    lines = nst("plan", *arguments).out.splitlines()
+    assert lines[1].split() == ["64", "x", "43", "2", "evaluations"]
+    assert re.fullmatch(r"about \d+ s, \d\.\d GB of memory", lines[2])
     assert nst("plan", "photo.png", "missing.png").code == 2

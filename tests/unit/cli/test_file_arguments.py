@@ -1,4 +1,4 @@
-"""Names on the command line: styles with weights, names of results, what may be written where."""
+"""Files on the command line: styles with weights, default outputs, and folders to write to."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nst_core.cli import inputs
-from nst_core.cli.folders import check_folder, filling
-from nst_core.cli.inputs import default_output, parse_sides, parse_style
+from nst_core.cli import file_arguments
+from nst_core.cli.file_arguments import default_output, parse_sides, parse_style
+from nst_core.cli.output_folders import check_folder, fill_folder
 from nst_core.errors import ErrorCode, NstError
 from nst_core.job.control_files import StyleFile
 from tests.unit.cli.conftest import unprivileged
@@ -31,85 +31,85 @@ from tests.unit.cli.conftest import unprivileged
         ("waves.jpg:", "waves.jpg:", 1.0),
     ],
 )
-def test_weights_of_styles(text: str, path: str, weight: float) -> None:
+def test_style_is_parsed_with_its_weight(text: str, path: str, weight: float) -> None:
     assert parse_style(text) == StyleFile(path, weight)
 
 
-def test_a_drive_is_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drive_letter_is_not_a_style_with_weight(monkeypatch: pytest.MonkeyPatch) -> None:
     assert parse_style("C:2") == StyleFile("C", 2.0)
-    monkeypatch.setattr(inputs.os, "name", "nt")
+    monkeypatch.setattr(file_arguments.os, "name", "nt")
     assert parse_style("C:2") == StyleFile("C:2")
 
 
-def test_a_file_whose_name_ends_like_a_weight_is_that_file(place: Path) -> None:
-    (place / "painting:2").write_bytes(b"")
+def test_existing_file_wins_over_a_weight(workdir: Path) -> None:
+    (workdir / "painting:2").write_bytes(b"")
     assert parse_style("painting:2") == StyleFile("painting:2")
     assert parse_style("painting:2:0.5") == StyleFile("painting:2", 0.5)
     assert parse_style("painting:3") == StyleFile("painting", 3.0)
 
 
 @pytest.mark.parametrize("weight", ["nan", "inf", "-1"])
-def test_weights_that_will_not_do(weight: str) -> None:
+def test_bad_weight_is_refused(weight: str) -> None:
     with pytest.raises(NstError, match="must be a finite number, 0 or more") as caught:
         parse_style(f"waves.jpg:{weight}")
     assert caught.value.code is ErrorCode.BAD_SETTING
 
 
 @given(st.text(), st.floats(min_value=0, allow_nan=False, allow_infinity=False))
-def test_any_name_with_a_weight_is_taken_apart_again(name: str, weight: float) -> None:
+def test_any_name_with_any_weight_is_parsed(name: str, weight: float) -> None:
     if name:
         assert parse_style(f"{name}:{weight!r}") == StyleFile(name, weight)
 
 
-def test_sides() -> None:
+def test_sides_are_parsed_as_height_and_width() -> None:
     assert parse_sides("640x480") == (480, 640)
     assert parse_sides(" 640X480 ") == (480, 640)
-    for wrong in ("640", "640x", "0x10", "-1x10", "1e3x5", "640x480x3", "999999x1"):
+    for bad_text in ("640", "640x", "0x10", "-1x10", "1e3x5", "640x480x3", "999999x1"):
         with pytest.raises(NstError, match="WIDTHxHEIGHT"):
-            parse_sides(wrong)
+            parse_sides(bad_text)
 
 
-def test_names_of_results() -> None:
+def test_default_output_is_named_after_the_inputs() -> None:
     assert default_output("a/photo.jpg", "b/sky.tif", "waves.png") == Path("a/photo-sky-waves.png")
     assert default_output("photo.jpg", 'relu4_1:2,relu5_1:"?*') == Path("photo-relu4_1_2_relu5_1_.png")
     assert len(default_output("photo.jpg", *["long" * 30] * 9).name) < 130
 
 
 def fail_while_filling(path: Path) -> None:
-    with filling(path) as folder:
-        folder.new("picture.png").write_bytes(b"half")
+    with fill_folder(path) as folder:
+        folder.new_file("picture.png").write_bytes(b"half")
         raise KeyError
 
 
-def test_a_folder_that_fails_leaves_nothing(place: Path) -> None:
-    wanted = place / "new" / "folder"
-    check_folder(wanted, force=False)
+def test_failure_removes_the_created_folders(workdir: Path) -> None:
+    folder = workdir / "new" / "folder"
+    check_folder(folder, force=False)
     with pytest.raises(KeyError):
-        fail_while_filling(wanted)
-    assert not (place / "new").exists()
+        fail_while_filling(folder)
+    assert not (workdir / "new").exists()
 
 
-def test_a_folder_keeps_what_was_in_it(place: Path) -> None:
-    old = place / "old.txt"
+def test_failure_keeps_the_existing_files(workdir: Path) -> None:
+    old = workdir / "old.txt"
     old.write_text("kept")
     with pytest.raises(NstError, match="is not empty"):
-        check_folder(place, force=False)
-    check_folder(place, force=True)
+        check_folder(workdir, force=False)
+    check_folder(workdir, force=True)
     with pytest.raises(KeyError):
-        fail_while_filling(place)
+        fail_while_filling(workdir)
     assert old.read_text() == "kept"
-    assert not (place / "picture.png").exists()
+    assert not (workdir / "picture.png").exists()
 
 
-def test_folders_that_cannot_be(place: Path) -> None:
+def test_unwritable_folder_is_refused(workdir: Path) -> None:
     with pytest.raises(NstError, match="is not a folder"):
-        check_folder(place / "photo.png", force=True)
+        check_folder(workdir / "photo.png", force=True)
     with pytest.raises(NstError):
-        check_folder(place / "photo.png" / "inside", force=True)
-    locked = place / "locked"
+        check_folder(workdir / "photo.png" / "inside", force=True)
+    locked = workdir / "locked"
     locked.mkdir()
-    place.parent.chmod(0o755)
-    place.chmod(0o755)
+    workdir.parent.chmod(0o755)
+    workdir.chmod(0o755)
     locked.chmod(0o555)
     with unprivileged(), pytest.raises(NstError) as caught:
         check_folder(locked / "inside", force=False)
