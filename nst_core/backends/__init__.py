@@ -1,1 +1,1 @@
-"""Where a loss and its gradient are computed."""
+"""Backends: compute features, losses and gradients with torch or ONNX Runtime."""

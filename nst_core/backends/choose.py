@@ -1,7 +1,7 @@
-"""Which engine and device a run gets: what was asked for, or the best that is there, never silently less.
+"""Choice of engine and device: those that the user asked for, or the best available, never silently less.
 
-``auto`` takes torch where it drives a GPU, else ONNX Runtime. Only here and in the backends are frameworks
-imported, and only when they are going to be used.
+``auto`` chooses torch if it can use a GPU, otherwise ONNX Runtime. Frameworks are imported only here and in
+the backends, and only if they will be used.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ONNX_DEVICES = ("cpu", "cuda", "directml", "coreml", "openvino", "webgpu")
 
 @dataclass(frozen=True)
 class Engine:
-    """A network opened on a device: what optimises, and what computes target features."""
+    """A network opened on a device: a backend that optimises and an extractor of target features."""
 
     network: Network
     backend: Backend
@@ -37,25 +37,25 @@ class Engine:
 
     @property
     def name(self) -> str:
-        """What runs of the same speed have in common: engine, device, network, and threads where told."""
+        """Engine, device, network, and threads if limited: runs with the same name have the same speed."""
         words = [self.backend.engine, self.backend.device, self.network.architecture]
         threads = 0 if self.backend.limits.own_memory else thread_count()
         return " ".join([*words, f"{threads} threads"] if threads else words)
 
     def close(self) -> None:
-        """Release what the device holds, and end processes that share its work."""
+        """Release the device's memory, and end the processes that share its work."""
         self.backend.end()
 
 
 def torch_installed() -> bool:
-    """Whether torch could be imported, without importing it."""
+    """Return whether torch can be imported, without importing it."""
     return importlib.util.find_spec("torch") is not None
 
 
 def torch_gpu() -> str | None:
-    """Return the kind of GPU that torch drives here ("cuda", "mps", "xpu"), or None.
+    """Return the kind of GPU that torch can use ("cuda", "mps", "xpu"), or None.
 
-    Imports torch, which takes seconds, unless its version says that it was built for the CPU alone.
+    Imports torch, which takes seconds, unless its version says that it was built only for the CPU.
     """
     if not torch_installed() or importlib.metadata.version("torch").endswith("+cpu"):
         return None
@@ -71,28 +71,28 @@ def torch_gpu() -> str | None:
 
 
 def choose(engine: str, device: str, gpu: str | None) -> tuple[Literal["torch", "onnx"], str]:
-    """Return (engine, device) for what was asked, given the GPU torch drives here.
+    """Return (engine, device) for the settings of these names; ``gpu`` is the kind that torch can use.
 
     Raises:
-        NstError: ``bad-setting`` for a device nobody knows, ``no-device`` for one that is not there.
+        NstError: ``bad-setting`` for an unknown device, or for several with the ONNX engine.
     """
     if len(device.split(",")) > 1 or device.endswith(":all"):
         if engine == "onnx":
             raise NstError(
                 ErrorCode.BAD_SETTING,
-                "Only the torch engine shares a picture among several devices.",
+                "Only the torch engine can use several devices for one picture.",
                 "Name one device, or use --engine torch.",
             )
-        for part in device.split(","):
-            choose("torch", part.removesuffix(":all"), gpu)
+        for name in device.split(","):
+            choose("torch", name.removesuffix(":all"), gpu)
         return "torch", device
     kind = device.partition(":")[0]
-    known = {"torch": TORCH_DEVICES, "onnx": ONNX_DEVICES}.get(engine, TORCH_DEVICES + ONNX_DEVICES)
-    if kind != "auto" and kind not in known:
-        options = ", ".join(("auto", *dict.fromkeys(known)))
+    kinds = {"torch": TORCH_DEVICES, "onnx": ONNX_DEVICES}.get(engine, TORCH_DEVICES + ONNX_DEVICES)
+    if kind != "auto" and kind not in kinds:
+        options = ", ".join(("auto", *dict.fromkeys(kinds)))
         raise NstError(
             ErrorCode.BAD_SETTING,
-            f"device must be one of {options}, not {device!r}.{nearest(kind, known)}",
+            f"device must be one of {options}, not {device!r}.{nearest(kind, kinds)}",
         )
     if engine == "torch":
         return "torch", (gpu or "cpu") if kind == "auto" else device
@@ -102,7 +102,7 @@ def choose(engine: str, device: str, gpu: str | None) -> tuple[Literal["torch", 
 
 
 def open_engine(settings: Settings, store: ModelStore, on_notice: OnNotice) -> Engine:
-    """Open the network and the engine that ``settings`` ask for.
+    """Open the network and the engine that ``settings`` name.
 
     Raises:
         NstError: ``no-model``, ``bad-model``, ``no-engine``, ``no-device``, ``bad-setting``.
@@ -112,8 +112,8 @@ def open_engine(settings: Settings, store: ModelStore, on_notice: OnNotice) -> E
     if needs_torch and not torch_installed():
         raise NstError(
             ErrorCode.NO_ENGINE,
-            "The torch engine is not installed here.",
-            "Use --engine onnx, or install torch beside nst.",
+            "The torch engine is not installed.",
+            "Use --engine onnx, or install torch in the environment of nst.",
         )
     engine, device = choose(
         settings.engine, settings.device, torch_gpu() if settings.engine != "onnx" else None
@@ -121,7 +121,7 @@ def open_engine(settings: Settings, store: ModelStore, on_notice: OnNotice) -> E
     backend: Backend
     extractor: FeatureExtractor
     if engine == "torch":
-        devices = _each(device)
+        devices = _device_names(device)
         check_torch_devices(devices)
         if len(devices) > 1:
             from nst_core.backends.pytorch.multi_gpu import DistributedBackend
@@ -155,43 +155,43 @@ def open_engine(settings: Settings, store: ModelStore, on_notice: OnNotice) -> E
 
 
 def check_torch_devices(devices: Sequence[str]) -> None:
-    """Make sure that torch can compute on each of ``devices``.
+    """Check that torch can compute on each of ``devices``.
 
     Raises:
-        NstError: ``bad-setting`` for a name that is none, or is there twice; ``no-device``.
+        NstError: ``bad-setting`` for a name that is not a device, or is repeated; ``no-device``.
     """
     import torch
 
-    there = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    counts = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     if hasattr(torch, "xpu"):
-        there["xpu"] = torch.xpu.device_count()
-    seen = set[tuple[str, int]]()
+        counts["xpu"] = torch.xpu.device_count()
+    checked = set[tuple[str, int]]()
     for name in devices:
         match = DEVICE.fullmatch(name)
         if match is None:
             raise NstError(
                 ErrorCode.BAD_SETTING,
                 f"There is no device {name!r}.",
-                "Devices are named like cuda or cuda:1.",
+                "Devices have names like cuda or cuda:1.",
             )
         kind, index = match[1], int(match[2] or 0)
         if kind == "cpu":
             continue
-        if index >= there.get(kind, 0):
+        if index >= counts.get(kind, 0):
             raise NstError(
                 ErrorCode.NO_DEVICE,
-                f"torch drives no {name} here.",
-                "`nst doctor` shows what there is; without --device the best of it is taken.",
+                f"PyTorch cannot use {name} on this machine.",
+                "`nst doctor` shows the available devices; without --device, nst uses the best one.",
             )
-        if (kind, index) in seen:
+        if (kind, index) in checked:
             raise NstError(
                 ErrorCode.BAD_SETTING, f"The device {name} is named twice.", "Name each device once."
             )
-        seen.add((kind, index))
+        checked.add((kind, index))
 
 
-def _each(device: str) -> list[str]:
-    """Name the devices that ``device`` means: "cuda:0,cuda:1" these two, "cuda:all" all that torch sees."""
+def _device_names(device: str) -> list[str]:
+    """Return the devices that ``device`` names: "cuda:all" stands for all that torch finds."""
     if not device.endswith(":all"):
         return device.split(",")
     import torch

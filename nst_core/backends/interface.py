@@ -1,12 +1,12 @@
-"""What a backend is: the only place where a framework meets the objective.
+"""The backend protocol: the only place where a framework meets the objective.
 
-A backend owns one network on one device. It answers two questions: the features of a picture at given
-layers, and the loss and gradient of an objective at a picture. Optimizers, the pyramid and tiling see
-only this. Device arrays are whatever the backend computes with (numpy arrays or torch tensors);
-``array_api_compat`` gives both the same functions.
+A backend owns one network on one device. It computes the features of a picture at given layers, and the loss
+and gradient of an objective at a picture. Optimisers, the pyramid and tiling depend only on this protocol.
+Device arrays are those that the backend computes with (numpy arrays or torch tensors); ``array_api_compat``
+gives both the same functions.
 
-Pictures are RGB, 0..1, encoded like sRGB, shaped ``(3, height, width)``, float32. The backend
-applies the network's own normalisation.
+Pictures are RGB, 0..1, encoded like sRGB, shaped ``(3, height, width)``, float32. The backend applies the
+network's own normalisation.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from nst_core.vgg.network import Network
 
 
 class Evaluation(NamedTuple):
-    """One evaluation, all on the device: nothing here has been waited for.
+    """Result of one evaluation, all on the device, not waited for.
 
     ``loss`` has shape (), ``gradient`` the picture's shape, ``terms`` the weighted value of each of
     ``objective.terms`` in order (they add up to ``loss``).
@@ -35,14 +35,15 @@ class Evaluation(NamedTuple):
 
 @dataclass(frozen=True)
 class Tiling:
-    """How an evaluation is cut up, see :mod:`nst_core.backends.tiling.evaluator`; the answer is the same.
+    """How an evaluation is cut into tiles; the result is the same as without.
 
-    ``window`` is the largest side, in pixels, of what is computed at a time. ``between`` is called before
-    each tile with the share of the evaluation's work that is done, 0..1; what it raises ends the evaluation.
+    ``window`` is the largest side, in pixels, that is computed at a time. ``on_tile`` is called before each
+    tile with the share of the evaluation's work that is done, 0..1; an exception from it ends the evaluation.
+    See :mod:`nst_core.backends.tiling.evaluator`.
     """
 
     window: int
-    between: Callable[[float], None] = lambda _done: None
+    on_tile: Callable[[float], None] = lambda _done: None
 
 
 class Evaluator(Protocol):
@@ -68,13 +69,13 @@ class FeatureExtractor(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class BackendLimits:
-    """Memory that a backend has and needs; plans of memory and time go by it.
+    """Memory that a backend has and needs; estimates of memory and time are based on it.
 
     own_memory            the device has its own memory; otherwise it shares the machine's
     holds_vectors         uploaded arrays lie in the device's own memory; otherwise in the machine's
-    bytes_per_pixel       peak device memory of an untiled evaluation, for each of its pixels (measured)
+    bytes_per_pixel       peak device memory of an untiled evaluation for each of its pixels, measured
     tile_bytes_per_pixel  the same for each pixel of the largest of several tiles
-    fixed_bytes           device memory of an evaluation of any size: weights, sessions, libraries (measured)
+    fixed_bytes           device memory of an evaluation of any size: weights, sessions, libraries; measured
     devices               number of devices that share the tiles of a picture
     whole_pixels          largest picture, in pixels, that is better evaluated untiled if it fits
     """
@@ -89,35 +90,35 @@ class BackendLimits:
 
 
 class Backend(Protocol):
-    """An optimising backend. ``engine`` and ``device`` are words for people and reports."""
+    """A network on a device, which evaluates objectives."""
 
     @property
     def engine(self) -> str:
-        """What computes: "torch" or "onnx"."""
+        """The framework: "torch" or "onnx"."""
         ...
 
     @property
     def device(self) -> str:
-        """Where it computes, in words."""
+        """Name of the device in messages and reports."""
         ...
 
     @property
     def asynchronous(self) -> bool:
-        """Whether looking at a result means waiting for a device that could go on meanwhile."""
+        """Whether reading a result waits for a device that could otherwise keep computing."""
         ...
 
     @property
     def network(self) -> Network:
-        """The network it computes with."""
+        """The network that it computes with."""
         ...
 
     @property
     def limits(self) -> BackendLimits:
-        """What the device holds and what evaluations take on it."""
+        """Memory that it has and needs."""
         ...
 
     def free_bytes(self) -> int:
-        """Return how much memory a run may take on this device."""
+        """Return the memory that is free on this device now."""
         ...
 
     def upload(self, array: Array) -> DeviceArray:
@@ -131,11 +132,11 @@ class Backend(Protocol):
     def evaluator(
         self, objective: Objective, height: int, width: int, tiling: Tiling | None = None
     ) -> Evaluator:
-        """Bind ``objective`` (targets included) for pictures of ``height`` x ``width``; None is no tiling."""
+        """Bind ``objective`` (targets included) for pictures of ``height`` x ``width``; None is untiled."""
         ...
 
     def close(self) -> None:
-        """Release what the device holds; the next evaluator takes it anew."""
+        """Release the device's memory; the next evaluator takes it again."""
         ...
 
     def end(self) -> None:

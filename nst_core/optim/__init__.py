@@ -1,1 +1,1 @@
-"""Optimizers for pictures: L-BFGS, Adam, a 1/f preconditioner, and storage for their vectors."""
+"""Optimisers for pictures: L-BFGS, Adam, a 1/f preconditioner, and storage for their vectors."""

@@ -1,9 +1,9 @@
 """Adam (Kingma and Ba 2015) for pictures, one implementation for numpy and torch.
 
-Like :mod:`nst_core.optim.lbfgs` it sees only ``evaluate`` and decides on the device. Betas are
-0.9 and 0.99: with the usual 0.999 the first, violent gradients rule for hundreds of steps and leave a
-grey haze. Pixels are clamped to 0..1 after each step, which Adam, having no memory of curvature, does not
-mind. A step to a loss that is infinite or many times the best is taken back and the step length halved.
+Like :mod:`nst_core.optim.lbfgs` it only calls ``evaluate``, and decides on the device. The betas are 0.9 and
+0.99: with the usual 0.999 the large first gradients dominate for hundreds of steps and leave a grey haze.
+Pixels are clamped to 0..1 after each step, which does no harm since Adam has no memory of curvature. A step
+to a loss that is infinite or many times the best is taken back, and the step length is halved.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from nst_core.optim.lbfgs import Evaluate, OptimizerState
 
 BETA1, BETA2, EPSILON = 0.9, 0.99, 1e-12
 STEP = 0.05
-"""First step length, in units of the pixel range.
+"""Length of the first step, in units of the pixel range.
 
-Tuebingen as the Starry Night at 192 pixels, loss after 20, 50 and 100 evaluations: 0.352, 0.163, 0.142;
-with 0.02 it was 0.238, 0.158, 0.145.
+Loss of Tuebingen as the Starry Night at 192 pixels after 20, 50 and 100 evaluations: 0.352, 0.163, 0.142.
+With 0.02 it was 0.238, 0.158, 0.145.
 """
 
 DIVERGED = 4.0
-"""A loss this many times the best one counts as divergence."""
+"""A loss of this many times the best one counts as divergence."""
 
 
 class Adam:
-    """Adam with a cosine schedule over ``iterations`` steps, holding the best picture seen."""
+    """Adam with a cosine schedule over ``iterations`` steps, which keeps the best picture."""
 
     def __init__(
         self, evaluate: Evaluate, picture: DeviceArray, *, iterations: int, step: float = STEP
@@ -41,36 +41,36 @@ class Adam:
         self.current = picture
         self.loss, self.gradient = evaluate(picture)
         self.best, self.best_loss = picture, self.loss
-        self._forget()
+        self._reset_moments()
         self.shrink = self.xp.ones_like(self.loss)
 
-    def _forget(self) -> None:
+    def _reset_moments(self) -> None:
         xp = self.xp
         self.first = xp.zeros_like(self.current)
         self.second = xp.zeros_like(self.current)
-        # Bias corrections 1 - beta^t, as arrays: they start again, on the device, after a roll-back.
+        # Bias corrections 1 - beta^t, as arrays: they restart, on the device, after a step is taken back.
         self.correction1 = xp.zeros_like(self.loss)
         self.correction2 = xp.zeros_like(self.loss)
 
     def shorten_history(self) -> bool:
-        """There is none."""
+        """Return False: Adam has no history."""
         return False
 
     @property
     def stuck(self) -> bool:
-        """Whether steps have become too short to matter; waits for the device."""
+        """Whether steps have become too short to matter. Waits for the device."""
         return float(self.shrink) < 1e-4
 
     def restart(self) -> None:
-        """Forget the moments and start again from the best picture with full steps."""
+        """Reset the moments and continue from the best picture with full steps."""
         self.current = self.best
         self.loss, self.gradient = self.evaluate(self.current)
         self.best_loss = self.loss
-        self._forget()
+        self._reset_moments()
         self.shrink = self.xp.ones_like(self.loss)
 
     def iterate(self) -> OptimizerState:
-        """Take one step; one evaluation."""
+        """Take one step, with one evaluation."""
         xp = self.xp
         first = self.first * BETA1 + self.gradient * (1.0 - BETA1)
         second = self.second * BETA2 + self.gradient * self.gradient * (1.0 - BETA2)
@@ -78,21 +78,21 @@ class Adam:
         correction2 = self.correction2 * BETA2 + (1.0 - BETA2)
         progress = min(1.0, self.count / self.iterations)
         length = self.shrink * (self.length * 0.5 * (1.0 + math.cos(math.pi * progress)))
-        candidate = (first / correction1) / (xp.sqrt(second / correction2) + EPSILON) * length
-        candidate = xp.clip(self.current - candidate, 0.0, 1.0)
+        step = (first / correction1) / (xp.sqrt(second / correction2) + EPSILON) * length
+        candidate = xp.clip(self.current - step, 0.0, 1.0)
         loss, gradient = self.evaluate(candidate)
         self.count += 1
 
-        fine = xp.isfinite(loss) & xp.isfinite(xp.sum(gradient)) & (loss <= self.best_loss * DIVERGED)
-        nothing = xp.zeros_like(loss)
-        self.current = xp.where(fine, candidate, self.current)
-        self.gradient = xp.where(fine, gradient, self.gradient)
-        self.loss = xp.where(fine, loss, self.loss)
-        self.first, self.second = xp.where(fine, first, nothing), xp.where(fine, second, nothing)
-        self.correction1 = xp.where(fine, correction1, nothing)
-        self.correction2 = xp.where(fine, correction2, nothing)
-        self.shrink = xp.where(fine, self.shrink, self.shrink * 0.5)
-        better = fine & (loss < self.best_loss)
+        accepted = xp.isfinite(loss) & xp.isfinite(xp.sum(gradient)) & (loss <= self.best_loss * DIVERGED)
+        zero = xp.zeros_like(loss)
+        self.current = xp.where(accepted, candidate, self.current)
+        self.gradient = xp.where(accepted, gradient, self.gradient)
+        self.loss = xp.where(accepted, loss, self.loss)
+        self.first, self.second = xp.where(accepted, first, zero), xp.where(accepted, second, zero)
+        self.correction1 = xp.where(accepted, correction1, zero)
+        self.correction2 = xp.where(accepted, correction2, zero)
+        self.shrink = xp.where(accepted, self.shrink, self.shrink * 0.5)
+        better = accepted & (loss < self.best_loss)
         self.best = xp.where(better, candidate, self.best)
         self.best_loss = xp.where(better, loss, self.best_loss)
-        return OptimizerState(self.best, self.best_loss, fine)
+        return OptimizerState(self.best, self.best_loss, accepted)

@@ -1,14 +1,14 @@
 """L-BFGS for pictures (Nocedal 1980; Liu and Nocedal 1989), one implementation for numpy and torch.
 
-It sees only ``evaluate: picture -> (loss, gradient)`` on device arrays. Every decision (accept or reject a
-step, use or ignore a curvature pair, shorten or lengthen) is taken on the device with ``where``, so that
-an iteration never waits for a GPU. One evaluation an iteration, no line search: with a good scale the full
-quasi-Newton step is nearly always right, and where it is not, the step is rejected, the picture stays and
-the next attempt is shorter. So the picture it holds is always the best it has seen, also after a step
-into infinity.
+It only calls ``evaluate: picture -> (loss, gradient)`` on device arrays. Every decision (accept or reject a
+step, use or ignore a curvature pair, shorten or lengthen) is made on the device with ``where``, so an
+iteration never waits for a GPU. There is one evaluation per iteration and no line search: with a good scale
+the full quasi-Newton step is nearly always right. If it is not, it is rejected, the picture stays and the
+next attempt is shorter. So the picture that it holds is always the best so far, even after a step to
+infinity.
 
 ``precondition`` is an optional symmetric positive operator H0 on pictures, the inverse Hessian that the
-history corrects: pictures' low frequencies are stiff under these losses, see
+history corrects. It is useful because low frequencies of pictures are stiff under these losses, see
 :mod:`nst_core.optim.preconditioner`.
 """
 
@@ -35,17 +35,17 @@ Evaluate: TypeAlias = Callable[[DeviceArray], tuple[DeviceArray, DeviceArray]]
 Precondition: TypeAlias = Callable[[DeviceArray], DeviceArray]
 
 FIRST_STEP = 0.02
-"""Largest root-mean-square change of a pixel, of its range 0..1, in the first step and after a restart."""
+"""Largest root-mean-square change of pixels in 0..1, in the first step and in the first after a restart."""
 
 LARGEST_STEP = 0.1
-"""The same for every step: quasi-Newton directions of young histories overshoot."""
+"""The same for every other step: quasi-Newton directions of short histories overshoot."""
 
 SHORTEN, LENGTHEN = 0.25, 2.0
-"""What a rejected and an accepted step do to the step length, which never exceeds 1."""
+"""Factors on the step length after a rejected and an accepted step; it never exceeds 1."""
 
 
 class OptimizerState(NamedTuple):
-    """What the optimizer holds: the best picture, its loss, and whether the last step was taken."""
+    """The best picture, its loss, and whether the last step was accepted."""
 
     picture: DeviceArray
     loss: DeviceArray
@@ -53,7 +53,7 @@ class OptimizerState(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """A step ``s``, the change of the gradient ``y`` along it, and ``rho`` = 1 / s.y, 0 to ignore it."""
+    """A step ``s``, the change ``y`` of the gradient along it, and ``rho`` = 1 / s.y, or 0 to ignore it."""
 
     s: VectorStore
     y: VectorStore
@@ -61,11 +61,12 @@ class Pair(NamedTuple):
 
 
 class Lbfgs:
-    """L-BFGS with a bounded history, on whatever arrays ``picture`` is made of.
+    """L-BFGS with a bounded history, on arrays of the kind of ``picture``.
 
-    ``history`` pairs of vectors of the picture's size are kept, in a ring, by ``keep``. Beside them it
-    holds two such vectors, and two more, its candidate and that one's gradient, while it evaluates.
-    ``precondition`` must treat channels alike and apart: large pictures go through it one by one.
+    ``history`` pairs of vectors of the picture's size are kept in a ring, in stores made by ``make_store``.
+    In addition it holds two such vectors, and while it evaluates two more: the candidate and its gradient.
+    ``precondition`` must treat all channels alike and separately: large pictures pass through it channel by
+    channel.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Lbfgs:
         *,
         history: int = 10,
         precondition: Precondition | None = None,
-        keep: StoreFactory = InMemoryStore,
+        make_store: StoreFactory = InMemoryStore,
     ) -> None:
         self.evaluate = evaluate
         self.xp = array_namespace(picture)
@@ -83,21 +84,21 @@ class Lbfgs:
         self.picture = picture
         self.loss, self.gradient = evaluate(picture)
         self.capacity = history
-        self.keep = keep
+        self.make_store = make_store
         self.pairs: list[Pair] = []  # newest last
         one = self.xp.ones_like(self.loss)
         self.step = one  # factor on the quasi-Newton step
         self.gamma = one * 0.0  # scale of H0; 0 until a pair is known
 
     def restart(self) -> None:
-        """Forget the curvature, as when the objective changed; the picture is evaluated again."""
+        """Discard the curvature, for example if the objective changed, and evaluate the picture again."""
         self.pairs.clear()
         self.loss, self.gradient = self.evaluate(self.picture)
         self.step = self.xp.ones_like(self.loss)
         self.gamma = self.step * 0.0
 
     def shorten_history(self) -> bool:
-        """Give half of the history's memory back, for good; False where there is hardly any."""
+        """Release half of the history's memory permanently; return False if it cannot be shorter."""
         if self.capacity <= 1:
             return False
         self.capacity //= 2
@@ -106,18 +107,18 @@ class Lbfgs:
 
     @property
     def stuck(self) -> bool:
-        """Whether steps have become too short to matter; waits for the device."""
+        """Whether steps have become too short to matter. Waits for the device."""
         return float(self.step) < 1e-4
 
     def iterate(self) -> OptimizerState:
-        """Try one step; one evaluation. Where that raises, the optimizer is as it was."""
+        """Try one step, with one evaluation. If that raises, the optimiser does not change."""
         xp = self.xp
         candidate = self._candidate()
         loss, gradient = self.evaluate(candidate)
         usable = xp.isfinite(loss) & xp.isfinite(xp.sum(gradient))
         accepted = usable & (loss <= self.loss)
         self._remember(candidate, gradient, usable)
-        # Candidate and gradient are nobody else's; where the step was rejected they become the old ones.
+        # Nobody else uses candidate and gradient; if the step was rejected they become the old ones.
         for rows in strips(candidate):
             candidate[:, rows] = xp.where(accepted, candidate[:, rows], self.picture[:, rows])
             gradient[:, rows] = xp.where(accepted, gradient[:, rows], self.gradient[:, rows])
@@ -145,34 +146,37 @@ class Lbfgs:
         return direction
 
     def _remember(self, candidate: DeviceArray, gradient: DeviceArray, usable: DeviceArray) -> None:
-        """StoreFactory a curvature pair; one without positive curvature is kept with weight 0, that is, ignored.
+        """Store a curvature pair, with weight 0 to ignore it if its curvature is not positive.
 
-        A rejected step's pair is as true as an accepted one's: it says how the gradient bends there.
+        The pair of a rejected step is as valid as that of an accepted one: it shows how the gradient changes.
         """
         xp = self.xp
         if len(self.pairs) >= self.capacity:
             self.pairs.pop(0)
-        kept_s, kept_y = self.keep(), self.keep()
+        stored_s, stored_y = self.make_store(), self.make_store()
         products = []
         for rows in strips(candidate):
-            s = kept_s.put(candidate[:, rows] - self.picture[:, rows])
-            bend = gradient[:, rows] - self.gradient[:, rows]
-            y = kept_y.put(xp.where(usable, bend, xp.zeros_like(bend)))
+            s = stored_s.append(candidate[:, rows] - self.picture[:, rows])
+            change = gradient[:, rows] - self.gradient[:, rows]
+            y = stored_y.append(xp.where(usable, change, xp.zeros_like(change)))
             products.append(xp.stack([xp.sum(s * y), xp.sum(s * s), xp.sum(y * y)]))
         sy, ss, yy = total(products)
-        parts = []
+        plane_products = []
         for plane in planes(candidate):
-            bend = gradient[plane] - self.gradient[plane]
-            parts.append(xp.sum(bend * self.precondition(bend)))
-        yhy = total(parts)
+            change = gradient[plane] - self.gradient[plane]
+            plane_products.append(xp.sum(change * self.precondition(change)))
+        yhy = total(plane_products)
         positive = usable & (sy > 1e-10 * xp.sqrt(ss * yy)) & (yhy > 0)
         one = xp.ones_like(sy)
         rho = xp.where(positive, one / xp.where(positive, sy, one), xp.zeros_like(sy))
         self.gamma = xp.where(positive, sy / xp.where(positive, yhy, one), self.gamma)
-        self.pairs.append(Pair(kept_s, kept_y, rho))
+        self.pairs.append(Pair(stored_s, stored_y, rho))
 
     def _direction(self) -> tuple[DeviceArray, DeviceArray]:
-        """Two-loop recursion (Nocedal and Wright, algorithm 7.4); also whether its scale is known."""
+        """Return the step direction and whether its scale is known.
+
+        The two-loop recursion of Nocedal and Wright, algorithm 7.4.
+        """
         xp = self.xp
         r = self.gradient + 0.0
         factors = []

@@ -1,13 +1,13 @@
 """The initial inverse Hessian of L-BFGS for pictures: 1 / frequency.
 
-Natural pictures, and the changes that style transfer makes to them, have amplitudes that fall with
-frequency; a step that treats every frequency alike spends its length on grain. Filtering the gradient with
-1/f is the same as optimising Fourier coefficients scaled by 1/sqrt(f).
+The amplitudes of natural pictures, and of the changes that style transfer makes to them, fall with frequency.
+A step that treats every frequency alike spends its length on grain. Filtering the gradient with 1/f is the
+same as optimising Fourier coefficients scaled by 1/sqrt(f).
 
-Measured with VGG-16 at 192 pixels, Tuebingen in the style of the Starry Night, relative loss, history
-10: the loss that plain L-BFGS reaches after 150 evaluations is reached after 135 with 1/sqrt(f) and 125
-with 1/f (1.050, 1.009, 1.011 after 100; 0.987, 0.965, 0.960 after 150), and the first 20 evaluations go
-a fifth further (1.75, 1.60, 1.53).
+Measured with VGG-16 at 192 pixels, Tuebingen in the style of the Starry Night, relative loss, history 10: the
+loss that plain L-BFGS reaches after 150 evaluations is reached after 135 with 1/sqrt(f) and after 125 with
+1/f (1.050, 1.009, 1.011 after 100; 0.987, 0.965, 0.960 after 150), and the first 20 evaluations go a fifth
+further (1.75, 1.60, 1.53).
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from nst_core.array_types import DeviceArray
 
 
 def inverse_frequency(like: DeviceArray) -> Callable[[DeviceArray], DeviceArray]:
-    """Return the operator that scales each frequency of a picture by 1/f, mean 1.
+    """Return the operator that scales each frequency of a picture by 1/f, normalised to a mean of 1.
 
-    ``like`` is any ``(3, height, width)`` array of the kind, type and device to work on. f is in periods
-    a picture; the mean counts as one period. The operator is linear, symmetric and positive, and takes any
-    number of channels, each for itself.
+    ``like`` is any ``(3, height, width)`` array of the kind, type and device to work on. f is in periods per
+    picture; the mean counts as one period. The operator is linear, symmetric and positive. It takes any
+    number of channels and filters each separately.
     """
     xp = array_namespace(like)
     _, height, width = like.shape
     fy = np.fft.fftfreq(height)[:, None] * height
     fx = np.fft.rfftfreq(width)[None, :] * width
     gain = np.empty((height, fx.shape[1]), dtype=np.float32 if like.dtype == xp.float32 else np.float64)
-    for row in range(height):  # one by one: in double precision all at once would be two more pictures
+    for row in range(height):  # one by one: all at once in double precision would take two more pictures
         gain[row] = 1.0 / np.maximum(np.hypot(fy[row], fx[0]), 1.0)
     gain /= gain.mean(dtype=np.float64)
     gain = xp.asarray(gain, dtype=like.dtype, device=device(like))

@@ -1,7 +1,7 @@
-"""Temporary files for what memory does not hold: without a name, and on a disk.
+"""Anonymous temporary files on a disk, for arrays that do not fit into memory.
 
-The system's folder for temporary files lies in memory on many machines (Linux's tmpfs), where a file saves
-nothing. Knows nothing of what is kept.
+On many machines the system's folder for temporary files is itself in memory (Linux's tmpfs), where a file
+would save nothing. Does not depend on what the files hold.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ import psutil
 from nst_core.errors import DISK_FULL_ERRNOS
 
 IN_MEMORY = frozenset({"tmpfs", "ramfs"})
-"""Kinds of file systems that are memory."""
+"""Types of file systems that are in memory."""
 
 
 def anonymous_file(folder: Path | None = None, size: int = 0) -> IO[bytes]:
-    """Open a file in ``folder``, None being one on a disk, that is gone when it is closed.
+    """Open a file in ``folder``, by default one on a disk, that disappears when it is closed.
 
-    ``size`` bytes are taken at once, where the system can: a mapped file that finds the disk full later ends
-    the process.
+    ``size`` bytes are allocated at once if the system can do that, because a mapped file that finds the disk
+    full later kills the process.
 
     Raises:
-        OSError: there is no room for it.
+        OSError: the disk is full.
     """
-    folder = folder or _on_a_disk()
+    folder = folder or _folder_on_disk()
     file = tempfile.TemporaryFile(dir=folder, prefix="nst-", buffering=0)  # noqa: SIM115 -- the caller's
     if size and hasattr(os, "posix_fallocate"):
         try:
             os.posix_fallocate(file.fileno(), 0, size)
-        except OSError as error:  # not every file system can
+        except OSError as error:  # not every file system can allocate
             if error.errno in DISK_FULL_ERRNOS:
                 file.close()
                 raise
@@ -43,8 +43,8 @@ def anonymous_file(folder: Path | None = None, size: int = 0) -> IO[bytes]:
 
 
 @functools.cache
-def _on_a_disk() -> Path:
-    """Return the system's folder for temporary files, or where that is memory, another that is not."""
+def _folder_on_disk() -> Path:
+    """Return the system's folder for temporary files, or another one if that is in memory."""
     usual = Path(tempfile.gettempdir())
     cache = platformdirs.user_cache_path("nst", appauthor=False)
     for folder in (usual, Path("/var/tmp"), cache):  # noqa: S108 -- names there are chosen by tempfile
@@ -54,11 +54,11 @@ def _on_a_disk() -> Path:
 
 
 def _in_memory(folder: Path) -> bool:
-    """Whether ``folder`` lies in memory, by the innermost of the file systems that it is below of."""
+    """Return whether ``folder`` is in memory, by the innermost file system that contains it."""
     try:
-        place, mounted = folder.resolve(), psutil.disk_partitions(all=True)
+        path, mounted = folder.resolve(), psutil.disk_partitions(all=True)
     except OSError:
-        return False  # nobody tells
-    above = [part for part in mounted if place.is_relative_to(part.mountpoint)]
-    innermost = max(above, key=lambda part: len(part.mountpoint), default=None)
+        return False  # unknown
+    containing = [partition for partition in mounted if path.is_relative_to(partition.mountpoint)]
+    innermost = max(containing, key=lambda partition: len(partition.mountpoint), default=None)
     return innermost is not None and innermost.fstype in IN_MEMORY

@@ -1,9 +1,9 @@
-"""Arithmetic on vectors the size of a picture, without temporaries the size of a picture.
+"""Arithmetic on vectors of a picture's size, without temporaries of that size.
 
-Comes in: ``(3, height, width)`` device arrays (numpy or torch). They are gone through in strips of rows, so
-that what an optimizer needs beside its vectors does not grow with the picture; a small picture is one strip.
-An optimizer's history is kept by a :data:`StoreFactory`: as it is, in half precision, or in half precision in
-a file. Knows nothing of losses, nor how much memory there is.
+Takes ``(3, height, width)`` device arrays (numpy or torch) and processes them in strips of rows. So the
+memory that an optimiser needs in addition to its vectors does not grow with the picture; a small picture is
+one strip. The stores of an optimiser's history keep vectors as they are, in half precision, or in half
+precision in a file. Does not depend on losses or on how much memory there is.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ STRIP_PIXELS = 2**20
 """Pixels of a strip."""
 
 LARGEST_HALF = 32768.0
-"""What the largest value of a strip becomes in half precision, well below its limit of 65504."""
+"""The largest value of each strip in half precision, well below the limit of 65504."""
 
 
 class VectorStore(Protocol):
-    """A vector that is kept: written once, strip by strip in order, and read strip by strip."""
+    """A stored vector: written once, strip by strip in order, and read strip by strip."""
 
-    def put(self, values: DeviceArray) -> DeviceArray:
-        """StoreFactory the next strip; returns it as it will be read."""
+    def append(self, values: DeviceArray) -> DeviceArray:
+        """Store the next strip and return it as it will be read."""
         ...
 
     def get(self, index: int) -> DeviceArray:
@@ -40,10 +40,10 @@ class VectorStore(Protocol):
 
 
 StoreFactory: TypeAlias = Callable[[], VectorStore]
-"""Makes a place for one vector."""
+"""Makes a store for one vector."""
 
 Storage: TypeAlias = Literal["full", "half", "file"]
-"""Ways to keep a history."""
+"""Ways to store a vector."""
 
 
 def strips(picture: DeviceArray) -> list[slice]:
@@ -54,40 +54,40 @@ def strips(picture: DeviceArray) -> list[slice]:
 
 
 def planes(picture: DeviceArray) -> list[slice]:
-    """Cut ``picture`` into channels where it is larger than a strip, for what needs whole planes."""
+    """Cut ``picture`` into its channels if it is larger than a strip, for operators on whole planes."""
     channels, height, width = picture.shape
     size = channels if height * width <= STRIP_PIXELS else 1
     return [slice(first, first + size) for first in range(0, channels, size)]
 
 
-def total(parts: Iterable[DeviceArray]) -> DeviceArray:
-    """Add up the sums of strips."""
-    found = None
-    for part in parts:
-        found = part if found is None else found + part
-    return found
+def total(sums: Iterable[DeviceArray]) -> DeviceArray:
+    """Add up the ``sums`` of strips."""
+    added = None
+    for strip_sum in sums:
+        added = strip_sum if added is None else added + strip_sum
+    return added
 
 
-def dot(kept: VectorStore, vector: DeviceArray) -> DeviceArray:
-    """Return the inner product () of a kept vector and another."""
+def dot(stored: VectorStore, vector: DeviceArray) -> DeviceArray:
+    """Return the inner product () of a stored vector and another."""
     xp = array_namespace(vector)
-    return total(xp.sum(kept.get(i) * vector[:, rows]) for i, rows in enumerate(strips(vector)))
+    return total(xp.sum(stored.get(i) * vector[:, rows]) for i, rows in enumerate(strips(vector)))
 
 
-def add_scaled(vector: DeviceArray, kept: VectorStore, factor: DeviceArray) -> None:
-    """Add ``factor`` times a kept vector to ``vector``, in place."""
+def add_scaled(vector: DeviceArray, stored: VectorStore, factor: DeviceArray) -> None:
+    """Add ``factor`` times a stored vector to ``vector``, in place."""
     for index, rows in enumerate(strips(vector)):
-        vector[:, rows] += kept.get(index) * factor
+        vector[:, rows] += stored.get(index) * factor
 
 
 class InMemoryStore:
-    """Keeps the strips themselves, on the device."""
+    """Stores the strips themselves, on the device."""
 
     def __init__(self) -> None:
         self.strips: list[DeviceArray] = []
 
-    def put(self, values: DeviceArray) -> DeviceArray:
-        """StoreFactory the next strip; it must not be changed afterwards."""
+    def append(self, values: DeviceArray) -> DeviceArray:
+        """Store the next strip, which must not change afterwards."""
         self.strips.append(values)
         return values
 
@@ -97,15 +97,15 @@ class InMemoryStore:
 
 
 class HalfPrecisionStore:
-    """Keeps float16 on the device, each strip scaled by its largest value: 11 bits of each number."""
+    """Stores float16 on the device, each strip scaled by its largest value: 11 bits of each number."""
 
     def __init__(self) -> None:
         self.strips: list[tuple[DeviceArray, DeviceArray]] = []
 
-    def put(self, values: DeviceArray) -> DeviceArray:
-        """Round and keep the next strip."""
+    def append(self, values: DeviceArray) -> DeviceArray:
+        """Round and store the next strip."""
         xp = array_namespace(values)
-        self.strips.append(_halved(values, xp))
+        self.strips.append(_to_half(values, xp))
         return self._read(len(self.strips) - 1, values.dtype, xp)
 
     def get(self, index: int) -> DeviceArray:
@@ -119,19 +119,19 @@ class HalfPrecisionStore:
 
 
 class FileStore:
-    """Keeps float16 in a file without a name, which is gone when this is."""
+    """Stores float16 in an anonymous file, which disappears with the store."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.file = anonymous_file(folder)
         self.strips: list[tuple[int, tuple[int, ...], DeviceArray]] = []
 
-    def put(self, values: DeviceArray) -> DeviceArray:
+    def append(self, values: DeviceArray) -> DeviceArray:
         """Round and write the next strip."""
         xp = array_namespace(values)
-        half, scale = _halved(values, xp)
+        half, scale = _to_half(values, xp)
         offset = self.file.seek(0, 2)
         rest = np.ascontiguousarray(to_device(half, "cpu")).data.cast("B")
-        while rest:  # a disk that fills up takes a part first
+        while rest:  # a disk that becomes full writes only a part first
             rest = rest[self.file.write(rest) :]
         self.strips.append((offset, tuple(half.shape), scale))
         return xp.astype(half, values.dtype) * scale
@@ -145,12 +145,12 @@ class FileStore:
         return xp.astype(xp.asarray(half, device=device(scale)), scale.dtype) * scale
 
     def __del__(self) -> None:
-        if hasattr(self, "file"):  # else there was no room for one
+        if hasattr(self, "file"):  # no file if opening it failed
             self.file.close()
 
 
-def _halved(values: DeviceArray, xp: Any) -> tuple[DeviceArray, DeviceArray]:
-    """Return ``values`` in float16 and the scale () that they are to be multiplied by."""
+def _to_half(values: DeviceArray, xp: Any) -> tuple[DeviceArray, DeviceArray]:
+    """Return ``values`` in float16, and the scale () to multiply them by."""
     largest = xp.max(xp.abs(values))
     one = xp.ones_like(largest)
     scale = xp.where(largest > 0, largest / LARGEST_HALF, one)
@@ -158,7 +158,7 @@ def _halved(values: DeviceArray, xp: Any) -> tuple[DeviceArray, DeviceArray]:
 
 
 def store_factory(storage: Storage, folder: Path | None = None) -> StoreFactory:
-    """Return what makes places of a kind; ``folder`` is for files, None one that is on a disk."""
+    """Return a factory of stores; ``folder`` is for files, by default one on a disk."""
     if storage == "file":
         return partial(FileStore, folder)
     return HalfPrecisionStore if storage == "half" else InMemoryStore

@@ -1,1 +1,1 @@
-"""Loss and gradient with ONNX Runtime alone: a gradient graph written node by node."""
+"""Loss and gradient with ONNX Runtime, by a gradient graph that is written node by node."""

@@ -127,7 +127,7 @@ def gradient_graph(
 
 
 class GradientWriter:
-    """Writes one graph; see :func:`gradient_graph`. Subclasses with another :meth:`add_term` have other terms."""
+    """Writes one graph; see :func:`gradient_graph`. Subclasses override :meth:`add_term`."""
 
     def __init__(self, shape: Shape, kernels: winograd.TransformedKernels) -> None:
         self.shape, self.layers, self.sizes = shape, shape.layers, shape.sizes

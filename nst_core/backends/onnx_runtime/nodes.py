@@ -1,7 +1,7 @@
-"""Writing ONNX graphs node by node: the one place that knows how nodes, constants and inputs are spelled.
+"""Writes ONNX graphs node by node: the only place that creates nodes, constants and inputs.
 
-Comes in: operators and the names of tensors. Goes out: an ``onnx.ModelProto``. Knows nothing of networks,
-losses or gradients.
+Takes operators and names of tensors, and returns an ``onnx.ModelProto``. Does not depend on networks, losses
+or gradients. Implements :class:`nst_core.loss.statistics.base.GraphWriter`.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ Size = tuple[int, int, int]
 
 
 class Nodes:
-    """A graph being written; tensors are their names. It may begin with the nodes of another graph."""
+    """A graph being written, which may start with the nodes of another graph. Tensors are named."""
 
-    def __init__(self, begun: onnx.GraphProto | None = None) -> None:
-        self.nodes: list[onnx.NodeProto] = list(begun.node) if begun else []
+    def __init__(self, start: onnx.GraphProto | None = None) -> None:
+        self.nodes: list[onnx.NodeProto] = list(start.node) if start else []
         self.inputs: list[onnx.ValueInfoProto] = []
         self.outputs: list[onnx.ValueInfoProto] = []
         self.constants: dict[str, onnx.TensorProto] = (
-            {tensor.name: tensor for tensor in begun.initializer} if begun else {}
+            {tensor.name: tensor for tensor in start.initializer} if start else {}
         )
         self.shared: list[str] = []
         self.written = 0
 
     def add(self, operator: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
-        """Write one node with one output; returns the output's name."""
+        """Write a node with one output and return the output's name."""
         self.written += 1
         name = output or f"{operator.lower()}.{self.written}"
         self.nodes.append(helper.make_node(operator, list(inputs), [name], name=f"node:{name}", **attributes))
         return name
 
     def constant(self, array: npt.NDArray[Any], name: str) -> str:
-        """Add a constant under ``name``, which stands for the same array wherever it is used."""
+        """Add a constant unless ``name`` is known; equal names must stand for equal arrays."""
         if name not in self.constants:
             self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
         return name
 
     def share(self, name: str, shape: Sequence[int]) -> str:
-        """Declare a float32 constant whose values are handed over when a session is opened."""
+        """Declare a float32 constant whose values are passed when a session is opened."""
         if name not in self.constants:
             tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape)
             tensor.data_location = TensorProto.EXTERNAL
@@ -61,7 +61,7 @@ class Nodes:
         return self.constant(np.array(value, dtype=np.float32), f"number {np.float32(value)!r}")
 
     def integers(self, *values: int) -> str:
-        """Add a list of integers: a shape, pads, starts, ends or axes."""
+        """Add a list of integers, such as a shape, pads, starts, ends or axes."""
         return self.constant(np.array(values, dtype=np.int64), f"integers {values}")
 
     def input(self, name: str, shape: Sequence[int]) -> str:
@@ -74,47 +74,48 @@ class Nodes:
         self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape)))
 
     def array(self, name: str) -> npt.NDArray[Any]:
-        """Read a constant back."""
-        found: npt.NDArray[Any] = numpy_helper.to_array(self.constants[name])
-        return found
+        """Return the values of a constant."""
+        array: npt.NDArray[Any] = numpy_helper.to_array(self.constants[name])
+        return array
 
     def reshape(self, tensor: str, *shape: int) -> str:
-        """Look at ``tensor`` in another shape; -1 is what is left."""
+        """Write ``tensor`` in another shape, in which -1 stands for the remaining size."""
         return self.add("Reshape", tensor, self.integers(*shape))
 
     def slice(self, tensor: str, axis: int, start: int, end: int) -> str:
-        """Take ``start`` to ``end`` (exclusive) along ``axis``."""
+        """Write ``tensor`` from ``start`` to ``end`` (exclusive) along ``axis``."""
         return self.add("Slice", tensor, self.integers(start), self.integers(end), self.integers(axis))
 
     def pad(self, tensor: str, axis: int, before: int, after: int, rank: int = 4) -> str:
-        """Put zeros before and after ``tensor`` along ``axis``."""
+        """Write ``tensor`` with zeros before and after it along ``axis``."""
         pads = [0] * (2 * rank)
         pads[axis], pads[rank + axis] = before, after
         return self.add("Pad", tensor, self.integers(*pads))
 
     def sum_of(self, tensors: Sequence[str]) -> str:
-        """Add tensors up."""
+        """Write the sum of tensors."""
         total = tensors[0]
         for tensor in tensors[1:]:
             total = self.add("Add", total, tensor)
         return total
 
     def total(self, tensor: str, *shape: int, squared: bool = False) -> str:
-        """Sum all values, or their squares, of ``tensor``, looked at in ``shape``, to a scalar; axis by axis.
+        """Write the sum () of all values of ``tensor`` in ``shape``, or of their squares, axis by axis.
 
-        In one go ONNX Runtime adds one number after the other: of 16 million it lost 3e-4, relative, and of
-        the 262,144 squares of a Gram matrix's differences 5e-5. Axis by axis it is 1e-7.
+        A single ReduceSum of ONNX Runtime adds one number after the other: it lost 3e-4, relative, of 16
+        million numbers and 5e-5 of the 262,144 squares of a Gram matrix's differences. Axis by axis it loses
+        1e-7.
         """
-        rest = self.reshape(tensor, *shape)
+        sums = self.reshape(tensor, *shape)
         for axis in range(len(shape) - 1, -1, -1):
             if squared and axis == len(shape) - 1:
-                rest = self.add("ReduceSumSquare", rest, axes=[-1], keepdims=0)
+                sums = self.add("ReduceSumSquare", sums, axes=[-1], keepdims=0)
             else:
-                rest = self.add("ReduceSum", rest, self.integers(-1), keepdims=0)
-        return rest
+                sums = self.add("ReduceSum", sums, self.integers(-1), keepdims=0)
+        return sums
 
     def model(self, name: str) -> onnx.ModelProto:
-        """Close the graph; constants that no node reads are left out."""
+        """Return the finished model, without constants that no node reads."""
         read = {tensor for node in self.nodes for tensor in node.input}
         graph = helper.make_graph(
             self.nodes,

@@ -1,10 +1,10 @@
 """The way back through a VGG whose features are planes, (1, channels, height, width), as ONNX nodes.
 
-Comes in: the names of a layer's features and of its gradient. Goes out: the name of the gradient one layer
-earlier. Multiplication by 0 or 1 instead of Where, HardSigmoid instead of Greater and Equal: these are
-operators that ONNX Runtime's CPU provider keeps in the layout of its convolutions (NCHWc). Measured on one
-core, 64 channels at 512 x 512: 13 ms each for Mul and HardSigmoid, 155 ms for Greater and Where together;
-145 ms for MaxPool with indices and MaxUnpool.
+Takes the names of a layer's features and of its gradient, and returns the name of the gradient one layer
+earlier. Multiplies by 0 or 1 instead of Where, and uses HardSigmoid instead of Greater and Equal, since ONNX
+Runtime's CPU provider keeps these operators in the layout of its convolutions (NCHWc). Measured on one core,
+64 channels at 512 x 512: 13 ms each for Mul and HardSigmoid, 155 ms for Greater and Where together; 145 ms
+for MaxPool with indices and MaxUnpool.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from nst_core.backends.onnx_runtime.nodes import Nodes
 from nst_core.vgg.layers import AVERAGE_POOL_GAIN
 
 HUGE = 3e38
-"""HardSigmoid(HUGE * x - 1) is 1 for every positive float32 that is no denormal number, 0 for the others."""
+"""HardSigmoid(HUGE * x - 1) is 1 for every positive float32 that is not denormal, and 0 for the others."""
 
 
 def window_order(height: int, width: int) -> Array:
-    """Return (1, 1, height, width) numbers below 1 that fall in reading order within each 2 x 2 window."""
+    """Return numbers below 1, (1, 1, height, width), that decrease in reading order in each 2 x 2 window."""
     rank = np.array([[0.75, 0.5], [0.25, 0.0]], dtype=np.float32)
     return np.tile(rank, (height // 2, width // 2))[None, None]
 
 
 def positive(nodes: Nodes, tensor: str) -> str:
-    """1 where ``tensor`` is positive, else 0.
+    """Write 1 if ``tensor`` is positive, else 0, for each element.
 
-    With a beta of 0 it would be the same, but that OpenVINO (1.24) takes for its default of 0.5.
+    A beta of 0 would do the same, but OpenVINO (1.24) replaces it by its default of 0.5.
     """
     return nodes.add("HardSigmoid", tensor, alpha=HUGE, beta=-1.0)
 
 
 def convolve_back(nodes: Nodes, layer: str, gradient: str) -> str:
-    """Go through a convolution: one with the kernels flipped, inputs and outputs exchanged."""
+    """Write the way back through a convolution: one with flipped kernels, inputs and outputs exchanged."""
     kernel = nodes.array(f"{layer}.weight")
     back = nodes.constant(kernel[:, :, ::-1, ::-1].transpose(1, 0, 2, 3), f"{layer}.back")
     return nodes.add("Conv", gradient, back, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
 
 
 def to_picture(nodes: Nodes, gradient: str, height: int, width: int, *, edge: bool) -> str:
-    """Go through the first convolution, the edge's continuation where there is one, and the normalisation.
+    """Write the way back through the first convolution, the repeated edge if any, and the normalisation.
 
-    ConvTranspose, because with only three channels to give to it takes a third of a convolution's time.
+    ConvTranspose, because with only three output channels it takes a third of a convolution's time.
     """
     gain = nodes.array("normalisation.gain").reshape(1, 3, 1, 1)
     weight = nodes.constant(nodes.array("conv1_1.weight") * gain, "conv1_1.back")
@@ -56,7 +56,7 @@ def to_picture(nodes: Nodes, gradient: str, height: int, width: int, *, edge: bo
 
 
 def _fold(nodes: Nodes, tensor: str, axis: int, length: int) -> str:
-    """Add the first and the last of ``length`` + 2 rows or columns to their neighbours."""
+    """Write the first and the last of ``length`` + 2 rows or columns added to their neighbours."""
     first = nodes.pad(nodes.slice(tensor, axis, 0, 1), axis, 0, length - 1)
     last = nodes.pad(nodes.slice(tensor, axis, length + 1, length + 2), axis, length - 1, 0)
     return nodes.sum_of([nodes.slice(tensor, axis, 1, length + 1), first, last])
@@ -65,10 +65,10 @@ def _fold(nodes: Nodes, tensor: str, axis: int, length: int) -> str:
 def max_pool_back(
     nodes: Nodes, features: str, pooled: str, order: str, gradient: str, size: tuple[int, int, int]
 ) -> str:
-    """Give the gradient of each maximum to the first value in its window, in reading order, that equals it.
+    """Write the gradient of each maximum to the first value in its window, in reading order, that equals it.
 
-    ``features`` are of ``size``; ``order`` is :func:`window_order` of their even part. Values equal to the
-    maximum are candidates; of these the order picks one. All of it is exact in float32.
+    ``features`` have ``size``; ``order`` is :func:`window_order` of their even part. Values equal to the
+    maximum are candidates, and the order picks one of them. All of this is exact in float32.
     """
     channels, height, width = size
     if height % 2:
@@ -79,31 +79,31 @@ def max_pool_back(
     orders = nodes.add("Conv", order, ones, kernel_shape=[1, 1])
     ordered = nodes.add("Add", orders, _equal(nodes, features, pooled, channels))
     first = nodes.add("MaxPool", ordered, kernel_shape=[2, 2], strides=[2, 2])
-    found = _equal(nodes, ordered, first, channels)
-    return _fill(nodes, nodes.add("Mul", _spread(nodes, gradient), found), height, width)
+    selected = _equal(nodes, ordered, first, channels)
+    return _fill(nodes, nodes.add("Mul", _spread(nodes, gradient), selected), height, width)
 
 
 def average_pool_back(nodes: Nodes, gradient: str, size: tuple[int, int, int]) -> str:
-    """Spread the gradient over the windows of features of ``size``."""
+    """Write the gradient spread over the windows of features of ``size``."""
     channels, height, width = size
     share = _scaled(nodes, gradient, channels, AVERAGE_POOL_GAIN / 4.0)
     return _fill(nodes, _spread(nodes, share), height, width)
 
 
 def _equal(nodes: Nodes, tensor: str, largest: str, channels: int) -> str:
-    """1 where ``tensor`` is the ``largest`` of its window, else 0."""
+    """Write 1 if ``tensor`` equals the ``largest`` of its window, else 0, for each element."""
     difference = nodes.add("Add", tensor, _spread(nodes, _scaled(nodes, largest, channels, -1.0)))
     return nodes.add("HardSigmoid", difference, alpha=HUGE, beta=1.0)
 
 
 def _scaled(nodes: Nodes, tensor: str, channels: int, factor: float) -> str:
-    """Multiply features by a number; one for each channel, which keeps the convolutions' layout."""
+    """Write features times a number, given for each channel, which keeps the convolutions' layout."""
     factors = np.full((1, channels, 1, 1), factor, dtype=np.float32)
     return nodes.add("Mul", tensor, nodes.constant(factors, f"{factor} x {channels}"))
 
 
 def _spread(nodes: Nodes, tensor: str) -> str:
-    """Repeat every value over a 2 x 2 window."""
+    """Write every value repeated over a 2 x 2 window."""
     scales = nodes.constant(np.array([1, 1, 2, 2], dtype=np.float32), "scales")
     return nodes.add(
         "Resize",
@@ -117,7 +117,7 @@ def _spread(nodes: Nodes, tensor: str) -> str:
 
 
 def _fill(nodes: Nodes, tensor: str, height: int, width: int) -> str:
-    """Give the odd row and column that pooling dropped their zero gradient."""
+    """Write zero gradients for the odd row and column that pooling dropped."""
     if height % 2:
         tensor = nodes.pad(tensor, 2, 0, 1)
     if width % 2:

@@ -1,10 +1,10 @@
 """Features as rows, one for each position, and Winograd's convolutions on them, as ONNX nodes.
 
-Comes in: names of tensors (positions, channels). Goes out: names of tensors of the same kind. A 3 x 3
-convolution is computed on tiles of 4 x 4 outputs with 36 instead of 144 multiplications (Winograd 1980; Lavin
-and Gray 2016, F(4 x 4, 3 x 3)): gather the 6 x 6 inputs of every tile, transform them, multiply by 36
-transformed kernels, transform back, gather the outputs into rows again. Rows make this fit for ONNX:
-gathering copies whole rows of channels, and all the rest is products of matrices, which use every core.
+Takes and returns names of tensors (positions, channels). A 3 x 3 convolution is computed on tiles of 4 x 4
+outputs with 36 instead of 144 multiplications (Winograd 1980; Lavin and Gray 2016, F(4 x 4, 3 x 3)): gather
+the 6 x 6 inputs of every tile, transform them, multiply by 36 transformed kernels, transform back, gather the
+outputs into rows again. Rows suit ONNX: gathering copies whole rows of channels, and the rest are products of
+matrices, which use every core.
 
 Measured with ONNX Runtime 1.32 on one core with AVX-512, against its own convolution: 62 ms and 137 ms for
 512 channels at 64 x 64, 70 and 159 for 256 at 128 x 128, 117 and 143 for 128 at 256 x 256, 178 and 149 for 64
@@ -25,16 +25,16 @@ from nst_core.vgg.layers import AVERAGE_POOL_GAIN
 from nst_core.vgg.network import Network
 
 FIRST_BLOCK = 3
-"""Blocks from here on are computed on rows: above, with fewer channels, gathering costs what it saves."""
+"""First block computed on rows; earlier ones have fewer channels, and gathering costs what it saves."""
 
 SMALLEST_PICTURE = 192 * 192
-"""Pixels below which the tiles of the deepest block are too few to pay for their 36 kernels."""
+"""Smallest picture, in pixels, on rows: below, the deepest block has too few tiles for its 36 kernels."""
 
 STRIDES = (4, 8)
-"""Pixels between neighbours that the poolings of the blocks on rows compare: pool3 and pool4."""
+"""Pixels between neighbours that the pools of the blocks on rows compare: pool3 and pool4."""
 
 REPEAT_BLOCK = 8
-"""Pixels; where two by two blocks of them repeat what lies a stride away, maxima may be equal."""
+"""Side of a block in pixels: if two by two blocks repeat what lies a stride away, maxima may be equal."""
 
 TILE = 4
 PATCH = TILE + 2
@@ -68,21 +68,21 @@ OUTPUT_TRANSFORM = np.array(
 
 
 def repeats(picture: Array) -> bool:
-    """Whether part of ``picture`` (3, height, width) is flat, or equals what lies a stride beside or below.
+    """Return whether part of ``picture`` (3, height, width) is flat, or equals its pixels a stride away.
 
-    There whole pooling windows have equal values. Winograd's convolutions round each place in a tile its own
-    way, so that any of them may come out as the largest, where other convolutions leave them equal.
+    There whole pooling windows have equal values. Winograd's convolutions round each position in a tile
+    differently, so any of the values may come out as the largest; other convolutions leave them equal.
     """
     for stride in STRIDES:
-        for turned in (picture, picture.transpose(0, 2, 1)):
-            equal = np.equal(turned[:, stride:], turned[:, :-stride])
+        for along_rows in (picture, picture.transpose(0, 2, 1)):
+            equal = np.equal(along_rows[:, stride:], along_rows[:, :-stride])
             if _has_block(np.logical_and.reduce(equal, axis=0)):
                 return True
     return False
 
 
 def _has_block(equal: npt.NDArray[np.bool_]) -> bool:
-    """Whether two by two neighbouring blocks are all True; blocks that a side cuts off count too."""
+    """Return whether two by two neighbouring blocks are all True, including blocks cut off by a side."""
     height, width = (-(-side // REPEAT_BLOCK) * REPEAT_BLOCK for side in equal.shape)
     padded = np.pad(equal, ((0, height - equal.shape[0]), (0, width - equal.shape[1])), mode="edge")
     shape = (height // REPEAT_BLOCK, REPEAT_BLOCK, width // REPEAT_BLOCK, REPEAT_BLOCK)
@@ -90,7 +90,7 @@ def _has_block(equal: npt.NDArray[np.bool_]) -> bool:
     return bool((blocks[1:, 1:] & blocks[:-1, 1:] & blocks[1:, :-1] & blocks[:-1, :-1]).any())
 
 
-def transformed(kernel: Array) -> Array:
+def transform_kernel(kernel: Array) -> Array:
     """Transform a kernel (out, in, 3, 3) to (36, in, out)."""
     channels_out, channels_in = kernel.shape[:2]
     whole = np.kron(KERNEL_TRANSFORM, KERNEL_TRANSFORM)  # (36, 9)
@@ -98,15 +98,15 @@ def transformed(kernel: Array) -> Array:
     return (whole.astype(np.float32) @ by_tap).reshape(PATCH**2, channels_in, channels_out)
 
 
-def flipped(kernel: Array) -> Array:
+def flip_kernel(kernel: Array) -> Array:
     """Turn a kernel (out, in, 3, 3) into the one that carries gradients back, (in, out, 3, 3)."""
     return np.ascontiguousarray(kernel[:, :, ::-1, ::-1].transpose(1, 0, 2, 3))
 
 
 class TransformedKernels:
-    """The transformed kernels of a network, made once and shared by sessions of all sizes.
+    """The transformed kernels of a network, computed once and shared by sessions of all sizes.
 
-    ``arrays`` holds them by the names that graphs know them by.
+    ``arrays`` holds them under their names in the graphs.
     """
 
     def __init__(self, network: Network) -> None:
@@ -115,60 +115,62 @@ class TransformedKernels:
         self.biases: dict[str, Array] = {}
 
     def prepare(self, convolutions: list[str]) -> Mapping[str, Array]:
-        """Transform what is missing of ``convolutions``, forward and back; returns their biases by layer."""
+        """Transform the kernels of ``convolutions``, forward and back; return their biases by layer."""
         missing = [name for name in convolutions if name not in self.biases]
         if missing:
             weights = self.network.weights(convolutions[-1])
             for name in missing:
                 kernel, bias = weights[name]
                 self.biases[name] = bias
-                self.arrays[forward_name(name)] = transformed(kernel)
-                self.arrays[backward_name(name)] = transformed(flipped(kernel))
+                self.arrays[forward_name(name)] = transform_kernel(kernel)
+                self.arrays[backward_name(name)] = transform_kernel(flip_kernel(kernel))
         return self.biases
 
 
 def forward_name(convolution: str) -> str:
-    """Name of the transformed kernel of a layer."""
+    """Return the name of the transformed kernel of a layer."""
     return f"{convolution}.transformed"
 
 
 def backward_name(convolution: str) -> str:
-    """Name of the transformed kernel that carries the gradient of a layer back."""
+    """Return the name of the transformed kernel that carries the gradient of a layer back."""
     return f"{convolution}.transformed.back"
 
 
 def from_planes(nodes: Nodes, planes: str, channels: int) -> str:
-    """Turn (1, channels, height, width) into rows."""
+    """Write (1, channels, height, width) as rows."""
     return nodes.add("Transpose", nodes.reshape(planes, channels, -1), perm=[1, 0])
 
 
 def to_planes(nodes: Nodes, rows: str, channels: int, height: int, width: int) -> str:
-    """Turn rows into (1, channels, height, width)."""
+    """Write rows as (1, channels, height, width)."""
     return nodes.reshape(nodes.add("Transpose", rows, perm=[1, 0]), 1, channels, height, width)
 
 
 def convolve(nodes: Nodes, rows: str, kernel: str, channels: tuple[int, int], height: int, width: int) -> str:
-    """Convolve (height * width, channels[0]) to (height * width, channels[1]), zeros outside, no bias.
+    """Write a convolution of (height * width, channels[0]) to (height * width, channels[1]).
+
+    Zeros outside, no bias.
 
     ``kernel`` is the name of a transformed kernel.
     """
     channels_in, channels_out = channels
     down, across = -(-height // TILE), -(-width // TILE)
     tiles = down * across
-    patches = nodes.constant(_patches(height, width, down, across), f"patches {height} x {width}")
-    places = nodes.constant(_places(height, width, across, tiles), f"places {height} x {width}")
+    patches = nodes.constant(_patch_rows(height, width, down, across), f"patches {height} x {width}")
+    outputs = nodes.constant(_output_rows(height, width, across, tiles), f"outputs {height} x {width}")
     nodes.share(kernel, (PATCH**2, channels_in, channels_out))
-    into = nodes.constant(_whole(INPUT_TRANSFORM), "input transform")
-    back = nodes.constant(_whole(OUTPUT_TRANSFORM), "output transform")
+    into = nodes.constant(_in_two_dimensions(INPUT_TRANSFORM), "input transform")
+    back = nodes.constant(_in_two_dimensions(OUTPUT_TRANSFORM), "output transform")
     gathered = nodes.add("Gather", _with_zeros(nodes, rows, channels_in), patches, axis=0)
-    seen = nodes.add("MatMul", into, nodes.reshape(gathered, PATCH**2, tiles * channels_in))
-    product = nodes.add("MatMul", nodes.reshape(seen, PATCH**2, tiles, channels_in), kernel)
+    inputs = nodes.add("MatMul", into, nodes.reshape(gathered, PATCH**2, tiles * channels_in))
+    product = nodes.add("MatMul", nodes.reshape(inputs, PATCH**2, tiles, channels_in), kernel)
     tiled = nodes.add("MatMul", back, nodes.reshape(product, PATCH**2, tiles * channels_out))
-    return nodes.add("Gather", nodes.reshape(tiled, TILE**2 * tiles, channels_out), places, axis=0)
+    return nodes.add("Gather", nodes.reshape(tiled, TILE**2 * tiles, channels_out), outputs, axis=0)
 
 
 def max_pool(nodes: Nodes, rows: str, height: int, width: int) -> tuple[str, list[str]]:
-    """Pool (height * width, N) by 2 x 2; returns the maxima and the windows' members in reading order."""
+    """Write 2 x 2 pooling of (height * width, N); return maxima and windows' members in reading order."""
     members = _members(nodes, rows, height, width)
     return nodes.add("Max", *members), members
 
@@ -176,52 +178,52 @@ def max_pool(nodes: Nodes, rows: str, height: int, width: int) -> tuple[str, lis
 def max_pool_back(
     nodes: Nodes, gradient: str, largest: str, members: list[str], size: tuple[int, int, int]
 ) -> str:
-    """Give the gradient of each maximum to the first member of its window, in reading order, that equals it.
+    """Write the gradient of each maximum to the first member of its window, in reading order, that equals it.
 
-    ``size`` is that of the features that were pooled.
+    ``size`` is that of the pooled features.
     """
     channels, height, width = size
     negative = nodes.add("Mul", largest, nodes.number(-1.0))
-    left = gradient
+    remaining = gradient
     shares = []
     for member in members[:3]:
         difference = nodes.add("Add", member, negative)
         equal = nodes.add("HardSigmoid", difference, alpha=HUGE, beta=1.0)
-        shares.append(nodes.add("Mul", left, equal))
-        left = nodes.add("Sub", left, shares[-1])
-    rows = nodes.add("Concat", *shares, left, axis=0)
+        shares.append(nodes.add("Mul", remaining, equal))
+        remaining = nodes.add("Sub", remaining, shares[-1])
+    rows = nodes.add("Concat", *shares, remaining, axis=0)
     return nodes.add("Gather", _with_zeros(nodes, rows, channels), _spread(nodes, height, width), axis=0)
 
 
 def average_pool(nodes: Nodes, rows: str, height: int, width: int) -> str:
-    """Pool (height * width, N) by 2 x 2, rescaled as the networks' average pooling is."""
+    """Write 2 x 2 average pooling of (height * width, N), rescaled as in the networks."""
     total = nodes.add("Sum", *_members(nodes, rows, height, width))
     return nodes.add("Mul", total, nodes.number(AVERAGE_POOL_GAIN / 4.0))
 
 
 def average_pool_back(nodes: Nodes, gradient: str, channels: int, height: int, width: int) -> str:
-    """Spread a gradient over the windows."""
+    """Write a gradient spread over the windows."""
     share = nodes.add("Mul", gradient, nodes.number(AVERAGE_POOL_GAIN / 4.0))
     windows = (height // 2) * (width // 2)
-    ranks = _window_places(height, width)
+    ranks = _member_rows(height, width)
     index = np.where(ranks < 4 * windows, ranks % windows, windows).astype(np.int32)
     name = nodes.constant(index, f"average windows {height} x {width}")
     return nodes.add("Gather", _with_zeros(nodes, share, channels), name, axis=0)
 
 
-def _whole(transform: npt.NDArray[np.float64]) -> Array:
-    """Both dimensions of a transform as one matrix."""
+def _in_two_dimensions(transform: npt.NDArray[np.float64]) -> Array:
+    """Return a transform of both dimensions as one matrix."""
     return np.kron(transform, transform).astype(np.float32)
 
 
 def _with_zeros(nodes: Nodes, rows: str, channels: int) -> str:
-    """Add a row of zeros at the end, for whatever lies outside."""
+    """Write a row of zeros at the end, for positions outside."""
     zeros = nodes.constant(np.zeros((1, channels), dtype=np.float32), f"zeros {channels}")
     return nodes.add("Concat", rows, zeros, axis=0)
 
 
-def _patches(height: int, width: int, down: int, across: int) -> npt.NDArray[np.int32]:
-    """For each place in a patch and each tile, the row it comes from; height * width outside."""
+def _patch_rows(height: int, width: int, down: int, across: int) -> npt.NDArray[np.int32]:
+    """Return the row of each position in a patch of each tile; height * width outside."""
     taps = np.arange(PATCH) - 1
     y = taps[:, None] + TILE * np.arange(down)
     x = taps[:, None] + TILE * np.arange(across)
@@ -230,34 +232,33 @@ def _patches(height: int, width: int, down: int, across: int) -> npt.NDArray[np.
     return np.asarray(np.where(inside, rows, height * width).reshape(-1), dtype=np.int32)
 
 
-def _places(height: int, width: int, across: int, tiles: int) -> npt.NDArray[np.int32]:
-    """For each position, its row among the tiles' outputs."""
+def _output_rows(height: int, width: int, across: int, tiles: int) -> npt.NDArray[np.int32]:
+    """Return the row of each position among the tiles' outputs."""
     y, x = np.mgrid[:height, :width]
-    places = (y % TILE * TILE + x % TILE) * tiles + y // TILE * across + x // TILE
-    return np.asarray(places.reshape(-1), dtype=np.int32)
+    rows = (y % TILE * TILE + x % TILE) * tiles + y // TILE * across + x // TILE
+    return np.asarray(rows.reshape(-1), dtype=np.int32)
 
 
 def _members(nodes: Nodes, rows: str, height: int, width: int) -> list[str]:
-    """Gather the four members of all 2 x 2 windows."""
+    """Write the four members of all 2 x 2 windows."""
     members = []
     y, x = np.mgrid[: height // 2, : width // 2]
     for index, (down, right) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
-        place = ((2 * y + down) * width + 2 * x + right).reshape(-1).astype(np.int32)
-        name = nodes.constant(place, f"members {index} of {height} x {width}")
+        positions = ((2 * y + down) * width + 2 * x + right).reshape(-1).astype(np.int32)
+        name = nodes.constant(positions, f"members {index} of {height} x {width}")
         members.append(nodes.add("Gather", rows, name, axis=0))
     return members
 
 
-def _window_places(height: int, width: int) -> npt.NDArray[np.int64]:
-    """For each position, its row among the members of windows laid end to end; the row after them outside."""
+def _member_rows(height: int, width: int) -> npt.NDArray[np.int64]:
+    """Return the row of each position among the windows' members, end to end; the row after them outside."""
     windows = (height // 2) * (width // 2)
     y, x = np.mgrid[:height, :width]
-    place = (y % 2 * 2 + x % 2) * windows + y // 2 * (width // 2) + x // 2
+    rows = (y % 2 * 2 + x % 2) * windows + y // 2 * (width // 2) + x // 2
     outside = (y >= height // 2 * 2) | (x >= width // 2 * 2)
-    return np.where(outside, 4 * windows, place).reshape(-1)
+    return np.where(outside, 4 * windows, rows).reshape(-1)
 
 
 def _spread(nodes: Nodes, height: int, width: int) -> str:
-    """Where each position finds its share of a window's gradient."""
-    places = _window_places(height, width).astype(np.int32)
-    return nodes.constant(places, f"windows {height} x {width}")
+    """Write the row of each position's share of its window's gradient."""
+    return nodes.constant(_member_rows(height, width).astype(np.int32), f"windows {height} x {width}")

@@ -105,7 +105,7 @@ class TiledEvaluator:
         self.worker, self.objective, self.targets = worker, objective, targets
         self.group: Group = group or Alone()
         self.tiles = tiles[self.group.rank :: self.group.size]
-        self.between = tiling.between
+        self.on_tile = tiling.on_tile
         self.passes = (1 if objective.style else 0) + (2 if objective.layer_terms else 0)
         self.total = max(1, self.passes * window_pixels(self.tiles))
 
@@ -126,7 +126,7 @@ class TiledEvaluator:
         error: Exception | None = None
         try:
             for index, tile in enumerate(self.tiles):
-                self.between(window_pixels(self.tiles[:index]) / self.total)
+                self.on_tile(window_pixels(self.tiles[:index]) / self.total)
                 rows, columns = tile.window
                 sums = self.worker.sums(picture[:, rows, columns], tile, last=self._last(index))
                 totals = [a + b for a, b in zip(totals, sums, strict=True)]
@@ -174,7 +174,7 @@ class TiledEvaluator:
         error: Exception | None = None
         try:
             for index, tile in enumerate(self.tiles):
-                self.between((before + 2 * window_pixels(self.tiles[:index])) / self.total)
+                self.on_tile((before + 2 * window_pixels(self.tiles[:index])) / self.total)
                 rows, columns = tile.window
                 values, of_window = self.worker.gradient(
                     picture[:, rows, columns], tile, sum_gradients, last=self._last(index)

@@ -34,7 +34,7 @@ class TiledFeatures:
     """A feature extractor of bounded memory; see :class:`nst_core.backends.interface.FeatureExtractor`.
 
     ``window`` is the largest side computed at a time. ``storage`` decides how whole layers are kept, and
-    ``folder`` where files go. If a picture has several tiles, ``between`` is called before each of them with
+    ``folder`` where files go. If a picture has several tiles, ``on_tile`` is called before each of them with
     the pixels computed so far, including margins and earlier pictures.
     """
 
@@ -45,10 +45,10 @@ class TiledFeatures:
         window: int,
         storage: Storage = "full",
         folder: Path | None = None,
-        between: Callable[[float], None] = lambda _done: None,
+        on_tile: Callable[[float], None] = lambda _done: None,
     ) -> None:
         self.extractor, self.architecture, self.window = extractor, architecture, window
-        self.storage, self.folder, self.between = storage, folder, between
+        self.storage, self.folder, self.on_tile = storage, folder, on_tile
         self.pixels_done = 0.0
 
     @property
@@ -119,7 +119,7 @@ class TiledFeatures:
         tiles = make_tiles(height, width, max(self.window, reach.smallest_window), reach)
         for tile in tiles:
             if len(tiles) > 1:
-                self.between(self.pixels_done)
+                self.on_tile(self.pixels_done)
             yield tile, self.extractor.features(picture[(slice(None), *tile.window)], layers)
             self.pixels_done += window_pixels([tile])
 

@@ -1,15 +1,16 @@
-"""How a picture is cut into tiles so that the network sees in them what it sees in the whole.
+"""How a picture is cut into tiles so that the network computes in them what it computes in the whole.
 
-Sizes and layers come in, windows go out; nothing here looks at a pixel. Every position of every layer is
-*owned* by one tile. A tile's *window* reaches past what it owns by a margin, half of what the deepest layer
-sees, so that features at owned positions, and the gradients that they send back, are those of the whole
-picture. Windows begin on multiples of the deepest stride, so that pooling pairs the same rows and columns;
-what floor-pooling drops at the right and at the bottom of the picture, the last windows drop too. They begin
-on multiples of four of it, so that convolutions computed in tiles of four positions (Winograd's) have the
-same tiles, and round alike: a ReLU whose input is 0 but for rounding is open in both or in neither.
+Takes sizes and layers, and returns windows; nothing here reads a pixel. Every position of every layer is
+*owned* by one tile. A tile's *window* reaches past what it owns by a margin, half of the deepest layer's
+receptive field, so that features at owned positions, and the gradients that they send back, are those of the
+whole picture. Windows start at multiples of the deepest stride, so that pooling pairs the same rows and
+columns; the last windows drop the rows and columns that floor-pooling drops at the right and at the bottom of
+the picture. They start at multiples of four deepest strides, so that convolutions computed in tiles of four
+positions (Winograd's) have the same tiles and round alike: a ReLU whose input is 0 except for rounding is
+then open in both or in neither.
 
-Windows have the same size wherever possible: an engine that prepares itself for each size has few to
-prepare for, one where the picture's sides are multiples of where windows begin, else four.
+Windows have the same size wherever possible, because an engine may prepare itself for each size: one size if
+the picture's sides are multiples of the step between windows, otherwise four.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from nst_core.vgg.layers import LAYERS, Architecture, Layer, up_to_deepest
 Slices = tuple[slice, slice]
 
 ALIGNED_POSITIONS = 4
-"""Positions of the deepest layer between the places where windows may begin."""
+"""Positions of the deepest layer between the possible starts of windows."""
 
 
 class Span(NamedTuple):
-    """A stretch of rows or columns, in pixels of the picture: a window, and what of it is owned."""
+    """Rows or columns of a window, in pixels of the picture, and those that its tile owns."""
 
     start: int
     stop: int
@@ -40,7 +41,7 @@ class Span(NamedTuple):
         return self.stop - self.start
 
     def owned(self, stride: int) -> slice:
-        """Return the owned positions of a layer of ``stride``, in those of the whole picture."""
+        """Return the owned positions of a layer of ``stride``, counted from the picture's first."""
         return slice(self.owned_start // stride, self.owned_stop // stride)
 
     def owned_in_window(self, stride: int) -> slice:
@@ -67,19 +68,19 @@ class Tile:
         return self.rows.length, self.columns.length
 
     def owned(self, stride: int) -> Slices:
-        """Return the owned positions of a layer, in those of the whole picture."""
+        """Return the owned positions of a layer, counted from the picture's first."""
         return self.rows.owned(stride), self.columns.owned(stride)
 
     def owned_in_window(self, stride: int) -> Slices:
-        """Return the owned positions of a layer, in those of the window."""
+        """Return the owned positions of a layer, counted from the window's first."""
         return self.rows.owned_in_window(stride), self.columns.owned_in_window(stride)
 
 
 @dataclass(frozen=True)
 class Reach:
-    """What a set of layers asks of tiles: ``margin`` and ``step``, both in pixels.
+    """What a set of layers requires of tiles, in pixels.
 
-    ``step`` is the deepest stride, margins are multiples of it; windows begin on multiples of ``align``.
+    ``step`` is the deepest stride, and ``margin`` a multiple of it; windows start at multiples of ``align``.
     """
 
     margin: int
@@ -93,18 +94,18 @@ class Reach:
 
 
 def network_reach(layers: Iterable[str], architecture: Architecture) -> Reach:
-    """Return what ``layers`` ask of tiles; without any, a single pixel.
+    """Return what ``layers`` require of tiles; without layers, single pixels.
 
     A position of a layer with stride s and receptive field r sees (r - s) / 2 pixels on each side of its own
-    s x s: fields widen symmetrically, both by convolutions and by pooling.
+    s x s: both convolutions and pooling widen fields symmetrically.
     """
-    wanted = set(layers)
-    if not wanted:
+    names = set(layers)
+    if not names:
         return Reach(0, 1, ALIGNED_POSITIONS)
-    computed = up_to_deepest(wanted, LAYERS[architecture])
+    computed = up_to_deepest(names, LAYERS[architecture])
     step = max(layer.stride for layer in computed)
-    sides = ((layer.receptive_field - layer.stride + 1) // 2 for layer in computed if layer.name in wanted)
-    return Reach(_up(max(sides), step), step, ALIGNED_POSITIONS * step)
+    sides = ((layer.receptive_field - layer.stride + 1) // 2 for layer in computed if layer.name in names)
+    return Reach(_round_up(max(sides), step), step, ALIGNED_POSITIONS * step)
 
 
 def strides_of(layers: Iterable[str], architecture: Architecture) -> dict[str, int]:
@@ -127,9 +128,9 @@ def make_spans(length: int, window: int, reach: Reach) -> tuple[Span, ...]:
         raise ValueError(f"a window of {window} pixels has no room within margins of {reach.margin}")
     inner = (window - 2 * reach.margin) // reach.align * reach.align
     count = -(-(length - 2 * reach.margin) // inner)
-    inner = _up(-(-(length - 2 * reach.margin) // count), reach.align)
+    inner = _round_up(-(-(length - 2 * reach.margin) // count), reach.align)
     window = inner + 2 * reach.margin
-    last = max(0, _up(length - window, reach.align))
+    last = max(0, _round_up(length - window, reach.align))
     starts = sorted({min(index * inner, last) for index in range(count)} | {last})
     bounds = [0, *(start + reach.margin for start in starts[1:]), length]
     return tuple(
@@ -139,17 +140,17 @@ def make_spans(length: int, window: int, reach: Reach) -> tuple[Span, ...]:
 
 
 def make_tiles(height: int, width: int, window: int, reach: Reach) -> tuple[Tile, ...]:
-    """Cut a picture into tiles with windows of at most ``window`` x ``window``, those of a size together."""
+    """Cut a picture into tiles with windows of at most ``window`` x ``window``, sorted by size."""
     rows, columns = make_spans(height, window, reach), make_spans(width, window, reach)
     tiles = [Tile(row, column) for row in rows for column in columns]
     return tuple(sorted(tiles, key=lambda tile: tile.size, reverse=True))
 
 
 def window_pixels(tiles: Sequence[Tile]) -> int:
-    """Return the pixels of all windows: what one pass over the tiles computes."""
+    """Return the pixels of all windows, which one pass over the tiles computes."""
     return sum(tile.rows.length * tile.columns.length for tile in tiles)
 
 
-def _up(value: int, step: int) -> int:
+def _round_up(value: int, step: int) -> int:
     """Round up to a multiple of ``step``."""
     return -(-value // step) * step

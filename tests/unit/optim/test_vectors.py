@@ -28,10 +28,10 @@ def array(seed, kind="numpy", dtype=np.float32):
 
 
 def kept(storage, values, folder=None):
-    place = store_factory(storage, folder)()
+    store = store_factory(storage, folder)()
     for rows in strips(values):
-        place.put(values[:, rows])
-    return place
+        store.append(values[:, rows])
+    return store
 
 
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
@@ -39,9 +39,9 @@ def kept(storage, values, folder=None):
 def test_half_precision_keeps_eleven_bits_at_any_scale(cut, kind, storage):
     for scale in (1e-12, 1.0, 1e20):
         values = array(1, kind) * scale
-        place = kept(storage, values)
+        store = kept(storage, values)
         for index, rows in enumerate(strips(values)):
-            found, wanted = np.asarray(place.get(index)), np.asarray(values[:, rows])
+            found, wanted = np.asarray(store.get(index)), np.asarray(values[:, rows])
             np.testing.assert_allclose(found, wanted, rtol=2**-11, atol=1e-8 * scale)
     zero = kept(storage, values * 0.0)
     assert not np.asarray(zero.get(0)).any()
@@ -50,10 +50,10 @@ def test_half_precision_keeps_eleven_bits_at_any_scale(cut, kind, storage):
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
 def test_products_and_sums_do_not_depend_on_the_cut(cut, kind):
     a, b = array(1, kind, np.float64), array(2, kind, np.float64)
-    place = kept("full", a)
-    assert float(dot(place, b)) == pytest.approx(float((a * b).sum()), rel=1e-12)
+    store = kept("full", a)
+    assert float(dot(store, b)) == pytest.approx(float((a * b).sum()), rel=1e-12)
     wanted = np.asarray(b + a * 0.3)
-    add_scaled(b, place, 0.3)
+    add_scaled(b, store, 0.3)
     np.testing.assert_allclose(np.asarray(b), wanted, rtol=1e-12)
 
 
@@ -71,7 +71,7 @@ def descend(storage, kind="numpy", dtype=np.float32, count=60):
     start = array(3, kind, dtype) * 0.3
     untouched = np.asarray(start).copy()
     optimizer = Lbfgs(
-        rosenbrock, start, history=5, precondition=inverse_frequency(start), keep=store_factory(storage)
+        rosenbrock, start, history=5, precondition=inverse_frequency(start), make_store=store_factory(storage)
     )
     losses = [float(optimizer.iterate().loss) for _ in range(count)]
     np.testing.assert_array_equal(np.asarray(start), untouched)  # the caller's array stays the caller's
@@ -113,10 +113,10 @@ def test_an_evaluation_that_raises_leaves_the_optimizer_as_it_was():
 
 
 def test_files_are_gone_with_their_vectors(tmp_path):
-    place = FileStore(tmp_path)
-    place.put(array(1))
-    np.testing.assert_allclose(place.get(0), array(1), atol=1e-2)
-    del place
+    store = FileStore(tmp_path)
+    store.append(array(1))
+    np.testing.assert_allclose(store.get(0), array(1), atol=1e-2)
+    del store
     assert list(tmp_path.iterdir()) == []
 
 
@@ -127,7 +127,7 @@ def test_files_do_not_go_where_folders_are_memory(tmp_path, monkeypatch):
     parts = [("/", "ext4"), (str(memory), "tmpfs"), (str(disk), "xfs")]
     mounted = [SimpleNamespace(mountpoint=point, fstype=kind) for point, kind in parts]
     monkeypatch.setattr(scratch_files.psutil, "disk_partitions", lambda **_: mounted)
-    chosen = scratch_files._on_a_disk.__wrapped__
+    chosen = scratch_files._folder_on_disk.__wrapped__
     monkeypatch.setattr(scratch_files.tempfile, "tempdir", str(disk))
     assert chosen() == disk
     monkeypatch.setattr(scratch_files.tempfile, "tempdir", str(memory))
@@ -156,4 +156,4 @@ def test_a_disk_that_fills_up_is_no_shorter_vector(tmp_path, monkeypatch):
 
     monkeypatch.setattr(vectors, "anonymous_file", lambda _folder: Filling())
     with pytest.raises(OSError, match="No space left"):
-        FileStore(tmp_path).put(array(1))
+        FileStore(tmp_path).append(array(1))

@@ -244,7 +244,11 @@ def test_networks_that_want_blue_first_and_bytes(network, tmp_path):
     from nst_core.vgg.network import ConvWeights
 
     model = export_model(
-        {name: ConvWeights(*pair) for name, pair in weights.items()}, "odd", NORMALISATIONS["caffe"], "", ""
+        {name: ConvWeights(*pair) for name, pair in weights.items()},
+        "odd",
+        NORMALISATIONS["caffe"],
+        source="",
+        licence="",
     )
     path = tmp_path / "odd.onnx"
     path.write_bytes(model.SerializeToString())

@@ -62,9 +62,9 @@ def test_a_stop_between_tiles_leaves_all_processes_ready_for_the_next_evaluation
 
 
 def test_large_pictures_are_shared_and_small_ones_are_not(shared):
-    room = MemoryBudget(1e12, None)
-    small = choose_memory_layout(shared, make_settings({}), 800, 1000, room)
-    large = choose_memory_layout(shared, make_settings({}), 2000, 3000, room)
+    budget = MemoryBudget(1e12, None)
+    small = choose_memory_layout(shared, make_settings({}), 800, 1000, budget)
+    large = choose_memory_layout(shared, make_settings({}), 2000, 3000, budget)
     assert small.tiles == 1
     assert large.tiles > 1
     assert large.work < 1.3  # half of three passes for two, and the margins

@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 
 from nst_core.backends.interface import Tiling
-from nst_core.backends.pytorch.multi_gpu import FAREWELL_SECONDS, DistributedBackend
+from nst_core.backends.pytorch.multi_gpu import SHUTDOWN_SECONDS, DistributedBackend
 from nst_core.errors import ErrorCode, NstError
 from tests.unit.backends.tiling.test_evaluator import LAYER_SETS, make_objective, picture
 
@@ -38,7 +38,7 @@ def test_an_end_in_the_middle_keeps_nobody_waiting(models, way):
         assert caught.value.hint
     began = time.monotonic()
     backend.end()
-    assert time.monotonic() - began < FAREWELL_SECONDS / 2
+    assert time.monotonic() - began < SHUTDOWN_SECONDS / 2
     assert not process.is_alive()
     assert not folder.exists()
     assert not dist.is_initialized()
