@@ -1,1 +1,1 @@
-"""Networks: the layer table, weights, the ONNX model store."""
+"""The VGG networks: layers, weights, features, and the store of ONNX files."""

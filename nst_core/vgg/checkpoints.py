@@ -1,15 +1,15 @@
-"""A file of weights, whoever wrote it, into the convolutions of a VGG and what its pictures must be like.
+"""Reading the convolutions of a VGG, and the normalisation of its input, from files of other programs.
 
-Comes in: a .pth or .pt file of PyTorch (either format), .safetensors or .onnx. Goes out: a
-:class:`UserFile`. Nothing in the file is run. Recognised are torchvision's names (``features.0.weight``),
-which Johnson's ports of the Caffe models share, the layers' own names (``conv1_1.weight``, Gatys'
-vgg_conv.pth), and, in ONNX, the convolutions in the order of the graph.
+Takes a .pth or .pt file of PyTorch (either format), .safetensors or .onnx, and returns
+:class:`ImportedWeights`. Nothing in the file is run. Recognised names are torchvision's
+(``features.0.weight``), which Johnson's ports of the Caffe models share, and those of the layers
+(``conv1_1.weight``, Gatys' vgg_conv.pth). In ONNX, the convolutions count in the order of the graph.
 
-What the file's pictures must be like is told by the user, by metadata that this program wrote, or by the
-hash of a file or of weights that are known. It cannot be told from the numbers: the first kernels of
-torchvision's VGG-16, which sees pictures of a few units, average 0.18 and its first biases 0.42; those of
-the Caffe VGG-16, which sees pictures of a hundred units, are as large (0.43, 0.37, -0.06, 0.27 and
-0.73, 0.09, 0.07, 0.89 to begin with). So where nothing tells, the user is asked.
+The normalisation comes from the user, from metadata that this program wrote, or from the hash of a known file
+or of known weights. It cannot be inferred from the numbers: the first kernels of torchvision's VGG-16, whose
+input spans a few units, average 0.18 and its first biases 0.42; those of the Caffe VGG-16, whose input spans
+hundreds of units, are as large (they begin with 0.43, 0.37, -0.06, 0.27 and 0.73, 0.09, 0.07, 0.89). If none
+of these sources is available, the user must state it.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ from nst_core.vgg.torch_files import open_torch_file
 from nst_core.vgg.unpickling import RefusedPickle
 
 MAX_BYTES = 2 * 1024**3
-"""The largest published VGG file takes 0.58 GB."""
+"""Larger files are refused; the largest published VGG file takes 0.58 GB."""
 
 SUFFIXES = (".pth", ".pt", ".safetensors", ".onnx")
 
 
 @dataclass(frozen=True)
-class UserFile:
-    """What a file of weights says."""
+class ImportedWeights:
+    """The content of a file of weights: convolutions, normalisation, source and licence."""
 
     weights: Weights
     normalisation: Normalisation
@@ -58,15 +58,15 @@ class UserFile:
 
 
 class Tensors(Protocol):
-    """Named tensors, read one at a time."""
+    """Named tensors, which are read one at a time."""
 
     @property
     def names(self) -> Collection[str]:
-        """Names of the tensors."""
+        """Return the names of the tensors."""
         ...
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Shape of a tensor."""
+        """Return the shape of a tensor."""
         ...
 
     def read(self, name: str) -> Array:
@@ -74,19 +74,20 @@ class Tensors(Protocol):
         ...
 
 
-def read_user_file(path: Path, normalisation: str | None = None) -> UserFile:
-    """Read a user's own file; ``normalisation`` is a key of ``NORMALISATIONS``, or None to find out.
+def read_weights_file(path: Path, normalisation: str | None = None) -> ImportedWeights:
+    """Read a user's file; ``normalisation`` is a key of ``NORMALISATIONS``, or None to determine it.
 
     Raises:
-        NstError: ``missing-file``, ``unreadable-file``; ``bad-model`` when it is no VGG or more than weights;
-            ``bad-setting`` when the normalisation is unknown, contradicts the file, or must be stated.
+        NstError: ``missing-file``, ``unreadable-file``; ``bad-model`` if the file is not a VGG or
+            contains more than weights; ``bad-setting`` if the normalisation is unknown, contradicts the file,
+            or is missing.
     """
-    check_readable(path)
+    check_file(path)
     if normalisation is not None and normalisation not in NORMALISATIONS:
         raise NstError(
             ErrorCode.BAD_SETTING,
             f"There is no normalisation {normalisation!r}.{nearest(normalisation, NORMALISATIONS)}",
-            f"It is one of {', '.join(NORMALISATIONS)}.",
+            f"Use one of {', '.join(NORMALISATIONS)}.",
         )
     stated = None if normalisation is None else NORMALISATIONS[normalisation]
     metadata: dict[str, str] = {}
@@ -98,75 +99,79 @@ def read_user_file(path: Path, normalisation: str | None = None) -> UserFile:
         weights = read_safetensors(path)
     else:
         weights = read_torch(path)
-    known = known_normalisation(path, weights, metadata)
-    if stated is not None and known is not None and stated != known:
+    recognised = recognise_normalisation(path, weights, metadata)
+    if stated is not None and recognised is not None and stated != recognised:
         raise NstError(
             ErrorCode.BAD_SETTING,
-            f"{path.name} is known not to have the normalisation {normalisation!r}.",
-            "Leave the option --normalisation out.",
+            f"{path.name} has a known normalisation, which is not {normalisation!r}.",
+            "Leave out the option --normalisation.",
         )
-    decided = stated or known
-    if decided is None:
+    effective = stated or recognised
+    if effective is None:
         raise NstError(
             ErrorCode.BAD_SETTING,
-            f"{path.name} does not say what pictures its network expects, and it cannot be told from it.",
+            f"{path.name} does not say how its network expects pictures to be normalised.",
             "Pass --normalisation torchvision for weights trained with PyTorch, or --normalisation caffe for "
             "the original VGG weights and ports of them (blue, green, red, 0 to 255).",
         )
-    return UserFile(
-        weights, decided, metadata.get("nst.source", path.name), metadata.get("nst.licence", "not stated")
+    return ImportedWeights(
+        weights, effective, metadata.get("nst.source", path.name), metadata.get("nst.licence", "not stated")
     )
 
 
-def check_readable(path: Path) -> None:
-    """Refuse what is not there, is no file, is far too large, or has another ending."""
+def check_file(path: Path) -> None:
+    """Check that ``path`` is a file of acceptable size with a known suffix.
+
+    Raises:
+        NstError: ``missing-file``, ``unreadable-file``, ``bad-model``.
+    """
     if not path.exists():
         raise NstError(ErrorCode.MISSING_FILE, f"There is no file {path}.")
     if not path.is_file():
         raise NstError(ErrorCode.UNREADABLE_FILE, f"{path} is not a file.")
     if path.stat().st_size > MAX_BYTES:
-        raise refused(path, "it is larger than 2 GiB")
+        raise bad_weights_error(path, "it is larger than 2 GiB")
     if path.suffix.lower() not in SUFFIXES:
-        raise refused(path, f"its name ends in none of {', '.join(SUFFIXES)}")
+        raise bad_weights_error(path, f"its name does not end in one of {', '.join(SUFFIXES)}")
 
 
-def known_normalisation(path: Path, weights: Weights, metadata: dict[str, str]) -> Normalisation | None:
-    """Find the normalisation that the file itself, its hash or its weights' hash tells; None if none does."""
+def recognise_normalisation(path: Path, weights: Weights, metadata: dict[str, str]) -> Normalisation | None:
+    """Return the normalisation from the file's metadata, its hash, or the hash of its weights, or None."""
     if "nst.normalisation" in metadata:
         try:
             return parse_normalisation(metadata["nst.normalisation"])
         except ValueError as error:
-            raise refused(path, str(error)) from None
+            raise bad_weights_error(path, str(error)) from None
     name = normalisation_of_file(file_hash(path)) or normalisation_of_weights(weights_hash(weights))
     return None if name is None else NORMALISATIONS[name]
 
 
-def refused(path: Path, reason: str) -> NstError:
-    """Make the error for a file that cannot be used."""
+def bad_weights_error(path: Path, reason: str) -> NstError:
+    """Return the error for a file that cannot be used; ``reason`` is a clause."""
     return NstError(
         ErrorCode.BAD_MODEL,
         f"{path.name} cannot be used: {reason}.",
-        "Weights of VGG-16 or VGG-19 are needed: a PyTorch state dictionary, .safetensors or .onnx.",
+        "Give the weights of VGG-16 or VGG-19 as a PyTorch state dictionary, .safetensors or .onnx.",
     )
 
 
 def read_torch(path: Path) -> Weights:
-    """Read a file of PyTorch.
+    """Read a PyTorch file.
 
     Raises:
         NstError: ``bad-model``, ``unreadable-file``.
     """
     try:
         with open_torch_file(path) as tensors:
-            return arrange(tensors, path)
+            return read_convolutions(tensors, path)
     except RefusedPickle as error:
-        raise refused(path, str(error)) from None
+        raise bad_weights_error(path, str(error)) from None
     except OSError as error:
-        raise unreadable(path, error) from None
+        raise unreadable_error(path, error) from None
 
 
-def unreadable(path: Path, error: OSError) -> NstError:
-    """Make the error for a file the system does not give out."""
+def unreadable_error(path: Path, error: OSError) -> NstError:
+    """Return the error for a file that the system cannot read."""
     reason = error.strerror or type(error).__name__
     return NstError(ErrorCode.UNREADABLE_FILE, f"{path} cannot be read: {reason}.")
 
@@ -179,14 +184,14 @@ class SafetensorsFile:
         self.names = tuple(file.keys())
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Shape of a tensor."""
+        """Return the shape of a tensor."""
         return tuple(self.file.get_slice(name).get_shape())
 
     def read(self, name: str) -> Array:
         """Read a tensor as float32."""
-        kind = self.file.get_slice(name).get_dtype()
-        if kind not in ("F16", "F32", "F64"):
-            raise ValueError(f"{name} is stored as {kind}, where F32 or F16 is needed")
+        dtype = self.file.get_slice(name).get_dtype()
+        if dtype not in ("F16", "F32", "F64"):
+            raise ValueError(f"{name} is stored as {dtype} instead of F32 or F16")
         array: Array = self.file.get_tensor(name).astype("float32")
         return array
 
@@ -199,15 +204,15 @@ def read_safetensors(path: Path) -> Weights:
     """
     try:
         with safe_open(path, framework="numpy") as file:
-            return arrange(SafetensorsFile(file), path)
+            return read_convolutions(SafetensorsFile(file), path)
     except (SafetensorError, ValueError) as error:
-        raise refused(path, str(error)) from None
+        raise bad_weights_error(path, str(error)) from None
     except OSError as error:
-        raise unreadable(path, error) from None
+        raise unreadable_error(path, error) from None
 
 
 def read_onnx(model: onnx.ModelProto, path: Path) -> Weights:
-    """Read the convolutions of an ONNX model, taken in the order of its graph.
+    """Read the convolutions of an ONNX model in the order of its graph.
 
     Raises:
         NstError: ``bad-model``.
@@ -216,23 +221,23 @@ def read_onnx(model: onnx.ModelProto, path: Path) -> Weights:
     nodes = [node for node in model.graph.node if node.op_type == "Conv"]
     architecture = next((a for a in ARCHITECTURES if len(convolution_shapes(a)) == len(nodes)), None)
     if architecture is None:
-        raise refused(path, f"it has {len(nodes)} convolutions, where VGG-16 has 13 and VGG-19 16")
+        raise bad_weights_error(path, f"it has {len(nodes)} convolutions; VGG-16 has 13 and VGG-19 has 16")
     weights: dict[str, ConvWeights] = {}
     for node, (name, shape) in zip(nodes, convolution_shapes(architecture).items(), strict=True):
-        if len(node.input) != 3 or any(each not in tensors for each in node.input[1:]):
-            raise refused(path, f"the weights of its convolution {name} are not in it as constants")
-        kernel, bias = (tensors[each] for each in node.input[1:])
+        if len(node.input) != 3 or any(constant not in tensors for constant in node.input[1:]):
+            raise bad_weights_error(path, f"the weights of {name} are not stored as constants")
+        kernel, bias = (tensors[constant] for constant in node.input[1:])
         if tuple(kernel.dims) != shape or tuple(bias.dims) != shape[:1]:
-            raise refused(path, f"its convolution {name} is of another shape than VGG's")
+            raise bad_weights_error(path, f"its convolution {name} has another shape than VGG's")
         try:
             weights[name] = ConvWeights(tensor_array(kernel), tensor_array(bias))
         except ValueError as error:
-            raise refused(path, str(error)) from None
+            raise bad_weights_error(path, str(error)) from None
     return weights
 
 
 def torchvision_names(architecture: Architecture) -> dict[str, str]:
-    """Give torchvision's prefix ("features.0") for each convolution: the layer's place in the table."""
+    """Return torchvision's prefix ("features.0") for each convolution: the index in the table of layers."""
     return {
         layer.name: f"features.{index}"
         for index, layer in enumerate(LAYERS[architecture])
@@ -240,13 +245,13 @@ def torchvision_names(architecture: Architecture) -> dict[str, str]:
     }
 
 
-def arrange(tensors: Tensors, path: Path) -> Weights:
-    """Find the convolutions among named tensors and read them, after their shapes have been checked.
+def read_convolutions(tensors: Tensors, path: Path) -> Weights:
+    """Find the convolutions among named tensors, check their shapes and read them.
 
     Raises:
-        NstError: ``bad-model`` when they are not those of a VGG.
+        NstError: ``bad-model`` if they are not those of a VGG.
     """
-    there = {name.removesuffix(".weight") for name in tensors.names if name.endswith(".weight")}
+    prefixes = {name.removesuffix(".weight") for name in tensors.names if name.endswith(".weight")}
     candidates = [
         (architecture, names)
         for architecture in ARCHITECTURES
@@ -256,11 +261,11 @@ def arrange(tensors: Tensors, path: Path) -> Weights:
         )
     ]
     for architecture, names in candidates:
-        ours = {name for name in there if name.startswith(("features.", "conv"))}
-        if ours == set(names.values()):
+        convolutions = {prefix for prefix in prefixes if prefix.startswith(("features.", "conv"))}
+        if convolutions == set(names.values()):
             return read_named(tensors, path, architecture, names)
-    raise refused(
-        path, "its tensors are not named as those of VGG-16 or VGG-19 (features.0.weight or conv1_1.weight)"
+    raise bad_weights_error(
+        path, "its tensors do not have the names of VGG-16 or VGG-19 (features.0.weight or conv1_1.weight)"
     )
 
 
@@ -272,8 +277,8 @@ def read_named(
     for layer, shape in convolution_shapes(architecture).items():
         kernel, bias = f"{names[layer]}.weight", f"{names[layer]}.bias"
         if bias not in tensors.names:
-            raise refused(path, f"{bias} is missing")
+            raise bad_weights_error(path, f"{bias} is missing")
         if tensors.shape(kernel) != shape or tensors.shape(bias) != shape[:1]:
-            raise refused(path, f"{kernel} and {bias} are of other shapes than VGG's")
+            raise bad_weights_error(path, f"{kernel} and {bias} have other shapes than VGG's")
         weights[layer] = ConvWeights(tensors.read(kernel), tensors.read(bias))
     return weights

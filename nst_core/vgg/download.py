@@ -1,8 +1,8 @@
 """Downloads that resume, are checked, and never leave a wrong file behind.
 
-Comes in: a source (URL or package, SHA-256, size) and the folder to work in. Goes out: the path of a file
-that is byte for byte what the source says. A cut connection is taken up again where it broke, in this call
-or the next one, from ``<file name>.part``. Does not know what the file holds.
+Takes a source (URL or package, SHA-256, size) and a folder, and returns the path of a file that matches the
+source byte for byte. An interrupted download continues from ``<file name>.part``, in the same call or a later
+one. Does not know what the file contains.
 """
 
 from __future__ import annotations
@@ -18,23 +18,30 @@ from typing import BinaryIO, Literal
 import httpx
 
 from nst_core.errors import ErrorCode, NstError
-from nst_core.vgg.package_index import find_file, read_settings, without_password
-from nst_core.vgg.sources import IndexFile, Source
-from nst_core.vgg.streams import Interrupted, NotThere, describe, host, open_client, open_stream
+from nst_core.vgg.package_index import find_file, read_settings, without_login
+from nst_core.vgg.sources import IndexFile, WeightSource
+from nst_core.vgg.streams import (
+    FileUnavailable,
+    TransferInterrupted,
+    describe_failure,
+    host_name,
+    open_client,
+    open_stream,
+)
 
 CHUNK = 1024**2
 ATTEMPTS = 3
-"""Connections in a row that brought nothing new before a download is given up."""
+"""A download fails after this many connections in a row without new data."""
 
 PAUSE = 0.5
-"""Seconds to wait after a connection that brought something; twice as long after each that did not."""
+"""Seconds to wait after a connection with new data; the wait doubles after each one without."""
 
 
 @dataclass(frozen=True)
 class FetchProgress:
-    """Where a fetch is: ``done`` of ``total`` bytes in this phase.
+    """Progress of a fetch: ``done`` of ``total`` bytes in this phase.
 
-    Waiting for another program that writes the same store, and converting, count 0 and 1 of 1.
+    Waiting for another program that writes to the same store, and converting, count 0 or 1 of 1.
     """
 
     phase: Literal["wait", "download", "check", "convert"]
@@ -42,92 +49,97 @@ class FetchProgress:
     total: int
 
 
-def download(source: Source, folder: Path, on_progress: Callable[[FetchProgress], None]) -> Path:
-    """Fetch ``source`` into ``folder``, which exists, and check it. Returns the path of the file.
+def download(source: WeightSource, folder: Path, on_progress: Callable[[FetchProgress], None]) -> Path:
+    """Download ``source`` into ``folder``, which exists, check it, and return the path of the file.
 
-    Whatever ``on_progress`` raises passes through; what has been received stays for the next call.
+    Exceptions from ``on_progress`` pass through. The bytes received so far stay for the next call.
 
     Raises:
-        NstError: ``download-failed`` when no place has it or can be reached, ``wrong-hash`` when what came
-            is not it (nothing is kept then), ``disk-full``, ``unwritable-output``.
+        NstError: ``download-failed`` if no server has the file or can be reached, ``wrong-hash`` if the file
+            does not match (it is deleted), ``disk-full``, ``unwritable-output``.
     """
-    part = folder / f"{source.file_name}.part"
+    partial_file = folder / f"{source.file_name}.part"
     settings = read_settings()
     with open_client(settings) as client:
         urls: list[str] = []
-        troubles: list[str] = []
-        if isinstance(source.place, IndexFile):
-            urls, troubles = find_file(source.place.package, source.file_name, settings, client)
-            if not urls and not troubles:
-                troubles.append(f"no package index that is set up has {source.place.package}")
+        failures: list[str] = []
+        if isinstance(source.location, IndexFile):
+            urls, failures = find_file(source.location.package, source.file_name, settings, client)
+            if not urls and not failures:
+                failures.append(f"no configured package index has {source.location.package}")
         else:
-            urls = [source.place]
+            urls = [source.location]
         for url in urls:
             try:
-                fetch_checked(url, source, part, client, on_progress)
-            except (Interrupted, NotThere) as error:
-                troubles.append(str(error))
+                fetch_checked(url, source, partial_file, client, on_progress)
+            except (TransferInterrupted, FileUnavailable) as error:
+                failures.append(str(error))
             else:
-                return part
+                return partial_file
     raise NstError(
         ErrorCode.DOWNLOAD_FAILED,
-        f"{source.file_name} could not be downloaded: {'; '.join(dict.fromkeys(troubles))}.",
-        way_out(source),
+        f"{source.file_name} could not be downloaded: {'; '.join(dict.fromkeys(failures))}.",
+        download_hint(source),
     )
 
 
-def way_out(source: Source) -> str:
-    """Say what to do where the download does not work."""
-    if isinstance(source.place, IndexFile):
+def download_hint(source: WeightSource) -> str:
+    """Return the advice for a failed download."""
+    if isinstance(source.location, IndexFile):
         return "Check that pip can reach its package index (`pip config list`), then run the command again."
     return (
-        "Check the connection and run the command again: it goes on where it stopped. "
-        f"Or download {source.place} by other means and run "
+        "Check the connection and run the command again: it continues where it stopped. "
+        f"Or download {source.location} some other way and run "
         f"`nst models import {source.file_name} --as {source.file_name.partition('-')[0]}`."
     )
 
 
 def fetch_checked(
     url: str,
-    source: Source,
-    part: Path,
+    source: WeightSource,
+    partial_file: Path,
     client: httpx.Client,
     on_progress: Callable[[FetchProgress], None],
 ) -> None:
-    """Bring ``part`` to the whole of ``source``, resuming, and check it.
+    """Download the rest of ``source`` to ``partial_file`` and check the whole file.
 
-    What earlier calls left may be of another file: when the whole does not match, it is fetched once more
-    from its first byte before it counts as wrong.
+    Bytes left by an earlier call may belong to another file. If the whole does not match, download it once
+    more from the first byte before reporting a wrong file.
     """
-    resumed = part.exists() and part.stat().st_size > 0
-    receive_all(url, source, part, client, on_progress)
-    if matches(part, source, on_progress):
+    resumed = size_on_disk(partial_file) > 0
+    receive_all(url, source, partial_file, client, on_progress)
+    if matches(partial_file, source, on_progress):
         return
-    part.unlink()
+    partial_file.unlink()
     if resumed:
-        receive_all(url, source, part, client, on_progress)
-        if matches(part, source, on_progress):
+        receive_all(url, source, partial_file, client, on_progress)
+        if matches(partial_file, source, on_progress):
             return
-        part.unlink()
+        partial_file.unlink()
     raise NstError(
         ErrorCode.WRONG_HASH,
-        f"What came from {without_password(url)} is not {source.file_name}: its SHA-256 is not "
+        f"The file from {without_login(url)} is not {source.file_name}: its SHA-256 is not "
         f"{source.sha256}. It has been deleted.",
-        "Something on the way changes downloads, or the file was replaced; try another network.",
+        "The file was changed on the way or replaced on the server. Try another internet connection.",
     )
 
 
-def matches(part: Path, source: Source, on_progress: Callable[[FetchProgress], None]) -> bool:
-    """Tell whether ``part`` is the source's file, by size and SHA-256."""
-    if part.stat().st_size != source.bytes:
+def matches(path: Path, source: WeightSource, on_progress: Callable[[FetchProgress], None]) -> bool:
+    """Return whether the file at ``path`` has the size and SHA-256 of ``source``."""
+    if path.stat().st_size != source.bytes:
         return False
     return (
-        file_hash(part, lambda done: on_progress(FetchProgress("check", done, source.bytes))) == source.sha256
+        file_hash(path, lambda done: on_progress(FetchProgress("check", done, source.bytes))) == source.sha256
     )
+
+
+def size_on_disk(path: Path) -> int:
+    """Return the size of a file in bytes, or 0 if it does not exist."""
+    return path.stat().st_size if path.exists() else 0
 
 
 def file_hash(path: Path, on_bytes: Callable[[int], None] = lambda _done: None) -> str:
-    """SHA-256 of a file, in hex; ``on_bytes`` is told how many have been read."""
+    """Return the SHA-256 of a file in hex; call ``on_bytes`` with the number of bytes read so far."""
     digest = hashlib.sha256()
     done = 0
     with path.open("rb") as file:
@@ -140,83 +152,83 @@ def file_hash(path: Path, on_bytes: Callable[[int], None] = lambda _done: None) 
 
 def receive_all(
     url: str,
-    source: Source,
-    part: Path,
+    source: WeightSource,
+    partial_file: Path,
     client: httpx.Client,
     on_progress: Callable[[FetchProgress], None],
 ) -> None:
-    """Add to ``part`` until it has all of the source's bytes, taking broken connections up again."""
-    failures = 0
-    while (have := part.stat().st_size if part.exists() else 0) < source.bytes or have == 0:
+    """Append to ``partial_file`` until it is complete, reconnecting after interruptions."""
+    failed_attempts = 0
+    while (received := size_on_disk(partial_file)) < source.bytes or received == 0:
         try:
-            receive(url, source, part, have, client, on_progress)
+            receive(url, source, partial_file, client, on_progress)
             return
-        except Interrupted:
-            grown = part.exists() and part.stat().st_size > have
-            failures = 0 if grown else failures + 1
-            if failures >= ATTEMPTS:
+        except TransferInterrupted:
+            has_grown = size_on_disk(partial_file) > received
+            failed_attempts = 0 if has_grown else failed_attempts + 1
+            if failed_attempts >= ATTEMPTS:
                 raise
-            time.sleep(PAUSE * 2**failures)
+            time.sleep(PAUSE * 2**failed_attempts)
 
 
 def receive(
     url: str,
-    source: Source,
-    part: Path,
-    have: int,
+    source: WeightSource,
+    partial_file: Path,
     client: httpx.Client,
     on_progress: Callable[[FetchProgress], None],
 ) -> None:
-    """Open one connection and append to ``part`` from byte ``have`` on, or from 0 if the server insists."""
-    start, blocks = open_stream(url, have, source.bytes, client)
+    """Open one connection and append to ``partial_file``, or start over if the server cannot resume."""
+    received = size_on_disk(partial_file)
+    start, blocks = open_stream(url, received, source.bytes, client)
     try:
-        with open_part(part, start) as file:
+        with open_partial_file(partial_file, start) as file:
             done = start
             for block in blocks:
                 done += len(block)
                 if done > source.bytes:
-                    raise NotThere(f"{without_password(url)} is larger than {source.file_name}")
-                append(file, block, part)
+                    raise FileUnavailable(f"{without_login(url)} is larger than {source.file_name}")
+                append(file, block, partial_file)
                 on_progress(FetchProgress("download", done, source.bytes))
-    except NotThere:
-        part.unlink()
+    except FileUnavailable:
+        partial_file.unlink()
         raise
     except httpx.TransportError as error:
-        raise Interrupted(describe(url, error)) from None
+        raise TransferInterrupted(describe_failure(url, error)) from None
     if done < source.bytes:
-        raise Interrupted(f"{host(url)} stopped at {done} of {source.bytes} bytes")
+        raise TransferInterrupted(f"{host_name(url)} stopped at {done} of {source.bytes} bytes")
 
 
-def open_part(part: Path, start: int) -> BinaryIO:
-    """Open the partial file for writing from byte ``start`` on, dropping what comes after."""
+def open_partial_file(path: Path, start: int) -> BinaryIO:
+    """Open the partial file for writing from byte ``start`` on, and drop the bytes after it."""
     try:
-        file = part.open("r+b" if start else "wb")
+        file = path.open("r+b" if start else "wb")
         file.seek(start)
         file.truncate()
     except OSError as error:
-        raise disk_error(part, error) from None
+        raise disk_error(path, error) from None
     return file
 
 
-def append(file: BinaryIO, block: bytes, part: Path) -> None:
-    """Write a block, saying so in words when the disk will not have it."""
+def append(file: BinaryIO, block: bytes, path: Path) -> None:
+    """Write a block, and translate errors of the disk."""
     try:
         file.write(block)
         file.flush()
     except OSError as error:
-        raise disk_error(part, error) from None
+        raise disk_error(path, error) from None
 
 
 def disk_error(path: Path, error: OSError) -> NstError:
-    """Say what kept ``path`` from being written."""
+    """Return the error for a failure to write ``path``."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return NstError(
             ErrorCode.DISK_FULL,
-            f"The disk that holds {path.parent} is full.",
-            "Make room, or choose another folder with NST_MODELS; what has come so far is kept.",
+            f"The disk with the folder {path.parent} is full.",
+            "Free some space, or choose another folder with NST_MODELS. The bytes received so far are kept.",
         )
     return NstError(
         ErrorCode.UNWRITABLE_OUTPUT,
         f"{path} cannot be written: {error.strerror or type(error).__name__}.",
-        "Choose a folder you may write to with NST_MODELS.",
+        "Set NST_MODELS to a folder that you can write to.",
     )

@@ -1,8 +1,8 @@
-"""Weights into the model store's ONNX file.
+"""Exporting weights as an ONNX model for the store.
 
-Comes in: the convolutions of a VGG and what is known of them. Goes out: a checked ONNX model in which every
-layer is an output, whose input is the picture as the network wants it, and whose metadata says how that is.
-Does not know where the weights came from, nor where the file goes.
+Takes the convolutions of a VGG with their normalisation, source and licence. Returns a checked ONNX model in
+which every layer is an output; its input is a normalised picture, and its metadata describes the
+normalisation. Does not know where the weights came from or where the file goes.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ import numpy as np
 import onnx
 
 from nst_core.errors import ErrorCode, NstError
-from nst_core.vgg.graph import build_graph
+from nst_core.vgg.graph import GraphOptions, build_graph
 from nst_core.vgg.layers import ARCHITECTURES, LAYERS, Architecture, convolution_shapes, layer_names
 from nst_core.vgg.network import Normalisation, Weights, weights_hash, write_metadata
 
+OTHER_NETWORKS_HINT = "Other networks, such as VGG with batch normalisation, cannot be used."
+
 
 def recognise_architecture(weights: Weights) -> Architecture:
-    """Tell VGG-16 from VGG-19 by the convolutions there are.
+    """Return the architecture with these convolutions, VGG-16 or VGG-19.
 
     Raises:
-        NstError: ``bad-model`` when it is neither, a shape is wrong, or a number is not finite.
+        NstError: ``bad-model`` for any other network, a wrong shape, or a number that is not finite.
     """
     for architecture in ARCHITECTURES:
         shapes = convolution_shapes(architecture)
@@ -29,13 +31,13 @@ def recognise_architecture(weights: Weights) -> Architecture:
             return architecture
     raise NstError(
         ErrorCode.BAD_MODEL,
-        "The weights are neither those of VGG-16 (13 convolutions) nor those of VGG-19 (16 convolutions).",
-        "Other networks, VGG with batch normalisation among them, cannot be used.",
+        "The weights are not those of VGG-16 (13 convolutions) or VGG-19 (16 convolutions).",
+        OTHER_NETWORKS_HINT,
     )
 
 
 def check_weights(weights: Weights, shapes: dict[str, tuple[int, int, int, int]]) -> None:
-    """Check shapes and that every number is finite.
+    """Check that all shapes are right and all numbers are finite.
 
     Raises:
         NstError: ``bad-model``, naming the convolution.
@@ -46,30 +48,31 @@ def check_weights(weights: Weights, shapes: dict[str, tuple[int, int, int, int]]
             raise NstError(
                 ErrorCode.BAD_MODEL,
                 f"{name} has a kernel of shape {kernel.shape} and a bias of shape {bias.shape}, "
-                f"where VGG has {shape} and {shape[:1]}.",
-                "Other networks, VGG with batch normalisation among them, cannot be used.",
+                f"but VGG has {shape} and {shape[:1]}.",
+                OTHER_NETWORKS_HINT,
             )
         if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
             raise NstError(
                 ErrorCode.BAD_MODEL,
                 f"{name} has weights that are not finite numbers.",
-                "The file is damaged; get it again from where it came.",
+                "The file is damaged. Get it again from its source.",
             )
 
 
 def export_model(
-    weights: Weights, name: str, normalisation: Normalisation, source: str, licence: str
+    weights: Weights, name: str, normalisation: Normalisation, *, source: str, licence: str
 ) -> onnx.ModelProto:
-    """Make the store's model from ``weights`` (all convolutions, by layer name).
+    """Return the store's model for ``weights`` (all convolutions, by layer name).
 
-    ``source`` says where they came from and ``licence`` under what terms, for people.
+    ``source`` names the origin of the weights and ``licence`` their terms, for people.
 
     Raises:
-        NstError: ``bad-model`` when the weights are not those of a whole VGG.
+        NstError: ``bad-model`` if the weights are not those of a complete VGG.
     """
     architecture = recognise_architecture(weights)
     ordered = {layer: weights[layer] for layer in convolution_shapes(architecture)}
-    model = build_graph(LAYERS[architecture], ordered, layer_names(architecture), None, "max", "zero", name)
-    write_metadata(model, architecture, normalisation, weights_hash(ordered), source, licence)
+    model = build_graph(LAYERS[architecture], ordered, layer_names(architecture), name, GraphOptions())
+    sha256 = weights_hash(ordered)
+    write_metadata(model, architecture, normalisation, sha256=sha256, source=source, licence=licence)
     onnx.checker.check_model(model)
     return model

@@ -1,6 +1,6 @@
-"""Features of a picture at layers of a VGG, computed by ONNX Runtime.
+"""Features of a picture at the layers of a VGG, computed with ONNX Runtime.
 
-Comes in: a network, a device, pictures. Goes out: features as numpy arrays. Does not know what they are for.
+Takes a network, a device and pictures, and returns features as numpy arrays. Does not know their use.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from nst_core.vgg.network import Network
 from nst_core.vgg.sessions import Session, find_device, open_session, run_options
 
 MAX_SESSIONS = 3
-"""Sets of layers kept ready, each with its own copy of the weights (80 MB at most): a run asks for the
-style's layers, the content's, and both."""
+"""Number of layer sets with an open session, each with its own copy of the weights (up to 80 MB): a run uses
+the style layers, the content layers, and both."""
 
 
 class OnnxFeatures:
     """Computes features; a :class:`nst_core.backends.interface.FeatureExtractor`.
 
-    ``device`` is auto, cpu, cuda, cuda:N, directml or coreml; ``device_words`` says, once something has
-    been computed, which it was. ``on_notice`` hears of a device that could not be used.
+    ``device`` is auto, cpu, cuda, cuda:N, directml or coreml. After the first computation, ``device_words``
+    names the device that was used. ``on_notice`` receives a notice if a device could not be used.
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class OnnxFeatures:
 
     @property
     def layers(self) -> Sequence[str]:
-        """Names of all layers of the network, in order."""
+        """The names of all layers of the network, in order."""
         return self.network.layers
 
     @property
     def device_words(self) -> str:
-        """The device, for people and reports."""
+        """The name of the device for people and reports."""
         return self.device.words
 
     def features(self, picture: Array, layers: Sequence[str]) -> Mapping[str, Array]:
@@ -61,8 +61,8 @@ class OnnxFeatures:
         ``picture`` is RGB in 0..1, (3, height, width) float32.
 
         Raises:
-            NstError: ``unknown-layer``; ``too-small`` for a picture that a layer would shrink to nothing;
-                ``out-of-memory``; ``no-engine`` when ONNX Runtime fails.
+            NstError: ``unknown-layer``; ``too-small`` if a layer would shrink the picture to nothing;
+                ``out-of-memory``; ``no-engine`` if ONNX Runtime fails.
         """
         check_known_layers(layers, self.network.layers)
         if not layers:
@@ -76,14 +76,18 @@ class OnnxFeatures:
                 {INPUT: np.ascontiguousarray(picture[None], dtype=np.float32)},
                 run_options(session.device),
             )
-        except Exception as error:  # ONNX Runtime's own classes are not all public
+        except Exception as error:  # not all exception classes of ONNX Runtime are public
             raise translate_failure(error, session, picture) from None
         return {name: value[0] for name, value in zip(names, values, strict=True)}
 
     def check_picture(self, picture: Array, layers: Sequence[str]) -> None:
-        """Refuse shapes that the network cannot take."""
+        """Check that the network can process a picture of this shape.
+
+        Raises:
+            NstError: ``too-small``.
+        """
         if picture.ndim != 3 or picture.shape[0] != 3:
-            raise ValueError(f"a picture is (3, height, width), not {picture.shape}")
+            raise ValueError(f"a picture must be (3, height, width), not {picture.shape}")
         table = {layer.name: layer for layer in LAYERS[self.network.architecture]}
         deepest = max((table[name] for name in layers), key=lambda layer: layer.stride)
         _, height, width = picture.shape
@@ -92,35 +96,35 @@ class OnnxFeatures:
                 ErrorCode.TOO_SMALL,
                 f"A picture of {width} x {height} pixels is too small for {deepest.name}, "
                 f"which needs {deepest.stride} x {deepest.stride}.",
-                "Use a larger picture, or layers that are less deep.",
+                "Use a larger picture, or less deep layers.",
             )
 
     def session(self, layers: Sequence[str]) -> Session:
-        """Give the session for a set of layers, opening it where it is not kept ready."""
+        """Return the session for a set of layers, and open it if necessary."""
         key = tuple(name for name in self.network.layers if name in set(layers))
         if key in self.sessions:
             self.sessions.move_to_end(key)
             return self.sessions[key]
         model = forward_graph(self.network, key, self.pooling, self.padding)
         session = open_session(model, self.device, self.on_notice)
-        self.device = session.device  # where the CPU had to step in, it is said once
+        self.device = session.device  # after a fallback to the CPU, it is reported only once
         self.sessions[key] = session
         if len(self.sessions) > MAX_SESSIONS:
             self.sessions.popitem(last=False)
         return session
 
     def close(self) -> None:
-        """Let go of sessions and their memory."""
+        """Close the sessions and free their memory."""
         self.sessions.clear()
 
 
 def translate_failure(error: Exception, session: Session, picture: Array) -> NstError:
-    """Say in words why a run failed."""
+    """Return the error for people for an exception of ONNX Runtime."""
     _, height, width = picture.shape
     if is_framework_oom(error):
         return NstError(
             ErrorCode.OUT_OF_MEMORY,
-            f"{session.device.words} has not enough memory for a picture of {width} x {height} pixels.",
+            f"{session.device.words} does not have enough memory for a picture of {width} x {height} pixels.",
             "Use a smaller size, or tiles.",
         )
     return NstError(

@@ -1,15 +1,16 @@
-"""A VGG as an ONNX graph: picture in, features of the asked layers out.
+"""A VGG as an ONNX graph from a picture to the features of the requested layers.
 
-Comes in: a :class:`~nst_core.vgg.network.Network` and layer names. Goes out: an ``onnx.ModelProto`` that any
-execution provider runs. Does not run anything itself.
+Takes a :class:`~nst_core.vgg.network.Network` and layer names, and returns an ``onnx.ModelProto`` that any
+execution provider can run. Does not run it.
 
-Only Mul, Add, Pad, Conv, Relu, MaxPool and AveragePool are used, in opset 13, which the CPU, CUDA,
-DirectML, CoreML and WebGPU providers have.
+The graph uses only Mul, Add, Pad, Conv, Relu, MaxPool and AveragePool of opset 13, which the CPU, CUDA,
+DirectML, CoreML and WebGPU providers support.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -17,29 +18,38 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from nst_core.vgg.layers import AVERAGE_POOL_GAIN, LAYERS, Layer, check_known_layers, up_to_deepest
-from nst_core.vgg.network import Network, Normalisation, Weights
+from nst_core.vgg.network import ConvWeights, Network, Normalisation, Weights
 
 Pooling: TypeAlias = Literal["max", "average"]
 Padding: TypeAlias = Literal["zero", "edge"]
 
 OPSET = 13
-"""The lowest opset in which Pad takes its pads, and nothing else used here has changed, since 2020."""
+"""From 2020: the lowest opset with pads as an input of Pad and the present form of all other operators."""
 
 IR_VERSION = 8
-"""Read by every ONNX Runtime since 1.11."""
+"""ONNX Runtime reads this version since 1.11."""
 
 INPUT = "image"
-"""Name of the only input, (1, 3, height, width); dimensions ``height`` and ``width`` are free."""
+"""Name of the only input, (1, 3, height, width), with free ``height`` and ``width``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphOptions:
+    """Options of a graph; without a ``normalisation``, its input is already normalised."""
+
+    normalisation: Normalisation | None = None
+    pooling: Pooling = "max"
+    padding: Padding = "zero"
 
 
 def forward_graph(
     network: Network, outputs: Sequence[str], pooling: Pooling = "max", padding: Padding = "zero"
 ) -> onnx.ModelProto:
-    """Build the graph from RGB in 0..1, not normalised, to the layers ``outputs``, cut off after the deepest.
+    """Build the graph from RGB in 0..1, not normalised, to the layers ``outputs``, without deeper layers.
 
-    ``padding="edge"`` repeats the picture's edge pixels around it for the first convolution, instead of the
-    zeros (mean grey) that the network was trained with; the other convolutions pad as trained. Average
-    pooling is rescaled by ``AVERAGE_POOL_GAIN``. Odd sizes lose their last row or column when pooled.
+    ``padding="edge"`` repeats the picture's edge pixels for the first convolution, instead of the zeros (mean
+    grey) that the network was trained with; the other convolutions pad as trained. Average pooling is
+    rescaled by ``AVERAGE_POOL_GAIN``. Pooling drops the last row or column of an odd size.
 
     Raises:
         NstError: ``unknown-layer``.
@@ -47,90 +57,102 @@ def forward_graph(
     check_known_layers(outputs, network.layers)
     layers = up_to_deepest(outputs, LAYERS[network.architecture])
     weights = network.weights(layers[-1].name)
-    return build_graph(layers, weights, outputs, network.normalisation, pooling, padding, network.name)
+    options = GraphOptions(normalisation=network.normalisation, pooling=pooling, padding=padding)
+    return build_graph(layers, weights, outputs, network.name, options)
 
 
 def build_graph(
-    layers: Sequence[Layer],
-    weights: Weights,
-    outputs: Sequence[str],
-    normalisation: Normalisation | None,
-    pooling: Pooling,
-    padding: Padding,
-    name: str,
+    layers: Sequence[Layer], weights: Weights, outputs: Sequence[str], name: str, options: GraphOptions
 ) -> onnx.ModelProto:
-    """Build the graph of ``layers``; without a ``normalisation`` its input is as the network wants it."""
-    nodes: list[onnx.NodeProto] = []
-    constants: list[onnx.TensorProto] = []
-
-    def constant(label: str, array: np.ndarray) -> str:
-        constants.append(numpy_helper.from_array(array, label))
-        return label
-
-    def add(operator: str, inputs: list[str], output: str, **attributes: object) -> str:
-        nodes.append(helper.make_node(operator, inputs, [output], name=f"{operator}:{output}", **attributes))
-        return output
-
-    current = INPUT
-    turned = False
-    if normalisation is not None:
-        gain, offset = affine(normalisation)
-        current = add("Mul", [current, constant("normalisation.gain", gain)], "image.scaled")
-        current = add("Add", [current, constant("normalisation.offset", offset)], "image.normalised")
-        turned = normalisation.order == "BGR"
-    if padding == "edge":
-        pads = constant("edge.pads", np.array([0, 0, 1, 1, 0, 0, 1, 1], dtype=np.int64))
-        current = add("Pad", [current, pads], "image.padded", mode="edge")
-
+    """Build a graph called ``name`` of ``layers``, with ``outputs`` as its outputs."""
+    writer = _GraphWriter()
+    _write_input(writer, options)
     for layer in layers:
         if layer.kind == "conv":
-            kernel, bias = weights[layer.name]
-            is_first = layer is layers[0]
-            if is_first and turned:
-                kernel = kernel[:, ::-1]
-            margin = 0 if is_first and padding == "edge" else 1
-            current = add(
-                "Conv",
-                [
-                    current,
-                    constant(f"{layer.name}.weight", np.ascontiguousarray(kernel)),
-                    constant(f"{layer.name}.bias", bias),
-                ],
-                layer.name,
-                kernel_shape=[3, 3],
-                pads=[margin] * 4,
-            )
+            _write_convolution(writer, layer, weights[layer.name], options, is_first=layer is layers[0])
         elif layer.kind == "relu":
-            current = add("Relu", [current], layer.name)
-        elif pooling == "max":
-            current = add("MaxPool", [current], layer.name, kernel_shape=[2, 2], strides=[2, 2])
+            writer.add("Relu", layer.name)
         else:
-            plain = f"{layer.name}.mean"
-            current = add("AveragePool", [current], plain, kernel_shape=[2, 2], strides=[2, 2])
-            scale = constant(f"{layer.name}.gain", np.array(AVERAGE_POOL_GAIN, dtype=np.float32))
-            current = add("Mul", [current, scale], layer.name)
-
+            _write_pool(writer, layer, options.pooling)
     channels = {layer.name: layer.channels for layer in layers}
     graph = helper.make_graph(
-        nodes,
+        writer.nodes,
         name,
         [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [1, 3, "height", "width"])],
         [
             helper.make_tensor_value_info(output, TensorProto.FLOAT, [1, channels[output], None, None])
             for output in dict.fromkeys(outputs)
         ],
-        constants,
+        writer.constants,
     )
     return helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="nst"
     )
 
 
-def affine(normalisation: Normalisation) -> tuple[np.ndarray, np.ndarray]:
-    """Give the normalisation as gain and offset of an RGB picture, (1, 3, 1, 1) each.
+class _GraphWriter:
+    """The nodes and constants of a graph in the making; ``current`` is the output of the last node."""
 
-    The channels stay RGB: a network that wants BGR gets the input channels of its first kernels turned
-    instead, which costs nothing.
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        self.current = INPUT
+
+    def constant(self, label: str, array: np.ndarray) -> str:
+        """Add a constant and return its name."""
+        self.constants.append(numpy_helper.from_array(array, label))
+        return label
+
+    def add(self, operator: str, output: str, *constants: str, **attributes: object) -> None:
+        """Apply ``operator`` to the current tensor and ``constants``; its output becomes the current one."""
+        inputs = [self.current, *constants]
+        node = helper.make_node(operator, inputs, [output], name=f"{operator}:{output}", **attributes)
+        self.nodes.append(node)
+        self.current = output
+
+
+def _write_input(writer: _GraphWriter, options: GraphOptions) -> None:
+    """Normalise the input and pad it for the first convolution, as ``options`` say."""
+    if options.normalisation is not None:
+        gain, offset = affine(options.normalisation)
+        writer.add("Mul", "image.scaled", writer.constant("normalisation.gain", gain))
+        writer.add("Add", "image.normalised", writer.constant("normalisation.offset", offset))
+    if options.padding == "edge":
+        pads = writer.constant("edge.pads", np.array([0, 0, 1, 1, 0, 0, 1, 1], dtype=np.int64))
+        writer.add("Pad", "image.padded", pads, mode="edge")
+
+
+def _write_convolution(
+    writer: _GraphWriter, layer: Layer, weights: ConvWeights, options: GraphOptions, *, is_first: bool
+) -> None:
+    kernel, bias = weights
+    if is_first and options.normalisation is not None and options.normalisation.order == "BGR":
+        kernel = kernel[:, ::-1]
+    pad = 0 if is_first and options.padding == "edge" else 1
+    writer.add(
+        "Conv",
+        layer.name,
+        writer.constant(f"{layer.name}.weight", np.ascontiguousarray(kernel)),
+        writer.constant(f"{layer.name}.bias", bias),
+        kernel_shape=[3, 3],
+        pads=[pad] * 4,
+    )
+
+
+def _write_pool(writer: _GraphWriter, layer: Layer, pooling: Pooling) -> None:
+    if pooling == "max":
+        writer.add("MaxPool", layer.name, kernel_shape=[2, 2], strides=[2, 2])
+        return
+    writer.add("AveragePool", f"{layer.name}.mean", kernel_shape=[2, 2], strides=[2, 2])
+    gain = writer.constant(f"{layer.name}.gain", np.array(AVERAGE_POOL_GAIN, dtype=np.float32))
+    writer.add("Mul", layer.name, gain)
+
+
+def affine(normalisation: Normalisation) -> tuple[np.ndarray, np.ndarray]:
+    """Return the normalisation as gain and offset of an RGB picture, (1, 3, 1, 1) each.
+
+    The channels stay in RGB order. For a BGR network, the input channels of the first kernels are reversed
+    instead, which costs nothing at run time.
     """
     mean, std = np.array(normalisation.mean), np.array(normalisation.std)
     if normalisation.order == "BGR":

@@ -1,17 +1,18 @@
 """The layer tables of VGG-16 and VGG-19: names, channels, strides and receptive fields.
 
-Comes in: nothing, or layer names to check. Goes out: :class:`Layer` rows in the order in which the network
-computes them. Knows nothing of weights, files or frameworks.
+Returns :class:`Layer` rows in the order in which the network computes them, and checks layer names. Does not
+depend on weights, files or frameworks.
 
-The architectures are configurations D and E of Simonyan and Zisserman 2015, table 1, without the
-classifier. Layers are named as Gatys et al. name them: ``conv4_2`` is the second convolution of the
-fourth block before its ReLU, ``relu4_2`` after it, ``pool4`` ends the block.
+The architectures are configurations D and E of Simonyan and Zisserman 2015, table 1, without the classifier.
+Layer names follow Gatys et al.: ``conv4_2`` is the second convolution of the fourth block before its ReLU,
+``relu4_2`` is its ReLU, and ``pool4`` ends the block.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeAlias, get_args
 
 from nst_core.errors import ErrorCode, NstError, nearest
@@ -26,22 +27,22 @@ CONVOLUTIONS_PER_BLOCK: Mapping[Architecture, tuple[int, ...]] = {
 }
 
 AVERAGE_POOL_GAIN = 1.65
-"""What average pooling is multiplied by, so that activations keep the size that max pooling gives them.
+"""Factor on average pooling that keeps activations as large as max pooling makes them.
 
 Measured with VGG-16 on two photographs and three paintings, long side 512 (``python -m
-tests.unit.vgg.measure_pooling``): with this factor at all four pools the RMS of relu2_1, relu3_1, relu4_1,
-relu4_2 and relu5_1 is 1.10, 1.13, 1.09, 1.01 and 0.95 of what max pooling gives (without it 0.67, 0.43,
-0.27, 0.26 and 0.19). One factor per pool, fitted in turn (1.66, 1.61, 1.75, 1.72), does no better than
-1.11, 1.11, 1.13, 1.05 and 1.03, while pictures differ among themselves by 10 to 14 %; so there is one.
+tests.unit.vgg.measure_pooling``): with this factor at all four pools, the RMS of relu2_1, relu3_1, relu4_1,
+relu4_2 and relu5_1 is 1.10, 1.13, 1.09, 1.01 and 0.95 times that with max pooling (without it 0.67, 0.43,
+0.27, 0.26 and 0.19). A separate factor for each pool, fitted in turn (1.66, 1.61, 1.75, 1.72), is no better:
+1.11, 1.11, 1.13, 1.05 and 1.03. Pictures differ from each other by 10 to 14 %, so one factor is enough.
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Layer:
-    """One row of the table.
+    """One layer of a network.
 
-    ``stride`` is the distance, in pixels of the picture, between neighbouring positions of the layer;
-    ``receptive_field`` the side, in pixels, of the square that one position sees.
+    ``stride`` is the distance, in pixels of the picture, between neighbouring positions of the layer.
+    ``receptive_field`` is the side, in pixels, of the square that one position sees.
     """
 
     name: str
@@ -53,24 +54,27 @@ class Layer:
 
 
 def layer_table(architecture: Architecture) -> tuple[Layer, ...]:
-    """List the layers of ``architecture`` in order, ``conv1_1`` to ``pool5``.
+    """Return the layers of ``architecture`` in order, ``conv1_1`` to ``pool5``.
 
-    A 3 x 3 convolution widens the receptive field by two of its input's strides, a 2 x 2 pool by one, and
-    doubles the stride.
+    A 3 x 3 convolution widens the receptive field by two strides of its input. A 2 x 2 pool widens it by one
+    stride and doubles the stride.
     """
-    rows: list[Layer] = []
+    layers: list[Layer] = []
     stride, field = 1, 1
     for block, (channels, convolutions) in enumerate(
         zip(BLOCK_CHANNELS, CONVOLUTIONS_PER_BLOCK[architecture], strict=True), start=1
     ):
+        layer = partial(Layer, block=block, channels=channels)
         for index in range(1, convolutions + 1):
             field += 2 * stride
-            rows.append(Layer(f"conv{block}_{index}", "conv", block, channels, stride, field))
-            rows.append(Layer(f"relu{block}_{index}", "relu", block, channels, stride, field))
+            layers += [
+                layer(name=f"{kind}{block}_{index}", kind=kind, stride=stride, receptive_field=field)
+                for kind in ("conv", "relu")
+            ]
         field += stride
         stride *= 2
-        rows.append(Layer(f"pool{block}", "pool", block, channels, stride, field))
-    return tuple(rows)
+        layers.append(layer(name=f"pool{block}", kind="pool", stride=stride, receptive_field=field))
+    return tuple(layers)
 
 
 LAYERS: Mapping[Architecture, tuple[Layer, ...]] = {
@@ -79,12 +83,12 @@ LAYERS: Mapping[Architecture, tuple[Layer, ...]] = {
 
 
 def layer_names(architecture: Architecture) -> tuple[str, ...]:
-    """Name the layers of ``architecture`` in order."""
+    """Return the names of the layers of ``architecture`` in order."""
     return tuple(layer.name for layer in LAYERS[architecture])
 
 
 def convolution_shapes(architecture: Architecture) -> dict[str, tuple[int, int, int, int]]:
-    """Give the shape (out, in, 3, 3) of each convolution's kernel by layer name, in order."""
+    """Return the shape (out, in, 3, 3) of each convolution's kernel by layer name, in order."""
     shapes: dict[str, tuple[int, int, int, int]] = {}
     channels_in = 3
     for layer in LAYERS[architecture]:
@@ -95,10 +99,10 @@ def convolution_shapes(architecture: Architecture) -> dict[str, tuple[int, int, 
 
 
 def check_known_layers(names: Iterable[str], network_layers: Sequence[str]) -> None:
-    """Check that every one of ``names`` is among ``network_layers``.
+    """Check that all ``names`` are in ``network_layers``.
 
     Raises:
-        NstError: ``unknown-layer``, naming the nearest layer there is.
+        NstError: ``unknown-layer``, suggesting the layer with the most similar name.
     """
     for name in names:
         if name not in network_layers:
@@ -110,21 +114,21 @@ def check_known_layers(names: Iterable[str], network_layers: Sequence[str]) -> N
 
 
 def up_to_deepest(names: Iterable[str], layers: Sequence[Layer]) -> tuple[Layer, ...]:
-    """Cut ``layers`` after the deepest of ``names``, all of which must be among them."""
-    wanted = set(names)
-    deepest = max(index for index, layer in enumerate(layers) if layer.name in wanted)
+    """Return ``layers`` up to the deepest of ``names``, all of which must be in ``layers``."""
+    outputs = set(names)
+    deepest = max(index for index, layer in enumerate(layers) if layer.name in outputs)
     return tuple(layers[: deepest + 1])
 
 
 def multiply_adds(names: Iterable[str], architecture: Architecture) -> float:
-    """Return the multiply-adds for each pixel of a picture, forward to the deepest of ``names``."""
-    wanted = set(names)
-    if not wanted:
+    """Return the multiply-adds per pixel of a picture for a forward pass to the deepest of ``names``."""
+    outputs = set(names)
+    if not outputs:
         return 0.0
     shapes = convolution_shapes(architecture)
-    found = 0.0
-    for layer in up_to_deepest(wanted, LAYERS[architecture]):
+    total = 0.0
+    for layer in up_to_deepest(outputs, LAYERS[architecture]):
         if layer.kind == "conv":
             channels_out, channels_in, *_ = shapes[layer.name]
-            found += 9.0 * channels_in * channels_out / layer.stride**2
-    return found
+            total += 9.0 * channels_in * channels_out / layer.stride**2
+    return total

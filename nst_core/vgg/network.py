@@ -1,8 +1,8 @@
-"""A network of the model store: which VGG it is, how it wants its pictures, and its weights.
+"""A network of the model store: its architecture, the normalisation of its input, and its weights.
 
-Comes in: the path of an ONNX file that :mod:`nst_core.vgg.export` wrote. Goes out: a :class:`Network`, which
-is light to hold and pass about; the weights are read from the file when they are asked for. Does not
-know how to compute anything, nor where files come from.
+Takes the path of an ONNX file that :mod:`nst_core.vgg.export` wrote and returns a :class:`Network`, which is
+small: the weights are read from the file on demand. Computes nothing, and does not know where files come
+from.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from nst_core.errors import ErrorCode, NstError
 from nst_core.vgg.layers import LAYERS, Architecture, check_known_layers, convolution_shapes, layer_names
 
 FORMAT = "1"
-"""Version of the store's files, in their metadata; another number is another layout."""
+"""Version of the layout of the store's files, written to their metadata."""
 
 MAX_FILE_BYTES = 512 * 1024**2
-"""VGG-19 without its classifier takes 80 MB in float32; nothing larger is read."""
+"""Larger files are not read; VGG-19 without its classifier takes 80 MB in float32."""
 
 
 @dataclass(frozen=True)
 class Normalisation:
-    """What the network expects: ``x_net = (x[order] * scale - mean) / std`` with x RGB in 0..1.
+    """The normalisation of the input: ``x_net = (x[order] * scale - mean) / std`` with x RGB in 0..1.
 
     ``mean`` and ``std`` are in the network's ``order`` and on its ``scale``.
     """
@@ -48,7 +48,7 @@ NORMALISATIONS: Mapping[str, Normalisation] = {
     "torchvision": Normalisation("RGB", 1.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     # The VGG group's Caffe models, and their ports by Johnson (vgg19-d01eb7cb.pth) and Gatys (vgg_conv.pth).
     "caffe": Normalisation("BGR", 255.0, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0)),
-    # The same with the first kernels turned to RGB: torchvision's transforms for
+    # The same with the first kernels reordered to RGB: torchvision's transforms for
     # VGG16_Weights.IMAGENET1K_FEATURES (vgg16_features-amdegroot-88682ab5.pth).
     "caffe-rgb": Normalisation("RGB", 1.0, (0.48235, 0.45882, 0.40784), (1 / 255, 1 / 255, 1 / 255)),
 }
@@ -64,12 +64,13 @@ class ConvWeights(NamedTuple):
 Weights: TypeAlias = Mapping[str, ConvWeights]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Network:
     """A VGG in the model store.
 
-    ``sha256`` is the hash of the weights (:func:`weights_hash`), the same for the same weights whoever wrote
-    the file. ``layers`` are the names of its layers in order; ``source`` and ``licence`` are for people.
+    ``sha256`` is the hash of the weights (:func:`weights_hash`). The same weights have the same hash,
+    whichever program wrote the file. ``layers`` are the names of its layers in order. ``source`` and
+    ``licence`` are for people.
     """
 
     name: str
@@ -82,37 +83,37 @@ class Network:
     licence: str = ""
 
     def weights(self, up_to: str | None = None) -> Weights:
-        """Read the convolutions by layer name ("conv1_1"), in order, as far as layer ``up_to`` needs them.
+        """Read the convolutions in order, by layer name; with ``up_to``, only those that layer needs.
 
         Raises:
-            NstError: ``unknown-layer``, or ``bad-model`` when the file has changed since it was loaded.
+            NstError: ``unknown-layer``, or ``bad-model`` if the file has changed since it was loaded.
         """
-        wanted = list(convolution_shapes(self.architecture))
+        convolutions = list(convolution_shapes(self.architecture))
         if up_to is not None:
             check_known_layers([up_to], self.layers)
-            reached = self.layers[: self.layers.index(up_to) + 1]
-            wanted = [name for name in wanted if name in reached]
-        return read_weights(read_model(self.path), wanted, self.path)
+            needed = self.layers[: self.layers.index(up_to) + 1]
+            convolutions = [name for name in convolutions if name in needed]
+        return read_weights(read_model(self.path), convolutions, self.path)
 
 
-def bad_model(path: Path, what: str) -> NstError:
-    """Make the error for a file that is not a network of the store."""
+def bad_model_error(path: Path, reason: str) -> NstError:
+    """Return the error for a file that is not a valid network of the store; ``reason`` is a clause."""
     return NstError(
         ErrorCode.BAD_MODEL,
-        f"{path} is not a network that can be used: {what}.",
-        "Fetch it again with `nst models fetch`, or bring your own file in with `nst models import`.",
+        f"{path} is not a usable network: {reason}.",
+        "Fetch it again with `nst models fetch`, or add your own file with `nst models import`.",
     )
 
 
 def read_model(path: Path, max_bytes: int = MAX_FILE_BYTES) -> onnx.ModelProto:
-    """Parse an ONNX file of at most ``max_bytes``, never following references to other files.
+    """Parse an ONNX file of at most ``max_bytes``, without following references to other files.
 
     Raises:
         NstError: ``missing-file``, ``unreadable-file`` or ``bad-model``.
     """
     try:
         if path.stat().st_size > max_bytes:
-            raise bad_model(path, f"it is larger than {max_bytes // 1024**2} MiB")
+            raise bad_model_error(path, f"it is larger than {max_bytes // 1024**2} MiB")
         return onnx.load(str(path), format="protobuf", load_external_data=False)
     except FileNotFoundError:
         raise NstError(ErrorCode.MISSING_FILE, f"There is no file {path}.") from None
@@ -120,30 +121,30 @@ def read_model(path: Path, max_bytes: int = MAX_FILE_BYTES) -> onnx.ModelProto:
         reason = error.strerror or type(error).__name__
         raise NstError(ErrorCode.UNREADABLE_FILE, f"{path} cannot be read: {reason}.") from None
     except DecodeError:
-        raise bad_model(path, "it is cut off, damaged, or not ONNX at all") from None
+        raise bad_model_error(path, "it is incomplete, damaged or not an ONNX file") from None
 
 
 def tensor_array(tensor: onnx.TensorProto) -> Array:
-    """Give an initializer's values as float32, refusing references to other files.
+    """Return an initializer's values as float32, refusing references to other files.
 
     Raises:
-        ValueError: the tensor is no float, or its values are elsewhere or of the wrong number.
+        ValueError: the values are not floats, are stored in another file, or do not match the shape.
     """
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
-        raise ValueError("its weights lie in another file")
+        raise ValueError("its weights are in another file")
     if tensor.data_type not in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16):
         raise ValueError("its weights are not floating-point numbers")
     try:
         return np.asarray(numpy_helper.to_array(tensor), dtype=np.float32)
     except (ValueError, TypeError):
-        raise ValueError(f"the values of {tensor.name} are not what their shape says") from None
+        raise ValueError(f"the values of {tensor.name} do not match its shape") from None
 
 
 def read_weights(model: onnx.ModelProto, convolutions: list[str], path: Path) -> Weights:
     """Read the named convolutions from a model of the store.
 
     Raises:
-        NstError: ``bad-model`` where one is missing or is not what it should be.
+        NstError: ``bad-model`` if one is missing or invalid.
     """
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     weights: dict[str, ConvWeights] = {}
@@ -151,15 +152,15 @@ def read_weights(model: onnx.ModelProto, convolutions: list[str], path: Path) ->
         try:
             kernel, bias = tensor_array(tensors[f"{name}.weight"]), tensor_array(tensors[f"{name}.bias"])
         except KeyError:
-            raise bad_model(path, f"the weights of {name} are missing") from None
+            raise bad_model_error(path, f"the weights of {name} are missing") from None
         except ValueError as error:
-            raise bad_model(path, str(error)) from None
+            raise bad_model_error(path, str(error)) from None
         weights[name] = ConvWeights(kernel, bias)
     return weights
 
 
 def weights_hash(weights: Weights) -> str:
-    """SHA-256 of the weights: each convolution's kernel, then its bias, little-endian float32, in order."""
+    """Return the SHA-256 of the weights: each kernel, then its bias, in order, as little-endian float32."""
     digest = hashlib.sha256()
     for kernel, bias in weights.values():
         digest.update(np.ascontiguousarray(kernel, dtype="<f4").data)
@@ -171,11 +172,12 @@ def write_metadata(
     model: onnx.ModelProto,
     architecture: Architecture,
     normalisation: Normalisation,
+    *,
     sha256: str,
     source: str,
     licence: str,
 ) -> None:
-    """Put what :func:`load_network` reads into the model's metadata."""
+    """Write the properties that :func:`load_network` reads to the model's metadata."""
     onnx.helper.set_model_props(
         model,
         {
@@ -190,15 +192,15 @@ def write_metadata(
 
 
 def read_metadata(model: onnx.ModelProto) -> dict[str, str]:
-    """Give the metadata as a dictionary."""
+    """Return the model's metadata as a dictionary."""
     return {entry.key: entry.value for entry in model.metadata_props}
 
 
 def parse_normalisation(text: str) -> Normalisation:
-    """Read what :func:`write_metadata` wrote.
+    """Parse a normalisation that :func:`write_metadata` wrote.
 
     Raises:
-        ValueError: it is not a normalisation.
+        ValueError: the text is not a valid normalisation.
     """
     try:
         values = json.loads(text)
@@ -211,40 +213,40 @@ def parse_normalisation(text: str) -> Normalisation:
     if order not in ("RGB", "BGR") or len(mean) != 3 or len(std) != 3 or not np.isfinite(numbers).all():
         raise ValueError("its normalisation cannot be read")
     if scale <= 0 or min(std) <= 0:
-        raise ValueError("its normalisation divides by zero or turns the picture into its negative")
+        raise ValueError("its normalisation divides by zero or inverts the picture")
     return Normalisation(order, scale, (mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
 
 
 def load_network(path: Path, name: str) -> Network:
-    """Open a file of the model store, checking that it is a whole VGG with the layers it should have.
+    """Open a file of the model store and check that it is a complete VGG with all its layers.
 
     Raises:
-        NstError: ``missing-file``, ``unreadable-file``, or ``bad-model`` saying what is not as it should be.
+        NstError: ``missing-file``, ``unreadable-file``, or ``bad-model`` with the reason.
     """
     model = read_model(path)
     return check_network(model, path, name)
 
 
 def check_network(model: onnx.ModelProto, path: Path, name: str) -> Network:
-    """Check a parsed model as :func:`load_network` does."""
+    """Check a parsed model like :func:`load_network` and return it as a :class:`Network`."""
     metadata = read_metadata(model)
     if metadata.get("nst.format") != FORMAT:
-        raise bad_model(path, "it was not written by this program's model store")
-    architecture = next((known for known in LAYERS if known == metadata.get("nst.architecture")), None)
+        raise bad_model_error(path, "it was not written by this program's model store")
+    architecture = next((name for name in LAYERS if name == metadata.get("nst.architecture")), None)
     if architecture is None:
-        raise bad_model(path, f"its architecture {metadata.get('nst.architecture')!r} is not known")
+        raise bad_model_error(path, f"its architecture {metadata.get('nst.architecture')!r} is unknown")
     try:
         normalisation = parse_normalisation(metadata.get("nst.normalisation", ""))
     except ValueError as error:
-        raise bad_model(path, str(error)) from None
+        raise bad_model_error(path, str(error)) from None
     names = layer_names(architecture)
     if tuple(output.name for output in model.graph.output) != names:
-        raise bad_model(path, f"its outputs are not the layers of {architecture}")
+        raise bad_model_error(path, f"its outputs are not the layers of {architecture}")
     dims = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     for convolution, shape in convolution_shapes(architecture).items():
-        found = dims.get(f"{convolution}.weight"), dims.get(f"{convolution}.bias")
-        if found != (shape, shape[:1]):
-            raise bad_model(path, f"the weights of {convolution} are missing or of the wrong shape")
+        stored_shapes = dims.get(f"{convolution}.weight"), dims.get(f"{convolution}.bias")
+        if stored_shapes != (shape, shape[:1]):
+            raise bad_model_error(path, f"the weights of {convolution} are missing or of the wrong shape")
     return Network(
         name=name,
         path=path,

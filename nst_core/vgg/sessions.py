@@ -1,8 +1,8 @@
-"""ONNX Runtime sessions on the device that was asked for, and no surprises about which that is.
+"""ONNX Runtime sessions on the requested device, with a notice if the CPU has to be used instead.
 
-Comes in: an ONNX model and the name of a device. Goes out: a session, and the device in words. A device that
-was asked for, or that ought to be there, and is not, is told through ``on_notice``; the CPU steps in. Does
-not know what the model computes.
+Takes an ONNX model and the name of a device, and returns a session and the device that it runs on. If a
+requested or expected device is not available, ``on_notice`` receives a notice and the CPU is used. Does not
+know what the model computes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DEVICE = re.compile(r"([a-z]+)(?::(\d{1,3}))?")
 CPU = "CPUExecutionProvider"
 
 PROVIDERS: Mapping[str, str] = {
-    # A device's name -> the execution provider that drives it.
+    # Name of a device -> its execution provider.
     "cuda": "CUDAExecutionProvider",
     "directml": "DmlExecutionProvider",
     "coreml": "CoreMLExecutionProvider",
@@ -38,82 +38,82 @@ PROVIDERS: Mapping[str, str] = {
 }
 
 AUTOMATIC = ("cuda", "directml")
-"""What "auto" takes where the installed ONNX Runtime has it, in this order. CoreML must be asked for: it
-compiles a network anew for every size of picture, and computes in half precision where it sees fit."""
+"""The devices that "auto" tries, in this order, if the installed ONNX Runtime supports them. CoreML must be
+requested: it compiles a network again for every picture size, and may compute in half precision."""
 
 CUDA_OPTIONS = {
-    # Target features are computed once and matched ever after: full float32, not TF32.
+    # Target features are computed once and used throughout the run, so use full float32, not TF32.
     "use_tf32": "0",
-    # An exhaustive search tries every algorithm anew for each size of picture; here each size runs once.
+    # An exhaustive search tries every algorithm for each picture size, but here each size runs only once.
     "cudnn_conv_algo_search": "HEURISTIC",
-    # Grow by what is needed, not to the next power of two.
+    # Grow by the needed amount, not to the next power of two.
     "arena_extend_strategy": "kSameAsRequested",
 }
 
 
 @dataclass(frozen=True)
 class Device:
-    """A device: ``kind`` is "cpu" or a key of ``PROVIDERS``; ``asked`` says that the user named it."""
+    """A device: ``kind`` is "cpu" or a key of ``PROVIDERS``; ``requested`` means that the user named it."""
 
     kind: str
     index: int = 0
-    asked: bool = False
+    requested: bool = False
 
     @property
     def words(self) -> str:
-        """The device as people read it."""
+        """The name of the device for people."""
         return "CPU" if self.kind == "cpu" else f"{self.kind}:{self.index}"
 
 
 @dataclass(frozen=True)
 class Session:
-    """An open session, and the device that it really runs on."""
+    """An open session and the device that it runs on."""
 
     runtime: onnxruntime.InferenceSession = field(repr=False)
     device: Device
 
 
 def find_device(name: str) -> Device:
-    """Read the name of a device: auto, cpu, cuda, cuda:1, directml, coreml.
+    """Return the device for a name: auto, cpu, cuda, cuda:1, directml, coreml.
 
     Raises:
-        NstError: ``no-device`` for a name that is none of these.
+        NstError: ``no-device`` for any other name.
     """
     match = DEVICE.fullmatch(name)
     kinds = ("auto", "cpu", *PROVIDERS)
     if match is None or match[1] not in kinds or (match[2] and match[1] not in PROVIDERS):
         raise NstError(
             ErrorCode.NO_DEVICE,
-            f"ONNX Runtime drives no device {name!r}.{nearest(name, kinds)}",
-            f"Devices are {', '.join(kinds)}; a number picks one of several, as in cuda:1.",
+            f"ONNX Runtime has no device {name!r}.{nearest(name, kinds)}",
+            f"Use {', '.join(kinds[:-1])} or {kinds[-1]}; a number selects one of several, as in cuda:1.",
         )
     if match[1] != "auto":
-        return Device(match[1], int(match[2] or 0), asked=True)
+        return Device(match[1], int(match[2] or 0), requested=True)
     available = onnxruntime.get_available_providers()
     kind = next((kind for kind in AUTOMATIC if PROVIDERS[kind] in available), "cpu")
     return Device(kind)
 
 
 def session_options() -> onnxruntime.SessionOptions:
-    """Options for pictures of changing size.
+    """Return session options for pictures of changing size.
 
-    Without an arena and without memory patterns, which are remembered for every size, memory goes back to
-    the system after each run. Measured with VGG-16 to relu5_1 on two cores: no slower at 512 x 512 and
-    1024 x 1024, while the arena holds 1.0 GB after a run at 1024 x 1024, and this 0.07 GB.
+    Without an arena and without memory patterns, which are stored for every size, memory returns to the
+    system after each run. Measured with VGG-16 to relu5_1 on two cores: this is not slower at 512 x 512 and
+    1024 x 1024, and holds 0.07 GB after a run at 1024 x 1024; the arena holds 1.0 GB.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = thread_count()
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
-    options.log_severity_level = 3  # what fails is raised, and told in words; the rest is no news
+    options.log_severity_level = 3  # failures are raised as exceptions; the rest is of no interest
     return options
 
 
 def thread_count() -> int:
-    """Return how many threads OMP_NUM_THREADS allows, 0 (as many as there are cores) where it says nothing.
+    """Return the number of threads set by OMP_NUM_THREADS, or 0 (one per core) if it is not set.
 
-    ONNX Runtime's usual builds do not look at it; but it is what people, schedulers and Ray set where
-    several programs share a machine, and what torch heeds.
+    ONNX Runtime's usual builds ignore the variable. But people, schedulers and Ray set it when several
+    programs share a machine, and torch follows it.
     """
     first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return int(first) if first.isascii() and first.isdigit() else 0
@@ -125,75 +125,78 @@ def open_session(
     on_notice: OnNotice = lambda _notice: None,
     configure: Configure = lambda _options: None,
 ) -> Session:
-    """Open ``model`` on ``device``, or on the CPU, saying so, where that does not work.
+    """Open ``model`` on ``device``; if that fails, send a notice and open it on the CPU.
 
     ``configure`` may change the session's options.
 
     Raises:
-        NstError: ``no-engine`` when not even the CPU can run the model; ``out-of-memory``.
+        NstError: ``no-engine`` if the CPU cannot run the model either; ``out-of-memory``.
     """
     content = model.SerializeToString()
     if device.kind != "cpu":
         try:
-            return Session(open_on(content, device, configure), device)
-        except ProviderMissing as error:
-            why = "was asked for but" if device.asked else "should be there but"
-            sentence = f"The network runs on the CPU because {device.words} {why} cannot be used: {error}."
+            return Session(open_on_device(content, device, configure), device)
+        except ProviderUnavailable as error:
+            adjective = "requested" if device.requested else "expected"
+            sentence = (
+                f"The network runs on the CPU because the {adjective} device {device.words} "
+                f"cannot be used: {error}."
+            )
             on_notice(Notice("no-device", sentence))
     try:
-        return Session(open_on(content, Device("cpu"), configure), Device("cpu"))
-    except ProviderMissing as error:
+        return Session(open_on_device(content, Device("cpu"), configure), Device("cpu"))
+    except ProviderUnavailable as error:
         raise NstError(
             ErrorCode.NO_ENGINE,
             f"ONNX Runtime cannot run the network: {error}.",
-            "Install ONNX Runtime again; `nst doctor` shows what is there.",
+            "Reinstall ONNX Runtime. `nst doctor` shows what is installed.",
         ) from None
 
 
-class ProviderMissing(Exception):  # noqa: N818 - a state of the machine
-    """An execution provider is not there or did not start; the text is a clause saying why."""
+class ProviderUnavailable(Exception):  # noqa: N818 - a state of the machine
+    """An execution provider is missing or did not start; the text is a clause with the reason."""
 
 
-def open_on(
+def open_on_device(
     content: bytes, device: Device, configure: Configure = lambda _options: None
 ) -> onnxruntime.InferenceSession:
     """Open a serialised model on exactly this device.
 
     Raises:
-        ProviderMissing: the device's provider did not take it.
+        ProviderUnavailable: the device's provider did not accept the model.
         NstError: ``out-of-memory``.
     """
     provider = CPU if device.kind == "cpu" else PROVIDERS[device.kind]
     if provider not in onnxruntime.get_available_providers():
-        raise ProviderMissing(f"the installed ONNX Runtime was built without {provider}")
+        raise ProviderUnavailable(f"the installed ONNX Runtime was built without {provider}")
     if device.kind == "cuda" and hasattr(onnxruntime, "preload_dlls"):
-        # CUDA's libraries may lie in the wheels of torch or of NVIDIA, where the loader does not look.
-        # What it finds wrong it prints to stdout, which may be a protocol's.
+        # CUDA's libraries may be in the wheels of torch or NVIDIA, where the loader does not look.
+        # Problems are printed to stdout, which may carry a protocol.
         with contextlib.redirect_stdout(sys.stderr):
             onnxruntime.preload_dlls(cuda=True, cudnn=True, msvc=False)
-    chosen: list[tuple[str, dict[str, str]]] = [(provider, provider_options(device))]
+    providers: list[tuple[str, dict[str, str]]] = [(provider, provider_options(device))]
     if device.kind != "cpu":
-        chosen.append((CPU, {}))
+        providers.append((CPU, {}))
     options = session_options()
     configure(options)
     try:
-        # Its own way of falling back prints to stdout and goes on in silence; so it is turned off.
-        session = onnxruntime.InferenceSession(content, options, providers=chosen, enable_fallback=0)
-    except Exception as error:  # every provider raises its own
-        if device.kind == "cpu" and is_framework_oom(error):  # where it is a GPU's, the CPU steps in
+        # ONNX Runtime's own fallback prints to stdout and continues silently, so it is turned off.
+        session = onnxruntime.InferenceSession(content, options, providers=providers, enable_fallback=0)
+    except Exception as error:  # every provider raises its own exceptions
+        if device.kind == "cpu" and is_framework_oom(error):  # a full GPU falls back to the CPU
             raise NstError(
                 ErrorCode.OUT_OF_MEMORY,
                 "There is not enough memory to open the network.",
                 "Close other programs, or paint at a smaller size.",
             ) from None
-        raise ProviderMissing(first_line(error)) from None
+        raise ProviderUnavailable(first_line(error)) from None
     if session.get_providers()[0] != provider:
-        raise ProviderMissing(f"{provider} did not start; its driver or libraries are missing or too old")
+        raise ProviderUnavailable(f"{provider} did not start; its driver or libraries are missing or too old")
     return session
 
 
 def provider_options(device: Device) -> dict[str, str]:
-    """Options of the device's execution provider."""
+    """Return the options of the device's execution provider."""
     if device.kind == "cuda":
         return {"device_id": str(device.index), **CUDA_OPTIONS}
     if device.kind == "directml":
@@ -202,7 +205,7 @@ def provider_options(device: Device) -> dict[str, str]:
 
 
 def run_options(device: Device) -> onnxruntime.RunOptions:
-    """Options of one run: on a GPU, memory that the run needed is given back after it."""
+    """Return the options of one run: on a GPU, the run frees its memory afterwards."""
     options = onnxruntime.RunOptions()
     if device.kind == "cuda":
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", f"gpu:{device.index}")

@@ -1,7 +1,8 @@
-"""One file over HTTP, or from disk, from a given byte on.
+"""Streaming one file over HTTP or from the disk, from a given byte on.
 
-Comes in: a URL and the byte to start at. Goes out: the bytes in blocks, and whether trouble on the way is
-worth another try. Does not know what the file is, nor where the bytes go.
+Takes a URL and the byte to start at. Yields the bytes in blocks, and separates failures that are worth a
+retry from permanent ones. The HTTP client here applies the certificates and the proxy. Does not know what the
+file is or where the bytes go.
 """
 
 from __future__ import annotations
@@ -16,33 +17,33 @@ import certifi
 import httpx
 
 from nst_core.errors import ErrorCode, NstError, first_line
-from nst_core.vgg.package_index import IndexSettings, local_path, without_password
+from nst_core.vgg.package_index import IndexSettings, local_path, without_login
 
 CHUNK = 1024**2
 
 TIMEOUT = httpx.Timeout(30.0, connect=15.0)
 
 
-class Interrupted(Exception):  # noqa: N818 - what happened, not what is wrong
-    """The connection broke or was refused; the same place may be tried again."""
+class TransferInterrupted(Exception):  # noqa: N818 - an event that callers retry, not an error
+    """The connection broke or was refused; a retry may succeed."""
 
 
-class NotThere(Exception):  # noqa: N818
-    """The place does not have the file; trying again is of no use."""
+class FileUnavailable(Exception):  # noqa: N818 - callers try the next location
+    """The server does not have the file; a retry is useless."""
 
 
 @contextmanager
 def open_client(settings: IndexSettings) -> Iterator[httpx.Client]:
-    """Open an HTTP client that trusts what the system, the environment and pip trust, through their proxy.
+    """Open an HTTP client with the certificates and the proxy of the system, the environment and pip.
 
     Raises:
-        NstError: ``download-failed`` when the proxy that is set up is of a kind that cannot be used.
+        NstError: ``download-failed`` if the configured proxy is of an unsupported kind.
     """
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     if settings.certificate and Path(settings.certificate).exists():
-        extra = Path(settings.certificate)
-        context.load_verify_locations(**{"capath" if extra.is_dir() else "cafile": str(extra)})
+        certificate = Path(settings.certificate)
+        context.load_verify_locations(**{"capath" if certificate.is_dir() else "cafile": str(certificate)})
     try:
         client = httpx.Client(
             verify=context,
@@ -51,54 +52,59 @@ def open_client(settings: IndexSettings) -> Iterator[httpx.Client]:
             follow_redirects=True,
             headers={"User-Agent": "nst"},
         )
-    except (ImportError, ValueError, httpx.InvalidURL) as error:  # SOCKS takes a package more
+    except (ImportError, ValueError, httpx.InvalidURL) as error:  # SOCKS needs another package
         raise NstError(
             ErrorCode.DOWNLOAD_FAILED,
-            f"The proxy that is set up cannot be used: {first_line(error)}.",
-            "Name an HTTP proxy in HTTPS_PROXY (http://HOST:PORT), and clear ALL_PROXY.",
+            f"The configured proxy cannot be used: {first_line(error)}.",
+            "Set HTTPS_PROXY to an HTTP proxy (http://HOST:PORT), and clear ALL_PROXY.",
         ) from None
     with client:
         yield client
 
 
-def open_stream(url: str, have: int, size: int, client: httpx.Client) -> tuple[int, Iterator[bytes]]:
-    """Open ``url`` at byte ``have``; gives the byte at which it really starts and the blocks from there."""
+def open_stream(url: str, start: int, size: int, client: httpx.Client) -> tuple[int, Iterator[bytes]]:
+    """Open a file of ``size`` bytes at byte ``start``; return the byte it really starts at and its blocks.
+
+    Raises:
+        TransferInterrupted: the connection failed, or the server is busy.
+        FileUnavailable: the server does not have the file, or has one of another size.
+    """
     path = local_path(url)
     if path is not None:
-        return have, read_blocks(path, have)
+        return start, read_blocks(path, start)
     headers = {"Accept-Encoding": "identity"}
-    if have:
-        headers["Range"] = f"bytes={have}-"
+    if start:
+        headers["Range"] = f"bytes={start}-"
     request = client.build_request("GET", url, headers=headers)
     try:
         response = client.send(request, stream=True)
     except httpx.TransportError as error:
-        raise Interrupted(describe(url, error)) from None
+        raise TransferInterrupted(describe_failure(url, error)) from None
     except httpx.RequestError as error:
-        raise NotThere(f"{host(url)} cannot be used ({error})") from None
+        raise FileUnavailable(f"{host_name(url)} cannot be used ({error})") from None
     if response.status_code == httpx.codes.PARTIAL_CONTENT:
-        start = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
-        if start != str(have):
+        answered_start = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
+        if answered_start != str(start):
             response.close()
-            raise NotThere(f"{host(url)} answered with another part of the file than was asked for")
-        return have, read_response(response)
+            raise FileUnavailable(f"{host_name(url)} sent a different part of the file than requested")
+        return start, read_response(response)
     if response.status_code == httpx.codes.OK:
-        said = response.headers.get("Content-Length", str(size))
-        if said != str(size):
+        length = response.headers.get("Content-Length", str(size))
+        if length != str(size):
             response.close()
-            raise NotThere(f"{host(url)} has {said} bytes under that name, where there should be {size}")
+            raise FileUnavailable(f"{host_name(url)} has a file of {length} bytes instead of {size} bytes")
         return 0, read_response(response)
     response.close()
-    said = f"{host(url)} answered {response.status_code} {response.reason_phrase}"
+    reason = f"{host_name(url)} answered {response.status_code} {response.reason_phrase}"
     if response.status_code in (408, 425, 429) or response.status_code >= 500:
-        raise Interrupted(said)
-    raise NotThere(said)
+        raise TransferInterrupted(reason)
+    raise FileUnavailable(reason)
 
 
 def read_response(response: httpx.Response) -> Iterator[bytes]:
-    """Yield the body as it arrives and close the connection after it.
+    """Yield the body as it arrives, then close the connection.
 
-    In no blocks of a fixed size: what had been gathered for one would be lost when the connection breaks.
+    The blocks have no fixed size: a partly filled block would be lost if the connection broke.
     """
     try:
         yield from response.iter_raw()
@@ -107,25 +113,25 @@ def read_response(response: httpx.Response) -> Iterator[bytes]:
 
 
 def read_blocks(path: Path, start: int) -> Iterator[bytes]:
-    """Yield a local file's blocks from byte ``start`` on."""
+    """Yield the blocks of a local file from byte ``start`` on."""
     try:
         with path.open("rb") as file:
             file.seek(start)
             while block := file.read(CHUNK):
                 yield block
     except OSError as error:
-        raise NotThere(f"{path} cannot be read ({error.strerror})") from None
+        raise FileUnavailable(f"{path} cannot be read ({error.strerror})") from None
 
 
-def host(url: str) -> str:
-    """Name the other side of a URL."""
-    return urlsplit(url).hostname or without_password(url)
+def host_name(url: str) -> str:
+    """Return the host of a URL for messages."""
+    return urlsplit(url).hostname or without_login(url)
 
 
-def describe(url: str, error: httpx.TransportError) -> str:
-    """Say in words what happened to a connection."""
+def describe_failure(url: str, error: httpx.TransportError) -> str:
+    """Return a clause that describes a connection failure."""
     if isinstance(error, httpx.TimeoutException):
-        return f"{host(url)} did not answer in time"
+        return f"{host_name(url)} did not answer in time"
     if isinstance(error, httpx.ConnectError):
-        return f"{host(url)} cannot be reached ({error})"
-    return f"the connection to {host(url)} broke"
+        return f"{host_name(url)} cannot be reached ({error})"
+    return f"the connection to {host_name(url)} was lost"

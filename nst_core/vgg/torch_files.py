@@ -1,14 +1,15 @@
-"""Tensors out of PyTorch's own files (.pth, .pt), without PyTorch and without running what is in them.
+"""Reading tensors from PyTorch files (.pth, .pt), without PyTorch and without running their content.
 
-Comes in: a file that ``torch.save`` wrote from a state dictionary, in the format of PyTorch 1.6 and later (a
-zip archive) or the one before. Goes out: its tensors by name, read one at a time. The pickle inside may
-name a dozen harmless globals and no others; storages are read as the raw numbers they are. Does not know
-which network the tensors belong to.
+Takes a file that ``torch.save`` wrote from a state dictionary, in the format of PyTorch 1.6 and later (a zip
+archive) or the older one. Returns its tensors by name, read one at a time. The pickle inside may name only a
+dozen harmless globals; storages are read as raw numbers. Does not know which network the tensors belong to.
 
-Formats, as ``torch.serialization`` writes them. Zip: ``<name>/data.pkl`` with persistent references
-``("storage", type, key, device, count)`` to the uncompressed members ``<name>/data/<key>``, and
-``<name>/byteorder``. Before: five pickles (a magic number, 1001, the writer's byte order, the object, the
-list of storage keys), then for each key its count as a 64-bit integer and its numbers.
+The formats that ``torch.serialization`` writes:
+
+- Zip: ``<name>/data.pkl`` with persistent references ``("storage", type, key, device, count)`` to the
+  uncompressed members ``<name>/data/<key>``, and ``<name>/byteorder``.
+- Older: five pickles (a magic number, 1001, the writer's byte order, the object, the list of storage keys),
+  then for each key its count as a 64-bit integer and its numbers.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ from nst_core.vgg.unpickling import ReadableFile, RefusedPickle, load_pickle
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
 MAX_PICKLE_BYTES = 4 * 1024**2
-"""The pickle of a state dictionary is a few kilobytes; the numbers are outside of it."""
+"""The pickle of a state dictionary has a few kilobytes; the numbers are outside it."""
 
-# Types of storage by their class's name, as numpy's type codes; bfloat16 is the upper half of a float32.
+# Storage class -> numpy type code; bfloat16 is the upper half of a float32.
 STORAGE_TYPES = {
     "FloatStorage": "f4",
     "HalfStorage": "f2",
@@ -52,19 +53,19 @@ READABLE = ("FloatStorage", "HalfStorage", "DoubleStorage", "BFloat16Storage")
 
 @dataclass(frozen=True)
 class StorageType:
-    """Stands for a class like ``torch.FloatStorage`` in the pickle."""
+    """Stands for a class such as ``torch.FloatStorage`` in the pickle."""
 
     name: str
 
     @property
     def item_bytes(self) -> int:
-        """Bytes of one number."""
+        """Size of one number in bytes."""
         return np.dtype(STORAGE_TYPES[self.name]).itemsize
 
 
 @dataclass(frozen=True)
 class Storage:
-    """A run of ``count`` numbers somewhere in the file."""
+    """A sequence of ``count`` numbers in the file."""
 
     key: str
     type: StorageType
@@ -82,28 +83,32 @@ class Tensor:
 
 
 class TorchFile:
-    """The tensors of an open file: names and shapes at once, numbers when asked for."""
+    """The tensors of an open file; names and shapes are known, numbers are read on demand.
 
-    def __init__(self, tensors: Mapping[str, Tensor], places: Mapping[str, int | str], file: Any) -> None:
+    ``locations`` maps the key of a storage to its offset in ``file``, or to its member if ``file`` is an
+    archive.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor], locations: Mapping[str, int | str], file: Any) -> None:
         self.tensors = tensors
-        self.places = places
+        self.locations = locations
         self.file = file
         self.byte_order = "<"
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the tensors."""
+        """Return the names of the tensors."""
         return tuple(self.tensors)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Shape of a tensor."""
+        """Return the shape of a tensor."""
         return self.tensors[name].shape
 
     def read(self, name: str) -> Array:
         """Read a tensor as float32.
 
         Raises:
-            RefusedPickle: it is no floating-point tensor, or is not where the file says it is.
+            RefusedPickle: the tensor does not hold floating-point numbers, or reaches outside its storage.
         """
         tensor = self.tensors[name]
         storage = tensor.storage
@@ -112,9 +117,9 @@ class TorchFile:
         numbers = math.prod(tensor.shape)
         last = tensor.offset + sum((n - 1) * s for n, s in zip(tensor.shape, tensor.strides, strict=True))
         if numbers < 1 or numbers > storage.count or min((tensor.offset, *tensor.strides)) < 0:
-            raise RefusedPickle(f"{name} says it has more numbers than there are")
+            raise RefusedPickle(f"{name} claims more numbers than its storage has")
         if last >= storage.count:
-            raise RefusedPickle(f"{name} reaches beyond its numbers")
+            raise RefusedPickle(f"{name} reaches beyond the end of its storage")
         raw = self.read_storage(storage)
         flat = np.frombuffer(raw, dtype=self.byte_order + STORAGE_TYPES[storage.type.name])
         if storage.type.name == "BFloat16Storage":
@@ -125,26 +130,26 @@ class TorchFile:
         return np.array(view, dtype=np.float32)
 
     def read_storage(self, storage: Storage) -> bytes:
-        """Read a storage's bytes."""
-        place, size = self.places[storage.key], storage.count * storage.type.item_bytes
-        if isinstance(place, str):
-            with self.file.open(place) as member:
+        """Read the bytes of a storage."""
+        location, size = self.locations[storage.key], storage.count * storage.type.item_bytes
+        if isinstance(location, str):
+            with self.file.open(location) as member:
                 raw: bytes = member.read(size)
         else:
-            self.file.seek(place)
+            self.file.seek(location)
             raw = self.file.read(size)
         if len(raw) < size:
-            raise RefusedPickle("the file is cut off")
+            raise RefusedPickle("the file is incomplete")
         return raw
 
 
 @contextmanager
 def open_torch_file(path: Path) -> Iterator[TorchFile]:
-    """Open a file of either format.
+    """Open a file in either format.
 
     Raises:
-        RefusedPickle: it is neither, is damaged, or holds more than tensors.
-        OSError: it cannot be read.
+        RefusedPickle: the file has another format, is damaged, or contains more than tensors.
+        OSError: the file cannot be read.
     """
     with path.open("rb") as file:
         is_archive = file.read(4) == b"PK\x03\x04"
@@ -164,23 +169,23 @@ def open_zip(archive: zipfile.ZipFile) -> TorchFile:
     members = {info.filename: info for info in archive.infolist()}
     indexes = [name for name in members if name.rpartition("/")[2] == "data.pkl"]
     if len(indexes) != 1:
-        raise RefusedPickle("the archive is not one that PyTorch wrote")
+        raise RefusedPickle("PyTorch did not write the archive")
     if members[indexes[0]].file_size > MAX_PICKLE_BYTES:
-        raise RefusedPickle("its index is far too large")
+        raise RefusedPickle("its index is too large")
     prefix = indexes[0].removesuffix("data.pkl")
     with archive.open(indexes[0]) as member:
         tensors, storages = read_index(member.read(MAX_PICKLE_BYTES))
-    places: dict[str, int | str] = {}
+    locations: dict[str, int | str] = {}
     for storage in storages.values():
         name = f"{prefix}data/{storage.key}"
         info = members.get(name)
-        # PyTorch never compresses; so what is read can never be more than the file is long.
+        # PyTorch never compresses, so no more can be read than the file is long.
         if info is None or info.compress_type != zipfile.ZIP_STORED:
             raise RefusedPickle(f"the numbers of storage {storage.key} are missing")
         if info.file_size != storage.count * storage.type.item_bytes:
-            raise RefusedPickle(f"storage {storage.key} is not of the size it should be")
-        places[storage.key] = name
-    file = TorchFile(tensors, places, archive)
+            raise RefusedPickle(f"storage {storage.key} has the wrong size")
+        locations[storage.key] = name
+    file = TorchFile(tensors, locations, archive)
     order = f"{prefix}byteorder"
     if order in members:
         with archive.open(order) as member:
@@ -188,74 +193,74 @@ def open_zip(archive: zipfile.ZipFile) -> TorchFile:
     return file
 
 
-class ShortReader:
-    """Reads from a file, and refuses to go on when an index turns out far too long."""
+class LimitedReader:
+    """Reads from a file, and refuses to read more than ``MAX_PICKLE_BYTES``."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
-        self.left = MAX_PICKLE_BYTES
+        self.remaining = MAX_PICKLE_BYTES
 
     def count(self, block: bytes) -> bytes:
-        """Take what has been read off what may be."""
-        self.left -= len(block)
-        if self.left < 0:
-            raise RefusedPickle("its index is far too large")
+        """Subtract the size of ``block`` from the remaining bytes and return it."""
+        self.remaining -= len(block)
+        if self.remaining < 0:
+            raise RefusedPickle("its index is too large")
         return block
 
     def read(self, size: int) -> bytes:
-        """Read as a file does."""
-        return self.count(self.file.read(min(size, self.left + 1)))
+        """Read like a file."""
+        return self.count(self.file.read(min(size, self.remaining + 1)))
 
     def readline(self) -> bytes:
-        """Read a line as a file does."""
-        return self.count(self.file.readline(self.left + 1))
+        """Read a line like a file."""
+        return self.count(self.file.readline(self.remaining + 1))
 
 
 def open_legacy(file: BinaryIO) -> TorchFile:
     """Read the index of the older format."""
-    reader = ShortReader(file)
+    reader = LimitedReader(file)
     if load_pickle(reader, {}) != LEGACY_MAGIC or load_pickle(reader, {}) != LEGACY_PROTOCOL:
         raise RefusedPickle("PyTorch did not write it")
-    system = load_pickle(reader, {})
+    writer_system = load_pickle(reader, {})
     tensors, storages = read_index(reader)
     keys = load_pickle(reader, {})
-    if not isinstance(system, dict) or not isinstance(keys, list):
+    if not isinstance(writer_system, dict) or not isinstance(keys, list):
         raise RefusedPickle("PyTorch did not write it")
-    order = "<" if system.get("little_endian", True) else ">"
+    order = "<" if writer_system.get("little_endian", True) else ">"
     position = file.tell()
     size = file.seek(0, os.SEEK_END)
-    places: dict[str, int | str] = {}
+    locations: dict[str, int | str] = {}
     for key in keys:
         storage = storages.get(key)
         if storage is None:
-            raise RefusedPickle("it has numbers that no tensor uses")
+            raise RefusedPickle("it contains numbers that no tensor uses")
         file.seek(position)
         header = file.read(8)
         if len(header) < 8:
-            raise RefusedPickle("the file is cut off")
+            raise RefusedPickle("the file is incomplete")
         if struct.unpack(f"{order}q", header)[0] != storage.count:
-            raise RefusedPickle(f"storage {key} is not of the size it should be")
-        places[key] = position + 8
+            raise RefusedPickle(f"storage {key} has the wrong size")
+        locations[key] = position + 8
         position += 8 + storage.count * storage.type.item_bytes
         if position > size:
-            raise RefusedPickle("the file is cut off")
-    if places.keys() != storages.keys():
+            raise RefusedPickle("the file is incomplete")
+    if locations.keys() != storages.keys():
         raise RefusedPickle("the numbers of some tensors are missing")
-    opened = TorchFile(tensors, places, file)
-    opened.byte_order = order
-    return opened
+    torch_file = TorchFile(tensors, locations, file)
+    torch_file.byte_order = order
+    return torch_file
 
 
 def read_index(pickled: ReadableFile | bytes) -> tuple[dict[str, Tensor], dict[str, Storage]]:
-    """Read the pickle of a state dictionary; gives its tensors by name and the storages they use by key."""
+    """Read the pickle of a state dictionary; return its tensors by name and their storages by key."""
     storages: dict[str, Storage] = {}
 
     def resolve(reference: Any) -> Storage:
         kind, storage_type, key, _device, count, *view = reference
         if kind != "storage" or not isinstance(storage_type, StorageType) or any(view):
-            raise RefusedPickle("it refers to something that is not a tensor's numbers")
+            raise RefusedPickle("it refers to something other than the numbers of a tensor")
         if not isinstance(key, str) or not isinstance(count, int) or count < 0:
-            raise RefusedPickle("it refers to numbers in a way PyTorch does not")
+            raise RefusedPickle("it refers to numbers in an unknown way")
         return storages.setdefault(key, Storage(key, storage_type, count))
 
     tree = load_pickle(pickled, ALLOWED, resolve)
@@ -263,7 +268,7 @@ def read_index(pickled: ReadableFile | bytes) -> tuple[dict[str, Tensor], dict[s
         if isinstance(tree, dict) and isinstance(tree.get(wrapper), dict):
             tree = tree[wrapper]
     if not isinstance(tree, dict):
-        raise RefusedPickle("it does not hold a state dictionary")
+        raise RefusedPickle("it does not contain a state dictionary")
     tensors = {
         str(name).removeprefix("module."): value for name, value in tree.items() if isinstance(value, Tensor)
     }
@@ -275,7 +280,7 @@ def rebuild_tensor(storage: Storage, offset: int, shape: Any, strides: Any, *_ig
     numbers = (offset, *shape, *strides)
     is_tensor = isinstance(storage, Storage) and all(isinstance(n, int) for n in numbers)
     if not is_tensor or len(shape) != len(strides):
-        raise RefusedPickle("it describes a tensor in a way PyTorch does not")
+        raise RefusedPickle("it describes a tensor in an unknown way")
     return Tensor(storage, offset, tuple(shape), tuple(strides))
 
 

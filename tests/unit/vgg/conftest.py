@@ -1,4 +1,4 @@
-"""Networks with random weights, made once."""
+"""Networks with random weights, created once per session."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nst_core.vgg.network import NORMALISATIONS, ConvWeights, Network, Weights, 
 
 
 def random_weights(architecture: Architecture, seed: int = 0) -> Mapping[str, ConvWeights]:
-    """Weights of the size that keeps features of the same size from layer to layer (He et al. 2015)."""
+    """Return weights that keep the magnitude of features constant from layer to layer (He et al. 2015)."""
     rng = np.random.default_rng(seed)
     weights = {}
     for name, shape in convolution_shapes(architecture).items():
@@ -31,8 +31,10 @@ def weights19() -> Weights:
 
 @pytest.fixture(scope="session")
 def network19(weights19: Weights, tmp_path_factory: pytest.TempPathFactory) -> Network:
-    """A VGG-19 that wants BGR pictures in 0..255, with random weights."""
+    """Return a VGG-19 for BGR pictures in 0..255, with random weights."""
     path: Path = tmp_path_factory.mktemp("vgg19") / "random19.onnx"
-    model = export_model(weights19, "random19", NORMALISATIONS["caffe"], "random numbers", "none")
+    model = export_model(
+        weights19, "random19", NORMALISATIONS["caffe"], source="random numbers", licence="none"
+    )
     path.write_bytes(model.SerializeToString())
     return load_network(path, "random19")

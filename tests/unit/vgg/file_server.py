@@ -1,4 +1,4 @@
-"""A web server on this machine that serves one folder and misbehaves to order."""
+"""A local web server that serves files and misbehaves on request."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
-@dataclass
+@dataclass(kw_only=True)
 class FileServer:
-    """What to serve and how: ``cuts`` are the numbers of bytes after which the next connections break."""
+    """The files to serve and the faults to show.
+
+    ``cuts`` are the numbers of bytes after which the next connections break, ``statuses`` the next answers.
+    Without ``ranges`` the server cannot resume; with ``wrong_range`` it sends another part than requested.
+    """
 
     files: dict[str, bytes] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
@@ -29,25 +33,25 @@ def handler_for(server: FileServer) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            wanted = self.headers.get("Range")
-            server.requests.append((self.path, wanted))
+            byte_range = self.headers.get("Range")
+            server.requests.append((self.path, byte_range))
             server.logins.append(self.headers.get("Authorization"))
             if server.statuses:
                 self.answer(server.statuses.pop(0), b"")
             elif self.path not in server.files:
                 self.answer(404, b"nothing here")
             else:
-                self.serve(server.files[self.path], wanted)
+                self.serve(server.files[self.path], byte_range)
 
-        def serve(self, content: bytes, wanted: str | None) -> None:
-            start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and server.ranges else 0
+        def serve(self, content: bytes, byte_range: str | None) -> None:
+            start = int(byte_range.removeprefix("bytes=").rstrip("-")) if byte_range and server.ranges else 0
             if start and start >= len(content):
                 self.answer(416, b"")
                 return
             headers = {"Content-Type": server.types.get(self.path, "application/octet-stream")}
             if start:
-                said = start + 1 if server.wrong_range else start
-                headers["Content-Range"] = f"bytes {said}-{len(content) - 1}/{len(content)}"
+                answered_start = start + 1 if server.wrong_range else start
+                headers["Content-Range"] = f"bytes {answered_start}-{len(content) - 1}/{len(content)}"
             self.answer(206 if start else 200, content[start:], headers)
 
         def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
@@ -75,7 +79,7 @@ def handler_for(server: FileServer) -> type[BaseHTTPRequestHandler]:
 
 
 class QuietServer(ThreadingHTTPServer):
-    """Says nothing of clients that hang up, which is what is being tried here."""
+    """A server that prints nothing about clients that disconnect, as they do in these tests."""
 
     def handle_error(self, *_arguments: object) -> None:
         pass

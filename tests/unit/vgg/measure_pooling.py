@@ -1,7 +1,7 @@
-"""Print how large activations are under average pooling, beside max pooling, on given pictures.
+"""Print the ratio of activations with average pooling to those with max pooling, on given pictures.
 
-``python -m tests.unit.vgg.measure_pooling PICTURE...`` is where the words beside ``AVERAGE_POOL_GAIN`` in
-``nst_core/vgg/layers.py`` come from. It takes VGG-16 from the model store.
+``python -m tests.unit.vgg.measure_pooling PICTURE...`` printed the numbers in the docstring of
+``AVERAGE_POOL_GAIN`` in ``nst_core/vgg/layers.py``. It uses VGG-16 from the model store.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def main(paths: list[str]) -> None:
             picture = file.convert("RGB")
         picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
         pixels = np.asarray(picture, dtype=np.float32).transpose(2, 0, 1) / 255
-        sizes = [
-            [float(np.sqrt(np.mean(value**2))) for value in each.features(pixels, LAYERS).values()]
-            for each in extractors
-        ]
-        ratios.append(np.divide(sizes[1], sizes[0]))
+        max_rms, average_rms = (
+            [float(np.sqrt(np.mean(value**2))) for value in extractor.features(pixels, LAYERS).values()]
+            for extractor in extractors
+        )
+        ratios.append(np.divide(average_rms, max_rms))
         print(path.rpartition("/")[2], *(f"{ratio:.3f}" for ratio in ratios[-1]))
     print("mean", *(f"{name} {mean:.3f}" for name, mean in zip(LAYERS, np.mean(ratios, axis=0), strict=True)))
     print("spread", *(f"{spread:.3f}" for spread in np.std(ratios, axis=0)))

@@ -1,4 +1,4 @@
-"""VGG written out in torch.nn.functional, to hold the graphs against."""
+"""VGG written in torch.nn.functional, as a reference for the graphs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from nst_core.vgg.network import Network
 def torch_features(
     network: Network, picture: np.ndarray, pooling: str, padding: str
 ) -> dict[str, np.ndarray]:
-    """Every layer's features of ``picture`` (3, height, width), by name, computed by torch in float64."""
+    """Return the features of ``picture`` (3, height, width) at every layer, computed by torch in float64."""
     weights = network.weights()
     order = [0, 1, 2] if network.normalisation.order == "RGB" else [2, 1, 0]
     mean = torch.tensor(network.normalisation.mean, dtype=torch.float64).view(1, 3, 1, 1)
     std = torch.tensor(network.normalisation.std, dtype=torch.float64).view(1, 3, 1, 1)
     x = torch.from_numpy(picture.astype(np.float64))[None][:, order]
     x = (x * network.normalisation.scale - mean) / std
-    found: dict[str, np.ndarray] = {}
+    features: dict[str, np.ndarray] = {}
     for layer in LAYERS[network.architecture]:
         if layer.kind == "conv":
-            kernel, bias = (torch.from_numpy(part.astype(np.float64)) for part in weights[layer.name])
+            kernel, bias = (torch.from_numpy(array.astype(np.float64)) for array in weights[layer.name])
             if layer.name == "conv1_1" and padding == "edge":
                 x = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), kernel, bias)
             else:
@@ -34,5 +34,5 @@ def torch_features(
             x = F.max_pool2d(x, 2)
         else:
             x = F.avg_pool2d(x, 2) * AVERAGE_POOL_GAIN
-        found[layer.name] = x[0].numpy()
-    return found
+        features[layer.name] = x[0].numpy()
+    return features

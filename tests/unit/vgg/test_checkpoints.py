@@ -1,4 +1,4 @@
-"""Users' own files of weights: every format and naming, and every way of being wrong or hostile."""
+"""Users' files of weights: every format and naming, and invalid or hostile files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from safetensors.numpy import save_file
 
 from nst_core.errors import ErrorCode, NstError
 from nst_core.vgg import checkpoints, torch_files
-from nst_core.vgg.checkpoints import read_user_file, torchvision_names
+from nst_core.vgg.checkpoints import read_weights_file, torchvision_names
 from nst_core.vgg.export import export_model
 from nst_core.vgg.network import NORMALISATIONS, Network, Weights
 from nst_core.vgg.sources import normalisation_of_file
@@ -28,7 +28,7 @@ torch = pytest.importorskip("torch")
 
 
 def named(weights: Weights, gatys: bool = False) -> dict[str, np.ndarray]:
-    """Weights under torchvision's names, or under the layers' own."""
+    """Return the weights under torchvision's names, or under the names of the layers."""
     architecture = "vgg19" if len(weights) == 16 else "vgg16"
     prefixes = {name: name for name in weights} if gatys else torchvision_names(architecture)
     tensors = {}
@@ -44,21 +44,21 @@ def state_dict(weights: Weights, gatys: bool = False) -> OrderedDict:
     )
 
 
-def same(found: Weights, wanted: Weights, tolerance: float = 0.0) -> bool:
-    return list(found) == list(wanted) and all(
-        np.allclose(found[name].kernel, wanted[name].kernel, atol=tolerance, rtol=0)
-        and np.allclose(found[name].bias, wanted[name].bias, atol=tolerance, rtol=0)
-        for name in wanted
+def same(weights: Weights, expected: Weights, tolerance: float = 0.0) -> bool:
+    return list(weights) == list(expected) and all(
+        np.allclose(weights[name].kernel, expected[name].kernel, atol=tolerance, rtol=0)
+        and np.allclose(weights[name].bias, expected[name].bias, atol=tolerance, rtol=0)
+        for name in expected
     )
 
 
 def fail(path: Path, normalisation: str | None = "torchvision") -> NstError:
     with pytest.raises(NstError) as caught:
-        read_user_file(path, normalisation)
+        read_weights_file(path, normalisation)
     return caught.value
 
 
-def test_torchvision_names_are_the_known_ones():
+def test_torchvision_names_are_the_published_ones():
     names = torchvision_names("vgg19")
     assert (names["conv1_1"], names["conv3_4"], names["conv4_2"], names["conv5_4"]) == (
         "features.0",
@@ -71,19 +71,19 @@ def test_torchvision_names_are_the_known_ones():
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
 @pytest.mark.parametrize("gatys", [False, True], ids=["torchvision", "gatys"])
-def test_files_of_torch(weights19, tmp_path, zipped, gatys):
+def test_torch_files_are_read(weights19, tmp_path, zipped, gatys):
     tensors = state_dict(weights19, gatys)
     tensors["classifier.0.weight"] = torch.zeros(8, 3)
     tensors["classifier.1.count"] = torch.tensor(7)
     path = tmp_path / "weights.pth"
     torch.save(tensors, path, _use_new_zipfile_serialization=zipped)
-    found = read_user_file(path, "caffe")
-    assert same(found.weights, weights19)
-    assert found.normalisation == NORMALISATIONS["caffe"]
+    imported = read_weights_file(path, "caffe")
+    assert same(imported.weights, weights19)
+    assert imported.normalisation == NORMALISATIONS["caffe"]
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
-def test_kinds_of_tensors(tmp_path, zipped):
+def test_every_kind_of_tensor_is_read(tmp_path, zipped):
     """Half and double precision, strides, offsets, shared storages, parameters, wrappers and prefixes."""
     base = torch.arange(24, dtype=torch.float32).reshape(4, 6)
     tensors = {
@@ -103,29 +103,30 @@ def test_kinds_of_tensors(tmp_path, zipped):
         for name, tensor in tensors.items():
             if name == "count":
                 continue
-            found = file.read(name.removeprefix("module."))
-            assert found.dtype == np.float32
-            assert np.array_equal(found, tensor.detach().float().numpy()), name
+            array = file.read(name.removeprefix("module."))
+            assert array.dtype == np.float32
+            assert np.array_equal(array, tensor.detach().float().numpy()), name
         with pytest.raises(torch_files.RefusedPickle, match="floating-point"):
             file.read("count")
 
 
-def test_safetensors(weights19, tmp_path):
+@pytest.mark.slow
+def test_safetensors_files_are_read(weights19, tmp_path):
     path = tmp_path / "weights.safetensors"
     save_file(named(weights19), path)
-    assert same(read_user_file(path, "torchvision").weights, weights19)
+    assert same(read_weights_file(path, "torchvision").weights, weights19)
     save_file({name: array.astype(np.float16) for name, array in named(weights19, gatys=True).items()}, path)
-    assert same(read_user_file(path, "torchvision").weights, weights19, tolerance=2e-3)
+    assert same(read_weights_file(path, "torchvision").weights, weights19, tolerance=2e-3)
 
 
-def test_a_model_of_the_store_needs_nothing_stated(network19: Network, weights19):
-    found = read_user_file(network19.path)
-    assert same(found.weights, weights19)
-    assert found.normalisation == NORMALISATIONS["caffe"]
-    assert found.source == "random numbers"
+def test_model_of_the_store_needs_no_normalisation(network19: Network, weights19):
+    imported = read_weights_file(network19.path)
+    assert same(imported.weights, weights19)
+    assert imported.normalisation == NORMALISATIONS["caffe"]
+    assert imported.source == "random numbers"
 
 
-def test_any_onnx_with_the_right_convolutions(network19: Network, weights19, tmp_path):
+def test_any_onnx_file_with_the_right_convolutions_is_read(network19: Network, weights19, tmp_path):
     model = onnx.load(str(network19.path))
     del model.metadata_props[:]
     renames = {}
@@ -135,11 +136,11 @@ def test_any_onnx_with_the_right_convolutions(network19: Network, weights19, tmp
         node.input[:] = [renames.get(name, name) for name in node.input]
     path = tmp_path / "zoo.ONNX"
     onnx.save(model, str(path))
-    assert same(read_user_file(path, "caffe-rgb").weights, weights19)
+    assert same(read_weights_file(path, "caffe-rgb").weights, weights19)
     assert fail(path, None).code is ErrorCode.BAD_SETTING
 
 
-def test_what_cannot_be_told_is_asked(weights19, tmp_path):
+def test_missing_normalisation_is_requested(weights19, tmp_path):
     path = tmp_path / "weights.safetensors"
     save_file(named(weights19), path)
     error = fail(path, None)
@@ -148,25 +149,25 @@ def test_what_cannot_be_told_is_asked(weights19, tmp_path):
     assert "--normalisation caffe" in error.hint
 
 
-def test_known_weights_need_nothing_stated(models, tmp_path):
-    """VGG-16 of torchvision is recognised by its numbers in any wrapping, and a wrong statement refused."""
+def test_known_weights_need_no_normalisation(models, tmp_path):
+    """torchvision's VGG-16 is recognised by its numbers; a wrong normalisation is refused."""
     path = tmp_path / "vgg16.safetensors"
     save_file(named(models.resolve("vgg16").weights()), path)
-    assert read_user_file(path).normalisation == NORMALISATIONS["torchvision"]
+    assert read_weights_file(path).normalisation == NORMALISATIONS["torchvision"]
     error = fail(path, "caffe")
     assert error.code is ErrorCode.BAD_SETTING
     assert "known" in error.message
 
 
-def test_known_files_by_their_hash():
+def test_known_files_are_recognised_by_their_hash():
     assert normalisation_of_file("d01eb7cb" + "0" * 56) == "caffe"
     assert normalisation_of_file("88682ab5" + "0" * 56) == "caffe-rgb"
-    # Where the whole hash is known, its beginning alone is not enough.
+    # If the whole hash is known, its beginning alone is not enough.
     assert normalisation_of_file("dcbb9e9d" + "0" * 56) is None
     assert normalisation_of_file("ab" * 32) is None
 
 
-def test_an_unknown_normalisation(weights19, tmp_path):
+def test_unknown_normalisation_is_refused_with_a_suggestion(weights19, tmp_path):
     path = tmp_path / "weights.safetensors"
     save_file({"x": np.zeros(1, np.float32)}, path)
     error = fail(path, "cafe")
@@ -175,7 +176,7 @@ def test_an_unknown_normalisation(weights19, tmp_path):
 
 
 class Payload:
-    """Pickles into a call of os.system."""
+    """An object that pickles as a call of os.system."""
 
     def __init__(self, marker: Path) -> None:
         self.marker = marker
@@ -185,7 +186,7 @@ class Payload:
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
-def test_a_hostile_pickle_is_refused_and_not_run(tmp_path, zipped):
+def test_hostile_pickle_is_refused_and_not_run(tmp_path, zipped):
     marker = tmp_path / "ran"
     path = tmp_path / "evil.pth"
     torch.save({"features.0.weight": Payload(marker)}, path, _use_new_zipfile_serialization=zipped)
@@ -196,21 +197,21 @@ def test_a_hostile_pickle_is_refused_and_not_run(tmp_path, zipped):
 
 
 @pytest.mark.parametrize("function", ["builtins.eval", "torch.load", "nt.system", "numpy.load", "os.getcwd"])
-def test_no_other_global_is_resolved(function):
+def test_other_globals_are_refused(function):
     module, name = function.rsplit(".", 1)
     pickled = f"c{module}\n{name}\n.".encode()
     with pytest.raises(torch_files.RefusedPickle, match=name):
         torch_files.read_index(pickled)
 
 
-def test_a_whole_module_is_refused(tmp_path):
+def test_pickled_module_is_refused(tmp_path):
     path = tmp_path / "module.pth"
     torch.save(torch.nn.Conv2d(3, 4, 3), path)
     assert "torch.nn" in fail(path).message
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
-def test_a_file_cut_off(weights19, tmp_path, zipped):
+def test_truncated_file_is_refused(weights19, tmp_path, zipped):
     path = tmp_path / "cut.pth"
     torch.save(state_dict(weights19), path, _use_new_zipfile_serialization=zipped)
     for keep in (path.stat().st_size - 100, 2000, 10):
@@ -220,7 +221,7 @@ def test_a_file_cut_off(weights19, tmp_path, zipped):
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x80\x02.", b"PK\x03\x04rubbish", os.urandom(4096)])
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors", ".onnx"])
-def test_rubbish(tmp_path, content, suffix):
+def test_file_with_other_content_is_refused(tmp_path, content, suffix):
     path = tmp_path / f"rubbish{suffix}"
     path.write_bytes(content)
     assert fail(path).code is ErrorCode.BAD_MODEL
@@ -236,7 +237,7 @@ def zip_with(path: Path, tensors: dict, edit) -> None:
             new.writestr(name, content, compression)
 
 
-def test_a_zip_bomb_is_refused_before_it_is_unpacked(weights19, tmp_path):
+def test_zip_bomb_is_refused_before_unpacking(weights19, tmp_path):
     path = tmp_path / "bomb.pth"
 
     def blow_up(name: str, content: bytes):
@@ -255,8 +256,8 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(weights19, tmp_path):
     assert "too large" in fail(path).message
 
 
-def test_a_tensor_that_claims_more_than_there_is(tmp_path):
-    """A view that repeats one number a billion times must not be made."""
+def test_tensor_with_more_numbers_than_its_storage_is_refused(tmp_path):
+    """A view that repeats one number a billion times must not be created."""
     path = tmp_path / "stride.pth"
     torch.save({"x": torch.zeros(1).expand(100_000, 10_000)}, path)
     with open_torch_file(path) as file, pytest.raises(torch_files.RefusedPickle, match="more numbers"):
@@ -267,7 +268,7 @@ def test_a_tensor_that_claims_more_than_there_is(tmp_path):
     ("offset", "shape", "strides"),
     [(2, (2, 2), (2, 1)), (0, (2, 2), (4, 1)), (-1, (2,), (1,)), (0, (2,), (-1,)), (0, (0,), (1,))],
 )
-def test_a_tensor_that_reaches_beyond_its_numbers(tmp_path, offset, shape, strides):
+def test_tensor_outside_its_storage_is_refused(tmp_path, offset, shape, strides):
     storage = torch_files.Storage("0", torch_files.StorageType("FloatStorage"), 4)
     tensor = torch_files.Tensor(storage, offset, shape, strides)
     file = torch_files.TorchFile({"x": tensor}, {"0": 0}, io.BytesIO(bytes(16)))
@@ -275,7 +276,7 @@ def test_a_tensor_that_reaches_beyond_its_numbers(tmp_path, offset, shape, strid
         file.read("x")
 
 
-def test_a_legacy_file_with_wrong_counts(tmp_path):
+def test_legacy_file_with_a_wrong_count_is_refused(tmp_path):
     path = tmp_path / "count.pth"
     torch.save({"x": torch.zeros(4)}, path, _use_new_zipfile_serialization=False)
     content = path.read_bytes()
@@ -285,21 +286,21 @@ def test_a_legacy_file_with_wrong_counts(tmp_path):
         pass
 
 
-def test_a_legacy_file_with_an_endless_index(tmp_path):
+def test_legacy_file_with_a_huge_index_is_refused(tmp_path):
     path = tmp_path / "endless.pth"
     start = pickle.dumps(torch_files.LEGACY_MAGIC, 2) + pickle.dumps(1001, 2) + pickle.dumps({}, 2)
     size = torch_files.MAX_PICKLE_BYTES + 100
     path.write_bytes(start + b"\x80\x02X" + struct.pack("<I", size) + b"a" * size + b".")
-    assert "far too large" in fail(path).message
+    assert "too large" in fail(path).message
 
 
-def test_a_legacy_file_with_the_wrong_magic(tmp_path):
+def test_legacy_file_with_a_wrong_magic_number_is_refused(tmp_path):
     path = tmp_path / "magic.pth"
     path.write_bytes(pickle.dumps(1234, 2) + pickle.dumps(1001, 2))
     assert fail(path).code is ErrorCode.BAD_MODEL
 
 
-def test_wrong_shapes_are_named(weights19, tmp_path):
+def test_wrong_shape_is_named(weights19, tmp_path):
     tensors = named(weights19)
     tensors["features.5.weight"] = np.zeros((128, 64, 5, 5), np.float32)
     path = tmp_path / "shape.safetensors"
@@ -309,7 +310,7 @@ def test_wrong_shapes_are_named(weights19, tmp_path):
     assert "features.5.weight" in error.message
 
 
-def test_a_missing_bias_is_named(weights19, tmp_path):
+def test_missing_bias_is_named(weights19, tmp_path):
     tensors = named(weights19)
     del tensors["features.7.bias"]
     path = tmp_path / "bias.safetensors"
@@ -317,7 +318,7 @@ def test_a_missing_bias_is_named(weights19, tmp_path):
     assert "features.7.bias" in fail(path).message
 
 
-def test_batch_normalisation_is_not_taken_for_vgg(weights19, tmp_path):
+def test_vgg_with_batch_normalisation_is_refused(weights19, tmp_path):
     tensors = named(weights19)
     tensors["features.1.weight"] = np.ones(64, np.float32)
     path = tmp_path / "bn.safetensors"
@@ -325,18 +326,18 @@ def test_batch_normalisation_is_not_taken_for_vgg(weights19, tmp_path):
     assert fail(path).code is ErrorCode.BAD_MODEL
 
 
-def test_numbers_that_are_not_finite(weights19):
+def test_numbers_that_are_not_finite_are_refused(weights19):
     broken = dict(weights19)
     kernel = broken["conv2_1"].kernel.copy()
     kernel[3, 2, 1, 0] = np.nan
     broken["conv2_1"] = broken["conv2_1"]._replace(kernel=kernel)
     with pytest.raises(NstError) as caught:
-        export_model(broken, "broken", NORMALISATIONS["caffe"], "", "")
+        export_model(broken, "broken", NORMALISATIONS["caffe"], source="", licence="")
     assert caught.value.code is ErrorCode.BAD_MODEL
     assert "conv2_1" in caught.value.message
 
 
-def test_another_network_in_onnx(tmp_path):
+def test_other_network_in_onnx_is_refused(tmp_path):
     kernel = numpy_helper.from_array(np.zeros((4, 3, 3, 3), np.float32), "k")
     graph = helper.make_graph(
         [helper.make_node("Conv", ["x", "k"], ["y"])],
@@ -350,7 +351,7 @@ def test_another_network_in_onnx(tmp_path):
     assert "1 convolutions" in fail(path).message
 
 
-def test_onnx_that_points_at_other_files_is_refused(network19: Network, tmp_path):
+def test_onnx_with_references_to_other_files_is_refused(network19: Network, tmp_path):
     model = onnx.load(str(network19.path))
     tensor = model.graph.initializer[0]
     tensor.ClearField("raw_data")
@@ -363,7 +364,7 @@ def test_onnx_that_points_at_other_files_is_refused(network19: Network, tmp_path
     assert "another file" in error.message
 
 
-def test_too_large_a_file_is_not_read(tmp_path):
+def test_too_large_file_is_refused(tmp_path):
     path = tmp_path / "large.pth"
     with path.open("wb") as file:
         file.truncate(checkpoints.MAX_BYTES + 1)
@@ -372,7 +373,7 @@ def test_too_large_a_file_is_not_read(tmp_path):
     assert "2 GiB" in error.message
 
 
-def test_files_that_are_none(tmp_path):
+def test_missing_file_and_folder_and_other_suffix_are_refused(tmp_path):
     assert fail(tmp_path / "none.pth").code is ErrorCode.MISSING_FILE
     assert fail(tmp_path).code is ErrorCode.UNREADABLE_FILE
     (tmp_path / "weights.bin").write_bytes(b"x")

@@ -1,4 +1,4 @@
-"""The layer tables against facts known from elsewhere."""
+"""The layer tables, compared with published facts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def row(architecture: str, name: str):
     return next(layer for layer in LAYERS[architecture] if layer.name == name)
 
 
-def test_names_in_order():
+def test_layer_names_are_in_order():
     names = layer_names("vgg16")
     assert names[:5] == ("conv1_1", "relu1_1", "conv1_2", "relu1_2", "pool1")
     assert names[-3:] == ("conv5_3", "relu5_3", "pool5")
@@ -39,7 +39,7 @@ def test_receptive_fields_are_the_published_ones(architecture, name, channels, s
     assert (layer.channels, layer.stride, layer.receptive_field) == (channels, stride, field)
 
 
-def test_parameters_add_up():
+def test_parameter_counts_match_the_published_ones():
     # 14,714,688 and 20,024,384 are the published counts of the convolutional parts.
     counts = {
         architecture: sum(
@@ -50,7 +50,7 @@ def test_parameters_add_up():
     assert counts == {"vgg16": 14_714_688, "vgg19": 20_024_384}
 
 
-def test_unknown_layer_names_the_nearest():
+def test_unknown_layer_error_suggests_the_nearest():
     with pytest.raises(NstError) as caught:
         check_known_layers(["relu4_2", "relu4_5"], layer_names("vgg16"))
     assert caught.value.code is ErrorCode.UNKNOWN_LAYER
@@ -58,13 +58,13 @@ def test_unknown_layer_names_the_nearest():
     assert "Did you mean 'relu4_" in caught.value.message
 
 
-def test_a_layer_of_vgg19_is_unknown_to_vgg16():
+def test_layer_of_vgg19_is_unknown_to_vgg16():
     check_known_layers(["conv4_4"], layer_names("vgg19"))
     with pytest.raises(NstError):
         check_known_layers(["conv4_4"], layer_names("vgg16"))
 
 
-def test_up_to_deepest_ends_there():
+def test_up_to_deepest_ends_at_the_deepest_layer():
     cut = up_to_deepest(["relu2_1", "conv1_2"], LAYERS["vgg19"])
     assert cut[-1].name == "relu2_1"
     assert cut[0].name == "conv1_1"

