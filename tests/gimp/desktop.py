@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -221,6 +222,14 @@ class GimpDesktop:
         assert path.stat().st_size > 5000, "the screen is empty"
         if folder:
             shutil.copy(path, folder)
+
+    def recover(self, name: str) -> None:
+        """After a failed test, keep a picture of the screen and end the filter's process with its windows."""
+        folder = os.environ.get("NST_TEST_PICTURES")
+        if folder:
+            self.screen.picture(Path(folder) / f"failed-{name}.png")
+        for number in self.gimp.processes("neural-style.py"):
+            os.kill(number, signal.SIGKILL)
 
     def close(self) -> str:
         """End GIMP and return what it printed on stderr."""

@@ -49,7 +49,8 @@ class Screen:
     def __init__(self, gimp: Gimp) -> None:
         self.gimp = gimp
         self.server = gimp.start(
-            ["Xvfb", "-displayfd", "1", "-screen", "0", SIZE, "-nolisten", "tcp"],
+            # -r: no automatic repeat, as on a busy machine a key may stay down for a while.
+            ["Xvfb", "-displayfd", "1", "-screen", "0", SIZE, "-nolisten", "tcp", "-r"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
