@@ -86,7 +86,7 @@ def check_job(job: Job, network_layers: tuple[str, ...]) -> None:
         if not all(math.isfinite(weight) and weight >= 0 for weight in weights):
             raise NstError(
                 ErrorCode.BAD_SETTING,
-                f"Style weights must be finite and not negative, not {', '.join(map(str, weights))}.",
+                f"Style weights must be finite numbers, 0 or more, not {', '.join(map(str, weights))}.",
             )
         if styles and not any(weights):
             raise NstError(
