@@ -1,4 +1,4 @@
-"""Tiles shared by two processes on the CPU: the same loss and gradient, also after a stop in between."""
+"""Tiles shared by two CPU processes: the same loss and gradient, also after a stop."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def shared(network):
 
 
 @pytest.mark.parametrize(("size", "window"), [((90, 130), 64), ((61, 47), 300)], ids=["tiles", "one tile"])
-def test_two_processes_give_the_answer_of_one(network, shared, size, window):
-    """With a single tile the second process has none to do, and still has to take part."""
+def test_two_processes_give_the_result_of_one(network, shared, size, window):
+    """With a single tile the second process has nothing to compute, and still takes part."""
     alone = TorchBackend(network, pooling="average", dtype=torch.float64)
     for statistic in ("gram", "wasserstein"):
         objective = make_objective(alone, *size, LAYER_SETS[1], statistic=statistic, masked=True)
@@ -44,17 +44,17 @@ def test_two_processes_give_the_answer_of_one(network, shared, size, window):
         assert_same(evaluator(at), whole, 1e-9)
 
 
-def test_a_stop_between_tiles_leaves_all_processes_ready_for_the_next_evaluation(network, shared):
+def test_processes_evaluate_again_after_a_stop_between_tiles(network, shared):
     alone = TorchBackend(network, pooling="average", dtype=torch.float64)
     objective = make_objective(alone, 90, 130, LAYER_SETS[1])
     at = alone.upload(picture(2, 90, 130))
     stop = True
 
-    def between(done):
+    def on_tile(done):
         if stop and done > 0.5:
             raise InterruptedError("stop")
 
-    evaluator = shared.evaluator(objective, 90, 130, Tiling(64, between))
+    evaluator = shared.evaluator(objective, 90, 130, Tiling(64, on_tile))
     with pytest.raises(InterruptedError, match="stop"):
         evaluator(at)
     stop = False
@@ -70,7 +70,7 @@ def test_large_pictures_are_shared_and_small_ones_are_not(shared):
     assert large.work < 1.3  # half of three passes for two, and the margins
 
 
-def test_several_devices_are_named_and_need_torch():
+def test_several_devices_need_torch():
     assert choose("auto", "cuda:0,cuda:1", "cuda") == ("torch", "cuda:0,cuda:1")
     assert choose("torch", "cuda:all", "cuda") == ("torch", "cuda:all")
     for engine, device in (("onnx", "cpu,cpu"), ("torch", "cuda:0,gpu")):
@@ -79,7 +79,7 @@ def test_several_devices_are_named_and_need_torch():
         assert caught.value.code is ErrorCode.BAD_SETTING
 
 
-def test_devices_that_are_not_there_are_refused():
+def test_missing_devices_are_refused():
     check_torch_devices(["cpu", "cpu"])
     for names, code in (
         (["cuda:77"], ErrorCode.NO_DEVICE),
@@ -93,7 +93,7 @@ def test_devices_that_are_not_there_are_refused():
         assert caught.value.hint
 
 
-def test_no_device_is_named_twice(monkeypatch):
+def test_repeated_devices_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     check_torch_devices(["cuda:0", "cuda:1"])
     with pytest.raises(NstError, match="twice"):
