@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Update the plug-in's catalogues: strings from the code go into the .po files, and the .po into the .mo files.
+"""Update the plug-in's catalogues: strings from the code go into the .po files, and these into the .mo files.
 
-Needs Babel. Existing translations are kept, and strings that are no longer used are removed. ``--check`` writes
-nothing and exits with 1 if a file is out of date.
+Needs Babel. Existing translations are kept, and strings that are no longer used are removed. ``--check``
+writes nothing and exits with 1 if a file is out of date.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Write the copies of what the engine declares for the plug-in and the installer. Run it with the engine's Python.
+"""Write the copies of what the engine declares, for the plug-in and the installer, with the engine's Python.
 
 GIMP's Python has none of the engine's libraries, so the table of settings travels as plain Python. The names
-that all three programs share (``nst_core/contract.py``) are copied as they are. ``--check`` writes nothing and
-exits with 1 if a copy is out of date; a unit test does the same.
+that all three programs share (``nst_core/contract.py``) are copied as they are. ``--check`` writes nothing
+and exits with 1 if a copy is out of date; a unit test does the same.
 """
 
 from __future__ import annotations

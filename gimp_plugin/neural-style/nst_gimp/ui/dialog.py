@@ -1,7 +1,7 @@
-"""The dialog: a trial, the style and how it looks, further styles and regions, the rest, what to expect.
+"""The dialog: a trial, pages for the style, for regions and for advanced settings, and the plan of the run.
 
-GIMP's own ProcedureDialog keeps the last values, one set of saved settings and the Reset button. Everything
-is in pages that can be scrolled, so that the dialog fits on a small screen.
+GIMP's ProcedureDialog keeps the last values, one set of saved settings and the Reset button. Every page can
+be scrolled, so that the dialog fits on a small screen.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from nst_gimp.text import help_pages  # noqa: E402
 from nst_gimp.text.messages import UserError  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import look_page, widgets  # noqa: E402
-from nst_gimp.ui.plan_line import Expectation  # noqa: E402
+from nst_gimp.ui.plan_line import PlanLine  # noqa: E402
 from nst_gimp.ui.several_page import SeveralPage  # noqa: E402
 from nst_gimp.ui.trial_view import TrialView  # noqa: E402
 
-PAIRS = (
+SIDE_BY_SIDE = (
     *("seed", "init"),
     *("loss", "style-loss"),
     *("alpha", "beta"),
@@ -40,29 +40,29 @@ PAIRS = (
     *("engine", "device"),
     *("max-memory", "max-device-memory"),
 )
-"""What stands side by side behind "Advanced"; settings that are not named here follow."""
+"""Pairs of settings in the two columns of the page "Advanced"; all other settings follow."""
 
 
 class StyleDialog:
-    """One dialog for as many tries as the user makes."""
+    """One dialog, shown again until a painting is kept or the user cancels."""
 
     def __init__(self, procedure, config, subject) -> None:
         self.config, self.subject = config, subject
         self.warm_engine = WarmEngine()
         self.window = GimpUi.ProcedureDialog.new(procedure, config, _("Neural Style"))
         self.window.set_ok_label(_("_Paint"))
-        self.expected = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=34)
-        self.expected.get_style_context().add_class("dim-label")
-        self.expected.set_text(_("Asking the engine…"))
-        self.trouble = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=60, selectable=True)
+        self.plan_text = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=34)
+        self.plan_text.get_style_context().add_class("dim-label")
+        self.plan_text.set_text(_("Asking the engine…"))
+        self.error_text = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=60, selectable=True)
         self.bar = Gtk.InfoBar(message_type=Gtk.MessageType.ERROR, no_show_all=True)
-        self.bar.get_content_area().pack_start(self.trouble, True, True, 0)
-        self.trouble.show()
+        self.bar.get_content_area().pack_start(self.error_text, True, True, 0)
+        self.error_text.show()
         self.trial = TrialView(self.warm_engine, subject, config)
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=12)
         left = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
         left.pack_start(self.trial, False, False, 0)
-        left.pack_end(self.expected, False, False, 0)
+        left.pack_end(self.plan_text, False, False, 0)
         upper = Gtk.Box(spacing=18)
         upper.pack_start(left, False, False, 0)
         upper.pack_start(self._pages(), True, True, 0)
@@ -72,16 +72,16 @@ class StyleDialog:
         area.pack_start(body, True, True, 0)
         area.reorder_child(body, 0)
         body.show_all()
-        self._own_help()
+        self._replace_help_button()
         for name in ("style-file", "style-layer", "region-masks", "outside"):
-            config.connect(f"notify::{name}", lambda *_args: self._ready())
-        self._ready()
+            config.connect(f"notify::{name}", lambda *_args: self._update_buttons())
+        self._update_buttons()
 
     def _pages(self) -> Gtk.Widget:
         self.several = SeveralPage(self.config, self.subject)
         pages = Gtk.Notebook()
         for words, page in (
-            (_("St_yle"), look_page.LookPage(self.config, self.subject, self.tell)),
+            (_("St_yle"), look_page.LookPage(self.config, self.subject, self.show_error)),
             (_("Se_veral styles, regions"), self.several),
             (_("_Advanced"), self._advanced()),
         ):
@@ -92,13 +92,14 @@ class StyleDialog:
 
     def _advanced(self) -> Gtk.Widget:
         rest = [setting.name for setting in SETTINGS if setting.name not in look_page.SETTINGS]
-        names = [name for name in PAIRS if name in rest] + [name for name in rest if name not in PAIRS]
+        names = [name for name in SIDE_BY_SIDE if name in rest]
+        names += [name for name in rest if name not in SIDE_BY_SIDE]
         scrolled = Gtk.ScrolledWindow(propagate_natural_width=True)
         scrolled.add(widgets.table(self.config, names))
         return scrolled
 
-    def _own_help(self) -> None:
-        """Let Help open this plug-in's pages: GIMP's help browser knows nothing of them."""
+    def _replace_help_button(self) -> None:
+        """Make Help open this plug-in's pages, which GIMP's help browser cannot find."""
         stock = self.window.get_widget_for_response(Gtk.ResponseType.HELP)
         if stock is None:
             return
@@ -123,53 +124,52 @@ class StyleDialog:
         try:
             help_pages.open_page()
         except UserError as error:
-            self.tell(str(error))
+            self.show_error(str(error))
 
-    def _ready(self) -> None:
-        given = any(self.config.get_property(name) is not None for name in ("style-file", "style-layer"))
-        chosen = given or bool(self.config.get_property("region-masks"))
-        self.window.set_response_sensitive(Gtk.ResponseType.OK, chosen)
-        self.trial.set_ready(chosen)
+    def _update_buttons(self) -> None:
+        has_style = any(self.config.get_property(name) is not None for name in ("style-file", "style-layer"))
+        can_paint = has_style or bool(self.config.get_property("region-masks"))
+        self.window.set_response_sensitive(Gtk.ResponseType.OK, can_paint)
+        self.trial.set_ready(can_paint)
 
-    def tell(self, sentence: str) -> None:
-        """Show what went wrong with the last try; "" shows nothing."""
-        self.trouble.set_text(sentence)
+    def show_error(self, sentence: str) -> None:
+        """Show why the last painting failed; "" hides the message."""
+        self.error_text.set_text(sentence)
         self.bar.set_visible(bool(sentence))
         if sentence:
-            self._grow()
+            self._grow_to_fit()
 
-    def _grow(self) -> None:
-        """Be as high as what is shown, as far as the screen is; or else the first page would be scrolled."""
-        room = Gdk.Display.get_default().get_monitor(0).get_workarea()
+    def _grow_to_fit(self) -> None:
+        """Make the dialog as high as its contents, if the screen allows, so that nothing scrolls."""
+        screen = Gdk.Display.get_default().get_monitor(0).get_workarea()
         width, height = self.window.get_size()
-        _least, wanted = self.window.get_preferred_height_for_width(width)
-        self.window.resize(width, max(height, min(wanted, room.height)))
+        _minimum, natural = self.window.get_preferred_height_for_width(width)
+        self.window.resize(width, max(height, min(natural, screen.height)))
 
     def ask(self) -> bool:
         """Show the dialog until it is answered; return whether to paint."""
-        show = self.expected.set_text
-        expectation = Expectation(self.warm_engine, lambda: self.trial.subject, self.config, show)
-        self.trial.when_begun = expectation.ask_soon
+        show = self.plan_text.set_text
+        plan_line = PlanLine(self.warm_engine, lambda: self.trial.subject, self.config, show)
+        self.trial.on_begin_trial = plan_line.ask_soon
         try:
             return bool(self.window.run())
         finally:
             self.trial.stop()
-            expectation.stop()
+            plan_line.stop()
             self.warm_engine.close()  # the run needs the memory
             self.window.hide()
             while Gtk.events_pending():
                 Gtk.main_iteration()
 
     def close(self) -> None:
-        """Take the dialog away for good."""
+        """Destroy the dialog."""
         self.window.destroy()
 
 
 def reset_missing_style(config) -> None:
-    """Keep what is left of the last run from standing in the way.
+    """Clear a style file that no longer exists.
 
-    A style file that is gone is forgotten; a layer, named by the caller or of the last run in this session,
-    goes before the last run's file.
+    A layer, named by the caller or used by the last run of this session, replaces the last run's file.
     """
     file, layer = config.get_property("style-file"), config.get_property("style-layer")
     if file is None and layer is None:

@@ -1,4 +1,4 @@
-"""The filter with its windows: ask, paint while the user watches, and ask again if it did not come to be."""
+"""The filter with its windows: show the dialog, paint while the user watches, and return to it on failure."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from nst_gimp.text.words import _  # noqa: E402
 
 
 def start_gtk() -> None:
-    """Make windows possible.
+    """Initialise GTK.
 
     Raises:
         CallError: there is no screen; GTK itself would abort the plug-in.
     """
     if not Gtk.init_check([])[0]:
         raise CallError(
-            _("There is no screen to show the dialog on."), _("Call the procedure with NONINTERACTIVE.")
+            _("The dialog needs a screen, and there is none."), _("Call the procedure with NONINTERACTIVE.")
         )
     GimpUi.init("neural-style")
 
@@ -34,8 +34,8 @@ def run(procedure, image, drawables, config):
     """Return the painted layer.
 
     Raises:
-        Cancelled: the user left the dialog.
-        UserError: the layer cannot be painted, whatever is chosen.
+        Cancelled: the user cancelled the dialog.
+        UserError: this layer cannot be painted.
     """
     start_gtk()
     from nst_gimp.ui.dialog import StyleDialog, reset_missing_style
@@ -50,14 +50,14 @@ def run(procedure, image, drawables, config):
             style.remember_layer(config)
             try:
                 layers.check_open(image, *drawables)
-                used = RunRequest.from_config(config, image).style_paths()
+                style_paths = RunRequest.from_config(config, image).style_paths()
                 painted = paint_layer.paint(image, drawables, config, PaintingWindow())
-                kept_styles.add_recent(used)
+                kept_styles.add_recent(style_paths)
                 return painted
             except Cancelled:
-                dialog.tell("")
+                dialog.show_error("")
             except Exception as error:
-                dialog.tell(str(to_user_error(error)))
+                dialog.show_error(str(to_user_error(error)))
     finally:
         dialog.close()
     raise Cancelled

@@ -1,4 +1,4 @@
-"""The dialog's first page: the style, and the settings that a painter moves."""
+"""The dialog's first page: the style, and the settings that matter most."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from nst_gimp.ui import widgets  # noqa: E402
 from nst_gimp.ui.style_chooser import StyleChooser  # noqa: E402
 
 SETTINGS = ("strength", "style-scale", "keep-colors", "quality", "time-limit", "size", "finish")
-CARRIED_FROM = 1536
-"""The long side, in pixels, from which the engine's ``finish`` makes a difference."""
+UPSAMPLE_FROM = 1536
+"""The long side, in pixels, above which the engine's ``finish`` makes a difference."""
 
 
 class LookPage(Gtk.ScrolledWindow):
-    """The page, as high as what is in it where the screen is; ``tell(sentence)`` says what went wrong."""
+    """The page, as high as its contents if the screen allows; ``show_error(sentence)`` reports a failure."""
 
-    def __init__(self, config, subject, tell) -> None:
+    def __init__(self, config, subject, show_error) -> None:
         super().__init__(propagate_natural_width=True, propagate_natural_height=True)
         self.config = config
-        self._own_side = max(subject.box[2:])
+        self._subject_side = max(subject.box[2:])
         self.grid = Gtk.Grid(column_spacing=12, row_spacing=6, valign=Gtk.Align.START)
         strength = widgets.scale(config, "strength", 1, 10, 0)
         effects.bind_sensitivity(config, "strength", strength)
@@ -31,9 +31,9 @@ class LookPage(Gtk.ScrolledWindow):
         for row, widget in enumerate(
             (
                 strength,
-                ends(_("photograph"), _("painting")),
+                slider_ends(_("photo"), _("painting")),
                 brush,
-                ends(_("fine strokes"), _("broad strokes")),
+                slider_ends(_("fine strokes"), _("broad strokes")),
             )
         ):
             self.grid.attach(widget, 0, row, 4, 1)
@@ -42,36 +42,36 @@ class LookPage(Gtk.ScrolledWindow):
         self._put("quality", widgets.combo(config, "quality"), 5, 0)
         limit = widgets.number(config, "time-limit", zero=_("no limit"), unit=_(" min"), share=1 / 60)
         self._put("time-limit", limit, 5, 2)
-        self._put("size", widgets.number(config, "size", zero=_("as it is"), unit=_(" px")), 6, 0)
+        self._put("size", widgets.number(config, "size", zero=_("photo’s own"), unit=_(" px")), 6, 0)
         self.finish = self._put("finish", widgets.combo(config, "finish"), 6, 2)
-        config.connect("notify::size", lambda *_args: self._follow_size())
-        self._follow_size()
+        config.connect("notify::size", lambda *_args: self._update_finish())
+        self._update_finish()
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
-        body.pack_start(StyleChooser(config, tell), False, False, 0)
+        body.pack_start(StyleChooser(config, show_error), False, False, 0)
         body.pack_start(self.grid, False, False, 0)
         self.add(body)
 
     def _put(self, name: str, widget, row: int, column: int, wide: bool = False):
         """Put a setting with its label into the grid and return both."""
-        words = widgets.label(widgets.arguments.BY_NAME[name])
-        words.set_mnemonic_widget(widget)
-        self.grid.attach(words, column, row, 1, 1)
+        label = widgets.label(widgets.arguments.BY_NAME[name])
+        label.set_mnemonic_widget(widget)
+        self.grid.attach(label, column, row, 1, 1)
         self.grid.attach(widget, column + 1, row, 3 if wide else 1, 1)
-        return words, widget
+        return label, widget
 
-    def _follow_size(self) -> None:
-        """How the painting is finished matters to large ones alone."""
-        large = (self.config.get_property("size") or self._own_side) > CARRIED_FROM
+    def _update_finish(self) -> None:
+        """Grey out the finish for small paintings, which it does not change."""
+        large = (self.config.get_property("size") or self._subject_side) > UPSAMPLE_FROM
         for widget in self.finish:
             widget.set_sensitive(large)
 
 
-def ends(left: str, right: str) -> Gtk.Widget:
-    """Return what stands under a slider: what it means at its two ends."""
+def slider_ends(left: str, right: str) -> Gtk.Widget:
+    """Return a line for under a slider that says what its two ends mean."""
     row = Gtk.Box()
     for text, pack in ((left, row.pack_start), (right, row.pack_end)):
-        words = Gtk.Label()
-        words.set_markup(f"<small>{GLib.markup_escape_text(text)}</small>")
-        words.get_style_context().add_class("dim-label")
-        pack(words, False, False, 4)
+        label = Gtk.Label()
+        label.set_markup(f"<small>{GLib.markup_escape_text(text)}</small>")
+        label.get_style_context().add_class("dim-label")
+        pack(label, False, False, 4)
     return row

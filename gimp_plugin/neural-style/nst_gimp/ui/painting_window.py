@@ -1,7 +1,7 @@
-"""The window that shows the picture being painted, with Keep this and Cancel.
+"""The window that shows the picture while it is painted, with Keep this and Cancel.
 
-It is one of the ways to watch a run (see ``stylize``). All waiting happens in GTK's own loop; GIMP itself
-is another process and stays usable.
+It is one of the two watchers of a run (see ``paint_layer``). All waiting happens in GTK's main loop; GIMP is
+another process and stays usable.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from nst_gimp.text.messages import Cancelled  # noqa: E402
 from nst_gimp.text.words import _, format_duration, format_estimate  # noqa: E402
 from nst_gimp.ui import widgets  # noqa: E402
 
-LOOK_MILLISECONDS = 40
+POLL_MILLISECONDS = 40
 KEEP = 1
 WIDTH, HEIGHT = 640, 480
-AROUND = 60
-"""Of a small screen, for the window's own frame."""
+FRAME_PIXELS = 60
+"""Pixels of a small screen that are left for the window's frame."""
 
-TOLD = 3
-"""Of what the engine remarks, the last is shown; all of it is in the painting's record."""
+MOST_NOTICES = 3
+"""Notices on the screen, the latest ones; the layer's record has all of them."""
 
 
 class PaintingWindow:
@@ -43,25 +43,28 @@ class PaintingWindow:
         self.notices = []
         self.original = self.latest = None
         self._comparing = self._keeping = False
-        self._end = None
-        self._outcome = self._problem = self._drawn = None
+        self._finish_time = None
+        self._outcome = self._error = self._last_drawn = None
 
     def begin(self, subject, style_name: str) -> None:
-        """Open the window with the picture as it is before."""
+        """Open the window with the picture as it is now."""
         self.subject = subject
         self.window = GimpUi.Dialog(
             title=_("Painting in the style of {name}").format(name=style_name), role="neural-style-painting"
         )
-        room = Gdk.Display.get_default().get_monitor(0).get_workarea()
-        width, height = min(WIDTH + 24, room.width - AROUND), min(HEIGHT + 130, room.height - AROUND)
+        screen = Gdk.Display.get_default().get_monitor(0).get_workarea()
+        width, height = (
+            min(WIDTH + 24, screen.width - FRAME_PIXELS),
+            min(HEIGHT + 130, screen.height - FRAME_PIXELS),
+        )
         self.window.set_default_size(width, height)
         self.keep = self.window.add_button(_("_Keep this"), KEEP)
-        self.keep.set_tooltip_text(_("Stop now and take the picture as it is"))
+        self.keep.set_tooltip_text(_("Stop now and keep the picture as it is"))
         self.window.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
         self.picture = Gtk.Image()
         holder = Gtk.EventBox()
         holder.add(self.picture)
-        holder.set_tooltip_text(_("Hold the mouse button to see the picture as it was"))
+        holder.set_tooltip_text(_("Hold the mouse button to see the original picture"))
         holder.connect("button-press-event", self._compare, True)
         holder.connect("button-release-event", self._compare, False)
         view = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.EXTERNAL)
@@ -71,23 +74,23 @@ class PaintingWindow:
         view.connect("size-allocate", self._fit)
         self.view = view
         self.bar = widgets.progress_bar()
-        self.where = Gtk.Label(xalign=0.0, ellipsize=3)
-        self.left = Gtk.Label(xalign=1.0)
-        self.remarks = Gtk.Label(xalign=0.0, wrap=True, no_show_all=True)
-        self.remarks.get_style_context().add_class("dim-label")
-        words = Gtk.Box(spacing=12)
-        words.pack_start(self.where, True, True, 0)
-        words.pack_end(self.left, False, False, 0)
+        self.status_text = Gtk.Label(xalign=0.0, ellipsize=3)
+        self.time_text = Gtk.Label(xalign=1.0)
+        self.notice_text = Gtk.Label(xalign=0.0, wrap=True, no_show_all=True)
+        self.notice_text.get_style_context().add_class("dim-label")
+        status = Gtk.Box(spacing=12)
+        status.pack_start(self.status_text, True, True, 0)
+        status.pack_end(self.time_text, False, False, 0)
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8, border_width=12)
         body.pack_start(view, True, True, 0)
-        for part in (self.bar, words, self.remarks):
-            body.pack_start(part, False, False, 0)
+        for widget in (self.bar, status, self.notice_text):
+            body.pack_start(widget, False, False, 0)
         self.window.get_content_area().pack_start(body, True, True, 0)
-        self.window.connect("response", self._answered)
+        self.window.connect("response", self._on_response)
         self.window.connect("delete-event", lambda *_args: True)
         self.keep.set_sensitive(False)
         self.original = self.latest = previews.of_layer(subject.layer, subject.box, PREVIEW_SIDE)
-        self.where.set_text(_("Starting the engine…"))
+        self.status_text.set_text(_("Starting the engine…"))
         self.window.show_all()
         self._draw()
         while Gtk.events_pending():
@@ -101,13 +104,13 @@ class PaintingWindow:
             UserError: the engine failed.
         """
         self.engine, self.job_folder = engine, job_folder
-        timer = GLib.timeout_add(LOOK_MILLISECONDS, self._look)
-        if self._problem is None:
+        timer = GLib.timeout_add(POLL_MILLISECONDS, self._poll)
+        if self._error is None:
             Gtk.main()
-        if self._outcome is None or self._problem is not None:
+        if self._outcome is None or self._error is not None:
             GLib.source_remove(timer) if GLib.MainContext.default().find_source_by_id(timer) else None
-        if self._problem is not None:
-            raise self._problem
+        if self._error is not None:
+            raise self._error
         return self._outcome
 
     def end(self) -> None:
@@ -116,56 +119,56 @@ class PaintingWindow:
         while Gtk.events_pending():
             Gtk.main_iteration()
 
-    def _look(self) -> bool:
+    def _poll(self) -> bool:
         try:
             while self._outcome is None:
                 event = self.engine.next_event(0)
                 if event is None:
                     self._count_down()
                     return True
-                self._take(event)
+                self._handle(event)
         except Exception as error:
-            self._problem = error
+            self._error = error
         Gtk.main_quit()
         return False
 
-    def _take(self, event: dict) -> None:
+    def _handle(self, event: dict) -> None:
         kind = event["event"]
         if kind == "hello":
             self.engine_version = event.get("version", "")
-            self.where.set_text(_("Looking at the pictures…"))
+            self.status_text.set_text(_("Analysing the pictures…"))
         elif kind == "plan":
             seconds = event.get("seconds")
-            self.where.set_text(_("On {device}").format(device=event.get("device") or "?"))
+            self.status_text.set_text(_("On {device}").format(device=event.get("device") or "?"))
             if isinstance(seconds, (int, float)):
-                self.left.set_text(_("about {time}").format(time=format_estimate(seconds)))
+                self.time_text.set_text(_("about {time}").format(time=format_estimate(seconds)))
         elif kind == "progress":
             self.bar.set_fraction(min(1.0, max(0.0, float(event.get("fraction", 0.0)))))
-            if self._keeping:  # what is under way is finished first
+            if self._keeping:  # the current evaluation is finished first
                 return
             self.keep.set_sensitive(True)
-            self.where.set_text(describe_progress(dict(event, seconds_left=None)))
-            left = event.get("seconds_left")
-            self._end = None if left is None else time.monotonic() + left
+            self.status_text.set_text(describe_progress(dict(event, seconds_left=None)))
+            seconds_left = event.get("seconds_left")
+            self._finish_time = None if seconds_left is None else time.monotonic() + seconds_left
             self._count_down()
         elif kind == "preview":
-            self._show(event)
+            self._show_preview(event)
         elif kind == "notice":
             self.notices.append(f"{event.get('message') or ''} {event.get('hint') or ''}".strip())
-            self.remarks.set_text("\n".join(self.notices[-TOLD:]))
-            self.remarks.show()
+            self.notice_text.set_text("\n".join(self.notices[-MOST_NOTICES:]))
+            self.notice_text.show()
         elif kind == "done":
             self._outcome = event
 
     def _count_down(self) -> None:
-        """Say how long it still takes, between the engine's words too: on large pictures these are rare."""
-        if self._end is None:
+        """Update the remaining time, also between the engine's events, which are rare for large pictures."""
+        if self._finish_time is None:
             return
-        text = _("{time} left").format(time=format_duration(max(0.0, self._end - time.monotonic())))
-        if self.left.get_text() != text:
-            self.left.set_text(text)
+        text = _("{time} left").format(time=format_duration(max(0.0, self._finish_time - time.monotonic())))
+        if self.time_text.get_text() != text:
+            self.time_text.set_text(text)
 
-    def _show(self, event: dict) -> None:
+    def _show_preview(self, event: dict) -> None:
         data = self.job_folder.read_preview(event)
         if data is None:
             return
@@ -184,25 +187,25 @@ class PaintingWindow:
         shown = self.original if self._comparing else self.latest
         if shown is None or self.original is None or not self.view.get_realized():
             return False
-        # The original's proportions: a coarse level's own are off by its rounding to whole pixels.
-        room = self.view.get_allocation()
+        # Use the original's proportions: those of a coarse level are rounded to whole pixels.
+        area = self.view.get_allocation()
         width, height = self.original.get_width(), self.original.get_height()
-        share = min(room.width / width, room.height / height)
+        scale = min(area.width / width, area.height / height)
         pixels = self.view.get_scale_factor()
-        size = (max(1, int(width * share * pixels)), max(1, int(height * share * pixels)))
-        if self._drawn != (shown, size):
+        size = (max(1, int(width * scale * pixels)), max(1, int(height * scale * pixels)))
+        if self._last_drawn != (shown, size):
             widgets.put(self.picture, shown.scale_simple(*size, GdkPixbuf.InterpType.BILINEAR), pixels)
-            self._drawn = (shown, size)
+            self._last_drawn = (shown, size)
         return False
 
-    def _answered(self, _window, response: int) -> None:
+    def _on_response(self, _window, response: int) -> None:
         if response == KEEP:
             self.keep.set_sensitive(False)
-            self.where.set_text(_("Finishing…"))
-            self.left.set_text("")
-            self._keeping, self._end = True, None
+            self.status_text.set_text(_("Finishing…"))
+            self.time_text.set_text("")
+            self._keeping, self._finish_time = True, None
             self.engine.stop_early()
-        elif self._problem is None and self._outcome is None:
-            self._problem = Cancelled()
+        elif self._error is None and self._outcome is None:
+            self._error = Cancelled()
             if Gtk.main_level() > 0:
                 Gtk.main_quit()

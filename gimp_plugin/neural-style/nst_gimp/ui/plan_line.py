@@ -1,6 +1,6 @@
-"""What the engine expects of the run that the dialog describes: where, how long, how much memory, how done.
+"""A line with the plan of the run: device, time, memory, tiles.
 
-Asked for in the background, again whenever a setting changes; the dialog never waits for it.
+The engine is asked in the background, again whenever a setting changes. The dialog never waits for it.
 """
 
 from __future__ import annotations
@@ -14,35 +14,35 @@ from nst_gimp.settings import arguments
 from nst_gimp.text import plan_words
 from nst_gimp.text.messages import UserError
 
-QUIET_MILLISECONDS = 500
+SETTLE_MILLISECONDS = 500
 
 STYLE_SIDE = 512
-"""Nobody has read the style yet; its size hardly matters to the plan, which is about the content."""
+"""Assumed size of a style, which has not been read yet. It hardly changes the plan."""
 
 
-class Expectation:
-    """Calls ``show(text)`` with a sentence whenever there is a new one; ``subject()`` is what is painted."""
+class PlanLine:
+    """Calls ``show(text)`` whenever the plan changes; ``subject()`` returns the subject to paint."""
 
     def __init__(self, warm_engine, subject, config, show) -> None:
         self.warm_engine, self.subject, self.config, self.show = warm_engine, subject, config, show
         self.device = ""
-        self._boxes: dict = {}  # of masks, by the item's number and the subject's box
+        self._boxes: dict = {}  # the masks' bounding boxes, by the item's ID and the subject's box
         self._asked = None
         self._handler = config.connect("notify", lambda *_args: self.ask_soon())
         self._timer = GLib.timeout_add(1, self._ask)
 
     def ask_soon(self) -> None:
-        """Ask once nothing has changed for a moment."""
-        self._quiet()
-        self._timer = GLib.timeout_add(QUIET_MILLISECONDS, self._ask)
+        """Ask as soon as no setting has changed for a moment."""
+        self._stop_timer()
+        self._timer = GLib.timeout_add(SETTLE_MILLISECONDS, self._ask)
 
     def stop(self) -> None:
-        """Ask no more and let go of what was asked."""
+        """Stop asking, and drop a question that is waiting."""
         self.config.disconnect(self._handler)
-        self._quiet()
+        self._stop_timer()
         self.warm_engine.cancel("plan")
 
-    def _quiet(self) -> None:
+    def _stop_timer(self) -> None:
         if self._timer:
             GLib.source_remove(self._timer)
             self._timer = 0
@@ -59,20 +59,23 @@ class Expectation:
         if question != self._asked:
             self._asked = question
             self.warm_engine.submit(
-                "plan", lambda job_folder: self._request(job_folder, *question), self._take, self._failed
+                "plan",
+                lambda job_folder: self._request(job_folder, *question),
+                self._show_plan,
+                self._show_error,
             )
         return False
 
     def _inputs(self) -> tuple:
-        """Return (styles for all, (styles, colours, box) by region, whether strokes are another's)."""
+        """Return (number of styles, (styles, colours, box) of each region, whether a fine style is used)."""
         try:
             run_request = RunRequest.from_config(self.config, self.subject().image)
         except UserError:  # nothing is chosen yet, or a region has no style
             return 1, (), False
-        kept = not run_request.styles  # only then does it matter how much of the picture they cover
+        keeps_outside = not run_request.styles  # only then does the covered area matter
         regions = tuple(
-            (len(each.styles), each.colors, self._box(each.mask) if kept else None)
-            for each in run_request.regions
+            (len(region.styles), region.colors, self._box(region.mask) if keeps_outside else None)
+            for region in run_request.regions
         )
         return len(run_request.styles), regions, run_request.fine is not None
 
@@ -87,15 +90,14 @@ class Expectation:
 
     def _request(self, job_folder, settings: dict, size: tuple, inputs: tuple) -> dict:
         width, height = size
-        content = PixelFile(
-            job_folder.path("planned.f32"), width, height, 3
-        )  # never written: sizes are enough
+        # These files are never written: a plan needs sizes only.
+        content = PixelFile(job_folder.path("planned.f32"), width, height, 3)
         mask = PixelFile(job_folder.path("planned-mask.f32"), width, height, 1)._asdict()
         style = PixelFile(job_folder.path("planned-style.f32"), STYLE_SIDE, STYLE_SIDE, 3)._asdict()
-        whole, regions, fine = inputs
+        style_count, regions, fine = inputs
         if fine:
             style = dict(style, fine=style)
-        fields = {"styles": [style] * whole}
+        fields = {"styles": [style] * style_count}
         if regions:
             fields["regions"] = [
                 {
@@ -108,12 +110,12 @@ class Expectation:
             ]
         return job_folder.build_request(content, fields, settings, command="plan")
 
-    def _take(self, event: dict) -> None:
+    def _show_plan(self, event: dict) -> None:
         if event["event"] == "plan":
             self.device = str(event.get("device") or self.device)
             limited = self.config.get_property("time-limit") > 0
             self.show(plan_words.describe_plan(event, self.device, limited=limited))
 
-    def _failed(self, error: UserError) -> None:
+    def _show_error(self, error: UserError) -> None:
         self._asked = None
         self.show(str(error))

@@ -1,4 +1,4 @@
-"""The diagnostics in a window, with a button to copy them into a bug report and one to the help."""
+"""The diagnostics in a window, with buttons to copy the text and to open the help."""
 
 from __future__ import annotations
 

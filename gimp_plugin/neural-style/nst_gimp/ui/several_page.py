@@ -1,4 +1,4 @@
-"""The dialog's page for more than one style: blended, and each for a part of the picture; and other masks."""
+"""The dialog's page for several styles: blends, regions, and other masks."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from nst_gimp.ui.region_rows import Blend, Regions, mask_menu, weight_field  # n
 
 
 class SeveralPage(Gtk.ScrolledWindow):
-    """The page: what is blended with the first style, the regions, and what masks there are beside."""
+    """The page with the blend, the regions, the strength mask and the fine style."""
 
     def __init__(self, config, subject) -> None:
         super().__init__(hscrollbar_policy=Gtk.PolicyType.NEVER)
         self.config, self.subject = config, subject
-        self._own = False
+        self._choosing = False
         self.regions = Regions(config, subject.image, subject.layer)
         self.strength = Gtk.Box()
         self.fine = style_picker.StyleButton(
@@ -28,7 +28,7 @@ class SeveralPage(Gtk.ScrolledWindow):
         config.connect("notify::fine-style", lambda *_args: self._show_fine())
         config.connect("notify::strength-mask", lambda *_args: self._show_strength())
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
-        for part in (
+        for widget in (
             title(_("Blend")),
             self._first_weight(),
             Blend(config, subject.image),
@@ -39,13 +39,13 @@ class SeveralPage(Gtk.ScrolledWindow):
             labelled(_("Strength mask"), self.strength, BY_PLACE),
             labelled(_("Strokes from"), self.fine, FINE),
         ):
-            body.pack_start(part, False, False, 0)
+            body.pack_start(widget, False, False, 0)
         self.add(body)
         self._show_fine()
         self._show_strength()
 
     def refresh(self) -> None:
-        """Look at the image's channels and layers again."""
+        """List the image's channels and layers again."""
         self.regions.refresh()
         self._show_strength()
 
@@ -61,7 +61,7 @@ class SeveralPage(Gtk.ScrolledWindow):
         menu.append("style", _("is painted in the chosen style"))
         menu.append("keep", _("stays as it is"))
         self.config.bind_property("outside", menu, "active-id", widgets.BOTH_WAYS)
-        row = labelled(_("What lies outside"), menu, _("What becomes of the picture outside of all regions"))
+        row = labelled(_("Outside the regions"), menu, _("How the picture is treated outside all regions"))
         effects.bind_sensitivity(self.config, "outside", row)
         return row
 
@@ -69,7 +69,7 @@ class SeveralPage(Gtk.ScrolledWindow):
         self.fine.show_style(self.config.get_property("fine-style") or "")
 
     def _show_strength(self) -> None:
-        if self._own:
+        if self._choosing:
             return
         for child in self.strength.get_children():
             child.destroy()
@@ -83,26 +83,26 @@ class SeveralPage(Gtk.ScrolledWindow):
     def _strength_chosen(self, menu) -> None:
         chosen = menu.get_active_id() or ""
         if chosen != (self.config.get_property("strength-mask") or ""):
-            self._own = True  # the menu must not be made anew while it tells what was chosen
+            self._choosing = True  # the menu must not be rebuilt while it reports a choice
             self.config.set_property("strength-mask", chosen)
-            self._own = False
+            self._choosing = False
 
 
 BY_PLACE = _("A channel or a layer's mask: white is painted at full strength, black stays as it is")
 FINE = _("Take the fine strokes from this picture, and the composition from the chosen style")
 
 
-def title(words: str) -> Gtk.Label:
-    """Return the title of a part of the page."""
-    made = Gtk.Label(xalign=0.0)
-    made.set_markup(f"<b>{GLib.markup_escape_text(words)}</b>")
-    return made
+def title(text: str) -> Gtk.Label:
+    """Return a heading."""
+    label = Gtk.Label(xalign=0.0)
+    label.set_markup(f"<b>{GLib.markup_escape_text(text)}</b>")
+    return label
 
 
-def labelled(words: str, widget, tip: str) -> Gtk.Box:
-    """Return a widget with words before it."""
+def labelled(text: str, widget, tip: str) -> Gtk.Box:
+    """Return a widget with a label in front of it."""
     row = Gtk.Box(spacing=12)
-    row.pack_start(Gtk.Label(label=words, xalign=0.0, width_chars=22), False, False, 0)
+    row.pack_start(Gtk.Label(label=text, xalign=0.0, width_chars=22), False, False, 0)
     row.pack_start(widget, True, True, 0)
     row.set_tooltip_text(tip)  # a style's button says which style it is
     return row

@@ -1,6 +1,6 @@
-"""The part of the dialog where the style is chosen: a thumbnail, a file button, a layer button, the gallery.
+"""The part of the dialog that chooses the style: a thumbnail, a file button, a layer button, kept styles.
 
-A file can also be dropped on the thumbnail. Choosing a file lets go of the layer and the other way round.
+A file can also be dropped on the thumbnail. Choosing a file clears the layer, and the other way round.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import style_grid, style_menus, style_picker, widgets  # noqa: E402
 
 SIDE = 136
-GALLERY_HEIGHT = 134
+GRID_HEIGHT = 134
 
 
 class StyleChooser(Gtk.Box):
     """Shows and sets the arguments style-file and style-layer of ``config``."""
 
-    def __init__(self, config, tell) -> None:
+    def __init__(self, config, show_error) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self.config = config
-        self.keeping = style_menus.Keeping(config, self.get_toplevel, self._styles_changed, tell)
-        self._drawn = None
+        self.menus = style_menus.StyleMenus(config, self.get_toplevel, self._styles_changed, show_error)
+        self._shown = None
         self.picture = Gtk.Image()
         frame = Gtk.Button()
         frame.set_size_request(SIDE + 16, SIDE + 16)
@@ -42,8 +42,10 @@ class StyleChooser(Gtk.Box):
         frame.connect("clicked", lambda _button: self.ask_for_file())
         frame.drag_dest_set(Gtk.DestDefaults.ALL, [], Gdk.DragAction.COPY)
         frame.drag_dest_add_uri_targets()
-        frame.connect("drag-data-received", self._dropped)
-        self.caption = Gtk.Label(xalign=0.0, max_width_chars=30, ellipsize=2)  # in the middle: the size stays
+        frame.connect("drag-data-received", lambda *signal: self._dropped(signal[4]))
+        self.caption = Gtk.Label(
+            xalign=0.0, max_width_chars=30, ellipsize=2
+        )  # shortened in the middle, so that the size stays visible
         self.caption.get_style_context().add_class("dim-label")
         file_button = Gtk.Button.new_with_mnemonic(_("Picture _file…"))
         file_button.connect("clicked", lambda _button: self.ask_for_file())
@@ -51,14 +53,14 @@ class StyleChooser(Gtk.Box):
             _("Choose the layer to take the style from"), _("or a layer:"), Gimp.Layer.__gtype__, None
         )
         self.layers.set_tooltip_text(_("Take the style from a layer of any open image"))
-        beside = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, valign=Gtk.Align.CENTER)
-        for part in (self.caption, file_button, self.layers):
-            beside.pack_start(part, False, False, 0)
+        column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, valign=Gtk.Align.CENTER)
+        for widget in (self.caption, file_button, self.layers):
+            column.pack_start(widget, False, False, 0)
         upper = Gtk.Box(spacing=12)
         upper.pack_start(frame, False, False, 0)
-        upper.pack_start(beside, True, True, 0)
+        upper.pack_start(column, True, True, 0)
         self.pack_start(upper, False, False, 0)
-        self.pack_start(self._at_hand(), False, False, 0)
+        self.pack_start(self._make_grid(), False, False, 0)
         if config.get_property("style-layer") is not None:
             self.layers.set_drawable(config.get_property("style-layer"))
         self.layers.connect("notify::drawable", self._layer_chosen)
@@ -66,27 +68,27 @@ class StyleChooser(Gtk.Box):
             config.connect(f"notify::{name}", lambda *_args: self.show_style())
         self.show_style()
 
-    def _at_hand(self) -> Gtk.Widget:
-        """Return the gallery, with what can be done with styles beside it."""
-        self.styles = style_grid.Gallery(self.take_kept, self.keeping.menu_of)
+    def _make_grid(self) -> Gtk.Widget:
+        """Return the grid of styles with its two buttons."""
+        self.styles = style_grid.StyleGrid(self.take_kept, self.menus.menu_of)
         self.scrolled = Gtk.ScrolledWindow(
             hscrollbar_policy=Gtk.PolicyType.NEVER, propagate_natural_height=True
         )
-        self.scrolled.set_max_content_height(GALLERY_HEIGHT)
+        self.scrolled.set_max_content_height(GRID_HEIGHT)
         self.scrolled.add(self.styles)
         self.hint = style_grid.hint()
         self.keep = Gtk.Button.new_with_mnemonic(_("_Keep…"))
         self.keep.set_tooltip_text(
-            _("Keep the chosen style under a name, with the present settings if you like")
+            _("Keep the chosen style under a name, with the current settings if you like")
         )
-        self.keep.connect("clicked", lambda _button: self.keeping.keep_chosen(self._kept))
+        self.keep.connect("clicked", lambda _button: self.menus.keep_chosen(self._kept))
         self.more = Gtk.MenuButton()
-        words = Gtk.Box(spacing=6)
-        words.pack_start(Gtk.Label.new_with_mnemonic(_("Styl_es")), True, True, 0)
-        words.pack_start(
+        content = Gtk.Box(spacing=6)
+        content.pack_start(Gtk.Label.new_with_mnemonic(_("Styl_es")), True, True, 0)
+        content.pack_start(
             Gtk.Image.new_from_icon_name("pan-down-symbolic", Gtk.IconSize.BUTTON), False, False, 0
         )
-        self.more.add(words)
+        self.more.add(content)
         self.more.set_tooltip_text(
             _("Import or export styles. The right mouse button on a style renames, removes or exports it.")
         )
@@ -97,33 +99,33 @@ class StyleChooser(Gtk.Box):
         row.pack_start(self.scrolled, True, True, 0)
         row.pack_start(self.hint, True, True, 0)
         row.pack_start(buttons, False, False, 0)
-        for part in (self.scrolled, self.hint):
-            part.show_all()
-            part.set_no_show_all(True)
-        self._show_gallery()
+        for widget in (self.scrolled, self.hint):
+            widget.show_all()
+            widget.set_no_show_all(True)
+        self._update_grid()
         return row
 
-    def _show_gallery(self) -> None:
+    def _update_grid(self) -> None:
         self.styles.refresh()
-        some = bool(self.styles.get_children())
-        self.scrolled.set_visible(some)
-        self.hint.set_visible(not some)
-        self.more.set_popup(self.keeping.menu())
+        has_styles = bool(self.styles.get_children())
+        self.scrolled.set_visible(has_styles)
+        self.hint.set_visible(not has_styles)
+        self.more.set_popup(self.menus.menu())
 
     def _styles_changed(self, old: str, new: str) -> None:
-        """Take note that styles were changed: the one at ``old`` lies at ``new`` now, or is gone."""
+        """Update after a change: the style at ``old`` is now at ``new``, or was removed."""
         current = self.config.get_property("style-file")
         chosen = current.get_path() if current is not None else ""
-        self._drawn = None
+        self._shown = None
         if old and new:
             rename_style(self.config, old, new)
         if old and chosen == old:
             self.config.set_property("style-file", Gio.File.new_for_path(new) if new else None)
-        self._show_gallery()
+        self._update_grid()
         self.show_style()
 
     def _kept(self, path: str) -> None:
-        """Go on with the kept style in the place of what it was kept from."""
+        """Use the kept style instead of the picture that it was made from."""
         if path:
             self.take_file(Gio.File.new_for_path(path))
 
@@ -136,12 +138,12 @@ class StyleChooser(Gtk.Box):
             self.take_file(chosen)
 
     def take_file(self, file) -> None:
-        """Make a file the style."""
+        """Use a file as the style."""
         self.config.set_property("style-layer", None)
         self.config.set_property("style-file", file)
 
     def take_kept(self, path: str) -> None:
-        """Make a style at hand the style, with the settings that suit it where it is kept with some."""
+        """Use a kept or recent style, with the settings that are kept with it."""
         for name, value in kept_styles.read_settings(path).items():
             self.config.set_property(name, value)
         self.take_file(Gio.File.new_for_path(path))
@@ -152,18 +154,18 @@ class StyleChooser(Gtk.Box):
             self.config.set_property("style-file", None)
             self.config.set_property("style-layer", layer)
 
-    def _dropped(self, _widget, _context, _x, _y, data, _info, _time) -> None:
+    def _dropped(self, data) -> None:
         uris = data.get_uris()
         if uris:
             self.take_file(Gio.File.new_for_uri(uris[0]))
 
     def show_style(self) -> None:
-        """Show what is chosen; a style that cannot be shown says why."""
+        """Show the chosen style, or the reason that it cannot be shown."""
         file, layer = self.config.get_property("style-file"), self.config.get_property("style-layer")
         chosen = layer.get_id() if layer is not None else (file.get_uri() if file is not None else None)
-        if self._drawn is not None and chosen == self._drawn:
+        if self._shown is not None and chosen == self._shown:
             return
-        self._drawn = chosen
+        self._shown = chosen
         self.keep.set_sensitive(chosen is not None)
         pixels = self.get_scale_factor()
         try:

@@ -1,6 +1,6 @@
-"""Thumbnails of the styles at hand, the kept ones and those used last, to be taken with a click.
+"""Thumbnails of the kept styles and of those used recently; a click takes one.
 
-Thumbnails are read one at a time while GTK has nothing else to do, so that opening the dialog waits for none.
+They are read one at a time while GTK is idle, so that the dialog opens at once.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ ROW = 6
 _thumbnails = {}
 
 
-def at_hand() -> list:
-    """Return (name, path, thumbnail's path, when that was made) of the kept styles, then those used last."""
+def list_styles() -> list:
+    """Return (name, path, thumbnail's path, its time of change) of the kept styles, then the recent ones."""
     kept = kept_styles.list_styles()
     paths = {style.path for style in kept}
-    last = [path for path in kept_styles.list_recent() if path not in paths]
-    shown = [
+    recent = [path for path in kept_styles.list_recent() if path not in paths]
+    entries = [
         *((style.name, style.path, style.thumbnail or style.path) for style in kept),
-        *((kept_styles.display_name(path), path, path) for path in last),
+        *((kept_styles.display_name(path), path, path) for path in recent),
     ]
-    return [(*style, made(style[-1])) for style in shown]
+    return [(*style, modified_at(style[-1])) for style in entries]
 
 
-def made(path: str) -> int:
-    """Return when a file was last written, in nanoseconds; 0 where it is gone."""
+def modified_at(path: str) -> int:
+    """Return the time of a file's last change in nanoseconds, 0 if it is missing."""
     try:
         return os.stat(path).st_mtime_ns
     except OSError:
@@ -45,8 +45,8 @@ def made(path: str) -> int:
 
 
 def thumbnail(path: str, side: int):
-    """Return a small picture of a file, or None where GdkPixbuf cannot read it."""
-    key = (path, side, made(path))
+    """Return a small picture of a file, or None if GdkPixbuf cannot read it."""
+    key = (path, side, modified_at(path))
     if key not in _thumbnails:
         try:
             read = GdkPixbuf.Pixbuf.new_from_file_at_scale(path, side, side, True)
@@ -56,8 +56,8 @@ def thumbnail(path: str, side: int):
     return _thumbnails[key]
 
 
-class Gallery(Gtk.FlowBox):
-    """Calls ``take(path)`` when a style is clicked on; ``menu(path)``, if given, returns its context menu."""
+class StyleGrid(Gtk.FlowBox):
+    """Calls ``take(path)`` when a style is clicked; ``menu(path)``, if given, returns its context menu."""
 
     def __init__(self, take, menu=None) -> None:
         super().__init__(
@@ -71,26 +71,26 @@ class Gallery(Gtk.FlowBox):
             valign=Gtk.Align.START,
         )
         self.take, self.menu = take, menu
-        self._shown = []
-        self._later = []
+        self._entries = []
+        self._waiting = []
         self._idle = 0
         self.connect("destroy", lambda _box: self._stop())
         self.refresh()
 
     def refresh(self) -> None:
-        """Show what is at hand now."""
-        styles = at_hand()
+        """Show the current styles."""
+        styles = list_styles()
         if styles == self._shown:
             return
         self._stop()
         self._shown = styles
         for child in self.get_children():
             child.destroy()
-        for name, path, picture, _made in styles:
+        for name, path, picture, _modified in styles:
             image = Gtk.Image.new_from_icon_name("image-x-generic-symbolic", Gtk.IconSize.DND)
             button = Gtk.Button(
                 relief=Gtk.ReliefStyle.NONE,
-                tooltip_text=told(name, path),
+                tooltip_text=style_tooltip(name, path),
                 image=image,
                 always_show_image=True,
             )
@@ -101,10 +101,10 @@ class Gallery(Gtk.FlowBox):
                 button.connect("button-press-event", self._pressed, path)
                 button.connect("popup-menu", lambda button, path=path: self._open_menu(button, path))
             self.add(button)
-            button.get_parent().set_can_focus(False)  # the button can: one stop of the Tab key is enough
-            self._later.append((image, picture))
+            button.get_parent().set_can_focus(False)  # the button has it: one stop of the Tab key is enough
+            self._waiting.append((image, picture))
         self.show_all()
-        self._idle = GLib.idle_add(self._one_more)
+        self._idle = GLib.idle_add(self._load_next)
 
     def _pressed(self, button, event, path: str) -> bool:
         return event.triggers_context_menu() and self._open_menu(button, path, event)
@@ -119,11 +119,11 @@ class Gallery(Gtk.FlowBox):
             menu.popup_at_widget(button, Gdk.Gravity.SOUTH_WEST, Gdk.Gravity.NORTH_WEST, None)
         return True
 
-    def _one_more(self) -> bool:
-        if not self._later:
+    def _load_next(self) -> bool:
+        if not self._waiting:
             self._idle = 0
             return False
-        image, path = self._later.pop(0)
+        image, path = self._waiting.pop(0)
         pixels = self.get_scale_factor()
         picture = thumbnail(path, SIDE * pixels)
         if picture is not None:
@@ -131,22 +131,24 @@ class Gallery(Gtk.FlowBox):
         return True
 
     def _stop(self) -> None:
-        self._later.clear()
+        self._waiting.clear()
         if self._idle:
             GLib.source_remove(self._idle)
             self._idle = 0
 
 
-def told(name: str, path: str) -> str:
-    """Return what a style's tooltip says: its name, and the settings that it brings along."""
-    listed = [widgets.said(setting, value) for setting, value in kept_styles.read_settings(path).items()]
-    return "\n".join([name, *listed])
+def style_tooltip(name: str, path: str) -> str:
+    """Return the tooltip of a style: its name and the settings kept with it."""
+    lines = [
+        widgets.setting_text(setting, value) for setting, value in kept_styles.read_settings(path).items()
+    ]
+    return "\n".join([name, *lines])
 
 
 def hint() -> Gtk.Label:
-    """Return what stands in the place of a gallery with nothing in it."""
-    words = Gtk.Label(
-        label=_("Styles that were used or kept appear here."), xalign=0.0, wrap=True, max_width_chars=40
+    """Return the text shown instead of an empty grid."""
+    label = Gtk.Label(
+        label=_("Styles that you use or keep appear here."), xalign=0.0, wrap=True, max_width_chars=40
     )
-    words.get_style_context().add_class("dim-label")
-    return words
+    label.get_style_context().add_class("dim-label")
+    return label

@@ -1,8 +1,8 @@
-"""Keeping the chosen style, and renaming, removing, exporting and importing kept ones: menus and windows.
+"""Menus and windows to keep, rename, remove, export and import styles.
 
-The engine does it, in the background (see ``style_commands``); the dialog stays usable. That something has
-changed is told to ``changed(old, new)``, paths of a style that was renamed or, without a new one, removed;
-what went wrong to ``tell(sentence)``.
+The engine does the work in the background (see ``style_commands``); the dialog stays usable. ``changed(old,
+new)`` is called with the paths of a renamed style, or with an empty ``new`` for a removed one;
+``show_error(sentence)`` reports failures.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from nst_gimp.settings import arguments, contract  # noqa: E402
 from nst_gimp.text.messages import UserError, to_user_error  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import style_grid, widgets  # noqa: E402
-from nst_gimp.ui.name_dialog import PICTURE_SIDE, NameDialog  # noqa: E402
+from nst_gimp.ui.name_dialog import PICTURE_SIDE, NameDialog, NameQuestion  # noqa: E402
 
 SUFFIX = ".styles.json"
 
 
-class Keeping:
-    """What a painter does with styles beside painting in them; ``parent()`` is the window to stand over."""
+class StyleMenus:
+    """The commands on styles; ``parent()`` returns the window that theirs appear above."""
 
-    def __init__(self, config, parent, changed, tell) -> None:
-        self.config, self.parent, self.changed, self.tell = config, parent, changed, tell
+    def __init__(self, config, parent, changed, show_error) -> None:
+        self.config, self.parent, self.changed, self.show_error = config, parent, changed, show_error
 
     def menu(self) -> Gtk.Menu:
-        """Return the menu of what concerns all styles."""
-        some = bool(kept_styles.list_styles())
+        """Return the menu for all styles."""
+        has_styles = bool(kept_styles.list_styles())
         return _menu(
             (_("_Import styles…"), self.import_file, True),
-            (_("_Export all kept styles…"), self.export, some),
+            (_("_Export all kept styles…"), self.export, has_styles),
         )
 
     def menu_of(self, path: str) -> Gtk.Menu:
-        """Return the menu of one style at hand."""
+        """Return the menu for one style."""
         if not is_kept(path):
             return _menu(
                 (_("_Keep…"), lambda: self.keep(style.from_path(path)), True),
@@ -54,24 +54,24 @@ class Keeping:
             (_("_Remove…"), lambda: self.remove(path), True),
         )
 
-    def keep_chosen(self, took) -> None:
-        """Keep the style that the dialog paints in; ``took(path)`` gets where it lies then."""
+    def keep_chosen(self, on_kept) -> None:
+        """Keep the chosen style; calls ``on_kept(path)`` with the path of the kept picture."""
         try:
             source = style.from_config(self.config)
             if source is not None:
-                self.keep(source, took)
+                self.keep(source, on_kept)
         except UserError as error:
-            self.tell(str(error))
+            self.show_error(str(error))
 
-    def keep(self, source, took=None) -> None:
-        """Ask for a name, and keep a style under it."""
-        self.tell("")
+    def keep(self, source, on_kept=None) -> None:
+        """Ask for a name and keep a style under it."""
+        self.show_error("")
         try:
             settings = style_commands.style_settings(arguments.read(self.config))
         except UserError as error:
-            self.tell(str(error))
+            self.show_error(str(error))
             return
-        words = "\n".join(widgets.said(name, value) for name, value in settings.items())
+        settings_text = "\n".join(widgets.setting_text(name, value) for name, value in settings.items())
         path = source.file.get_path() if source.file is not None else ""
 
         def act(name: str, with_settings: bool, replacing: bool, done) -> None:
@@ -82,39 +82,41 @@ class Keeping:
                     job_folder = JobFolder()
                     picture = job_folder.path("style.png")
                     style.write_png(source, picture)
-            except Exception as error:  # or the window would wait for ever
+            except Exception as error:  # otherwise the window would wait for ever
                 if job_folder is not None:
                     job_folder.__exit__()
                 done(to_user_error(error))
                 return
-            given = style_commands.to_options(settings) if with_settings else []
+            options = style_commands.to_options(settings) if with_settings else []
             force = ["--force"] if replacing else []
 
-            def kept(answer, problem) -> None:
+            def finished(answer, problem) -> None:
                 if job_folder is not None:
                     job_folder.__exit__()
                 done(problem)
                 if problem is None:
                     self.changed("", "")
-                    if took is not None:
-                        took(str(answer.get("path") or ""))
+                    if on_kept is not None:
+                        on_kept(str(answer.get("path") or ""))
 
-            command = [f"--as={name}", *force, *given, "--", picture]
-            style_commands.run_in_background("add", command, style_commands.default_folder(), kept)
+            command = [f"--as={name}", *force, *options, "--", picture]
+            style_commands.run_in_background("add", command, style_commands.default_folder(), finished)
 
         NameDialog(
             self.parent(),
-            _("Keep a Style"),
-            _("_Keep"),
-            style_commands.make_valid_name(source.name),
-            picture_of(source),
+            NameQuestion(
+                title=_("Keep a Style"),
+                button=_("_Keep"),
+                name=style_commands.make_valid_name(source.name),
+                picture=picture_of(source),
+                settings=settings_text,
+            ),
             act,
-            settings=words,
         ).show()
 
     def rename(self, path: str) -> None:
-        """Ask for another name of a kept style."""
-        self.tell("")
+        """Ask for a new name for a kept style."""
+        self.show_error("")
         old = kept_styles.file_stem(path)
 
         def act(name: str, _settings: bool, replacing: bool, done) -> None:
@@ -127,22 +129,23 @@ class Keeping:
             style_commands.run_in_background("rename", [*force, "--", old, name], Path(path).parent, renamed)
 
         picture = style_grid.thumbnail(path, PICTURE_SIDE)
-        NameDialog(self.parent(), _("Rename the Style"), _("_Rename"), old, picture, act, own=old).show()
+        question = NameQuestion(_("Rename the Style"), _("_Rename"), old, picture, old_name=old)
+        NameDialog(self.parent(), question, act).show()
 
     def remove(self, path: str) -> None:
-        """Remove a kept style, once that is confirmed."""
-        self.tell("")
+        """Remove a kept style after the user has confirmed it."""
+        self.show_error("")
         name = kept_styles.file_stem(path)
         question = _("Remove the style “{name}”?").format(name=name)
-        more = _("Its picture and settings are deleted. Paintings made with it stay as they are.")
-        if not ask(self.parent(), _("Remove the Style"), question, more, _("_Remove")):
+        details = _("Its picture and settings are deleted. Paintings made with it stay as they are.")
+        if not ask(self.parent(), _("Remove the Style"), question, details, _("_Remove")):
             return
 
         def removed(_answer, problem) -> None:
             if problem is None:
                 self.changed(path, "")
             else:
-                self.tell(str(problem))
+                self.show_error(str(problem))
 
         style_commands.run_in_background("remove", ["--", name], Path(path).parent, removed)
 
@@ -152,10 +155,10 @@ class Keeping:
 
     def export(self, path: str = "") -> None:
         """Write one kept style, or all, with pictures and settings, into one file."""
-        self.tell("")
+        self.show_error("")
         name = kept_styles.file_stem(path) if path else ""
         suggested = (name or _("styles")) + SUFFIX
-        target = choose(
+        target = choose_file(
             self.parent(), _("Export Styles"), Gtk.FileChooserAction.SAVE, _("_Export"), suggested
         )
         if not target:
@@ -163,42 +166,42 @@ class Keeping:
         folder = Path(path).parent if path else style_commands.default_folder()
         command = ["--force", "--", target, *([name] if name else [])]
         style_commands.run_in_background(
-            "export", command, folder, lambda _answer, problem: self._told(problem)
+            "export", command, folder, lambda _answer, problem: self._report(problem)
         )
 
     def import_file(self) -> None:
-        """Keep the styles of a file that was exported; what would be replaced is asked about."""
-        self.tell("")
-        chosen = choose(self.parent(), _("Import Styles"), Gtk.FileChooserAction.OPEN, _("_Import"))
-        if chosen:
-            self._import(chosen, replacing=False)
+        """Keep the styles of an exported file; ask before any are replaced."""
+        self.show_error("")
+        path = choose_file(self.parent(), _("Import Styles"), Gtk.FileChooserAction.OPEN, _("_Import"))
+        if path:
+            self._import(path, replacing=False)
 
     def _import(self, path: str, *, replacing: bool) -> None:
         def imported(_answer, problem) -> None:
             if problem is not None and problem.code == style_commands.TAKEN and not replacing:
-                question = _("Replace the styles of the same names?")
+                question = _("Replace the styles with the same names?")
                 if ask(self.parent(), _("Replace Styles"), question, problem.message, _("_Replace")):
                     self._import(path, replacing=True)
                 return
-            self._told(problem)
+            self._report(problem)
             if problem is None:
                 self.changed("", "")
 
         command = [*(["--force"] if replacing else []), "--", path]
         style_commands.run_in_background("import", command, style_commands.default_folder(), imported)
 
-    def _told(self, problem) -> None:
+    def _report(self, problem) -> None:
         if problem is not None:
-            self.tell(str(problem))
+            self.show_error(str(problem))
 
 
 def is_kept(path: str) -> bool:
     """Whether the file at ``path`` is a kept style."""
-    return any(each.path == path for each in kept_styles.list_styles())
+    return any(kept_style.path == path for kept_style in kept_styles.list_styles())
 
 
 def picture_of(source):
-    """Return a small picture of a style, or None where there is none to be had."""
+    """Return a small picture of a style, or None if there is none."""
     try:
         if source.layer is not None:
             return previews.of_layer(source.layer, previews.full_box(source.layer), PICTURE_SIDE)
@@ -209,22 +212,22 @@ def picture_of(source):
 
 def _menu(*entries) -> Gtk.Menu:
     menu = Gtk.Menu()
-    for words, act, possible in entries:
-        item = Gtk.MenuItem.new_with_mnemonic(words)
-        item.set_sensitive(possible)
-        # Once the menu is gone: a window that opens under it would not get the keyboard.
+    for label, act, enabled in entries:
+        item = Gtk.MenuItem.new_with_mnemonic(label)
+        item.set_sensitive(enabled)
+        # After the menu has closed: a window that opens under it would not get the keyboard.
         item.connect("activate", lambda _item, act=act: GLib.idle_add(lambda: act() and False))
         menu.append(item)
     menu.show_all()
     return menu
 
 
-def ask(parent, title: str, question: str, more: str, button: str) -> bool:
-    """Ask whether to do what cannot be undone."""
+def ask(parent, title: str, question: str, details: str, button: str) -> bool:
+    """Ask the user to confirm something that cannot be undone."""
     window = Gtk.MessageDialog(
         title=title, transient_for=parent, modal=True, message_type=Gtk.MessageType.QUESTION, text=question
     )
-    window.format_secondary_text(more)
+    window.format_secondary_text(details)
     window.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
     window.add_button(button, Gtk.ResponseType.OK).get_style_context().add_class("destructive-action")
     window.set_default_response(Gtk.ResponseType.CANCEL)
@@ -233,8 +236,8 @@ def ask(parent, title: str, question: str, more: str, button: str) -> bool:
     return answer == Gtk.ResponseType.OK
 
 
-def choose(parent, title: str, action, button: str, suggested: str = "") -> str:
-    """Let a file of styles be chosen; return its path, or ""."""
+def choose_file(parent, title: str, action, button: str, suggested: str = "") -> str:
+    """Ask for a style archive; return its path, or ""."""
     chooser = Gtk.FileChooserDialog(title=title, transient_for=parent, action=action)
     chooser.add_buttons(_("_Cancel"), Gtk.ResponseType.CANCEL, button, Gtk.ResponseType.ACCEPT)
     chooser.set_default_response(Gtk.ResponseType.ACCEPT)
@@ -242,9 +245,9 @@ def choose(parent, title: str, action, button: str, suggested: str = "") -> str:
     if suggested:
         chooser.set_current_name(suggested)
         chooser.set_current_folder(os.path.expanduser("~"))
-    for words, pattern in ((_("Files of styles"), "*.json"), (_("All files"), "*")):
+    for label, pattern in ((_("Style archives"), "*.json"), (_("All files"), "*")):
         files = Gtk.FileFilter()
-        files.set_name(words)
+        files.set_name(label)
         files.add_pattern(pattern)
         chooser.add_filter(files)
     path = chooser.get_filename() if chooser.run() == Gtk.ResponseType.ACCEPT else None

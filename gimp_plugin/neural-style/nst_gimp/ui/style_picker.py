@@ -1,4 +1,4 @@
-"""A button that shows one style, and lets another be chosen: from the gallery, a file or a layer.
+"""A button that shows a style and lets the user choose another: a kept one, a file or a layer.
 
 A style is a string here, as in the procedure's arguments: a path, the name of a kept style, ``layer:NAME``.
 """
@@ -23,7 +23,7 @@ PREVIEW_SIDE = 200
 
 
 def ask_for_file(parent, current: str = ""):
-    """Let the user choose a picture file; return its Gio.File, or None."""
+    """Ask for a picture file; return its Gio.File, or None."""
     chooser = Gtk.FileChooserDialog(
         title=_("Choose a painting"), transient_for=parent, action=Gtk.FileChooserAction.OPEN
     )
@@ -52,9 +52,9 @@ def _update_preview(chooser, preview) -> None:
 
 
 class StyleButton(Gtk.MenuButton):
-    """Calls ``changed(text)`` with the style that was chosen; ``empty`` is what is shown without one.
+    """Calls ``changed(text)`` with the chosen style; ``empty`` is the text shown without one.
 
-    Where it is ``clearable``, "" can be chosen too.
+    If it is ``clearable``, "" can be chosen too.
     """
 
     def __init__(self, image, changed, empty: str, clearable: bool = False) -> None:
@@ -62,11 +62,11 @@ class StyleButton(Gtk.MenuButton):
         self.image, self.changed, self.empty, self.clearable = image, changed, empty, clearable
         self.text = ""
         self.picture = Gtk.Image()
-        self.picture.set_size_request(SIDE, SIDE)  # so that rows line up, whatever the pictures' shapes
-        self.words = Gtk.Label(xalign=0.0, ellipsize=3, max_width_chars=18, width_chars=12)
+        self.picture.set_size_request(SIDE, SIDE)  # so that rows line up for pictures of any shape
+        self.label = Gtk.Label(xalign=0.0, ellipsize=3, max_width_chars=18, width_chars=12)
         row = Gtk.Box(spacing=8)
         row.pack_start(self.picture, False, False, 0)
-        row.pack_start(self.words, True, True, 0)
+        row.pack_start(self.label, True, True, 0)
         self.add(row)
         self.popover = Gtk.Popover(position=Gtk.PositionType.BOTTOM)
         self.set_popover(self.popover)
@@ -82,11 +82,11 @@ class StyleButton(Gtk.MenuButton):
         if picture is not None:
             widgets.put(self.picture, picture, pixels)
         else:
-            lost = bool(text) and path is None and not text.startswith(masks.LAYER)
-            icon = "dialog-warning-symbolic" if lost else "image-x-generic-symbolic"
+            is_missing = bool(text) and path is None and not text.startswith(masks.LAYER)
+            icon = "dialog-warning-symbolic" if is_missing else "image-x-generic-symbolic"
             self.picture.set_from_icon_name(icon, Gtk.IconSize.LARGE_TOOLBAR)
         name = text.partition(":")[2] if text.startswith(masks.LAYER) else kept_styles.display_name(text)
-        self.words.set_text(name if text else self.empty)
+        self.label.set_text(name if text else self.empty)
         self.set_tooltip_text(text or _("Choose a style"))
 
     def _take(self, text: str) -> None:
@@ -99,12 +99,12 @@ class StyleButton(Gtk.MenuButton):
         if old is not None:
             old.destroy()
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8, border_width=10)
-        if style_grid.at_hand():
+        if style_grid.list_styles():
             scrolled = Gtk.ScrolledWindow(
                 hscrollbar_policy=Gtk.PolicyType.NEVER, propagate_natural_height=True
             )
             scrolled.set_max_content_height(220)
-            scrolled.add(style_grid.Gallery(self._take))
+            scrolled.add(style_grid.StyleGrid(self._take))
             body.add(scrolled)
         file_button = Gtk.Button(label=_("Picture file…"))
         file_button.connect("clicked", lambda _button: self._ask())

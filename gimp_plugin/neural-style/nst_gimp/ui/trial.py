@@ -1,7 +1,7 @@
-"""A small trial of the run that the dialog describes: the coarse level of it, 256 pixels, in a few seconds.
+"""A small trial of the run: its coarsest level, 256 pixels, in a few seconds.
 
-The real run begins at the same size with the same strokes, so that the trial looks as that will. Where the
-machine is slow it is cut off after a while, with the best that is there. Knows nothing of widgets.
+The real run begins at the same size with the same strokes, so the trial shows what it will look like. On a
+slow machine it stops after a while with the best picture so far. Independent of widgets.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from nst_gimp.text.messages import UserError
 SIDE = 256
 PREVIEW_SECONDS = 0.3
 ENOUGH_SECONDS, ENOUGH_EVALUATIONS, MOST_SECONDS = 15, 40, 45
-"""When a trial is cut off: after the first two, or the last. The painting starts with noise, which takes some
-evaluations to go. Loading the network does not count."""
+"""A trial stops after the first two, or after the last. The painting starts with noise, which takes some
+evaluations to disappear. Loading the network does not count."""
 
 KIND = "trial"
 
@@ -27,72 +27,77 @@ KIND = "trial"
 class Trial:
     """One trial at a time, of the subject as it is when the trial begins.
 
-    ``watcher`` has ``begins(subject)``, ``working(fraction)``, ``shows(picture)``, ``ended(error)``.
+    ``watcher`` has ``on_begin(subject)``, ``on_progress(fraction)``, ``on_picture(picture)`` and
+    ``on_end(error)``.
     """
 
     def __init__(self, warm_engine, subject, config, watcher) -> None:
         self.warm_engine, self.subject, self.config, self.watcher = warm_engine, subject, config, watcher
-        self._kept, self._kept_in = {}, None
-        self._began = self._content = None
+        self._cache, self._cache_folder = {}, None
+        self._start_time = self._content = None
 
     def start(self) -> None:
-        """Begin, in the background."""
-        self._began = None
-        self.warm_engine.submit(KIND, self._request, self._take, self._failed)
+        """Start a trial in the background."""
+        self._start_time = None
+        self.warm_engine.submit(KIND, self._request, self._handle, self._fail)
 
     def finish(self) -> None:
-        """Have it end soon with what is there."""
+        """Stop soon, with the picture so far."""
         self.warm_engine.stop_early(KIND)
 
-    def drop(self) -> None:
-        """Throw it away."""
+    def discard(self) -> None:
+        """Discard the trial."""
         self.warm_engine.cancel(KIND)
 
     def _request(self, job_folder) -> dict:
-        # The selection may be another one since the dialog was opened, as it may be when it is answered.
+        # The selection may have changed since the dialog was opened.
         self.subject = layers.get_subject(self.subject.image, [self.subject.layer])
-        self.watcher.begins(self.subject)
+        self.watcher.on_begin(self.subject)
         settings = arguments.read(self.config)
         run_request = RunRequest.from_config(self.config, self.subject.image)
         side = min(SIDE, settings["size"] or SIDE)
         scale = min(1.0, side / max(self.subject.box[2:]))
         settings["size"] = side
-        if self._kept_in != job_folder.directory:
-            self._kept, self._kept_in = {}, job_folder.directory
-        reader = InputReader(self.subject, settings, job_folder, scale, self._kept)
+        if self._cache_folder != job_folder.directory:
+            self._cache, self._cache_folder = {}, job_folder.directory
+        reader = InputReader(self.subject, settings, job_folder, scale, self._cache)
         self._content = layers.read(self.subject, job_folder.path("content.f32"), scale=scale)
         return job_folder.build_request(
             self._content, reader.read(run_request), settings, (SIDE, PREVIEW_SECONDS)
         )
 
-    def _take(self, event: dict) -> None:
+    def _handle(self, event: dict) -> None:
         kind = event["event"]
-        like = self.subject.format
+        pixel_format = self.subject.format
         if kind == "progress":
-            self._cut_off(int(event.get("iteration") or 0))
-            self.watcher.working(float(event.get("fraction") or 0.0))
+            self._stop_if_enough(int(event.get("iteration") or 0))
+            self.watcher.on_progress(float(event.get("fraction") or 0.0))
         elif kind == "preview":
             data = self.warm_engine.job_folder.read_preview(event)
             if data is not None:
-                self.watcher.shows(previews.of_raw(data, event["width"], event["height"], 3, "u8", like))
+                self.watcher.on_picture(
+                    previews.of_raw(data, event["width"], event["height"], 3, "u8", pixel_format)
+                )
         elif kind == "done":
             try:
                 path = self.warm_engine.job_folder.check_result(self._content, event)
                 _path, *shape = self._content
-                self.watcher.shows(previews.of_raw(Path(path).read_bytes(), *shape, "float", like))
+                self.watcher.on_picture(
+                    previews.of_raw(Path(path).read_bytes(), *shape, "float", pixel_format)
+                )
             except UserError as error:
-                self.watcher.ended(error)
+                self.watcher.on_end(error)
             else:
-                self.watcher.ended(None)
+                self.watcher.on_end(None)
 
-    def _failed(self, error: UserError) -> None:
-        self.watcher.ended(error)
+    def _fail(self, error: UserError) -> None:
+        self.watcher.on_end(error)
 
-    def _cut_off(self, evaluations: int) -> None:
+    def _stop_if_enough(self, evaluations: int) -> None:
         now = time.monotonic()
-        if self._began is None:
-            self._began = now
-        seconds = now - self._began
+        if self._start_time is None:
+            self._start_time = now
+        seconds = now - self._start_time
         enough = seconds > ENOUGH_SECONDS and evaluations >= ENOUGH_EVALUATIONS
         if enough or seconds > MOST_SECONDS:
             self.finish()

@@ -1,7 +1,7 @@
-"""The part of the dialog that shows the picture, and a trial of the painting in its place.
+"""The part of the dialog that shows the picture, or a trial of the painting.
 
-Try starts a trial and, while it runs, stops it with what there is. A setting that moves throws a running
-trial away; one that is finished stays, with a note that it is old.
+Try starts a trial; while it runs, the button stops it with the picture so far. A changed setting discards a
+running trial. A finished trial stays, with a note that it is out of date.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FRAME = SIDE + 8
 
 
 class TrialView(Gtk.Box):
-    """Shows the subject until something has been tried."""
+    """Shows the subject until there is a trial."""
 
     def __init__(self, warm_engine, subject, config) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
@@ -30,13 +30,13 @@ class TrialView(Gtk.Box):
         self.original = previews.of_layer(subject.layer, subject.box, SIDE)
         self.painted = None
         self.running = self.ready = self._comparing = False
-        self.when_begun = lambda: None
+        self.on_begin_trial = lambda: None
         self.trial = trial.Trial(warm_engine, subject, config, self)
         self.picture = Gtk.Image()
         holder = Gtk.EventBox()
         holder.set_size_request(FRAME, FRAME)
         holder.add(self.picture)
-        holder.set_tooltip_text(_("Hold the mouse button to see the picture as it was"))
+        holder.set_tooltip_text(_("Hold the mouse button to see the original picture"))
         holder.connect("button-press-event", self._compare, True)
         holder.connect("button-release-event", self._compare, False)
         frame = Gtk.Frame(shadow_type=Gtk.ShadowType.IN)
@@ -49,43 +49,43 @@ class TrialView(Gtk.Box):
         row.pack_start(self.bar, True, True, 0)
         self.note = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=34, width_chars=34)
         self.note.get_style_context().add_class("dim-label")
-        for part in (frame, row, self.note):
-            self.pack_start(part, False, False, 0)
-        config.connect("notify", self._moved)
-        self._idle(_("The picture as it is."))
+        for widget in (frame, row, self.note):
+            self.pack_start(widget, False, False, 0)
+        config.connect("notify", self._on_change)
+        self._idle(_("The original picture."))
         self._draw()
 
     def set_ready(self, ready: bool) -> None:
-        """Allow trying or not: without a style there is nothing to try."""
+        """Enable or disable the button: without a style there is nothing to try."""
         self.ready = ready
         self.button.set_sensitive(ready or self.running)
 
     def stop(self) -> None:
-        """Throw away a trial that runs; the dialog has been answered."""
+        """Discard a running trial; the dialog is closing."""
         if self.running:
-            self._throw_away()
+            self._discard()
 
-    def begins(self, subject) -> None:
-        """Take note of what is tried: by now the picture or the selection may have been changed."""
+    def on_begin(self, subject) -> None:
+        """Show the subject of the trial; picture or selection may have changed meanwhile."""
         self.subject = subject
         self.original = previews.of_layer(subject.layer, subject.box, SIDE)
         self.painted = None
         self._draw()
-        self.when_begun()
+        self.on_begin_trial()
 
-    def working(self, fraction: float) -> None:
-        """Show how far the trial is."""
+    def on_progress(self, fraction: float) -> None:
+        """Show the progress of the trial."""
         self.bar.set_fraction(min(1.0, max(0.0, fraction)))
-        self.note.set_text(_("Trying…"))
+        self.note.set_text(_("Painting the trial…"))
 
-    def shows(self, picture) -> None:
-        """Show the trial as it stands."""
+    def on_picture(self, picture) -> None:
+        """Show the picture so far."""
         self.painted = picture
         self.picture.set_opacity(1.0)
         self._draw()
 
-    def ended(self, error) -> None:
-        """Take note that the trial is over, with an error or None."""
+    def on_end(self, error) -> None:
+        """Handle the end of the trial; ``error`` is None if it succeeded."""
         self._idle(
             _("A trial of {side} pixels; the painting looks like it, with finer detail.").format(side=SIDE)
         )
@@ -103,38 +103,36 @@ class TrialView(Gtk.Box):
         self.running = True
         self.bar.set_opacity(1.0)
         self.bar.set_fraction(0.0)
-        self._say_what_the_button_does(_("S_top"), _("Stop the trial and look at what there is"))
-        self.note.set_text(_("Looking at the pictures…"))
+        self._set_button(_("S_top"), _("Stop the trial and show the picture so far"))
+        self.note.set_text(_("Analysing the pictures…"))
         self.trial.start()
 
-    def _moved(self, _config, argument) -> None:
-        if argument.name == arguments.LAST_LAYER:  # only a note, made whenever the dialog is answered
+    def _on_change(self, _config, argument) -> None:
+        if argument.name == arguments.LAST_LAYER:  # a note that is stored whenever the dialog closes
             return
         if self.running:
-            self._throw_away()
+            self._discard()
         elif self.painted is not None:
-            self.note.set_text(_("Something was changed since this trial."))
+            self.note.set_text(_("Settings have changed since this trial."))
             self.picture.set_opacity(0.55)
 
-    def _throw_away(self) -> None:
-        self.trial.drop()
+    def _discard(self) -> None:
+        self.trial.discard()
         self.painted = None
-        self._idle(_("Something was changed: try again."))
+        self._idle(_("Settings have changed: try again."))
         self._draw()
 
     def _idle(self, note: str) -> None:
         self.running = False
-        self.bar.set_opacity(0.0)  # not hidden: nothing may jump
+        self.bar.set_opacity(0.0)  # transparent, not hidden, so that nothing moves
         self.button.set_sensitive(self.ready)
-        self._say_what_the_button_does(
-            _("_Try"), _("Paint a small trial here, in a few seconds, with these settings")
-        )
+        self._set_button(_("_Try"), _("Paint a small trial here with these settings; it takes a few seconds"))
         self.note.set_text(note)
         self.picture.set_opacity(1.0)
 
-    def _say_what_the_button_does(self, words: str, more: str) -> None:
-        self.button.set_label(words)
-        self.button.set_tooltip_text(more)
+    def _set_button(self, label: str, tooltip: str) -> None:
+        self.button.set_label(label)
+        self.button.set_tooltip_text(tooltip)
 
     def _compare(self, _holder, _event, pressed: bool) -> None:
         self._comparing = pressed

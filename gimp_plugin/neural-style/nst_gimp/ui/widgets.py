@@ -1,6 +1,6 @@
-"""Widgets for settings, bound to the procedure's stored values, so that presets and Reset move them.
+"""Widgets for settings, bound to the procedure's stored values, so that presets and Reset update them.
 
-The ranges come from the engine's table: those that GIMP knows are wide open (see ``arguments``).
+The ranges come from the engine's table; those that GIMP knows are wide open (see ``arguments``).
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from nst_gimp.text.words import _  # noqa: E402
 
 BOTH_WAYS = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
 
-BAR_LOOKS = b"trough, progress { min-height: 10px; border-radius: 5px; } progress { background: #6a9fd8; }"
-"""GIMP's themes draw a progress bar of two grey pixels."""
+BAR_STYLE = b"trough, progress { min-height: 10px; border-radius: 5px; } progress { background: #6a9fd8; }"
+"""GIMP's themes draw progress bars two pixels high and grey."""
 
 
-def said(name: str, value) -> str:
-    """Return a setting and its value as the dialog calls them: "Brush size 0.5"."""
+def setting_text(name: str, value) -> str:
+    """Return a setting and its value as the dialog names them: "Brush size: 0.5"."""
     setting = arguments.BY_NAME[name]
-    text = choice_label(setting, value) if setting.kind == "choice" else value
-    shown = f"{text:g}" if isinstance(text, float) else str(text)
-    return _("{name}: {value}").format(name=_(setting.label), value=shown)
+    shown = choice_label(setting, value) if setting.kind == "choice" else value
+    text = f"{shown:g}" if isinstance(shown, float) else str(shown)
+    return _("{name}: {value}").format(name=_(setting.label), value=text)
 
 
 def progress_bar() -> Gtk.ProgressBar:
-    """Return a progress bar that can be seen."""
+    """Return a progress bar that is visible in GIMP's themes."""
     bar = Gtk.ProgressBar(show_text=False, valign=Gtk.Align.CENTER)
-    looks = Gtk.CssProvider()
-    looks.load_from_data(BAR_LOOKS)
-    bar.get_style_context().add_provider(looks, Gtk.STYLE_PROVIDER_PRIORITY_APPLICATION)
+    style = Gtk.CssProvider()
+    style.load_from_data(BAR_STYLE)
+    bar.get_style_context().add_provider(style, Gtk.STYLE_PROVIDER_PRIORITY_APPLICATION)
     return bar
 
 
 def put(image: Gtk.Image, picture, pixels: int = 1) -> None:
-    """Show a picture that has ``pixels`` of the screen's along each of GTK's: 2 where the screen is fine."""
+    """Show a picture with ``pixels`` screen pixels for each of GTK's: 2 on a high-resolution screen."""
     if pixels > 1:
         try:
             image.set_from_surface(Gdk.cairo_surface_create_from_pixbuf(picture, pixels, None))
@@ -52,24 +52,25 @@ def put(image: Gtk.Image, picture, pixels: int = 1) -> None:
 
 
 def tip(setting) -> str:
-    """Return a setting's help, in which its choices are called as they are in the dialog, each on a line."""
+    """Return a setting's help, and that of each choice on a line of its own."""
     lines = [_(setting.help)]
-    for choice in setting.choices:
-        lines.append(f"{choice_label(setting, choice)}: {_(setting.choice_help[choice])}")
+    lines += [
+        f"{choice_label(setting, choice)}: {_(setting.choice_help[choice])}" for choice in setting.choices
+    ]
     return "\n".join(lines)
 
 
 def choice_label(setting, choice: str) -> str:
     """Return the name of a setting's choice in the dialog; an unknown choice stands for itself."""
-    label_of_choice = setting.choice_labels.get(choice)
-    return _(label_of_choice) if label_of_choice else choice
+    text = setting.choice_labels.get(choice)
+    return _(text) if text else choice
 
 
 def label(setting) -> Gtk.Label:
-    """Return a label that stands left of a setting's widget."""
-    made = Gtk.Label.new(_(setting.label))
-    made.set_xalign(0.0)
-    return made
+    """Return the label for a setting's widget."""
+    widget = Gtk.Label.new(_(setting.label))
+    widget.set_xalign(0.0)
+    return widget
 
 
 def adjustment(setting, step: float, page: float, share: float = 1.0) -> Gtk.Adjustment:
@@ -83,98 +84,98 @@ def scale(config, name: str, step: float, page: float, digits: int) -> Gtk.Widge
     """Return GIMP's own slider, with the label in it."""
     setting = arguments.BY_NAME[name]
     control = adjustment(setting, step, page)
-    made = GimpUi.SpinScale.new(control, _(setting.label), digits)
+    widget = GimpUi.SpinScale.new(control, _(setting.label), digits)
     config.bind_property(name, control, "value", BOTH_WAYS)
-    made.set_tooltip_text(tip(setting))
-    made.set_hexpand(True)
-    return made
+    widget.set_tooltip_text(tip(setting))
+    widget.set_hexpand(True)
+    return widget
 
 
 def combo(config, name: str) -> Gtk.Widget:
     """Return a menu of a setting's choices."""
     setting = arguments.BY_NAME[name]
-    made = Gtk.ComboBoxText()
+    widget = Gtk.ComboBoxText()
     for choice in setting.choices:
-        made.append(choice, choice_label(setting, choice))
-    config.bind_property(name, made, "active-id", BOTH_WAYS)
-    made.set_tooltip_text(tip(setting))
-    made.set_hexpand(True)
-    return made
+        widget.append(choice, choice_label(setting, choice))
+    config.bind_property(name, widget, "active-id", BOTH_WAYS)
+    widget.set_tooltip_text(tip(setting))
+    widget.set_hexpand(True)
+    return widget
 
 
 def number(config, name: str, zero: str = "", unit: str = "", share: float = 1.0) -> Gtk.Widget:
-    """Return a field for a number, that says ``zero`` for 0 and adds ``unit`` to anything else.
+    """Return a field for a number. It shows ``zero`` for 0 and adds ``unit`` to other values.
 
-    The field shows ``share`` of the setting: 1/60 of what is stored in seconds is minutes.
+    The field shows ``share`` times the stored value: with 1/60, seconds are shown as minutes.
     """
     setting = arguments.BY_NAME[name]
     whole = setting.kind == "int" or share != 1.0
     step = 1 if whole else 0.1
     control = adjustment(setting, step, 64 * step if setting.kind == "int" else 10 * step, share)
     digits = 0 if setting.kind == "int" else 1 if share != 1.0 else 2
-    made = Gtk.SpinButton.new(control, 1.0, digits)
-    made.set_numeric(not (zero or unit))
-    made.set_width_chars(max(9, len(zero)))
+    widget = Gtk.SpinButton.new(control, 1.0, digits)
+    widget.set_numeric(not (zero or unit))
+    widget.set_width_chars(max(9, len(zero)))
     if zero or unit:
 
-        def say(field):
+        def show_value(field):
             value = field.get_adjustment().get_value()
             text = zero if zero and value == 0 else f"{round(value, digits):g}{unit}"
             if field.get_text() != text:
                 field.set_text(text)
             return True
 
-        made.connect("output", say)
+        widget.connect("output", show_value)
     shown, stored = (lambda _b, value: value * share), (lambda _b, value: value / share)
     config.bind_property(name, control, "value", BOTH_WAYS, *(() if share == 1.0 else (shown, stored)))
-    made.set_tooltip_text(tip(setting))
-    made.set_hexpand(True)
-    return made
+    widget.set_tooltip_text(tip(setting))
+    widget.set_hexpand(True)
+    return widget
 
 
 def entry(config, name: str) -> Gtk.Widget:
-    """Return a line of text."""
+    """Return a text field."""
     setting = arguments.BY_NAME[name]
-    made = Gtk.Entry()
-    # GIMP keeps an empty string as none, which an entry does not take.
-    config.bind_property(name, made, "text", BOTH_WAYS, lambda _b, text: text or "", lambda _b, text: text)
-    free = {"max-memory": _("what is free"), "max-device-memory": _("what is free")}
-    made.set_placeholder_text(str(setting.default) or free.get(name, ""))
-    made.set_width_chars(12)
-    made.set_tooltip_text(tip(setting))
-    made.set_hexpand(True)
-    return made
+    widget = Gtk.Entry()
+    # GIMP stores an empty string as None, which an entry does not accept.
+    config.bind_property(name, widget, "text", BOTH_WAYS, lambda _b, text: text or "", lambda _b, text: text)
+    placeholders = {"max-memory": _("free memory"), "max-device-memory": _("free memory")}
+    widget.set_placeholder_text(str(setting.default) or placeholders.get(name, ""))
+    widget.set_width_chars(12)
+    widget.set_tooltip_text(tip(setting))
+    widget.set_hexpand(True)
+    return widget
 
 
 def check(config, name: str) -> Gtk.Widget:
-    """Return a box to tick."""
-    made = Gtk.CheckButton()
-    config.bind_property(name, made, "active", BOTH_WAYS)
-    made.set_tooltip_text(tip(arguments.BY_NAME[name]))
-    return made
+    """Return a check box."""
+    widget = Gtk.CheckButton()
+    config.bind_property(name, widget, "active", BOTH_WAYS)
+    widget.set_tooltip_text(tip(arguments.BY_NAME[name]))
+    return widget
 
 
-def fitting(config, setting) -> Gtk.Widget:
-    """Return the widget that fits a setting's kind."""
+def make_widget(config, setting) -> Gtk.Widget:
+    """Return the right kind of widget for a setting."""
     if setting.kind == "choice":
         return combo(config, setting.name)
     if setting.kind == "boolean":
         return check(config, setting.name)
     if setting.kind == "string":
         return entry(config, setting.name)
-    zero = {"iterations": _("from the quality")}.get(setting.name, "")
+    zero = {"iterations": _("set by quality")}.get(setting.name, "")
     return number(config, setting.name, zero=zero)
 
 
 def table(config, names) -> Gtk.Grid:
-    """Return labels and widgets of settings, in two columns of pairs."""
+    """Return a grid with labels and widgets of settings, two settings in each row."""
     grid = Gtk.Grid(column_spacing=12, row_spacing=6)
     for index, name in enumerate(names):
         setting = arguments.BY_NAME[name]
         row, column = index // 2, 2 * (index % 2)
-        words, widget = label(setting), fitting(config, setting)
-        words.set_mnemonic_widget(widget)
-        effects.bind_sensitivity(config, name, words, widget)
-        grid.attach(words, column, row, 1, 1)
+        setting_label, widget = label(setting), make_widget(config, setting)
+        setting_label.set_mnemonic_widget(widget)
+        effects.bind_sensitivity(config, name, setting_label, widget)
+        grid.attach(setting_label, column, row, 1, 1)
         grid.attach(widget, column + 1, row, 1, 1)
     return grid
