@@ -1,8 +1,8 @@
-"""Seconds for one loss and gradient, and the share of the machine's matrix-product rate that they reach.
+"""Seconds of an evaluation, and its share of the machine's matrix-product rate.
 
-The default objective (content relu4_2, style relu1_1 to relu5_1) at a random picture. An evaluation costs
-two passes of multiply-adds through the network; their number over the seconds is set against a square float32
-matrix product timed in the same run, in turns. On a GPU convolutions run in TF32: the share may pass 1.
+Evaluates the default objective (content relu4_2, style relu1_1 to relu5_1) at a random picture. An evaluation
+costs two passes of multiply-adds through the network. Their rate is compared with that of a square float32
+matrix product, timed in turns in the same run. On a GPU convolutions run in TF32, so the share may exceed 1.
 
     python -m tests.bench.evaluate [--engine torch] [--device cuda] [--sizes 256,512] [--model vgg16]
 """
@@ -29,7 +29,7 @@ PRODUCT_SIDE = 2048
 
 
 class PeakMemory:
-    """The largest resident memory of this process while it is watched, in bytes."""
+    """The largest resident memory of this process within a block, in bytes."""
 
     def __enter__(self):
         self.process, self.peak, self.over = psutil.Process(), 0, threading.Event()
@@ -47,7 +47,7 @@ class PeakMemory:
 
 
 def matrix_product(device: str):
-    """A function that multiplies two matrices on the device and waits, and its floating-point operations."""
+    """Return a function that multiplies two matrices on the device and waits, and its operations."""
     operations = 2.0 * PRODUCT_SIDE**3
     if device.startswith(("cuda", "mps", "xpu")):
         import torch
@@ -71,8 +71,8 @@ def main() -> None:
     parser.add_argument("--model", default="auto")
     parser.add_argument("--sizes", default="256,512,1024")
     parser.add_argument("--rounds", type=int, default=5)
-    given = parser.parse_args()
-    settings = make_settings({"engine": given.engine, "device": given.device, "model": given.model})
+    options = parser.parse_args()
+    settings = make_settings({"engine": options.engine, "device": options.device, "model": options.model})
     engine = open_engine(settings, ModelStore(), lambda notice: print(f"note: {notice.message}"))
     per_pixel = multiply_adds(["relu5_1"], engine.network.architecture)
     print(
@@ -82,7 +82,7 @@ def main() -> None:
     product, operations = matrix_product(engine.backend.device)
     rng = np.random.default_rng(1)
     print(f"{'size':>10} {'seconds':>9} {'GFLOP/s':>9} {'of matmul':>9} {'memory MB':>10}")
-    for size in map(int, given.sizes.split(",")):
+    for size in map(int, options.sizes.split(",")):
         pictures = [rng.random((3, size, size), np.float32) for _ in range(3)]
         content, style, _ = map(PreparedImage, pictures)
         objective = make_objective(engine.extractor, Subject(content=content, styles=(style,)), settings)
@@ -95,7 +95,7 @@ def main() -> None:
         with PeakMemory() as memory:
             evaluate()
             product()
-            pairs = [(seconds_of(evaluate), seconds_of(product)) for _ in range(given.rounds)]
+            pairs = [(seconds_of(evaluate), seconds_of(product)) for _ in range(options.rounds)]
         seconds = statistics.median(pair[0] for pair in pairs)
         rate = 4.0 * per_pixel * size * size / seconds
         share = statistics.median(4.0 * per_pixel * size * size / e / (operations / p) for e, p in pairs)

@@ -1,12 +1,11 @@
-"""How long a 12-megapixel layer takes from GIMP to an engine and back, engine start included.
+"""Seconds of a 12-megapixel layer from GIMP to an engine and back, including the start of the engine.
 
     python tests/bench/gimp_overhead.py [megapixels]
 
-First the real engine's start is measured: to its greeting, and from a request to the point where all that
-paints is imported. Then the tests' fake engine, which takes exactly as long to start and copies what it
-gets, is run by the filter in a real GIMP, so that nothing but the way is measured. The second of two runs
-counts, when the disk is warm. Exits with 1 where it is over the 3 seconds that were promised for 12
-megapixels.
+First it measures the start of the real engine: to its greeting, and from a request until all painting code is
+imported. Then the filter in a real GIMP runs the tests' fake engine, which takes exactly as long to start and
+copies its input, so that only the transfer is measured. The second of two runs counts, when files are cached.
+Exits with 1 if 12 megapixels take longer than the promised 3 seconds.
 """
 
 from __future__ import annotations
@@ -52,8 +51,8 @@ other.delete()
 """
 
 
-def way(width: int, height: int, start: tuple[float, float]) -> float:
-    """Return the seconds from the call of the filter to its layer, with an engine that copies."""
+def transfer_seconds(width: int, height: int, start: tuple[float, float]) -> float:
+    """Return the seconds from the call of the filter to its new layer, with an engine that copies."""
     with tempfile.TemporaryDirectory(prefix="gimp-bench-") as folder:
         gimp = Gimp(folder=Path(folder))
         gimp.set_engine_mode("late {:.3f} {:.3f}".format(*start))
@@ -65,9 +64,9 @@ def way(width: int, height: int, start: tuple[float, float]) -> float:
 
 
 def engine_start(python: str) -> tuple[float, float]:
-    """Return the seconds to the real engine's greeting, and from a request to its being able to answer.
+    """Return the seconds to the real engine's greeting, and from a request to its answer.
 
-    It refuses the request, whose pictures are not there, but only once everything that paints is imported.
+    It refuses the request, whose pictures do not exist, but only after importing all painting code.
     """
     times = []
     for _ in range(2):
@@ -86,7 +85,7 @@ def engine_start(python: str) -> tuple[float, float]:
             assert process.stdout is not None
             hello = json.loads(process.stdout.readline())
             greeted = time.monotonic()
-            # GIMP's pixels are read meanwhile; half a second is what 12 megapixels take.
+            # The plug-in reads pixels meanwhile; 12 megapixels take half a second.
             time.sleep(0.5)
             asked = time.monotonic()
             process.stdin.write((json.dumps(request) + "\n").encode())
@@ -106,8 +105,8 @@ def main() -> int:
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
     width = round(height * 4 / 3)
     start = engine_start(os.environ.get("NST_PYTHON") or sys.executable)
-    bare = way(width, height, (0.0, 0.0))
-    total = way(width, height, start)
+    bare = transfer_seconds(width, height, (0.0, 0.0))
+    total = transfer_seconds(width, height, start)
     print(f"layer: {width} x {height}, RGB, 8 bit, as float32 to the engine and back")
     print(f"the real engine's start: {start[0]:.2f} s to its greeting, {start[1]:.2f} s after the request")
     print(f"there and back, with an engine that starts at once: {bare:.2f} s")

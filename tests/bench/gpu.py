@@ -1,8 +1,9 @@
-"""What a GPU is expected to do, shown by one command: ``python -m tests.bench.gpu`` (torch with CUDA).
+"""Speed and exactness of torch on a GPU, compared with the goals: ``python -m tests.bench.gpu`` (CUDA).
 
-Prints, on the first CUDA device: that a recorded evaluation (CUDA graph) equals a plain one; seconds for 500
-evaluations at 512 x 512 (goal on an H200: 2 s); seconds for 500 L-BFGS iterations there; seconds for the
-default run at 1024 (goal: 5 s), start of the process not counted. Needs NST_MODELS or an installed network.
+Prints, for the first CUDA device: the difference between a recorded evaluation (CUDA graph) and a plain one;
+seconds of 500 evaluations at 512 x 512 (goal on an H200: 2 s); seconds of 500 L-BFGS iterations at that size;
+seconds of the default run at 1024 (goal: 5 s), without the start of the process. Needs NST_MODELS or an
+installed network.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from nst_core.vgg.store import ModelStore
 
 
 def smooth(seed: int, size: int) -> np.ndarray:
-    """A random picture with large and small structure, (3, size, size)."""
+    """Return a random picture with large and small structure, (3, size, size)."""
     rng = np.random.default_rng(seed)
     coarse = rng.random((3, size // 32, size // 32), np.float32).repeat(32, axis=1).repeat(32, axis=2)
     return np.clip(coarse + rng.normal(0, 0.05, (3, size, size)), 0, 1).astype(np.float32)
@@ -33,7 +34,7 @@ def smooth(seed: int, size: int) -> np.ndarray:
 
 def main() -> None:
     if not torch.cuda.is_available():
-        raise SystemExit("No CUDA device: this benchmark shows nothing here.")
+        raise SystemExit("There is no CUDA device: this benchmark needs one.")
     print(torch.cuda.get_device_name(), "torch", torch.__version__)
     settings = make_settings({"engine": "torch", "device": "cuda"})
     engine = open_engine(settings, ModelStore(), lambda notice: print(f"note: {notice.message}"))
@@ -66,10 +67,10 @@ def main() -> None:
     torch.cuda.synchronize()
     began = time.perf_counter()
     for _ in range(500):
-        held = optimizer.iterate()
+        state = optimizer.iterate()
     torch.cuda.synchronize()
     seconds = time.perf_counter() - began
-    print(f"500 L-BFGS iterations at 512 x 512: {seconds:.2f} s (loss {float(held.loss):.4f})")
+    print(f"500 L-BFGS iterations at 512 x 512: {seconds:.2f} s (loss {float(state.loss):.4f})")
     engine.close()
 
     content, style = (smooth(seed, 1024).transpose(1, 2, 0) for seed in (4, 5))

@@ -1,10 +1,10 @@
-"""What the ways to keep an optimizer's history cost in loss, not in memory.
+"""Loss with each way to store an optimiser's history.
 
 ``python -m tests.bench.histories CONTENT STYLE [--side 128] [--iterations 60] [--device cpu]``
 
-The same objective, from the content with its noise, by L-BFGS with histories of several lengths, in full
-precision, in half precision and in a file, and by Adam. A line each: the loss after a third, two thirds and
-all of the iterations.
+Minimises the same objective, from the content with noise, by L-BFGS with histories of several lengths, in
+full precision, in half precision and in a file, and by Adam. Prints a line for each: the loss after a third,
+two thirds and all of the iterations.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from nst_core.painting.pyramid import Level
 from nst_core.settings import make_settings
 from nst_core.vgg.store import ModelStore
 
-WAYS = (("full", 10), ("half", 10), ("file", 10), ("full", 5), ("half", 5), ("half", 2))
+HISTORIES = (("full", 10), ("half", 10), ("file", 10), ("full", 5), ("half", 5), ("half", 2))
 
 
 def main() -> None:
@@ -34,21 +34,21 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=128)
     parser.add_argument("--iterations", type=int, default=60)
     parser.add_argument("--device", default="auto")
-    given = parser.parse_args()
-    settings = make_settings({"device": given.device})
+    options = parser.parse_args()
+    settings = make_settings({"device": options.device})
     engine = open_engine(settings, ModelStore(), lambda notice: print(f"note: {notice.message}"))
-    content, style = read_picture(given.content), read_picture(given.style)
+    content, style = read_picture(options.content), read_picture(options.style)
     subject = prepare(Job(content=content, styles=(WeightedStyle(style),), settings=settings))
-    level = (Level(*fit(content.height, content.width, given.side), given.iterations),)
+    level = (Level(*fit(content.height, content.width, options.side), options.iterations),)
 
-    def losses(chosen) -> str:
-        painted = run.paint(subject, chosen, level, engine, run.RunCallbacks())
+    def losses(run_settings) -> str:
+        painted = run.paint(subject, run_settings, level, engine, run.RunCallbacks())
         curve = [sample.loss for sample in painted.curve]
         return ", ".join(f"{curve[count * len(curve) // 3 - 1]:.4f}" for count in (1, 2, 3))
 
-    for storage, history in WAYS:
-        windows.choose_memory_layout = lambda *a, s=storage, h=history: replace(
-            choose_memory_layout(*a), storage=s, history=h
+    for storage, history in HISTORIES:
+        windows.choose_memory_layout = lambda *args, s=storage, h=history, **options: replace(
+            choose_memory_layout(*args, **options), storage=s, history=h
         )
         print(f"L-BFGS, {history} pairs, {storage}: {losses(settings)}", flush=True)
     adam = make_settings({**settings.model_dump(), "optimizer": "adam"})

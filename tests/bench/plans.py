@@ -1,15 +1,15 @@
-"""Plans against runs: how long a painting was said to take, and how long it took.
+"""Plans compared with runs: estimated and actual seconds of a painting.
 
 ``python -m tests.bench.plans [--engine auto] [--device auto] [--model auto] [CASE...]``
 
-A case is settings as on the command line, joined by commas: ``size=512,quality=draft``. Each is planned and
-run as a job on the two pictures of ``install/samples``, in a process of its own, all with one file of rates
-that is empty to begin with: the first plan knows only the quick measurement, later ones have learned from the
-runs before. A line a case: seconds planned, seconds taken, their ratio; and the share of the time at which
-the reported share of progress was furthest from the truth.
+A case consists of settings as on the command line, joined by commas: ``size=512,quality=draft``. Each is
+planned and run as a job on the two pictures of ``install/samples``, in its own process. All share one file of
+rates, which is empty at first: the first plan uses only the quick measurement, later ones also the earlier
+runs. Prints a line per case: estimated seconds, actual seconds, their ratio, and the share of the time at
+which the reported progress was furthest from the truth.
 
-``--rates`` prints instead what a megapixel takes at several sizes, as a whole and in tiles, in seconds of the
-processors (``time.process_time``), which other programs disturb less than seconds of the clock.
+``--rates`` prints instead the time of a megapixel at several sizes, untiled and in tiles, in CPU seconds
+(``time.process_time``), which other programs disturb less than seconds of the clock.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ RATES = ((256, None), (384, None), (512, None), (768, None), (1024, None), (1024
 SAMPLES = Path(__file__).parents[2] / "install" / "samples"
 
 
-def rates(given: argparse.Namespace) -> None:
-    """Print what a megapixel takes at several sizes."""
-    named = {"engine": given.engine, "device": given.device, "model": given.model}
-    engine = open_engine(make_settings(named), ModelStore(), lambda _notice: None)
+def rates(options: argparse.Namespace) -> None:
+    """Print the time of a megapixel at several sizes."""
+    engine_settings = {"engine": options.engine, "device": options.device, "model": options.model}
+    engine = open_engine(make_settings(engine_settings), ModelStore(), lambda _notice: None)
     print("| size | window | work | CPU seconds for an evaluation | for a megapixel of work |")
     print("|---|---|---|---|---|")
     for side, window in RATES:
@@ -67,12 +67,12 @@ def rates(given: argparse.Namespace) -> None:
         seconds = time.process_time() - began
         tiles = tiles_for(objective, side, side, window or side, engine.network.architecture)
         work = tiling_overhead(tiles, side * side)
-        each = seconds / (work * side * side / 1e6)
-        print(f"| {side} | {window or '-'} | {work:.2f} | {seconds:.2f} | {each:.2f} |", flush=True)
+        per_megapixel = seconds / (work * side * side / 1e6)
+        print(f"| {side} | {window or '-'} | {work:.2f} | {seconds:.2f} | {per_megapixel:.2f} |", flush=True)
     engine.close()
 
 
-class Seen:
+class EventLog:
     """The plan and the progress of a run."""
 
     def __init__(self) -> None:
@@ -83,27 +83,29 @@ class Seen:
     def __call__(self, event: object) -> None:
         if isinstance(event, Plan):
             self.plan = event
-            self.began = time.perf_counter()  # measuring the engine, the first time, is not the run
+            self.began = time.perf_counter()  # measuring the engine is not part of the run
         elif isinstance(event, Progress):
             self.steps.append((time.perf_counter() - self.began, event.fraction))
 
 
-def case(text: str, given: argparse.Namespace) -> str:
-    """Plan and run one job; returns its line."""
+def case(text: str, options: argparse.Namespace) -> str:
+    """Plan and run one job and return its line."""
     pairs = dict(pair.split("=", 1) for pair in text.split(","))
-    named = {"engine": given.engine, "device": given.device, "model": given.model}
+    engine_settings = {"engine": options.engine, "device": options.device, "model": options.model}
     content, style = (read_picture(SAMPLES / name) for name in ("content.jpg", "style.jpg"))
-    seen = Seen()
-    job = Job(content=content, styles=(WeightedStyle(style),), settings=make_settings({**named, **pairs}))
-    run_job(job, RunCallbacks(on_event=seen, preview_seconds=2.0))
-    seconds = time.perf_counter() - seen.began
-    assert seen.plan is not None
-    planned = seen.plan.seconds or float("nan")
-    at, told = max(((at / seconds, told) for at, told in seen.steps), key=lambda pair: abs(pair[0] - pair[1]))
-    levels = ", ".join(f"{level.width} ({level.iterations}, {level.tiles})" for level in seen.plan.levels)
+    events = EventLog()
+    settings = make_settings({**engine_settings, **pairs})
+    job = Job(content=content, styles=(WeightedStyle(style),), settings=settings)
+    run_job(job, RunCallbacks(on_event=events, preview_seconds=2.0))
+    seconds = time.perf_counter() - events.began
+    assert events.plan is not None
+    planned = events.plan.seconds or float("nan")
+    shares = [(moment / seconds, reported) for moment, reported in events.steps]
+    actual, reported = max(shares, key=lambda pair: abs(pair[0] - pair[1]))
+    levels = ", ".join(f"{level.width} ({level.iterations}, {level.tiles})" for level in events.plan.levels)
     return (
         f"| {text} | {levels} | {planned:.1f} | {seconds:.1f} | {planned / seconds:.2f} | "
-        f"{told:.0%} at {at:.0%} |"
+        f"{reported:.0%} at {actual:.0%} |"
     )
 
 
@@ -115,23 +117,23 @@ def main() -> None:
     parser.add_argument("--model", default="auto")
     parser.add_argument("--rates", action="store_true")
     parser.add_argument("--one", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.rates:
-        rates(given)
+    options = parser.parse_args()
+    if options.rates:
+        rates(options)
         return
-    if given.one:
-        print(case(given.one, given))
+    if options.one:
+        print(case(options.one, options))
         return
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NST_CACHE"] = folder
         print("| settings | levels (iterations, tiles) | planned s | took s | planned/took | progress |")
         print("|---|---|---|---|---|---|")
-        for text in given.cases:
+        for text in options.cases:
             command = [sys.executable, "-m", "tests.bench.plans", "--one", text]
             for name in ("engine", "device", "model"):
-                command += [f"--{name}", getattr(given, name)]
-            done = subprocess.run(command, capture_output=True, text=True)
-            print((done.stdout or done.stderr).strip().splitlines()[-1], flush=True)
+                command += [f"--{name}", getattr(options, name)]
+            finished = subprocess.run(command, capture_output=True, text=True)
+            print((finished.stdout or finished.stderr).strip().splitlines()[-1], flush=True)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""How many iterations the finer levels are worth: how much of its fall each level's loss has after so many.
+"""Value of iterations at the finer levels: how far each level's loss has fallen after a number of them.
 
 ``python -m tests.bench.schedule CONTENT STYLE [--levels 128,256,512] [--iterations 40] [--device cpu]``
 
-Each level begins with the picture of the one before, after all of its iterations. A line a level: the loss at
-its start, the loss after each count of iterations, and in brackets the share of the level's whole fall.
+Each level starts with the final picture of the previous one. Prints a line per level: the loss at its start,
+the loss after each number of iterations, and in brackets the share of the level's total fall.
 """
 
 from __future__ import annotations
@@ -33,29 +33,32 @@ def main() -> None:
     parser.add_argument("--levels", default="128,256,512")
     parser.add_argument("--iterations", type=int, default=40)
     parser.add_argument("--device", default="auto")
-    given = parser.parse_args()
-    settings = make_settings({"device": given.device})
+    options = parser.parse_args()
+    settings = make_settings({"device": options.device})
     engine = open_engine(settings, ModelStore(), lambda notice: print(f"note: {notice.message}"))
-    content, style = read_picture(given.content), read_picture(given.style)
+    content, style = read_picture(options.content), read_picture(options.style)
     subject = prepare(Job(content=content, styles=(WeightedStyle(style),), settings=settings))
-    sides = [int(side) for side in given.levels.split(",")]
+    sides = [int(side) for side in options.levels.split(",")]
     sizes = [fit(content.height, content.width, side) for side in sides]
-    before = None
+    previous = None
     for side, size in zip(sides, sizes, strict=True):
-        if before is not None:
-            settings = make_settings({**settings.model_dump(), "init": "the level before"})
-            subject = replace(subject, init_image=resize_planes(before, *size))
+        if previous is not None:
+            settings = make_settings({**settings.model_dump(), "init": "the previous level"})
+            subject = replace(subject, init_image=resize_planes(previous, *size))
             terms = evaluate_terms(subject.init_image, subject, settings, engine)
-        level = (Level(*size, given.iterations),)
+        level = (Level(*size, options.iterations),)
         painted = paint(subject, settings, level, engine, RunCallbacks())
         curve = [sample.loss for sample in painted.curve]
-        if before is not None:
+        if previous is not None:
             first = sum(terms.values())
             fall = first - curve[-1]
             counts = [count for count in COUNTS if count < len(curve)]
-            told = ", ".join(f"{n}: {curve[n - 1]:.4f} ({(first - curve[n - 1]) / fall:.0%})" for n in counts)
-            print(f"{side} px: start {first:.4f}, {told}, {len(curve)}: {curve[-1]:.4f}", flush=True)
-        before = painted.pixels
+            losses = ", ".join(
+                f"{count}: {curve[count - 1]:.4f} ({(first - curve[count - 1]) / fall:.0%})"
+                for count in counts
+            )
+            print(f"{side} px: start {first:.4f}, {losses}, {len(curve)}: {curve[-1]:.4f}", flush=True)
+        previous = painted.pixels
     engine.close()
 
 

@@ -1,11 +1,11 @@
-"""How far the content is left with each statistic of a style, to weigh them alike (StyleStatistic.gain).
+"""Content error with each style statistic, to calibrate their weights (``StyleStatistic.gain``).
 
 ``python -m tests.bench.statistics CONTENT STYLE... [--side 192] [--evaluations 60] [--strength 50]
 [--gains 0.5,1,1.5,2,4] [--pictures FOLDER] [--device cpu]``
 
-A line for each style, statistic and gain: the relative error of the content's features after so many
-evaluations, and the seconds of one. Gram matrices have a gain of 1: the gain of another statistic is the one
-at which its error is theirs, if the pictures (``--pictures``) agree.
+Prints a line for each style, statistic and gain: the relative error of the content's features after that many
+evaluations, and the seconds of one. Gram matrices have a gain of 1. The gain of another statistic is the one
+that gives the same error, if the pictures (``--pictures``) agree.
 """
 
 from __future__ import annotations
@@ -40,34 +40,34 @@ def main() -> None:
     parser.add_argument("--gains", default="0.5,1,1.5,2,4")
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--device", default="auto")
-    given = parser.parse_args()
-    settings = make_settings({"device": given.device, "strength": given.strength})
+    options = parser.parse_args()
+    settings = make_settings({"device": options.device, "strength": options.strength})
     engine = open_engine(settings, ModelStore(), lambda notice: print(f"note: {notice.message}"))
-    content = read_picture(given.content)
-    level = (Level(*fit(content.height, content.width, given.side), given.evaluations),)
-    content_share = 1.0 / (1.0 + style_share(given.strength))
-    gains = [float(gain) for gain in given.gains.split(",")]
+    content = read_picture(options.content)
+    level = (Level(*fit(content.height, content.width, options.side), options.evaluations),)
+    content_share = 1.0 / (1.0 + style_share(options.strength))
+    gains = [float(gain) for gain in options.gains.split(",")]
     runs = [("gram", 1.0), *((name, gain) for name in STATISTICS if name != "gram" for gain in gains)]
-    if given.pictures:
-        given.pictures.mkdir(parents=True, exist_ok=True)
-    for path in given.styles:
+    if options.pictures:
+        options.pictures.mkdir(parents=True, exist_ok=True)
+    for path in options.styles:
         for statistic, gain in runs:
-            chosen = make_settings({**settings.model_dump(), "style_loss": statistic})
+            run_settings = make_settings({**settings.model_dump(), "style_loss": statistic})
             subject = prepare(
-                Job(content=content, styles=(WeightedStyle(read_picture(path)),), settings=chosen)
+                Job(content=content, styles=(WeightedStyle(read_picture(path)),), settings=run_settings)
             )
             with mock.patch.object(type(STATISTICS[statistic]), "gain", gain):
-                painted = paint(subject, chosen, level, engine, RunCallbacks())
-            left = sum(value for name, value in painted.terms.items() if name.startswith("content"))
+                painted = paint(subject, run_settings, level, engine, RunCallbacks())
+            content_loss = sum(value for name, value in painted.terms.items() if name.startswith("content"))
             print(
-                f"{path.stem}, {statistic}, gain {gain:g}: content error {left / content_share:.3f}, "
-                f"{painted.seconds / given.evaluations:.2f} s an evaluation",
+                f"{path.stem}, {statistic}, gain {gain:g}: content error {content_loss / content_share:.3f}, "
+                f"{painted.seconds / options.evaluations:.2f} s an evaluation",
                 flush=True,
             )
-            if given.pictures:
+            if options.pictures:
                 pixels = np.clip(as_rows(painted.pixels), 0.0, 1.0) * 255.0 + 0.5
                 name = f"{path.stem}-{statistic}-{gain:g}.png"
-                Image.fromarray(pixels.astype(np.uint8)).save(given.pictures / name)
+                Image.fromarray(pixels.astype(np.uint8)).save(options.pictures / name)
     engine.close()
 
 

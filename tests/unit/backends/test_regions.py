@@ -1,4 +1,4 @@
-"""Regions through real weights, on both backends: independence, what is kept, strength by place."""
+"""Regions with real weights on both backends: independence, unpainted parts, strength masks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 
 from nst_core.backends.onnx_runtime.backend import OnnxBackend
 from nst_core.backends.pytorch.backend import TorchBackend
+from nst_core.loss.statistics import STATISTICS
 from nst_core.painting.masked import MaskedEvaluator, blend_by_mask
 from nst_core.painting.regions import PreparedImage, StyleRegion
 from nst_core.painting.subject import Subject
@@ -17,7 +18,6 @@ from nst_core.vgg.layers import LAYERS
 
 SIZE = (40, 96)
 LAYERS_USED = "relu1_1,relu2_1"
-STATISTICS = ["gram", "moments", "wasserstein"]
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +27,10 @@ def network(models):
 
 @pytest.fixture(params=["torch", "onnx"])
 def backend(request, network):
-    made = (TorchBackend if request.param == "torch" else OnnxBackend)(
-        network, device="cpu", pooling="average"
-    )
-    yield made
-    made.close()
+    kind = TorchBackend if request.param == "torch" else OnnxBackend
+    backend = kind(network, device="cpu", pooling="average")
+    yield backend
+    backend.close()
 
 
 def picture(seed, height=SIZE[0], width=SIZE[1]):
@@ -57,8 +56,8 @@ def gradient(network, backend, regions, settings, strength=None):
 
 
 @pytest.mark.parametrize("guides", ["simple", "inside", "all"])
-@pytest.mark.parametrize("statistic", STATISTICS)
-def test_a_style_changes_nothing_beyond_the_reach_of_its_region(network, backend, statistic, guides):
+@pytest.mark.parametrize("statistic", list(STATISTICS))
+def test_a_style_affects_only_the_reach_of_its_region(network, backend, statistic, guides):
     settings = make_settings(
         {
             "style_layers": LAYERS_USED,
@@ -70,13 +69,13 @@ def test_a_style_changes_nothing_beyond_the_reach_of_its_region(network, backend
     )
     middle = 48
     left = StyleRegion((PreparedImage(picture(1)),), left_of(middle), "left")
-    found = []
+    gradients = []
     for style in (2, 3):
         right = StyleRegion((PreparedImage(picture(style)),), 1.0 - left_of(middle), "right")
-        found.append(gradient(network, backend, [left, right], settings)[0])
-    change = np.abs(found[0] - found[1]).max(axis=(0, 1))
+        gradients.append(gradient(network, backend, [left, right], settings)[0])
+    change = np.abs(gradients[0] - gradients[1]).max(axis=(0, 1))
     field = {layer.name: layer.receptive_field for layer in LAYERS["vgg16"]}["relu2_1"]
-    # "all" lets positions count that see the region's edge, so it reaches a whole field over the edge.
+    # With "all", positions that see the region's edge count, so it reaches a whole field past the edge.
     reach = field if guides == "all" else field // 2 + 1
     assert change[: middle - reach].max() == 0.0
     assert change[middle + reach :].max() > 0.0
@@ -84,22 +83,22 @@ def test_a_style_changes_nothing_beyond_the_reach_of_its_region(network, backend
         assert change[:middle].max() == 0.0
 
 
-def test_the_backends_agree_on_regions_with_strength_by_place(network):
+def test_backends_agree_on_regions_with_a_strength_mask(network):
     ramp = np.tile(np.linspace(0.1, 1.0, SIZE[1], dtype=np.float32), (SIZE[0], 1))
     settings = make_settings({"style_layers": LAYERS_USED + ",relu3_1", "content_layers": "relu2_1"})
     regions = [
         StyleRegion((PreparedImage(picture(1)), PreparedImage(picture(2), None, 2.0)), left_of(40), "a"),
         StyleRegion((PreparedImage(picture(3), None, 1.0, left_of(60)),), 1.0 - left_of(40), "b"),
     ]
-    found = []
+    gradients = []
     for kind in (TorchBackend, OnnxBackend):
-        made = kind(network, device="cpu", pooling="average")
-        found.append(gradient(network, made, regions, settings, ramp)[0])
-        made.close()
-    assert np.linalg.norm(found[0] - found[1]) < 1e-3 * np.linalg.norm(found[0])
+        backend = kind(network, device="cpu", pooling="average")
+        gradients.append(gradient(network, backend, regions, settings, ramp)[0])
+        backend.close()
+    assert np.linalg.norm(gradients[0] - gradients[1]) < 1e-3 * np.linalg.norm(gradients[0])
 
 
-def test_what_is_kept_has_no_gradient_and_comes_out_to_the_bit(network, backend):
+def test_unpainted_pixels_have_no_gradient_and_stay_identical(network, backend):
     settings = make_settings({"style_layers": LAYERS_USED, "content_layers": "relu2_1"})
     content, painting = picture(0), picture(9)
     region = StyleRegion((PreparedImage(picture(1)),), left_of(48))
@@ -107,19 +106,19 @@ def test_what_is_kept_has_no_gradient_and_comes_out_to_the_bit(network, backend)
     subject = Subject(content=PreparedImage(content), styles=(), regions=(region,))
     objective = make_objective(extractor, subject, settings)
     plain = backend.evaluator(objective, *SIZE)
-    keeping = MaskedEvaluator(plain, backend, content, left_of(48))
-    found = keeping(backend.upload(painting))
-    seen = np.concatenate([painting[:, :, :48], content[:, :, 48:]], axis=2)
-    np.testing.assert_array_equal(backend.download(keeping.compose(backend.upload(painting))), seen)
-    expected = plain(backend.upload(seen))
-    assert float(found.loss) == pytest.approx(float(expected.loss), rel=1e-6)
-    gradients = backend.download(found.gradient), backend.download(expected.gradient)
+    masked = MaskedEvaluator(plain, backend, content, left_of(48))
+    evaluation = masked(backend.upload(painting))
+    composed = np.concatenate([painting[:, :, :48], content[:, :, 48:]], axis=2)
+    np.testing.assert_array_equal(backend.download(masked.compose(backend.upload(painting))), composed)
+    expected = plain(backend.upload(composed))
+    assert float(evaluation.loss) == pytest.approx(float(expected.loss), rel=1e-6)
+    gradients = backend.download(evaluation.gradient), backend.download(expected.gradient)
     np.testing.assert_allclose(gradients[0][:, :, :48], gradients[1][:, :, :48], rtol=1e-5, atol=1e-9)
     assert not gradients[0][:, :, 48:].any()
     assert gradients[1][:, :, 48:].any()
 
 
-def test_soft_masks_mix_and_hard_ones_keep_to_the_bit():
+def test_soft_masks_mix_and_hard_masks_keep_pixels_identical():
     rng = np.random.default_rng(3)
     painted, original = rng.uniform(size=(2, 4, 6, 3)).astype(np.float32)
     changes = np.tile(np.array([0, 0.25, 0.5, 1, 1, 0], np.float32), (4, 1))

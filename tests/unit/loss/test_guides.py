@@ -1,4 +1,4 @@
-"""Masks at layers against receptive fields read off the layer table, position by position."""
+"""Masks at layers compared with receptive fields from the layer table, position by position."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ NAMES = layer_names("vgg19")
 TABLE = {layer.name: layer for layer in LAYERS["vgg19"]}
 
 
-def field(name, row, column):
-    """Rows and columns of the picture that a position of a layer sees, pools of the way in blocks of two."""
+def field_bounds(name, row, column):
+    """Return first and last row and column of the picture that a position of a layer sees."""
     top = bottom = row
     left = right = column
     index = NAMES.index(name)
@@ -26,34 +26,34 @@ def field(name, row, column):
     return top, bottom, left, right
 
 
-def seen_by(mask, name, row, column):
-    top, bottom, left, right = field(name, row, column)
+def field_of(mask, name, row, column):
+    top, bottom, left, right = field_bounds(name, row, column)
     return mask[max(top, 0) : bottom + 1, max(left, 0) : right + 1]
 
 
 @pytest.mark.parametrize("layer", ["conv1_1", "relu2_2", "pool2", "relu3_1", "conv4_2"])
 @pytest.mark.parametrize(("guides", "extreme"), [("inside", np.min), ("all", np.max)])
-def test_receptive_fields_are_respected_to_the_pixel(layer, guides, extreme):
+def test_guides_follow_receptive_fields_to_the_pixel(layer, guides, extreme):
     mask = RNG.uniform(size=(49, 58)).astype(np.float32)  # soft, and odd, so that pools drop a row
-    found = guides_at_layers(mask, [layer], NAMES, guides)[layer]
+    guide = guides_at_layers(mask, [layer], NAMES, guides)[layer]
     stride = TABLE[layer].stride
-    assert found.shape == (49 // stride, 58 // stride)
-    top, bottom, *_ = field(layer, 0, 0)
+    assert guide.shape == (49 // stride, 58 // stride)
+    top, bottom, *_ = field_bounds(layer, 0, 0)
     assert bottom - top + 1 == TABLE[layer].receptive_field
-    for row, column in np.ndindex(found.shape):
-        assert found[row, column] == extreme(seen_by(mask, layer, row, column)), (row, column)
+    for row, column in np.ndindex(guide.shape):
+        assert guide[row, column] == extreme(field_of(mask, layer, row, column)), (row, column)
 
 
-def test_simple_guides_are_averages_and_one_pass_serves_all_layers():
+def test_simple_guides_are_averages():
     mask = RNG.uniform(size=(32, 48)).astype(np.float32)
     layers = ["relu1_1", "relu3_1", "relu4_2", "pool4"]
-    found = guides_at_layers(mask, layers, (), "simple")
-    np.testing.assert_array_equal(found["relu1_1"], mask)
-    np.testing.assert_allclose(found["relu3_1"], mask.reshape(8, 4, 12, 4).mean(axis=(1, 3)), rtol=1e-5)
-    np.testing.assert_allclose(found["pool4"], mask.reshape(2, 16, 3, 16).mean(axis=(1, 3)), rtol=1e-5)
+    at_layers = guides_at_layers(mask, layers, (), "simple")
+    np.testing.assert_array_equal(at_layers["relu1_1"], mask)
+    np.testing.assert_allclose(at_layers["relu3_1"], mask.reshape(8, 4, 12, 4).mean(axis=(1, 3)), rtol=1e-5)
+    np.testing.assert_allclose(at_layers["pool4"], mask.reshape(2, 16, 3, 16).mean(axis=(1, 3)), rtol=1e-5)
 
 
-def test_inside_is_within_simple_is_within_all_and_none_is_everywhere():
+def test_inside_guides_lie_within_simple_ones_and_those_within_all():
     mask = np.zeros((64, 64), np.float32)
     mask[8:56, 10:50] = 1.0
     layers = ["relu1_1", "relu2_1", "relu3_1", "relu4_1"]

@@ -1,4 +1,4 @@
-"""Every formula of the paper against a brute-force float64 reading of its equation."""
+"""Every formula of the paper compared with a brute-force float64 reading of its equation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RNG = np.random.default_rng(7)
 
 
 def central_difference(function, point, step=1e-6):
-    """Gradient of a scalar function by central differences, one coordinate at a time."""
+    """Compute the gradient of a scalar function by central differences, one coordinate at a time."""
     gradient = np.zeros_like(point)
     for index in np.ndindex(point.shape):
         ahead, behind = point.copy(), point.copy()
@@ -25,7 +25,7 @@ def central_difference(function, point, step=1e-6):
 
 
 def content_by_loops(features, target, mask):
-    """Gatys et al. 2016, eq. 1: 1/2 sum_ij (F_ij - P_ij)^2, term by term."""
+    """Compute Gatys et al. 2016, eq. 1: 1/2 sum_ij (F_ij - P_ij)^2, term by term."""
     total = 0.0
     for channel in range(features.shape[0]):
         for row in range(features.shape[1]):
@@ -35,10 +35,10 @@ def content_by_loops(features, target, mask):
     return total
 
 
-def style_by_loops(features, other):
-    """Gatys et al. 2016, eq. 3 and 4: 1 / (4 N^2 M^2) sum_ij (G_ij - A_ij)^2, sums over positions."""
+def style_by_loops(features, style):
+    """Compute Gatys et al. 2016, eq. 3 and 4: 1 / (4 N^2 M^2) sum_ij (G_ij - A_ij)^2, sums over positions."""
     n, m = features.shape[0], features.shape[1] * features.shape[2]
-    f, p = features.reshape(n, m), other.reshape(n, m)
+    f, p = features.reshape(n, m), style.reshape(n, m)
     total = 0.0
     for i in range(n):
         for j in range(n):
@@ -49,7 +49,7 @@ def style_by_loops(features, other):
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_content_loss_is_the_papers(masked):
+def test_content_loss_equals_the_papers(masked):
     features, target = RNG.normal(size=(3, 4, 5)), RNG.normal(size=(3, 4, 5))
     mask = RNG.uniform(size=(4, 5)) if masked else None
     value, gradient = content_loss(features, target, 1.0, mask)
@@ -58,31 +58,31 @@ def test_content_loss_is_the_papers(masked):
     np.testing.assert_allclose(gradient, reference, rtol=1e-6, atol=1e-8)
 
 
-def test_style_loss_is_the_papers_for_pictures_of_one_size():
-    features, other = RNG.normal(size=(4, 3, 5)), RNG.normal(size=(4, 3, 5))
-    target = StyleTarget(gram_sum(other) / guide_mass(other))
+def test_style_loss_equals_the_papers_for_pictures_of_one_size():
+    features, style = RNG.normal(size=(4, 3, 5)), RNG.normal(size=(4, 3, 5))
+    target = StyleTarget(gram_sum(style) / guide_mass(style))
     value, gradient = style_loss(features, target, 1.0)
-    assert value == pytest.approx(style_by_loops(features, other), rel=1e-12)
-    reference = central_difference(lambda f: style_by_loops(f, other), features)
+    assert value == pytest.approx(style_by_loops(features, style), rel=1e-12)
+    reference = central_difference(lambda f: style_by_loops(f, style), features)
     np.testing.assert_allclose(gradient, reference, rtol=1e-5, atol=1e-9)
 
 
-def test_style_loss_does_not_depend_on_how_often_a_pattern_is_repeated():
-    pattern, other = RNG.normal(size=(4, 3, 5)), RNG.normal(size=(4, 6, 7))
-    target = StyleTarget(gram_sum(other) / guide_mass(other))
+def test_style_loss_does_not_depend_on_repetitions_of_a_pattern():
+    pattern, style = RNG.normal(size=(4, 3, 5)), RNG.normal(size=(4, 6, 7))
+    target = StyleTarget(gram_sum(style) / guide_mass(style))
     once, _ = style_loss(pattern, target, 1.0)
     tiled, _ = style_loss(np.tile(pattern, (1, 2, 3)), target, 1.0)
     assert tiled == pytest.approx(once, rel=1e-12)
 
 
-def test_guide_leaves_out_what_it_is_zero_at_and_its_gradient_is_exact():
+def test_guide_excludes_positions_where_it_is_zero():
     features, target = RNG.normal(size=(3, 4, 6)), RNG.normal(size=(3, 3))
     target = target + target.T
     guide = RNG.uniform(size=(4, 6))
     guide[:, 3:] = 0.0
     value, gradient = style_loss(features, StyleTarget(target), 2.0, guide)
-    kept, kept_guide = features[:, :, :3], guide[:, :3]
-    gram = np.einsum("ihw,jhw,hw->ij", kept, kept, kept_guide) / kept_guide.sum()
+    left, left_guide = features[:, :, :3], guide[:, :3]
+    gram = np.einsum("ihw,jhw,hw->ij", left, left, left_guide) / left_guide.sum()
     assert value == pytest.approx(2.0 / (4 * 9) * ((gram - target) ** 2).sum(), rel=1e-12)
     assert not gradient[:, :, 3:].any()
     reference = central_difference(lambda f: style_loss(f, StyleTarget(target), 2.0, guide)[0], features)
@@ -90,7 +90,7 @@ def test_guide_leaves_out_what_it_is_zero_at_and_its_gradient_is_exact():
 
 
 def variation_by_loops(picture, beta):
-    """Mahendran and Vedaldi 2015, eq. 3, over each channel, as a mean; differences past the edge are 0."""
+    """Compute Mahendran and Vedaldi 2015, eq. 3, as a mean; differences past the edge are 0."""
     channels, height, width = picture.shape
     total = 0.0
     for c in range(channels):
@@ -103,7 +103,7 @@ def variation_by_loops(picture, beta):
 
 
 @pytest.mark.parametrize("beta", [1.0, 1.5, 2.0, 3.0])
-def test_total_variation(beta):
+def test_total_variation_and_its_gradient_are_exact(beta):
     picture = RNG.uniform(size=(3, 5, 6))
     value, gradient = prior_loss(TotalVariation(0.7, beta), picture)
     assert value == pytest.approx(0.7 * variation_by_loops(picture, beta), rel=2e-3 if beta < 2 else 1e-6)
@@ -112,7 +112,7 @@ def test_total_variation(beta):
 
 
 @pytest.mark.parametrize("alpha", [1.5, 2.0, 6.0])
-def test_alpha_norm(alpha):
+def test_alpha_norm_and_its_gradient_are_exact(alpha):
     picture = RNG.uniform(size=(3, 4, 5))
     value, gradient = prior_loss(AlphaNorm(2.0, alpha), picture)
     assert value == pytest.approx(2.0 * np.mean(np.abs(2 * picture - 1) ** alpha), rel=1e-12)

@@ -1,4 +1,4 @@
-"""L-BFGS and Adam: the same on numpy and torch, never worse than at the start, recovering from bad steps."""
+"""L-BFGS and Adam: the same on numpy and torch, never worse than at the start, robust to bad steps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STIFFNESS = np.exp(RNG.uniform(-3, 3, size=SHAPE))
 
 
 def bowl(picture):
-    """An ill-conditioned quadratic with its minimum, 0, at GOAL; for numpy and torch."""
+    """Evaluate an ill-conditioned quadratic with its minimum, 0, at GOAL, for numpy and torch."""
     if isinstance(picture, torch.Tensor):
         goal = torch.tensor(GOAL, dtype=picture.dtype)
         stiffness = torch.tensor(STIFFNESS, dtype=picture.dtype)
@@ -37,9 +37,9 @@ def test_lbfgs_reaches_the_minimum_of_an_ill_conditioned_quadratic(kind):
     optimizer = Lbfgs(bowl, start(kind), history=10)
     first = float(optimizer.loss)
     for _ in range(120):
-        held = optimizer.iterate()
-    assert float(held.loss) < 1e-8 * first
-    np.testing.assert_allclose(np.asarray(held.picture), GOAL, atol=1e-3)
+        state = optimizer.iterate()
+    assert float(state.loss) < 1e-8 * first
+    np.testing.assert_allclose(np.asarray(state.picture), GOAL, atol=1e-3)
 
 
 @pytest.mark.parametrize("make", [lambda x: Lbfgs(bowl, x), lambda x: Adam(bowl, x, iterations=50)])
@@ -51,7 +51,7 @@ def test_numpy_and_torch_take_the_same_steps(make):
     np.testing.assert_allclose(np.asarray(b.picture), a.picture, rtol=1e-5, atol=1e-7)
 
 
-def test_preconditioner_is_linear_symmetric_positive_and_the_same_on_both():
+def test_preconditioner_is_linear_symmetric_and_positive():
     a, b = RNG.normal(size=SHAPE), RNG.normal(size=SHAPE)
     apply = inverse_frequency(a)
     assert np.vdot(apply(a), b) == pytest.approx(np.vdot(a, apply(b)), rel=1e-10)
@@ -65,11 +65,11 @@ def test_preconditioner_is_linear_symmetric_positive_and_the_same_on_both():
 @pytest.mark.parametrize("make", [lambda f, x: Lbfgs(f, x), lambda f, x: Adam(f, x, iterations=60)])
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
 @pytest.mark.filterwarnings("ignore:invalid value")
-def test_bad_steps_are_taken_back_and_the_best_picture_is_kept(make, kind):
-    """Every seventh evaluation explodes (loss nan, gradient inf); the run goes on and still descends."""
+def test_bad_steps_are_taken_back(make, kind):
+    """Every seventh evaluation returns a loss of nan and a gradient of inf; the run still descends."""
     count = 0
 
-    def moody(picture):
+    def failing_sometimes(picture):
         nonlocal count
         count += 1
         loss, gradient = bowl(picture)
@@ -77,20 +77,20 @@ def test_bad_steps_are_taken_back_and_the_best_picture_is_kept(make, kind):
             return loss * float("nan"), gradient * float("inf")
         return loss, gradient
 
-    optimizer = make(moody, start(kind))
+    optimizer = make(failing_sometimes, start(kind))
     first, best = float(optimizer.loss), np.inf
     for _ in range(60):
-        held = optimizer.iterate()
-        assert np.isfinite(float(held.loss))
-        assert float(held.loss) <= best
-        best = float(held.loss)
-        assert np.isfinite(np.asarray(held.picture)).all()
+        state = optimizer.iterate()
+        assert np.isfinite(float(state.loss))
+        assert float(state.loss) <= best
+        best = float(state.loss)
+        assert np.isfinite(np.asarray(state.picture)).all()
     assert best < 0.05 * first
-    assert float(bowl(held.picture)[0]) == pytest.approx(best, rel=1e-6)
+    assert float(bowl(state.picture)[0]) == pytest.approx(best, rel=1e-6)
 
 
-def test_a_cliff_makes_lbfgs_shorten_its_steps():
-    """Outside a small ball around the start the loss is infinite: steps must shrink until they fit."""
+def test_lbfgs_shortens_its_steps_at_a_cliff():
+    """The loss is infinite outside a small ball around the start: steps must shrink until they fit."""
     origin = start("numpy")
 
     def cliff(picture):
@@ -104,8 +104,8 @@ def test_a_cliff_makes_lbfgs_shorten_its_steps():
     assert any(accepted)
 
 
-def test_lbfgs_does_not_stop_by_itself_at_tiny_scales():
-    """Losses of 1e-12 are as good as losses of 1: no tolerance in absolute units."""
+def test_lbfgs_descends_at_tiny_scales():
+    """No tolerance is absolute: losses of 1e-12 descend like losses of 1."""
 
     def tiny(picture):
         loss, gradient = bowl(picture)
@@ -114,8 +114,8 @@ def test_lbfgs_does_not_stop_by_itself_at_tiny_scales():
     optimizer = Lbfgs(tiny, start("numpy"))
     first = float(optimizer.loss)
     for _ in range(120):
-        held = optimizer.iterate()
-    assert float(held.loss) < 1e-8 * first
+        state = optimizer.iterate()
+    assert float(state.loss) < 1e-8 * first
 
 
 def test_history_is_bounded():
@@ -125,8 +125,8 @@ def test_history_is_bounded():
     assert len(optimizer.pairs) == 4
 
 
-def test_adam_stays_in_range():
+def test_adam_stays_within_0_and_1():
     optimizer = Adam(lambda p: (((p - 2) ** 2).sum(), 2 * (p - 2)), start("numpy"), iterations=100)
     for _ in range(100):
-        held = optimizer.iterate()
-    assert held.picture.max() == 1.0
+        state = optimizer.iterate()
+    assert state.picture.max() == 1.0

@@ -1,4 +1,4 @@
-"""Vectors in strips: the same answer however they are cut and kept."""
+"""Vectors in strips: the same results for every cut and every store."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def array(seed, kind="numpy", dtype=np.float32):
     return torch.tensor(values) if kind == "torch" else values
 
 
-def kept(storage, values, folder=None):
+def stored(storage, values, folder=None):
     store = store_factory(storage, folder)()
     for rows in strips(values):
         store.append(values[:, rows])
@@ -36,45 +36,49 @@ def kept(storage, values, folder=None):
 
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
 @pytest.mark.parametrize("storage", ["file", "half"])
-def test_half_precision_keeps_eleven_bits_at_any_scale(cut, kind, storage):
+def test_half_precision_stores_eleven_bits_at_any_scale(cut, kind, storage):
     for scale in (1e-12, 1.0, 1e20):
         values = array(1, kind) * scale
-        store = kept(storage, values)
+        store = stored(storage, values)
         for index, rows in enumerate(strips(values)):
-            found, wanted = np.asarray(store.get(index)), np.asarray(values[:, rows])
-            np.testing.assert_allclose(found, wanted, rtol=2**-11, atol=1e-8 * scale)
-    zero = kept(storage, values * 0.0)
+            read, original = np.asarray(store.get(index)), np.asarray(values[:, rows])
+            np.testing.assert_allclose(read, original, rtol=2**-11, atol=1e-8 * scale)
+    zero = stored(storage, values * 0.0)
     assert not np.asarray(zero.get(0)).any()
 
 
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
-def test_products_and_sums_do_not_depend_on_the_cut(cut, kind):
+def test_products_and_sums_do_not_depend_on_strips(cut, kind):
     a, b = array(1, kind, np.float64), array(2, kind, np.float64)
-    store = kept("full", a)
+    store = stored("full", a)
     assert float(dot(store, b)) == pytest.approx(float((a * b).sum()), rel=1e-12)
-    wanted = np.asarray(b + a * 0.3)
+    expected = np.asarray(b + a * 0.3)
     add_scaled(b, store, 0.3)
-    np.testing.assert_allclose(np.asarray(b), wanted, rtol=1e-12)
+    np.testing.assert_allclose(np.asarray(b), expected, rtol=1e-12)
 
 
 def rosenbrock(picture):
-    """A curved valley: an optimizer without curvature crawls in it."""
+    """Evaluate a curved valley, in which an optimiser without curvature is very slow."""
     x, y = picture[:, :, :-1], picture[:, :, 1:]
-    bend = y - x * x
+    residual = y - x * x
     gradient = picture * 0.0
-    gradient[:, :, 1:] += 20.0 * bend
-    gradient[:, :, :-1] += -40.0 * bend * x - 2.0 * (1.0 - x)
-    return (10.0 * bend * bend + (1.0 - x) ** 2).sum(), gradient
+    gradient[:, :, 1:] += 20.0 * residual
+    gradient[:, :, :-1] += -40.0 * residual * x - 2.0 * (1.0 - x)
+    return (10.0 * residual * residual + (1.0 - x) ** 2).sum(), gradient
 
 
 def descend(storage, kind="numpy", dtype=np.float32, count=60):
     start = array(3, kind, dtype) * 0.3
     untouched = np.asarray(start).copy()
     optimizer = Lbfgs(
-        rosenbrock, start, history=5, precondition=inverse_frequency(start), make_store=store_factory(storage)
+        rosenbrock,
+        start,
+        history=5,
+        precondition=inverse_frequency(start),
+        make_store=store_factory(storage),
     )
     losses = [float(optimizer.iterate().loss) for _ in range(count)]
-    np.testing.assert_array_equal(np.asarray(start), untouched)  # the caller's array stays the caller's
+    np.testing.assert_array_equal(np.asarray(start), untouched)  # the caller's array does not change
     return losses
 
 
@@ -84,6 +88,7 @@ def test_lbfgs_takes_the_same_steps_in_strips(monkeypatch):
     np.testing.assert_allclose(descend("full", dtype=np.float64, count=30), whole, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
 @pytest.mark.parametrize("storage", ["file", "half"])
 def test_a_history_in_half_precision_descends_as_fast(cut, kind, storage):
@@ -92,17 +97,17 @@ def test_a_history_in_half_precision_descends_as_fast(cut, kind, storage):
     assert half[-1] < full[-1] * 1.5
 
 
-def test_an_evaluation_that_raises_leaves_the_optimizer_as_it_was():
+def test_a_failed_evaluation_does_not_change_the_optimizer():
     calls = 0
 
-    def moody(picture):
+    def failing_sometimes(picture):
         nonlocal calls
         calls += 1
         if calls in (4, 5):
             raise InterruptedError
         return rosenbrock(picture)
 
-    optimizer, steady = (Lbfgs(f, array(3) * 0.3, history=3) for f in (moody, rosenbrock))
+    optimizer, steady = (Lbfgs(f, array(3) * 0.3, history=3) for f in (failing_sometimes, rosenbrock))
     losses = []
     for _ in range(10):
         try:
@@ -112,7 +117,7 @@ def test_an_evaluation_that_raises_leaves_the_optimizer_as_it_was():
     assert losses == [float(steady.iterate().loss) for _ in range(8)]
 
 
-def test_files_are_gone_with_their_vectors(tmp_path):
+def test_files_disappear_with_their_vectors(tmp_path):
     store = FileStore(tmp_path)
     store.append(array(1))
     np.testing.assert_allclose(store.get(0), array(1), atol=1e-2)
@@ -120,12 +125,12 @@ def test_files_are_gone_with_their_vectors(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_files_do_not_go_where_folders_are_memory(tmp_path, monkeypatch):
-    """Many a system's folder for temporary files is."""
+def test_files_are_not_put_into_folders_in_memory(tmp_path, monkeypatch):
+    """The folder for temporary files of many systems is in memory."""
     memory, disk = tmp_path / "memory", tmp_path / "memory" / "disk"
     disk.mkdir(parents=True)
-    parts = [("/", "ext4"), (str(memory), "tmpfs"), (str(disk), "xfs")]
-    mounted = [SimpleNamespace(mountpoint=point, fstype=kind) for point, kind in parts]
+    partitions = [("/", "ext4"), (str(memory), "tmpfs"), (str(disk), "xfs")]
+    mounted = [SimpleNamespace(mountpoint=point, fstype=kind) for point, kind in partitions]
     monkeypatch.setattr(scratch_files.psutil, "disk_partitions", lambda **_: mounted)
     chosen = scratch_files._folder_on_disk.__wrapped__
     monkeypatch.setattr(scratch_files.tempfile, "tempdir", str(disk))
@@ -133,13 +138,13 @@ def test_files_do_not_go_where_folders_are_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(scratch_files.tempfile, "tempdir", str(memory))
     assert chosen() == Path("/var/tmp")
     mounted[0].fstype = "tmpfs"
-    assert chosen() == memory  # all there is
+    assert chosen() == memory  # there is nothing else
 
 
-def test_a_disk_that_fills_up_is_no_shorter_vector(tmp_path, monkeypatch):
-    """The system takes a part of what is written, and refuses the next."""
+def test_a_full_disk_raises_an_error(tmp_path, monkeypatch):
+    """The system writes a part first, and refuses the rest."""
 
-    class Filling:
+    class FullDisk:
         room = 500
 
         def seek(self, *_where):
@@ -148,12 +153,12 @@ def test_a_disk_that_fills_up_is_no_shorter_vector(tmp_path, monkeypatch):
         def write(self, data):
             if not self.room:
                 raise OSError(28, "No space left on device")
-            taken, self.room = min(len(data), self.room), 0
-            return taken
+            written, self.room = min(len(data), self.room), 0
+            return written
 
         def close(self):
             pass
 
-    monkeypatch.setattr(vectors, "anonymous_file", lambda _folder: Filling())
+    monkeypatch.setattr(vectors, "anonymous_file", lambda _folder: FullDisk())
     with pytest.raises(OSError, match="No space left"):
         FileStore(tmp_path).append(array(1))

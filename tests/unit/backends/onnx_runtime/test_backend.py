@@ -1,4 +1,4 @@
-"""What the ONNX Runtime backend is to the rest: sessions, devices, notices, errors, and no torch."""
+"""The ONNX Runtime backend as others use it: sessions, devices, notices, errors, and no torch."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def grey(height, width):
 
 
 def test_target_features_and_the_graph_see_the_same_network(network):
-    """The content's own features as targets: no loss, no gradient."""
+    """The loss is 0 at the picture whose features are the targets."""
     random = np.random.default_rng(0)
     at = random.uniform(size=(3, 24, 32)).astype(np.float32)
     evaluation = OnnxBackend(network, device="cpu").evaluator(objective_at(network, 24, 32), 24, 32)(
         random.permuted(at)
     )
     assert float(evaluation.loss) > 1e-2
-    own = np.random.default_rng(0).uniform(size=(3, 24, 32)).astype(np.float32)
-    evaluation = OnnxBackend(network, device="cpu").evaluator(objective_at(network, 24, 32), 24, 32)(own)
+    same = np.random.default_rng(0).uniform(size=(3, 24, 32)).astype(np.float32)
+    evaluation = OnnxBackend(network, device="cpu").evaluator(objective_at(network, 24, 32), 24, 32)(same)
     assert float(evaluation.loss) < 1e-9
 
 
-def test_an_optimizer_lowers_the_loss_and_keeps_its_gradients(network):
+def test_an_optimizer_lowers_the_loss(network):
     backend = OnnxBackend(network, device="cpu")
     evaluator = backend.evaluator(objective_at(network, 24, 32), 24, 32)
 
@@ -60,21 +60,21 @@ def test_an_optimizer_lowers_the_loss_and_keeps_its_gradients(network):
 
     optimizer = Lbfgs(evaluate, backend.upload(grey(24, 32)))
     first, gradient = float(optimizer.loss), optimizer.gradient.copy()
-    kept = optimizer.gradient
+    first_gradient = optimizer.gradient
     for _ in range(15):
         optimizer.iterate()
     assert float(optimizer.loss) < 0.3 * first
-    np.testing.assert_array_equal(kept, gradient)  # later runs do not write into what was handed out
+    np.testing.assert_array_equal(first_gradient, gradient)  # later runs do not write into earlier results
 
 
-def test_the_same_picture_gives_the_same_numbers(network):
+def test_same_picture_gives_same_numbers(network):
     evaluator = OnnxBackend(network, device="cpu").evaluator(objective_at(network, 24, 32), 24, 32)
     first, second = evaluator(grey(24, 32)), evaluator(grey(24, 32))
     assert float(first.loss) == float(second.loss)
     np.testing.assert_array_equal(first.gradient, second.gradient)
 
 
-def test_weights_and_targets_change_without_a_new_session(network, monkeypatch):
+def test_new_weights_and_targets_need_no_new_session(network, monkeypatch):
     backend = OnnxBackend(network, device="cpu")
     objectives = [objective_at(network, 24, 32, weight) for weight in (1.0, 3.0)]
     opened = []
@@ -89,7 +89,7 @@ def test_weights_and_targets_change_without_a_new_session(network, monkeypatch):
     assert float(heavy.terms[1]) == pytest.approx(float(light.terms[1]), rel=1e-6)
 
 
-def test_an_evaluator_outlives_the_session_of_another_size(network):
+def test_an_evaluator_works_after_the_session_of_another_size(network):
     backend = OnnxBackend(network, device="cpu")
     small = backend.evaluator(objective_at(network, 16, 16), 16, 16)
     before = small(grey(16, 16))
@@ -98,13 +98,13 @@ def test_an_evaluator_outlives_the_session_of_another_size(network):
     np.testing.assert_array_equal(before.gradient, after.gradient)
 
 
-def test_pictures_of_another_size_are_refused(network):
+def test_picture_of_another_size_is_refused(network):
     evaluator = OnnxBackend(network, device="cpu").evaluator(objective_at(network, 24, 32), 24, 32)
     with pytest.raises(ValueError, match="24"):
         evaluator(grey(32, 24))
 
 
-def test_what_cannot_be_painted_is_told_in_words(network):
+def test_impossible_objectives_raise_errors_with_codes(network):
     backend = OnnxBackend(network, device="cpu")
     deep = Objective((ContentTerm("relu5_1", 1.0, np.zeros((512, 0, 1), np.float32)),))
     for objective, code in (
@@ -118,18 +118,18 @@ def test_what_cannot_be_painted_is_told_in_words(network):
 
 
 @pytest.mark.parametrize("device", ["cuda:1", "directml", "coreml", "openvino", "webgpu"])
-def test_a_device_that_is_not_there_is_told_and_the_cpu_steps_in(network, device):
-    heard = []
-    backend = OnnxBackend(network, device=device, on_notice=heard.append)
-    assert [notice.code for notice in heard] == ["no-device"]
-    assert device.partition(":")[0] in heard[0].message
+def test_cpu_replaces_a_missing_device_with_a_notice(network, device):
+    notices = []
+    backend = OnnxBackend(network, device=device, on_notice=notices.append)
+    assert [notice.code for notice in notices] == ["no-device"]
+    assert device.partition(":")[0] in notices[0].message
     assert backend.device == "CPU"
     evaluator = backend.evaluator(Objective(priors=(RangePenalty(1.0),)), 16, 16)
     assert float(evaluator(grey(16, 16)).loss) == 0.0
-    assert len(heard) == 1
+    assert len(notices) == 1
 
 
-def test_a_device_nobody_knows(network):
+def test_unknown_device_is_refused(network):
     with pytest.raises(NstError) as caught:
         OnnxBackend(network, device="gpu")
     assert caught.value.code is ErrorCode.NO_DEVICE

@@ -1,4 +1,4 @@
-"""The ONNX gradient graph against torch, and against float64 finite differences, on real VGG-16 weights."""
+"""The ONNX gradient graph compared with torch and float64 finite differences, with real VGG-16 weights."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def network(models):
 
 @pytest.fixture(params=["planes", "rows"])
 def deep_layers(request, monkeypatch):
-    """How the blocks from the third on are computed; left alone, the picture's size decides."""
+    """Set how blocks from the third on are computed; without it, the picture's size decides."""
     smallest = 0 if request.param == "rows" else 10**9
     monkeypatch.setattr(backend, "SMALLEST_PICTURE", smallest)
     return request.param
 
 
 def picture(seed, height, width):
-    """Smooth random pictures, partly outside of 0..1; noise alone leaves the deep layers nearly dead."""
+    """Return a smooth random picture, partly outside 0..1; noise alone hardly activates the deep layers."""
     random = np.random.default_rng(seed)
     coarse = random.uniform(size=(3, height // 4 + 2, width // 4 + 2)).repeat(4, axis=1).repeat(4, axis=2)
     grain = random.normal(scale=0.05, size=(3, height, width))
@@ -59,17 +59,17 @@ def picture(seed, height, width):
 
 
 def make_objective(backend, height, width, *, style=STYLE, content=CONTENT, priors=(), masked=False):
-    """An objective whose terms are all about 1 at a random picture."""
+    """Return an objective whose terms are all about 1 at a random picture."""
     random = np.random.default_rng(5)
     features = backend.features(picture(1, height, width), list(dict.fromkeys((*style, *content))))
     masks = {
-        layer: random.uniform(size=found.shape[1:]).astype(np.float32) if masked else None
-        for layer, found in features.items()
+        layer: random.uniform(size=at_layer.shape[1:]).astype(np.float32) if masked else None
+        for layer, at_layer in features.items()
     }
     contents, styles = [], []
     for layer in content:
-        found = features[layer]
-        contents.append(ContentTerm(layer, float(2 / np.square(found).sum()), found, masks[layer]))
+        target = features[layer]
+        contents.append(ContentTerm(layer, float(2 / np.square(target).sum()), target, masks[layer]))
     for layer in style:
         flat = features[layer].reshape(len(features[layer]), -1)
         gram = flat @ flat.T / flat.shape[1]
@@ -78,31 +78,33 @@ def make_objective(backend, height, width, *, style=STYLE, content=CONTENT, prio
     return Objective(tuple(contents), tuple(styles), tuple(priors))
 
 
-def relative_error(found, wanted):
-    return np.linalg.norm(found - wanted.numpy()) / max(float(np.linalg.norm(wanted.numpy())), 1e-30)
+def relative_error(gradient, expected):
+    length = float(np.linalg.norm(expected.numpy()))
+    return np.linalg.norm(gradient - expected.numpy()) / max(length, 1e-30)
 
 
 def assert_parity(network, objective, at, *, pooling="max", padding="edge", reference=torch.float32):
     _, height, width = at.shape
-    expected = TorchBackend(network, pooling=pooling, padding=padding, dtype=reference)
-    wanted = expected.evaluator(objective, height, width)(expected.upload(at))
-    backend = OnnxBackend(network, device="cpu", pooling=pooling, padding=padding)
-    backend._kernels = KERNELS.setdefault(network.path, backend._kernels)  # half of a small test's time
-    found = backend.evaluator(objective, height, width)(at)
-    assert float(found.loss) == pytest.approx(float(wanted.loss), rel=LOSS_TOLERANCE)
-    assert found.terms.shape == (len(objective.terms),)
-    np.testing.assert_allclose(found.terms, wanted.terms, rtol=1e-4, atol=1e-7 * float(wanted.loss))
-    assert found.gradient.shape == at.shape
-    evaluate = expected.evaluator(objective, height, width)
-    error = relative_error(found.gradient, wanted.gradient)
+    torch_backend = TorchBackend(network, pooling=pooling, padding=padding, dtype=reference)
+    evaluate = torch_backend.evaluator(objective, height, width)
+    expected = evaluate(torch_backend.upload(at))
+    onnx_backend = OnnxBackend(network, device="cpu", pooling=pooling, padding=padding)
+    # Transforming kernels would be half of a small test's time.
+    onnx_backend._kernels = KERNELS.setdefault(network.path, onnx_backend._kernels)
+    evaluation = onnx_backend.evaluator(objective, height, width)(at)
+    assert float(evaluation.loss) == pytest.approx(float(expected.loss), rel=LOSS_TOLERANCE)
+    assert evaluation.terms.shape == (len(objective.terms),)
+    np.testing.assert_allclose(evaluation.terms, expected.terms, rtol=1e-4, atol=1e-7 * float(expected.loss))
+    assert evaluation.gradient.shape == at.shape
+    error = relative_error(evaluation.gradient, expected.gradient)
     random = np.random.default_rng(1)
     for _ in range(KINK_TRIES):
         if error <= GRADIENT_TOLERANCE:
             break
-        # A ReLU or a maximum may be so close to turning that rounding decides, here or there: then the
-        # gradient must be that of torch for a picture that float32 can hardly tell from this one.
+        # A ReLU or a maximum may be so close to its kink that rounding decides its side. Then the gradient
+        # must equal that of torch for a picture that float32 can hardly distinguish from this one.
         near = at + random.normal(scale=2e-7, size=at.shape)
-        error = relative_error(found.gradient, evaluate(expected.upload(near)).gradient)
+        error = relative_error(evaluation.gradient, evaluate(torch_backend.upload(near)).gradient)
     assert error <= GRADIENT_TOLERANCE
 
 
@@ -132,7 +134,7 @@ def test_parity_with_torch_at_random_sizes(network, deep_layers, size):
     ids=lambda layers: "+".join(layers) or "none",
 )
 @pytest.mark.parametrize("pooling", ["max", "average"])
-def test_parity_for_all_kinds_of_layers(network, deep_layers, style, content, pooling):
+def test_parity_with_torch_for_all_kinds_of_layers(network, deep_layers, style, content, pooling):
     height, width = 37, 46
     backend = TorchBackend(network, pooling=pooling)
     objective = make_objective(backend, height, width, style=style, content=content, masked=len(style) == 2)
@@ -141,7 +143,7 @@ def test_parity_for_all_kinds_of_layers(network, deep_layers, style, content, po
 
 @pytest.mark.parametrize("value", [0.0, 0.4, 1.0])
 @pytest.mark.parametrize("padding", ["edge", "zero"])
-def test_of_equal_maxima_the_first_takes_all_as_in_torch(network, deep_layers, value, padding):
+def test_first_of_equal_maxima_gets_the_gradient_as_in_torch(network, deep_layers, value, padding):
     """In a flat picture nearly all pooling windows hold four equal values."""
     height, width = 49, 64
     backend = TorchBackend(network, padding=padding)
@@ -150,7 +152,7 @@ def test_of_equal_maxima_the_first_takes_all_as_in_torch(network, deep_layers, v
     assert_parity(network, objective, flat, padding=padding)
 
 
-def test_half_of_the_picture_flat(network, deep_layers):
+def test_half_flat_picture_equals_torch(network, deep_layers):
     backend = TorchBackend(network)
     objective = make_objective(backend, 48, 80)
     at = picture(8, 48, 80)
@@ -159,17 +161,17 @@ def test_half_of_the_picture_flat(network, deep_layers):
 
 
 @pytest.mark.parametrize("padding", ["edge", "zero"])
-def test_sums_of_millions_lose_nothing(network, padding):
-    """Terms of a picture large enough that adding one number after the other would lose 1e-5."""
+def test_sums_of_millions_stay_exact(network, padding):
+    """The picture is large enough that adding one number after the other would lose 1e-5."""
     height, width = 130, 400
     exact = TorchBackend(network, padding=padding, dtype=torch.float64)
     objective = make_objective(
         exact, height, width, style=("relu1_1", "relu2_2"), content=("relu1_1",), priors=PRIORS
     )
     at = picture(6, height, width)
-    found = OnnxBackend(network, device="cpu", padding=padding).evaluator(objective, height, width)(at)
-    wanted = exact.evaluator(objective, height, width)(torch.tensor(at, dtype=torch.float64))
-    np.testing.assert_allclose(found.terms, wanted.terms, rtol=2e-6)
+    evaluation = OnnxBackend(network, device="cpu", padding=padding).evaluator(objective, height, width)(at)
+    expected = exact.evaluator(objective, height, width)(torch.tensor(at, dtype=torch.float64))
+    np.testing.assert_allclose(evaluation.terms, expected.terms, rtol=2e-6)
 
 
 def repeating_pictures():
@@ -178,7 +180,7 @@ def repeating_pictures():
     partly = plain.copy()
     partly[:, 10:62, 15:70] = 0.25
     return {
-        "light falling from above": np.repeat(plain[:, :, :1], width, axis=2),
+        "light from above": np.repeat(plain[:, :, :1], width, axis=2),
         "light from the side": np.repeat(plain[:, :1], height, axis=1),
         "stripes": np.tile(plain[:, :, :8], (1, 1, 9)),
         "tiles": np.tile(plain[:, :4, :4], (1, 16, 18)),
@@ -187,8 +189,8 @@ def repeating_pictures():
 
 
 @pytest.mark.parametrize("name", repeating_pictures())
-def test_pictures_that_repeat_themselves_are_not_computed_on_rows(network, monkeypatch, name):
-    """Rows round equal maxima apart."""
+def test_repeating_pictures_are_not_computed_on_rows(network, monkeypatch, name):
+    """Convolutions on rows round equal maxima apart."""
     monkeypatch.setattr(backend, "SMALLEST_PICTURE", 0)
     at = repeating_pictures()[name]
     objective = make_objective(TorchBackend(network), *at.shape[1:])
@@ -200,16 +202,16 @@ def test_pictures_that_repeat_themselves_are_not_computed_on_rows(network, monke
 
 @pytest.mark.parametrize("prior", PRIORS, ids=lambda prior: f"{prior}")
 @pytest.mark.parametrize("size", [(16, 21), (1, 5), (4, 1), (1, 1)])
-def test_priors_alone(network, prior, size):
+def test_priors_alone_equal_torch(network, prior, size):
     assert_parity(network, Objective(priors=(prior,)), picture(4, *size))
 
 
-def test_alpha_norms_with_every_kind_of_exponent(network):
+def test_alpha_norms_with_all_kinds_of_exponents_equal_torch(network):
     priors = tuple(AlphaNorm(0.5, exponent) for exponent in (1.0, 2.0, 3.0, 5.0, 2.5, 12.0))
     assert_parity(network, Objective(priors=priors), picture(4, 19, 22))
 
 
-def test_one_pixel_wide(network):
+def test_picture_of_one_row_equals_torch(network):
     backend = TorchBackend(network)
     objective = make_objective(backend, 1, 9, style=("relu1_1",), content=("conv1_2",), priors=PRIORS)
     assert_parity(network, objective, picture(4, 1, 9))
@@ -217,7 +219,7 @@ def test_one_pixel_wide(network):
 
 @pytest.mark.parametrize("pooling", ["max", "average"])
 def test_gradient_equals_finite_differences(network, deep_layers, pooling):
-    """The slope of the loss along smooth directions, by central differences of torch in float64."""
+    """Compare slopes along random directions with central differences of torch in float64."""
     height, width = 35, 50
     exact = TorchBackend(network, pooling=pooling, dtype=torch.float64)
     objective = make_objective(exact, height, width, priors=PRIORS, masked=True)
@@ -229,13 +231,11 @@ def test_gradient_equals_finite_differences(network, deep_layers, pooling):
         direction = random.normal(size=at.shape)
         ahead, behind = (float(losses(torch.tensor(at + step * direction)).loss) for step in (1e-8, -1e-8))
         slope = float((evaluation.gradient * direction).sum())
-        scale = float(
-            np.linalg.norm(evaluation.gradient)
-        )  # a direction's slope may be near 0; its error is not
+        scale = float(np.linalg.norm(evaluation.gradient))  # the slope itself may be near 0
         assert slope == pytest.approx((ahead - behind) / 2e-8, abs=1e-4 * scale)
 
 
-def test_networks_that_want_blue_first_and_bytes(network, tmp_path):
+def test_network_with_blue_first_and_values_to_255_equals_torch(network, tmp_path):
     """A Caffe normalisation: BGR, 0 to 255."""
     from nst_core.vgg.export import export_model
     from nst_core.vgg.network import NORMALISATIONS, load_network

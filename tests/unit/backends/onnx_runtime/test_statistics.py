@@ -1,4 +1,4 @@
-"""The statistics of style beside the Gram matrix: ONNX Runtime against torch, torch against differences."""
+"""Style statistics other than Gram matrices: ONNX Runtime against torch, torch against differences."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LAYERS = ("relu1_1", "conv2_1", "relu3_1", "relu5_1")
 
 
 def with_statistic(objective, backend, size, statistic):
-    """The same objective with another statistic, whose means are those of the same picture."""
+    """Return the same objective with another statistic, with means of the same picture."""
     features = backend.features(picture(1, *size), LAYERS)
     styles = tuple(
         replace(term, statistic=STATISTICS[statistic], mean=features[term.layer].mean(axis=(1, 2)))
@@ -43,15 +43,15 @@ def test_parity_with_torch(network, deep_layers, statistic, masked):  # noqa: F8
 
 
 @pytest.mark.parametrize("statistic", ["moments", "wasserstein"])
-def test_torchs_gradient_equals_finite_differences(network, statistic):  # noqa: F811
+def test_gradient_of_torch_equals_finite_differences(network, statistic):  # noqa: F811
     size = (40, 51)
     backend = TorchBackend(network, pooling="average", dtype=torch.float64)
     plain = make_objective(backend, *size, style=LAYERS, content=(), masked=True)
-    evaluate = with_statistic(plain, backend, size, statistic)
-    evaluator = backend.evaluator(evaluate, *size)
+    objective = with_statistic(plain, backend, size, statistic)
+    evaluator = backend.evaluator(objective, *size)
     at = torch.tensor(picture(4, *size), dtype=torch.float64)
     exact = evaluator(at)
     direction = torch.tensor(np.random.default_rng(9).normal(size=at.shape))
-    # Larger steps cross kinks of ReLUs, smaller ones drown in the rounding of eigenvalues.
+    # Larger steps cross kinks of ReLUs; smaller ones are lost in the rounding of eigenvalues.
     ahead, behind = (evaluator(at + step * direction).loss for step in (1e-7, -1e-7))
     assert float((exact.gradient * direction).sum()) == pytest.approx(float(ahead - behind) / 2e-7, rel=1e-4)

@@ -1,4 +1,4 @@
-"""The torch backend against float64 finite differences, and against the losses on its own features."""
+"""The torch backend compared with float64 finite differences and with losses of its own features."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def network(models):
 
 
 def picture(seed, height=35, width=50):
-    """Smooth random pictures: noise alone leaves the deep layers nearly dead."""
+    """Return a smooth random picture: noise alone hardly activates the deep layers."""
     rng = np.random.default_rng(seed)
     coarse = rng.uniform(size=(3, height // 4 + 2, width // 4 + 2)).repeat(4, axis=1).repeat(4, axis=2)
     grain = rng.normal(scale=0.05, size=(3, height, width))
@@ -61,7 +61,7 @@ def test_gradient_equals_finite_differences(network, pooling, padding, masked):
     rng = np.random.default_rng(9)
     for _ in range(3):
         direction = torch.tensor(rng.normal(size=at.shape))
-        # The loss is smooth but for ReLU and max kinks: a step this small crosses next to none of them.
+        # The loss is smooth except at kinks of ReLUs and maxima; a step this small crosses hardly any.
         step = 1e-8
         ahead, behind = evaluator(at + step * direction).loss, evaluator(at - step * direction).loss
         numeric = float(ahead - behind) / (2 * step)
@@ -69,22 +69,22 @@ def test_gradient_equals_finite_differences(network, pooling, padding, masked):
         assert exact == pytest.approx(numeric, rel=1e-6)
 
 
-def test_terms_are_the_losses_of_the_backends_own_features(network):
+def test_terms_equal_the_losses_of_the_backends_features(network):
     backend = TorchBackend(network, dtype=torch.float64)
     objective = make_objective(backend, 35, 50, masked=True)
     at = picture(3)
     evaluation = backend.evaluator(objective, 35, 50)(torch.tensor(at))
     features = backend.features(at, list(objective.layers))
     for value, term in zip(evaluation.terms, objective.layer_terms, strict=False):
-        seen = features[term.layer].astype(np.float64)
+        at_layer = features[term.layer].astype(np.float64)
         if isinstance(term, ContentTerm):
-            expected = content_loss(seen, term.target, term.weight, term.mask)[0]
+            expected = content_loss(at_layer, term.target, term.weight, term.mask)[0]
         else:
-            expected = style_loss(seen, term.make_target(), term.weight, term.guide)[0]
+            expected = style_loss(at_layer, term.make_target(), term.weight, term.guide)[0]
         assert float(value) == pytest.approx(float(expected), rel=1e-5)
 
 
-def test_the_loss_is_zero_with_zero_gradient_at_its_own_targets(network):
+def test_loss_and_gradient_are_zero_at_the_target_picture(network):
     backend = TorchBackend(network)
     at = picture(4).astype(np.float32)
     features = backend.features(at, ["relu4_2", "relu2_1"])
@@ -98,7 +98,7 @@ def test_the_loss_is_zero_with_zero_gradient_at_its_own_targets(network):
     assert float(evaluation.gradient.abs().max()) < 1e-5
 
 
-def test_a_flat_picture_has_a_finite_gradient(network):
+def test_flat_picture_has_a_finite_gradient(network):
     backend = TorchBackend(network)
     objective = make_objective(backend, 35, 50, masked=False)
     for value in (0.0, 0.5, 1.0):

@@ -1,4 +1,4 @@
-"""Processes that share tiles and come to an end: killed, broken off, or unable to begin."""
+"""Ends of processes that share tiles: killed, interrupted, or unable to start."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from nst_core.errors import ErrorCode, NstError
 from tests.unit.backends.tiling.test_evaluator import LAYER_SETS, make_objective, picture
 
 
-class BrokenOff(BaseException):
-    """As a second Ctrl-C."""
+class Interrupted(BaseException):
+    """Stands for a second Ctrl-C."""
 
 
-@pytest.mark.parametrize("way", ["killed", "broken off"])
-def test_an_end_in_the_middle_keeps_nobody_waiting(models, way):
+@pytest.mark.parametrize("way", ["killed", "interrupted"])
+def test_an_end_within_an_evaluation_keeps_no_process_waiting(models, way):
     backend = DistributedBackend(models.resolve("vgg16"), devices=["cpu", "cpu"], dtype=torch.float64)
     folder, (process,) = backend._folder, backend._processes
 
-    def between(done):
+    def on_tile(done):
         if done > 0.5 and way == "killed":
             process.kill()
         elif done > 0.5:
-            raise BrokenOff
+            raise Interrupted
 
     objective = make_objective(backend.local, 90, 130, LAYER_SETS[1])
-    evaluate = backend.evaluator(objective, 90, 130, Tiling(64, between))
-    with pytest.raises((NstError, BrokenOff)) as caught:
+    evaluate = backend.evaluator(objective, 90, 130, Tiling(64, on_tile))
+    with pytest.raises((NstError, Interrupted)) as caught:
         evaluate(backend.upload(picture(2, 90, 130)))
     if way == "killed":
         assert caught.value.code is ErrorCode.NO_ENGINE
@@ -44,7 +44,7 @@ def test_an_end_in_the_middle_keeps_nobody_waiting(models, way):
     assert not dist.is_initialized()
 
 
-def test_a_process_that_cannot_begin_is_told(models):
+def test_a_process_that_cannot_start_raises_an_error(models):
     with pytest.raises(NstError, match="meta") as caught:
         DistributedBackend(models.resolve("vgg16"), devices=["cpu", "meta:x"])
     assert caught.value.code is ErrorCode.NO_DEVICE

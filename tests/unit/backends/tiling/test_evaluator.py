@@ -1,4 +1,4 @@
-"""Tiled against whole: the same loss and gradient at random sizes, windows, layers, masks and guides."""
+"""Tiled and whole evaluation agree at random sizes, windows, layers, masks and guides."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def network(models):
 
 
 def picture(seed, height, width):
-    """Smooth random pictures, partly outside of 0..1; noise alone leaves the deep layers nearly dead."""
+    """Return a smooth random picture, partly outside 0..1; noise alone hardly activates the deep layers."""
     random = np.random.default_rng(seed)
     coarse = random.uniform(size=(3, height // 4 + 2, width // 4 + 2)).repeat(4, axis=1).repeat(4, axis=2)
     grain = random.normal(scale=0.05, size=(3, height, width))
@@ -46,7 +46,7 @@ def picture(seed, height, width):
 
 
 def make_objective(backend, height, width, layers, *, statistic="gram", masked=False, guides=1):
-    """An objective whose terms are all about 1; with several ``guides`` as many style terms a layer."""
+    """Return an objective whose terms are all about 1, with ``guides`` style terms per layer."""
     random = np.random.default_rng(height + width)
     content, style = layers
     features = backend.features(picture(1, height, width), list(dict.fromkeys((*style, *content))))
@@ -57,9 +57,9 @@ def make_objective(backend, height, width, layers, *, statistic="gram", masked=F
 
     contents, styles = [], []
     for layer in content:
-        found = features[layer]
-        weight = float(2 / np.square(found, dtype=np.float64).sum())
-        contents.append(ContentTerm(layer, weight, found, mask_at(layer)))
+        target = features[layer]
+        weight = float(2 / np.square(target, dtype=np.float64).sum())
+        contents.append(ContentTerm(layer, weight, target, mask_at(layer)))
     for layer in style:
         flat = features[layer].reshape(len(features[layer]), -1)
         gram, mean = flat @ flat.T / flat.shape[1], flat.mean(axis=1)
@@ -73,7 +73,7 @@ def make_objective(backend, height, width, layers, *, statistic="gram", masked=F
 
 
 def cases(count, seed):
-    """Random (height, width, window, layers, pooling, padding, masked) that mostly make several tiles."""
+    """Yield random (height, width, window, layers, pooling, padding, masked), mostly with several tiles."""
     random = np.random.default_rng(seed)
     for index in range(count):
         height, width = (int(side) for side in random.integers(40, 230, size=2))
@@ -90,21 +90,21 @@ def cases(count, seed):
         )
 
 
-def relative_error(found, wanted):
-    """Distance of arrays as a share of the wanted one's length."""
-    found, wanted = np.asarray(found), np.asarray(wanted)
-    return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
+def relative_error(array, expected):
+    """Return the distance of two arrays as a share of the expected one's length."""
+    array, expected = np.asarray(array), np.asarray(expected)
+    return float(np.linalg.norm(array - expected) / np.linalg.norm(expected))
 
 
-def assert_same(found, wanted, tolerance):
-    """Loss, terms and gradient are the same, relative to the largest of them."""
-    found_terms, wanted_terms = np.asarray(found.terms), np.asarray(wanted.terms)
-    assert float(found.loss) == pytest.approx(float(wanted.loss), rel=tolerance)
+def assert_same(evaluation, expected, tolerance):
+    """Check that loss, terms and gradient are the same, relative to the largest of them."""
+    terms, expected_terms = np.asarray(evaluation.terms), np.asarray(expected.terms)
+    assert float(evaluation.loss) == pytest.approx(float(expected.loss), rel=tolerance)
     np.testing.assert_allclose(
-        found_terms, wanted_terms, rtol=tolerance, atol=tolerance * abs(float(wanted.loss)) / 10
+        terms, expected_terms, rtol=tolerance, atol=tolerance * abs(float(expected.loss)) / 10
     )
-    assert found.gradient.shape == wanted.gradient.shape
-    assert relative_error(found.gradient, wanted.gradient) <= tolerance
+    assert evaluation.gradient.shape == expected.gradient.shape
+    assert relative_error(evaluation.gradient, expected.gradient) <= tolerance
 
 
 KERNELS: dict = {}
@@ -112,13 +112,13 @@ KINK_TRIES = 16
 
 
 def onnx(network, **options):
-    """A backend on the CPU; transforming kernels would be half of a small test's time."""
+    """Open a backend on the CPU; transforming kernels would be half of a small test's time."""
     backend = OnnxBackend(network, device="cpu", **options)
     backend._kernels = KERNELS.setdefault(network.path, backend._kernels)
     return backend
 
 
-def whole_and_tiled(backend, objective, height, width, window):
+def tiled_and_whole(backend, objective, height, width, window):
     at = backend.upload(picture(2, height, width))
     whole = backend.evaluator(objective, height, width)(at)
     return backend.evaluator(objective, height, width, Tiling(window))(at), whole
@@ -129,33 +129,33 @@ def test_tiles_of_torch_equal_the_whole(network, case):
     height, width, window, layers, pooling, padding, masked = case
     backend = TorchBackend(network, pooling=pooling, padding=padding, dtype=torch.float64)
     objective = make_objective(backend, height, width, layers, masked=masked)
-    assert_same(*whole_and_tiled(backend, objective, height, width, window), 1e-9)
+    assert_same(*tiled_and_whole(backend, objective, height, width, window), 1e-9)
 
 
 @pytest.mark.parametrize("index", range(8))
 def test_tiles_of_onnx_equal_the_whole(network, index, monkeypatch):
-    """Half of them with the deeper layers on rows, whatever their size."""
+    """Half of the cases compute the deeper layers on rows, at any size."""
     monkeypatch.setattr(onnx_backend, "SMALLEST_PICTURE", (0, 10**9)[index // 4])
     height, width, window, layers, pooling, padding, masked = list(cases(8, 11))[index]
     backend = onnx(network, pooling=pooling, padding=padding)
     reference = TorchBackend(network, pooling=pooling, padding=padding)
     objective = make_objective(reference, height, width, layers, masked=masked)
-    found, wanted = whole_and_tiled(backend, objective, height, width, window)
+    tiled, whole = tiled_and_whole(backend, objective, height, width, window)
     random = np.random.default_rng(1)
     for _ in range(KINK_TRIES):
-        if relative_error(found.gradient, wanted.gradient) <= 1e-5:
+        if relative_error(tiled.gradient, whole.gradient) <= 1e-5:
             break
-        # A ReLU or a maximum may be so close to turning that rounding decides: then the gradient must be
-        # that of the whole for a picture that float32 can hardly tell from this one.
+        # A ReLU or a maximum may be so close to its kink that rounding decides its side. Then the gradient
+        # must equal the whole's for a picture that float32 can hardly distinguish from this one.
         near = picture(2, height, width) + random.normal(scale=2e-7, size=(3, height, width))
-        wanted = backend.evaluator(objective, height, width)(near.astype(np.float32))
-    assert_same(found, wanted, 1e-5)
+        whole = backend.evaluator(objective, height, width)(near.astype(np.float32))
+    assert_same(tiled, whole, 1e-5)
 
 
 @pytest.mark.parametrize("statistic", ["moments", "wasserstein"])
 @pytest.mark.parametrize("engine", ["torch", "onnx"])
-def test_tiles_serve_every_statistic_and_several_regions(network, statistic, engine):
-    """Several style terms a layer, each with its guide; their distances are had from the sums alone."""
+def test_tiles_equal_the_whole_for_every_statistic_and_several_regions(network, statistic, engine):
+    """Several style terms per layer, each with its guide; sums alone give their distances."""
     exact = TorchBackend(network, pooling="average", dtype=torch.float64)
     backend = exact if engine == "torch" else onnx(network, pooling="average")
     layers = ((), ("relu1_1", "relu2_1"))
@@ -166,7 +166,7 @@ def test_tiles_serve_every_statistic_and_several_regions(network, statistic, eng
     assert_same(tiled, whole, 1e-8 if engine == "torch" else 2e-5)
 
 
-def test_a_statistic_that_no_graph_computes_takes_two_passes_over_one_tile(network):
+def test_a_statistic_without_a_graph_takes_two_passes_over_one_tile(network):
     layers = ((), ("relu1_1", "relu2_1"))
     exact, backend = TorchBackend(network, dtype=torch.float64), onnx(network)
     objective = make_objective(exact, 50, 40, layers, statistic="wasserstein")
@@ -175,8 +175,8 @@ def test_a_statistic_that_no_graph_computes_takes_two_passes_over_one_tile(netwo
     assert_same(backend.evaluator(objective, 50, 40)(at), whole, 2e-5)
 
 
-def test_a_repeating_picture_is_the_same_in_tiles(network, monkeypatch):
-    """Where maxima are equal the first one gets the gradient, in tiles as in the whole."""
+def test_tiles_of_a_repeating_picture_equal_the_whole(network, monkeypatch):
+    """The first of equal maxima gets the gradient, in tiles as in the whole."""
     monkeypatch.setattr(onnx_backend, "SMALLEST_PICTURE", 0)
     backend = onnx(network, pooling="max")
     objective = make_objective(TorchBackend(network), 128, 200, LAYER_SETS[1])
@@ -185,27 +185,27 @@ def test_a_repeating_picture_is_the_same_in_tiles(network, monkeypatch):
     assert_same(backend.evaluator(objective, 128, 200, Tiling(96))(at), whole, 1e-5)
 
 
-def test_what_is_said_between_tiles_ends_the_evaluation(network):
-    """Shares of the work done rise from 0; an exception goes through and nothing is left half done."""
+def test_an_exception_between_tiles_ends_the_evaluation(network):
+    """The reported shares of work rise from 0, and the next evaluation starts again."""
     backend = onnx(network, pooling="average")
     objective = make_objective(TorchBackend(network, pooling="average"), 90, 120, LAYER_SETS[1])
-    heard = []
+    shares = []
 
-    def between(done):
-        heard.append(done)
-        if len(heard) == 5:
+    def on_tile(done):
+        shares.append(done)
+        if len(shares) == 5:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        backend.evaluator(objective, 90, 120, Tiling(64, between))(picture(2, 90, 120))
-    assert heard[0] == 0.0
-    assert heard == sorted(heard)
-    heard.clear()
-    backend.evaluator(objective, 90, 120, Tiling(64, heard.append))(picture(2, 90, 120))
-    assert 0.7 < heard[-1] < 1.0
+        backend.evaluator(objective, 90, 120, Tiling(64, on_tile))(picture(2, 90, 120))
+    assert shares[0] == 0.0
+    assert shares == sorted(shares)
+    shares.clear()
+    backend.evaluator(objective, 90, 120, Tiling(64, shares.append))(picture(2, 90, 120))
+    assert 0.7 < shares[-1] < 1.0
 
 
-def test_the_work_of_tiles_is_three_passes_for_two_and_the_margins():
+def test_tiling_overhead_is_half_a_pass_and_the_margins():
     objective = Objective(style=(StyleTerm("relu5_1", 1.0, np.eye(512, dtype=np.float32)),))
     assert tiling_overhead(tiles_for(objective, 200, 300, 512, "vgg16"), 200 * 300) == 1.0
     work = tiling_overhead(tiles_for(objective, 2000, 3000, 1024, "vgg16"), 2000 * 3000)
@@ -213,10 +213,10 @@ def test_the_work_of_tiles_is_three_passes_for_two_and_the_margins():
 
 
 @pytest.mark.parametrize("prior", PRIORS, ids=str)
-def test_priors_in_strips_are_those_of_the_whole(prior):
+def test_priors_in_strips_equal_those_of_the_whole(prior):
     at = picture(4, 37, 23).astype(np.float64)
-    value, wanted = prior_loss(prior, at)
-    for strip in (1, 23, 100, 10**6):
+    value, expected = prior_loss(prior, at)
+    for strip_pixels in (1, 23, 100, 10**6):
         gradient = np.ones_like(at)
-        assert add_prior(prior, at, gradient, strip) == pytest.approx(float(value), rel=1e-12)
-        np.testing.assert_allclose(gradient, wanted + 1.0, rtol=1e-12)
+        assert add_prior(prior, at, gradient, strip_pixels) == pytest.approx(float(value), rel=1e-12)
+        np.testing.assert_allclose(gradient, expected + 1.0, rtol=1e-12)

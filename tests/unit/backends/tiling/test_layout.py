@@ -1,4 +1,4 @@
-"""Tiles: every position of every layer has one owner, and every owner sees all that the position sees."""
+"""Tile layout: every position of every layer has one owner, whose window contains its receptive field."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TABLE = LAYERS["vgg19"]
 
 
 @given(st.integers(16, 3000), st.integers(1, 600), st.integers(0, len(TABLE) - 1))
-def test_spans_own_everything_once_and_see_what_it_sees(length, extra, deepest):
+def test_each_position_has_one_owner_that_contains_its_receptive_field(length, extra, deepest):
     layers = [layer.name for layer in TABLE[: deepest + 1]]
     reach = network_reach(layers, "vgg19")
     window = reach.smallest_window + extra
@@ -26,13 +26,13 @@ def test_spans_own_everything_once_and_see_what_it_sees(length, extra, deepest):
             assert span.length <= window
             positions = range(*span.owned(layer.stride).indices(length))
             owned.extend(positions)
-            inside = span.owned_in_window(layer.stride)
-            assert inside.stop <= span.length // layer.stride
+            in_window = span.owned_in_window(layer.stride)
+            assert in_window.stop <= span.length // layer.stride
             for position in {*positions[:1], *positions[-1:]}:
                 first, last = position * layer.stride, (position + 1) * layer.stride
                 assert span.start <= max(0, first - beyond)
                 assert span.stop >= min(length, last + beyond)
-                assert inside.start <= position - span.start // layer.stride < inside.stop
+                assert in_window.start <= position - span.start // layer.stride < in_window.stop
         assert owned == list(range(length // layer.stride))
 
 
@@ -45,18 +45,18 @@ def test_windows_have_few_sizes(height, width):
     assert sizes == sorted(sizes, reverse=True)
 
 
-def test_the_margin_is_half_of_what_the_deepest_layer_sees():
+def test_margin_is_half_of_the_deepest_receptive_field():
     assert network_reach(["relu5_1"], "vgg16") == Reach(64, 16, 64)  # 132 pixels wide, 58 past its own 16
     assert network_reach(["relu5_1"], "vgg19") == Reach(80, 16, 64)  # 156 pixels wide, 70 past its own 16
     assert network_reach(["relu1_1", "relu1_2"], "vgg19") == Reach(2, 1, 4)
     assert network_reach([], "vgg19") == Reach(0, 1, 4)
 
 
-def test_24_megapixels_cost_a_third_more_in_windows_of_1024():
+def test_windows_of_1024_add_a_third_to_24_megapixels():
     tiles = make_tiles(4000, 6000, 1024, network_reach(["relu5_1"], "vgg19"))
     assert 1.2 < window_pixels(tiles) / 24e6 < 1.45
 
 
-def test_a_window_without_room_is_refused():
+def test_window_smaller_than_its_margins_is_refused():
     with pytest.raises(ValueError, match="no room"):
         make_spans(1000, 100, Reach(64, 16, 64))
