@@ -81,8 +81,8 @@ DIALOG = [
 WINDOWS = {
     "dialog": [*DIALOG, "_Try"],
     "dialog, trying": [*DIALOG, "S_top"],
-    "keeping": ["_Name", "With the present _settings", "_Cancel", "_Keep"],
-    "replacing": ["_Name", "With the present _settings", "_Cancel", "_Replace"],
+    "keeping": ["_Name", "With the current _settings", "_Cancel", "_Keep"],
+    "replacing": ["_Name", "With the current _settings", "_Cancel", "_Replace"],
     "renaming": ["_Name", "_Cancel", "_Rename"],
     "painting": ["_Keep this", "_Cancel"],
     "menu of a kept style": ["Re_name…", "_Export…", "_Remove…"],
