@@ -112,12 +112,12 @@ def memory_budget(backend: Backend, settings: Settings, held_bytes: float | None
     """
     allowed = parse_bytes(settings.max_memory)
     used = psutil.Process().memory_info().rss
-    held = used if held_bytes is None else held_bytes
-    machine = MACHINE_SHARE * (available_memory() + used - held)
+    needed = used if held_bytes is None else held_bytes
+    machine = MACHINE_SHARE * (available_memory() + used - needed)
     if allowed:
-        machine = min(machine, allowed - held)
+        machine = min(machine, allowed - needed)
     if not backend.limits.own_memory:
-        return MemoryBudget(min(machine, MACHINE_SHARE * (backend.free_bytes() + used - held)), None)
+        return MemoryBudget(min(machine, MACHINE_SHARE * (backend.free_bytes() + used - needed)), None)
     device = DEVICE_SHARE * backend.free_bytes()
     allowed = parse_bytes(settings.max_device_memory)
     return MemoryBudget(machine, min(device, allowed) if allowed else device)
@@ -136,14 +136,16 @@ def choose_memory_layout(
     Raises:
         NstError: ``out-of-memory`` if nothing fits, with a size that would.
     """
-    request = _LayoutRequest(backend, settings, height, width, budget, workload)
+    request = _LayoutRequest(
+        backend=backend, settings=settings, height=height, width=width, budget=budget, workload=workload
+    )
     layout = request.first_fit()
     if layout is None:
         raise _too_large(request)
     return layout
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _LayoutRequest:
     """The arguments of :func:`choose_memory_layout`, and the layouts among which it chooses."""
 

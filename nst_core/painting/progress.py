@@ -23,10 +23,11 @@ TILE_REPORT_SECONDS = 1.0
 """Seconds between two reports within an evaluation."""
 
 LARGEST_PREVIEW_SIDE = 2048
-"""Upper limit of a preview's long side, in pixels, for all callers of the engine: no screen shows more.
+"""Upper limit of a preview's long side, in pixels, for every caller of the engine: no screen shows more.
 
-A job of GIMP's filter asks for less: the plug-in requests a size (``nst_gimp/process/job.py``), and the
-worker's protocol has a default for requests that name none (``nst_core/worker/protocol.py``).
+Two smaller sizes apply to GIMP's filter: the one that the plug-in asks for (in
+``nst_gimp/process/job_folder.py``), and the default for requests that name none (``PreviewRequest.max_side``
+in :mod:`nst_core.worker.protocol`).
 """
 
 

@@ -51,7 +51,7 @@ def test_small_picture_is_computed_whole_with_a_full_history():
 
 
 @pytest.mark.parametrize("gpu", [False, True])
-@pytest.mark.parametrize("megapixels", [1, 4, 12, 24, 48])
+@pytest.mark.parametrize("megapixels", [1, 4, 12, 24, pytest.param(48, marks=pytest.mark.slow)])
 def test_layouts_keep_to_the_budget(megapixels, gpu):
     side = int((megapixels * 1e6) ** 0.5)
     for gigabytes in (2, 3, 4, 8, 64):
@@ -200,6 +200,7 @@ def test_features_and_their_sums_are_the_same_in_tiles(engine, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_run_in_tiles_paints_the_same_picture(engine, monkeypatch):
     settings = make_settings(QUICK)
     levels = (Level(96, 130, 3),)
@@ -214,6 +215,7 @@ def test_run_in_tiles_paints_the_same_picture(engine, monkeypatch):
     assert list(dict.fromkeys(iterations)) == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_progress_rises_while_targets_and_tiles_are_computed(engine, monkeypatch):
     use_windows_of(64, monkeypatch)
     monkeypatch.setattr(progress, "TILE_REPORT_SECONDS", 0.0)
@@ -229,6 +231,7 @@ def test_progress_rises_while_targets_and_tiles_are_computed(engine, monkeypatch
     assert len({report.fraction for report in second if report.iteration == 0}) > 20
 
 
+@pytest.mark.slow
 def test_run_continues_in_smaller_tiles_when_memory_runs_out(engine, monkeypatch):
     """The second evaluation fails, and so does every later one of more than 70 pixels a side."""
     settings, levels = make_settings(QUICK), (Level(96, 130, 3),)
@@ -314,6 +317,7 @@ def test_memory_too_small_for_the_smallest_tiles_is_an_error(engine, monkeypatch
     assert raised.value.code is ErrorCode.OUT_OF_MEMORY
 
 
+@pytest.mark.slow
 def test_stop_between_tiles_keeps_the_best_picture(engine, monkeypatch):
     use_windows_of(64, monkeypatch)
     checks, events = 0, []

@@ -75,6 +75,7 @@ def test_result_does_not_depend_on_the_strip_size(strip, monkeypatch):
     assert whole.max() <= 1
 
 
+@pytest.mark.slow
 def test_upsampling_needs_little_more_memory_than_the_pictures(monkeypatch):
     """Even if a picture is upsampled from nearly its own size, which used to take 138 bytes a pixel."""
     monkeypatch.setattr(upsample, "STRIP_PIXELS", 4096)

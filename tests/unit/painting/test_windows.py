@@ -86,6 +86,7 @@ def objective_in(window, subject, extractor, settings):
 MIDDLE, LEFT, RIGHT = (200, 230), (0, 20), (380, 413)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("guides", "columns"),
     [
@@ -182,6 +183,7 @@ def test_run_computes_windows_but_shows_and_returns_whole_pictures(network, extr
     )
 
 
+@pytest.mark.slow
 def test_window_has_the_losses_of_the_whole_picture(network, extractor):
     """At the same picture, with styles at the size that they have on the whole."""
     backend = OnnxBackend(network, device="cpu")
@@ -196,6 +198,7 @@ def test_window_has_the_losses_of_the_whole_picture(network, extractor):
     assert windowed == pytest.approx(whole, rel=2e-4, abs=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [TorchBackend, OnnxBackend])
 def test_window_in_tiles_equals_the_untiled_window(network, extractor, kind, monkeypatch):
     """With guides that extend past the region's edge, and tiles smaller than the window."""

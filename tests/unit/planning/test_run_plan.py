@@ -169,6 +169,7 @@ def test_plan_shows_tiles_and_their_cost(engine, monkeypatch):
     assert event.bytes >= tiled.layouts[-1].machine
 
 
+@pytest.mark.slow
 def test_rates_are_measured_once_and_learn_from_runs(models, cache, monkeypatch):
     monkeypatch.setattr(benchmark, "SIDES", {False: (48, 96)})
     opened = open_engine(make_settings({"engine": "onnx", "device": "cpu"}), models, lambda _notice: None)
@@ -191,6 +192,7 @@ def test_engine_name_includes_the_number_of_threads(engine, monkeypatch):
     assert engine.name == "onnx CPU vgg16 3 threads"
 
 
+@pytest.mark.slow
 def test_rate_is_measured_on_smaller_pictures_when_memory_runs_out(models, cache, monkeypatch):
     monkeypatch.setattr(benchmark, "SIDES", {False: (96, 192)})
     monkeypatch.setattr(benchmark, "SMALLEST", 48)
