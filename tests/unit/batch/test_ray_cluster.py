@@ -1,4 +1,4 @@
-"""Batches over a cluster, without one: painters that die, places for all of them, what is left behind."""
+"""Batches on a cluster, with a stand-in for Ray: painters that die, their resources, and clean-up."""
 
 from __future__ import annotations
 
@@ -13,14 +13,21 @@ import pytest
 
 from nst_core.batch import ray_cluster, ray_painter
 from nst_core.batch.folder import BatchTask
-from nst_core.batch.ray_cluster import connect_to_ray, paint_all, share_of
-from nst_core.batch.ray_painter import BatchPayload, FilePayload, Painter, TaskResult, memory_share
+from nst_core.batch.ray_cluster import BatchCallbacks, connect_to_ray, divide_machines, paint_all
+from nst_core.batch.ray_painter import (
+    BatchPayload,
+    FilePayload,
+    Painter,
+    TaskPayload,
+    TaskResult,
+    memory_share,
+)
 from nst_core.errors import ErrorCode, NstError
 from nst_core.settings import make_settings
 
 
-class BrokenOff(BaseException):
-    """As Ctrl-C."""
+class Cancelled(BaseException):
+    """As for Ctrl-C."""
 
 
 class RayError(Exception):
@@ -36,14 +43,15 @@ class OutOfMemoryError(RayError):
 
 
 class FakeRay:
-    """A Ray whose painters are ``make(number)``; what a method raises shows when its answer is asked for."""
+    """A Ray whose painters are ``make_painter(number)``. What a method raises, ``get`` raises later."""
 
     exceptions = SimpleNamespace(
         RayError=RayError, RayActorError=RayActorError, OutOfMemoryError=OutOfMemoryError
     )
 
-    def __init__(self, make):
-        self.make, self.hired, self.killed, self.resources = make, 0, 0, {}
+    def __init__(self, make_painter):
+        self.make_painter = make_painter
+        self.started, self.killed, self.resources = 0, 0, {}
 
     def nodes(self):
         return [{"Alive": True, "Resources": {"CPU": 2.0}}, {"Alive": False, "Resources": {"CPU": 2.0}}]
@@ -53,11 +61,11 @@ class FakeRay:
 
     def remote(self, **resources):
         self.resources = resources
-        return lambda _class: SimpleNamespace(remote=self._hire)
+        return lambda _class: SimpleNamespace(remote=self._start)
 
-    def _hire(self, *_given):
-        self.hired += 1
-        return Remote(self.make(self.hired))
+    def _start(self, *_arguments):
+        self.started += 1
+        return Remote(self.make_painter(self.started))
 
     def wait(self, refs, num_returns=1, timeout=None):
         return refs[:num_returns], refs[num_returns:]
@@ -74,97 +82,101 @@ class Remote:
         self.painter = painter
 
     def __getattr__(self, name):
-        return SimpleNamespace(remote=lambda *given: lambda: getattr(self.painter, name)(*given))
+        return SimpleNamespace(remote=lambda *arguments: lambda: getattr(self.painter, name)(*arguments))
 
 
-class Painting:
-    """Paints all pictures but those that kill it."""
+class FakePainter:
+    """Paints all pictures except those in ``deadly``, which kill it; with ``never_ready`` it cannot start."""
 
-    def __init__(self, deadly=(), stillborn=False, reply=None):
-        self.deadly, self.stillborn, self.reply = deadly, stillborn, reply
+    def __init__(self, deadly=(), never_ready=False, result=None):
+        self.deadly, self.never_ready, self.result = deadly, never_ready, result
 
-    def begun(self):
-        if self.stillborn:
+    def ready(self):
+        if self.never_ready:
             raise RayActorError("creation failed")
 
-    def paint(self, work):
-        if self.stillborn or work.picture.name in self.deadly:
+    def paint(self, payload):
+        if self.never_ready or payload.picture.name in self.deadly:
             raise RayActorError("The actor died\nunexpectedly before finishing this task.")
-        return self.reply or TaskResult(b"painted " + work.picture.data)
+        return self.result or TaskResult(b"painted " + payload.picture.data)
 
     def close(self):
         pass
 
 
 @pytest.fixture
-def errands(tmp_path):
-    found = []
+def tasks(tmp_path):
+    tasks = []
     for name in ("a", "b", "c", "d"):
         (tmp_path / f"{name}.png").write_bytes(name.encode())
-        found.append(BatchTask(tmp_path / f"{name}.png", tmp_path / f"{name}.out"))
-    return found
+        tasks.append(BatchTask(tmp_path / f"{name}.png", tmp_path / f"{name}.out"))
+    return tasks
 
 
-COMMISSION = BatchPayload(FilePayload("n", b""), (), {})
+PAYLOAD = BatchPayload(network=FilePayload("n", b""), styles=(), settings={})
 
 
-def paint(ray, errands, count=0):
-    outcomes = {}
+def paint(ray, tasks, painters=0):
+    """Paint ``tasks`` and return the error of each, or None, by its picture's name."""
+    errors = {}
 
-    def told(outcome, _notices):
-        outcomes[outcome.errand.source.stem] = outcome.error
+    def on_outcome(outcome, _notices):
+        errors[outcome.task.source.stem] = outcome.error
 
-    paint_all(ray, errands, COMMISSION, count, told, force=False)
-    return outcomes
-
-
-def test_a_painter_that_dies_takes_one_picture_with_it(errands):
-    ray = FakeRay(lambda _number: Painting(deadly=("b.png",)))
-    outcomes = paint(ray, errands)
-    assert {name for name, error in outcomes.items() if error is None} == {"a", "c", "d"}
-    assert outcomes["b"].code is ErrorCode.NO_ENGINE
-    assert "--painters" in outcomes["b"].hint
-    assert errands[3].target.read_bytes() == b"painted d"
-    assert (ray.hired, ray.killed) == (2, 2)
-    assert ray.resources["num_cpus"] == 2  # of the one machine that is there
+    paint_all(ray, tasks, PAYLOAD, BatchCallbacks(on_outcome), painters=painters)
+    return errors
 
 
-def test_where_no_painter_can_begin_that_is_said_once(errands):
-    ray = FakeRay(lambda _number: Painting(stillborn=True))
+def test_painter_that_dies_loses_one_picture(tasks):
+    ray = FakeRay(lambda _number: FakePainter(deadly=("b.png",)))
+    errors = paint(ray, tasks)
+    assert {name for name, error in errors.items() if error is None} == {"a", "c", "d"}
+    assert errors["b"].code is ErrorCode.NO_ENGINE
+    assert "--painters" in errors["b"].hint
+    assert tasks[3].target.read_bytes() == b"painted d"
+    assert (ray.started, ray.killed) == (2, 2)
+    assert ray.resources["num_cpus"] == 2  # of the one machine that is alive
+
+
+def test_painters_that_cannot_start_are_reported_once(tasks):
+    ray = FakeRay(lambda _number: FakePainter(never_ready=True))
     with pytest.raises(NstError, match="painter of the cluster failed") as caught:
-        paint(ray, errands, 2)
+        paint(ray, tasks, 2)
     assert caught.value.code is ErrorCode.NO_ENGINE
-    assert ray.hired == 2
+    assert ray.started == 2
 
 
-def test_a_full_disk_ends_the_batch_as_it_does_without_ray(errands):
-    full = TaskResult(error=("disk-full", "The disk is full.", "Make room."))
+def test_full_disk_ends_the_batch(tasks):
+    disk_full = TaskResult(error=("disk-full", "The disk is full.", "Free some space."))
     with pytest.raises(NstError, match="disk is full"):
-        paint(FakeRay(lambda _number: Painting(reply=full)), errands)
-    wrong = TaskResult(error=("bad-image", "It is black.", ""))
-    assert {error.code for error in paint(FakeRay(lambda _: Painting(reply=wrong)), errands).values()} == {
-        ErrorCode.BAD_IMAGE
-    }
+        paint(FakeRay(lambda _number: FakePainter(result=disk_full)), tasks)
 
 
-def test_what_is_broken_off_while_painters_paint_ends_the_batch(errands, monkeypatch):
-    """Ray loses what a signal's handler raises while it waits; so it is looked for between two looks."""
-    ray, looks = FakeRay(lambda _number: Painting()), []
+def test_bad_picture_does_not_end_the_batch(tasks):
+    bad_image = TaskResult(error=("bad-image", "It is black.", ""))
+    errors = paint(FakeRay(lambda _number: FakePainter(result=bad_image)), tasks)
+    assert {error.code for error in errors.values()} == {ErrorCode.BAD_IMAGE}
+
+
+def test_cancelling_while_painters_paint_ends_the_batch(tasks, monkeypatch):
+    """Ray swallows what a signal handler raises while it waits, so ``check_stop`` is called between waits."""
+    ray, calls = FakeRay(lambda _number: FakePainter()), []
     monkeypatch.setattr(ray, "wait", lambda answers, **_: ([], answers))
-    monkeypatch.setattr(ray_cluster, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(ray_cluster, "POLL_SECONDS", 0.0)
 
-    def look():
-        looks.append(1)
-        if len(looks) == 3:
-            raise BrokenOff
+    def check_stop():
+        calls.append(1)
+        if len(calls) == 3:
+            raise Cancelled
 
-    with pytest.raises(BrokenOff):
-        paint_all(ray, errands, COMMISSION, 1, lambda *_: None, force=False, look=look)
+    callbacks = BatchCallbacks(lambda *_: None, check_stop)
+    with pytest.raises(Cancelled):
+        paint_all(ray, tasks, PAYLOAD, callbacks, painters=1)
     assert ray.killed == 1
 
 
 @pytest.mark.parametrize(
-    ("machines", "count", "wanted"),
+    ("machines", "painters", "expected"),
     [
         ([{"CPU": 8}], 1, (8, 0, 1)),
         ([{"CPU": 8}], 3, (2, 0, 3)),
@@ -177,12 +189,12 @@ def test_what_is_broken_off_while_painters_paint_ends_the_batch(errands, monkeyp
         ([{}], 2, (0.5, 0, 2)),
     ],
 )
-def test_all_painters_find_a_place(machines, count, wanted):
-    share = share_of(machines, count)
-    assert (share.cpus, share.gpus, share.beside) == wanted
-    kind, each = ("GPU", share.gpus) if share.gpus else ("CPU", share.cpus)
-    places = sum(int(machine.get(kind, 1 if machine == {} else 0) / each + 1e-9) for machine in machines)
-    assert places >= count
+def test_all_painters_fit_on_the_machines(machines, painters, expected):
+    resources = divide_machines(machines, painters)
+    assert (resources.cpus, resources.gpus, resources.painters_per_machine) == expected
+    kind, share = ("GPU", resources.gpus) if resources.gpus else ("CPU", resources.cpus)
+    slots = sum(int(machine.get(kind, 1 if machine == {} else 0) / share + 1e-9) for machine in machines)
+    assert slots >= painters
 
 
 def test_painters_on_a_machine_share_its_memory(monkeypatch):
@@ -191,58 +203,63 @@ def test_painters_on_a_machine_share_its_memory(monkeypatch):
     assert memory_share(make_settings({"max_memory": "3GB"}), 3) == pytest.approx(1e9)
 
 
-def test_a_result_names_the_settings_that_were_given(tmp_path, monkeypatch):
-    """Not the painter's copy of the start, nor its part of the memory."""
+def test_result_records_the_settings_of_the_batch(tmp_path, monkeypatch):
+    """Not the painter's copy of the starting picture, and not its share of the memory."""
     (tmp_path / "start.png").write_bytes(b"start")
     settings = make_settings({"init": str(tmp_path / "start.png"), "max_memory": "4GB"})
-    seen = {}
+    used = []
 
-    def paint_file(errand, _styles, used, _store, _watch, *, recorded):
-        seen.update(used=used, recorded=recorded)
-        errand.target.write_bytes(b"painted")
+    def paint_file(task, options, _store, _callbacks):
+        used.append(options)
+        task.target.write_bytes(b"painted")
         return SimpleNamespace(seconds=1.0)
 
     monkeypatch.setattr(ray_painter, "paint_file", paint_file)
-    start = FilePayload.of(tmp_path / "start.png")
-    commission = BatchPayload(FilePayload("net.onnx", b""), (), settings.model_dump(mode="json"), start)
-    painter = Painter(commission, ray_painter.__version__, 4)
+    payload = BatchPayload(
+        network=FilePayload("net.onnx", b""),
+        styles=(),
+        settings=settings.model_dump(mode="json"),
+        init_image=FilePayload.read(tmp_path / "start.png"),
+    )
+    painter = Painter(payload, ray_painter.__version__, 4)
     (tmp_path / "a.png").write_bytes(b"a")
-    errand = BatchTask(tmp_path / "a.png", tmp_path / "a.out")
-    assert painter.paint(ray_painter.TaskPayload.of(errand, ())).data == b"painted"
+    task = BatchTask(tmp_path / "a.png", tmp_path / "a.out")
+    assert painter.paint(TaskPayload.pack(task, ())).data == b"painted"
     painter.close()
-    assert seen["recorded"] == settings
-    assert seen["used"].max_memory == "1000000000"
-    assert Path(seen["used"].init).name == "start.png"
-    assert seen["used"].init != settings.init
+    (options,) = used
+    assert options.recorded_settings == settings
+    assert options.settings.max_memory == "1000000000"
+    assert Path(options.settings.init).name == "start.png"
+    assert options.settings.init != settings.init
 
 
-@pytest.mark.parametrize("raised", [BrokenOff(), RuntimeError(""), None])
-def test_nothing_is_left_of_a_local_ray(monkeypatch, tmp_path, raised):
-    """However it ends; and SIGTERM means what it meant."""
-    ended = []
+@pytest.mark.parametrize("raised", [Cancelled(), RuntimeError(""), None])
+def test_local_ray_leaves_nothing_behind(monkeypatch, tmp_path, raised):
+    """However it ends; the handler of SIGTERM is restored too."""
+    shutdowns = []
 
-    def init(**_given):
+    def init(**_options):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         assert Path(os.environ["TMPDIR"]).is_dir()
         assert "RAY_ADDRESS" not in os.environ
         if raised is not None:
             raise raised
 
-    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init, shutdown=lambda: ended.append(1)))
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init, shutdown=lambda: shutdowns.append(1)))
     monkeypatch.setenv("RAY_ADDRESS", "elsewhere:1")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(ray_cluster, "LONGEST_SCRATCH", 4096)
-    former = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(ray_cluster, "LONGEST_FOLDER_PATH", 4096)
+    former_handler = signal.getsignal(signal.SIGTERM)
     try:
         with connect_to_ray("local", 1):
-            assert signal.getsignal(signal.SIGTERM) is former
+            assert signal.getsignal(signal.SIGTERM) is former_handler
     except NstError as error:
         assert error.message == "Ray cannot be reached at local: RuntimeError."  # noqa: PT017
-    except BrokenOff:
+    except Cancelled:
         assert raised is not None
-    assert ended == [1]
+    assert shutdowns == [1]
     assert list(tmp_path.iterdir()) == []
     assert os.environ["TMPDIR"] == str(tmp_path)
     assert os.environ["RAY_ADDRESS"] == "elsewhere:1"
-    assert signal.getsignal(signal.SIGTERM) is former
+    assert signal.getsignal(signal.SIGTERM) is former_handler

@@ -1,4 +1,4 @@
-"""Jobs with real weights at tiny sizes: colours, regions, selections, fine styles, brush size."""
+"""Jobs with real weights at tiny sizes: kept colours, regions, selections, fine styles, brush size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Preview
 from nst_core.images.colour import LMS_TO_LAB, RGB_TO_LMS, luminance, srgb_to_linear
 from nst_core.images.picture import Picture
-from nst_core.job.fine_style import with_fine_styles
+from nst_core.job.fine_style import combine_fine_styles
 from nst_core.job.keep_colors import content_colour_share
 from nst_core.job.model import Job, Region, WeightedStyle
 from nst_core.job.prepare import prepare
@@ -44,7 +44,11 @@ def flat(colour=(0.8, 0.2, 0.1)):
 
 def job(content=None, style=None, **values):
     styles = (WeightedStyle(picture(painting() if style is None else style)),)
-    return Job(picture(photo() if content is None else content), styles, make_settings({**QUICK, **values}))
+    return Job(
+        content=picture(photo() if content is None else content),
+        styles=styles,
+        settings=make_settings({**QUICK, **values}),
+    )
 
 
 def half(height=48, width=64):
@@ -57,7 +61,7 @@ def half(height=48, width=64):
     ("style", "content", "colours"),
     list(itertools.product((grey(), flat(), painting()), (grey(), photo()), ("none", "luminance", "match"))),
 )
-def test_grey_and_single_colours_behave(style, content, colours):
+def test_grey_and_flat_pictures_give_finite_results(style, content, colours):
     for mode in ("pca", "cholesky") if colours == "match" else ("pca",):
         result = run_job(job(content, style, keep_colors=colours, color_match=mode, iterations=2)).picture
         assert np.isfinite(result.pixels).all()
@@ -69,8 +73,8 @@ def chroma(pixels):
 
 
 @pytest.mark.parametrize("colours", ["luminance"])
-def test_the_chroma_is_the_contents_to_rounding_where_srgb_has_the_colour(colours):
-    # Soft colours in the middle of the gamut have every lightness that painting gives them here.
+def test_luminance_keeps_the_chroma_inside_the_gamut(colours):
+    # Soft colours in the middle of the gamut exist at every lightness that painting gives them here.
     content = 0.5 + 0.12 * (photo() - 0.5)
     result = run_job(job(content, keep_colors=colours, iterations=8)).picture.pixels
     assert np.abs(luminance(result) - luminance(content.astype(np.float32))).mean() > 0.01
@@ -79,18 +83,18 @@ def test_the_chroma_is_the_contents_to_rounding_where_srgb_has_the_colour(colour
 
 @pytest.mark.parametrize("engine", ["onnx", "torch"])
 @pytest.mark.parametrize("grey_photo", [False, True])
-def test_light_and_dark_alone_are_painted(engine, grey_photo):
-    """What is told of a run is what its result has: nothing was spent on colours that it loses."""
+def test_reported_loss_is_the_loss_of_a_luminance_result(engine, grey_photo):
+    """Nothing is optimised that restoring the colours would undo."""
     base = job(engine=engine, keep_colors="none" if grey_photo else "luminance", iterations=8, seed=3)
     if grey_photo:
         base = replace(base, content=picture(grey(), grey=True))
     result = run_job(base)
-    found = evaluate_job(result.picture, base)
-    assert sum(found.values()) == pytest.approx(result.loss, rel=1e-3)
+    terms = evaluate_job(result.picture, base)
+    assert sum(terms.values()) == pytest.approx(result.loss, rel=1e-3)
 
 
-def test_a_region_keeps_its_colours_where_others_take_the_styles():
-    """A face that keeps its colours beside a coat that does not, in the result and in what is seen."""
+def test_region_keeps_its_colours_next_to_one_that_does_not():
+    """A face that keeps its colours next to a coat that does not, in the result and in previews."""
     content = (0.5 + 0.12 * (photo() - 0.5)).astype(np.float32)
     base = job(content, iterations=8)
     regions = (
@@ -103,20 +107,20 @@ def test_a_region_keeps_its_colours_where_others_take_the_styles():
     assert np.ptp(subject.content.pixels[:, :, :32], axis=0).max() == 0.0
     assert np.ptp(subject.regions[0].styles[0].pixels, axis=0).max() == 0.0
     np.testing.assert_array_equal(subject.regions[1].styles[0].pixels, painting().transpose(2, 0, 1))
-    shown = []
+    previews = []
     watch = RunCallbacks(
-        lambda event: shown.append(event) if isinstance(event, Preview) else None, frames_every=4
+        on_event=lambda event: previews.append(event) if isinstance(event, Preview) else None, frames_every=4
     )
     result = run_job(mixed, watch).picture.pixels
     face, coat = np.s_[:, :32], np.s_[:, 32:]
     np.testing.assert_allclose(chroma(result)[face], chroma(content)[face], atol=0.5 / 255)
     assert np.abs(luminance(result) - luminance(content))[face].mean() > 0.01
     assert np.abs(chroma(result) - chroma(content))[coat].mean() > 0.01
-    np.testing.assert_allclose(shown[-1].picture, result, atol=1e-5)
+    np.testing.assert_allclose(previews[-1].picture, result, atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("setting", "word", "background", "wanted"),
+    ("setting", "region_setting", "background", "expected"),
     [
         ("none", "luminance", True, [1, 0.5, 0]),
         ("none", "luminance", False, [1, 1, 1]),
@@ -126,63 +130,63 @@ def test_a_region_keeps_its_colours_where_others_take_the_styles():
         ("match", "none", False, None),
     ],
 )
-def test_shares_of_colours_that_are_kept(setting, word, background, wanted):
+def test_content_colour_share_follows_regions_and_background(setting, region_setting, background, expected):
     base = job(keep_colors=setting)
     mask = np.tile(np.repeat(np.float32([1, 0.5, 0]), [20, 24, 20]), (48, 1))
-    found = content_colour_share(
+    share = content_colour_share(
         replace(
             base,
             styles=base.styles if background else (),
-            regions=(Region(mask, base.styles, "face", word),),
+            regions=(Region(mask, base.styles, "face", region_setting),),
         )
     )
-    if wanted is None:
-        assert found is None
+    if expected is None:
+        assert share is None
     else:
-        np.testing.assert_allclose(found[0, [0, 30, 63]], wanted)
+        np.testing.assert_allclose(share[0, [0, 30, 63]], expected)
 
 
-def test_a_region_may_match_its_colours_alone():
+def test_region_matches_its_colours_to_the_content_there():
     base = job()
-    regions = tuple(Region(half(), base.styles, str(word), word) for word in (None, "match"))
+    regions = tuple(Region(half(), base.styles, str(mode), mode) for mode in (None, "match"))
     subject = prepare(replace(base, styles=(), regions=regions))
     plain, matched = (region.styles[0].pixels for region in subject.regions)
-    there = photo()[:, :32].reshape(-1, 3)
-    np.testing.assert_allclose(matched.reshape(3, -1).mean(axis=1), there.mean(axis=0), atol=1e-4)
-    assert np.abs(plain.reshape(3, -1).mean(axis=1) - there.mean(axis=0)).max() > 0.05
+    content_there = photo()[:, :32].reshape(-1, 3)
+    np.testing.assert_allclose(matched.reshape(3, -1).mean(axis=1), content_there.mean(axis=0), atol=1e-4)
+    assert np.abs(plain.reshape(3, -1).mean(axis=1) - content_there.mean(axis=0)).max() > 0.05
 
 
-def test_the_styles_luminance_has_the_contents_mean_and_variance_in_its_region():
+def test_style_luminance_matches_the_mean_and_variance_of_the_region():
     mask = half()
     base = job(keep_colors="luminance")
     region = Region(mask, base.styles, "left")
-    subject = prepare(Job(base.content, (), base.settings, regions=(region,)))
-    moved = subject.regions[0].styles[0].pixels[0]
-    there = luminance(photo().astype(np.float32))[:, :32]
-    assert moved.mean() == pytest.approx(there.mean(), abs=1e-4)
-    assert moved.std() == pytest.approx(there.std(), abs=1e-4)
+    subject = prepare(replace(base, styles=(), regions=(region,)))
+    matched = subject.regions[0].styles[0].pixels[0]
+    content_there = luminance(photo().astype(np.float32))[:, :32]
+    assert matched.mean() == pytest.approx(content_there.mean(), abs=1e-4)
+    assert matched.std() == pytest.approx(content_there.std(), abs=1e-4)
 
 
-def test_colours_are_matched_by_the_map_that_is_asked_for():
+def test_color_match_selects_the_colour_map():
     pca, cholesky = (
         prepare(job(keep_colors="match", color_match=mode)).styles[0].pixels.reshape(3, -1).astype(np.float64)
         for mode in ("pca", "cholesky")
     )
-    wanted = photo().reshape(-1, 3).T
-    for found in (pca, cholesky):
-        np.testing.assert_allclose(found.mean(axis=1), wanted.mean(axis=1), atol=1e-4)
+    content = photo().reshape(-1, 3).T
+    for matched in (pca, cholesky):
+        np.testing.assert_allclose(matched.mean(axis=1), content.mean(axis=1), atol=1e-4)
     assert np.abs(pca - cholesky).max() > 0.01
 
 
-def test_outside_of_a_selection_the_picture_is_the_content_to_the_bit():
+def test_pixels_outside_the_selection_stay_as_they_are():
     base = job(iterations=6)
-    result = run_job(Job(base.content, base.styles, base.settings, selection=half())).picture.pixels
+    result = run_job(replace(base, selection=half())).picture.pixels
     np.testing.assert_array_equal(result[:, 32:], base.content.pixels[:, 32:])
     assert np.abs(result[:, :32] - base.content.pixels[:, :32]).mean() > 0.01
 
 
-def test_what_is_outside_of_a_selection_takes_no_part():
-    """Another picture there, beyond the network's reach of the selection, paints the same within it."""
+def test_pixels_outside_the_selection_do_not_influence_the_result():
+    """Another picture outside the network's reach of the selection gives the same result in it."""
     other = photo(48, 320)
     other[:, 240:] = RNG.uniform(size=(48, 80, 3))
     mask = np.zeros((48, 320), np.float32)
@@ -190,26 +194,24 @@ def test_what_is_outside_of_a_selection_takes_no_part():
     results = []
     for content in (photo(48, 320), other):
         base = job(content, iterations=5, coarsest=0, tv=0.0)
-        results.append(run_job(Job(base.content, base.styles, base.settings, selection=mask)).picture.pixels)
+        results.append(run_job(replace(base, selection=mask)).picture.pixels)
     np.testing.assert_allclose(results[0][:, :32], results[1][:, :32], atol=2e-3)
 
 
-def test_regions_are_told_apart_in_the_result():
+def test_terms_of_regions_have_their_names():
     base = job(iterations=3)
     other = WeightedStyle(picture(flat()))
     regions = (Region(half(), base.styles, "one"), Region(1.0 - half(), (other,), "two"))
-    result = run_job(Job(base.content, (), base.settings, regions=regions))
+    result = run_job(replace(base, styles=(), regions=regions))
     names = [name for name in result.terms if name.startswith("style relu1_1")]
     assert names == ["style relu1_1 (one)", "style relu1_1 (two)"]
 
 
-def test_an_empty_region_is_noticed_once_and_recorded():
+def test_region_too_small_for_a_layer_is_reported_once():
     small = np.zeros((48, 64), np.float32)
     small[:6, :6] = 1.0
     base = job()
-    result = run_job(
-        Job(base.content, base.styles, base.settings, regions=(Region(small, base.styles, "dot"),))
-    )
+    result = run_job(replace(base, regions=(Region(small, base.styles, "dot"),)))
     assert [notice.code for notice in result.notices].count("empty-region") == 1
 
 
@@ -217,15 +219,15 @@ def test_an_empty_region_is_noticed_once_and_recorded():
     ("change", "words"),
     [
         ({"selection": np.zeros((48, 64), np.float32)}, "black"),
-        ({"selection": np.ones((64, 48), np.float32)}, "shape"),
+        ({"selection": np.ones((64, 48), np.float32)}, "aspect ratio"),
         ({"strength_mask": np.ones((48, 65), np.float32) * 0}, "black"),
         ({"regions": (Region(half(), (), "none"), Region(half() * 0, (), "empty"))}, "empty"),
     ],
 )
-def test_bad_masks_are_refused(change, words):
+def test_invalid_masks_are_refused(change, words):
     base = job()
     with pytest.raises(NstError) as caught:
-        run_job(Job(base.content, base.styles, base.settings, **change))
+        run_job(replace(base, **change))
     assert caught.value.code is ErrorCode.BAD_IMAGE
     assert words in caught.value.message
 
@@ -247,19 +249,19 @@ def dot(value=1.0):
     [(line(0), "inside"), (line(33), "simple"), (line(63), "all"), (dot(), "simple"), (dot(0.001), "simple")],
     ids=["left", "line", "right", "dot", "faint"],
 )
-def test_masks_a_pixel_wide_paint_a_pixel(mask, guides):
+def test_mask_one_pixel_wide_paints_only_that(mask, guides):
     base = job(iterations=2, guides=guides)
     for change in ({"selection": mask}, {"styles": (), "regions": (Region(mask, base.styles, "thin"),)}):
         result = run_job(replace(base, **change))
         pixels = result.picture.pixels
         assert np.isfinite(pixels).all()
         np.testing.assert_array_equal(pixels[mask == 0], base.content.pixels[mask == 0])
-        small = any("left out there" in notice.message for notice in result.notices)
-        assert small == (guides != "all")  # all that sees the line counts there
+        is_too_small = "empty-region" in [notice.code for notice in result.notices]
+        assert is_too_small == (guides != "all")  # with "all", every feature that sees the line counts
 
 
-def test_regions_that_overlap_share_what_both_cover():
-    """Two regions in one place with the same style are one region; two styles meet between both."""
+def test_overlapping_regions_share_their_intersection():
+    """Two regions in one place with the same style are one region. Two styles give a result in between."""
     base, other = job(iterations=3), WeightedStyle(picture(1.0 - painting()))
 
     def painted(*regions):
@@ -279,7 +281,7 @@ def test_regions_that_overlap_share_what_both_cover():
 
 
 @pytest.mark.parametrize("weights", [(1e308, 1e308), (1e-320, 1e-320), (1.0, 1e300), (5e-324, 1.0)])
-def test_weights_of_any_size_are_shares(weights):
+def test_style_weights_of_any_size_are_shares(weights):
     base = job(iterations=2)
     first, second = base.styles[0].picture, picture(flat())
     result = run_job(
@@ -287,8 +289,8 @@ def test_weights_of_any_size_are_shares(weights):
     )
     share = 0.5 if weights[0] == weights[1] else 0.0
     blend = (WeightedStyle(first, share), WeightedStyle(second, 1.0 - share))
-    wanted = run_job(replace(base, styles=blend))
-    np.testing.assert_allclose(result.picture.pixels, wanted.picture.pixels, atol=1e-4)
+    expected = run_job(replace(base, styles=blend))
+    np.testing.assert_allclose(result.picture.pixels, expected.picture.pixels, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +301,7 @@ def test_weights_of_any_size_are_shares(weights):
         {"loss": "paper", "alpha": 1e12, "beta": 1e12},
     ],
 )
-def test_huge_weights_behave(values):
+def test_huge_weights_give_finite_results(values):
     result = run_job(job(iterations=4, **values))
     assert np.isfinite(result.loss)
     assert np.isfinite(result.picture.pixels).all()
@@ -307,35 +309,35 @@ def test_huge_weights_behave(values):
     assert any(name.startswith("content") for name in result.terms)
 
 
-def test_a_mask_of_another_size_and_the_same_shape_is_resized():
+def test_mask_of_another_size_is_resized():
     base = job(iterations=2)
     mask = half(96, 128)
-    result = run_job(Job(base.content, base.styles, base.settings, selection=mask)).picture.pixels
+    result = run_job(replace(base, selection=mask)).picture.pixels
     np.testing.assert_array_equal(result[:, 34:], base.content.pixels[:, 34:])
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
-def test_strokes_have_the_same_size_on_the_picture_at_every_working_size(scale):
-    """A style's area is its share of the picture's, at each level of every run."""
+def test_style_area_is_its_share_of_the_picture_at_every_level(scale):
+    """So strokes have the same size on the picture, whatever size it is painted at."""
     subject = prepare(job(photo(96, 128), painting(200, 240), style_scale=scale))
     settings = make_settings({"style_scale": scale, "coarsest": 64})
     for long_side in (128, 300, 1000):
         for level in make_levels(long_side * 3 // 4, long_side, settings):
-            style = subject_at_level(subject, Level(level.height, level.width, 1), settings).styles[0]
+            style = subject_at_level(subject, Level(level.height, level.width, 1), scale).styles[0]
             share = style.pixels.shape[1] * style.pixels.shape[2] / (level.height * level.width)
             assert share == pytest.approx(scale**2, rel=0.06)
 
 
-def test_the_python_interface_takes_masks_as_arrays():
+def test_stylize_takes_masks_as_arrays():
     left = half() > 0
     painted = stylize(
         photo(), [], QUICK, regions=[(left, painting())], selection=(half() * 255).astype(np.uint8)
     )
     expected = run_job(
         Job(
-            picture(photo().astype(np.float32)),
-            (),
-            make_settings(QUICK),
+            content=picture(photo().astype(np.float32)),
+            styles=(),
+            settings=make_settings(QUICK),
             regions=(Region(half(), (WeightedStyle(picture(painting())),)),),
         )
     )
@@ -346,11 +348,11 @@ def test_the_python_interface_takes_masks_as_arrays():
         stylize(photo(), painting(), QUICK, selection=photo())
 
 
-def test_what_the_python_interface_is_given_wrong_is_said():
+def test_stylize_refuses_invalid_styles_and_weights():
     left = half()
     for styles, regions, weights, words in (
         ([], (), None, "no style"),
-        (painting(), (), [1.0, 2.0], "1 styles and 2 weights"),
+        (painting(), (), [1.0, 2.0], "1 styles but 2 weights"),
         ([painting()] * 2, (), [-1.0, 2.0], "0 or more"),
         ([painting()] * 2, (), [float("nan"), 2.0], "finite"),
         ([painting()] * 2, (), [0.0, 0.0], "weight 0"),
@@ -361,20 +363,20 @@ def test_what_the_python_interface_is_given_wrong_is_said():
         assert caught.value.code is ErrorCode.BAD_SETTING
 
 
-def test_floats_of_another_range_are_not_taken_for_white():
+def test_floats_on_another_scale_are_refused():
     for content, style in ((photo() * 255.0, painting()), (photo(), painting() * 255.0)):
         with pytest.raises(NstError, match="floats go from 0 to 1"):
             stylize(content, style, QUICK)
 
 
-def test_where_colours_are_kept_a_picture_to_start_from_is_seen_in_grey():
-    started = replace(job(init="own.png", keep_colors="luminance"), own=picture(photo()))
-    assert np.ptp(prepare(started).own, axis=0).max() == 0.0
-    plain = replace(job(init="own.png"), own=picture(photo()))
-    np.testing.assert_array_equal(prepare(plain).own, plain.own.pixels.transpose(2, 0, 1))
+def test_starting_picture_is_grey_if_colours_are_kept():
+    grey_start = replace(job(init="start.png", keep_colors="luminance"), init_image=picture(photo()))
+    assert np.ptp(prepare(grey_start).init_image, axis=0).max() == 0.0
+    plain = replace(job(init="start.png"), init_image=picture(photo()))
+    np.testing.assert_array_equal(prepare(plain).init_image, plain.init_image.pixels.transpose(2, 0, 1))
 
 
-def test_what_is_transparent_in_a_coarse_style_stays_so():
+def test_transparency_of_a_coarse_style_is_kept():
     alpha = np.ones((64, 96), np.float32)
     alpha[:, :48] = 0.0
     coarse, fine = picture(photo(64, 96), alpha=alpha), picture(RNG.uniform(size=(64, 64, 3)))
@@ -382,7 +384,7 @@ def test_what_is_transparent_in_a_coarse_style_stays_so():
     engine = open_engine(plain.settings, ModelStore(), lambda _notice: None)
     try:
         mixed = replace(plain, styles=(WeightedStyle(coarse, fine=fine),))
-        (style,) = with_fine_styles(mixed, Level(48, 64, 1), engine, RunCallbacks()).styles
+        (style,) = combine_fine_styles(mixed, Level(48, 64, 1), engine, RunCallbacks()).styles
     finally:
         engine.close()
     hidden, shown = np.array_split(style.picture.alpha, 2, axis=1)
@@ -390,37 +392,39 @@ def test_what_is_transparent_in_a_coarse_style_stays_so():
     assert shown[:, 4:].min() > 0.99
 
 
-def test_styles_are_combined_within_the_time_that_there_is(monkeypatch):
+def test_fine_styles_are_combined_within_the_time_limit(monkeypatch):
     plain = job(iterations=50)
     engine = open_engine(plain.settings, ModelStore(), lambda _notice: None)
-    real, calls, told = engine.backend.evaluator, [], []
+    real_evaluator, calls, notices = engine.backend.evaluator, [], []
 
     def counted(objective, height, width, tiling=None):
-        evaluate = real(objective, height, width, tiling)
+        evaluate = real_evaluator(objective, height, width, tiling)
         return lambda at: calls.append(1) or evaluate(at)
 
     monkeypatch.setattr(engine.backend, "evaluator", counted)
     try:
         mixed = replace(plain, styles=(WeightedStyle(picture(photo(64, 96)), fine=picture(painting())),))
-        (style,) = with_fine_styles(mixed, Level(48, 64, 1), engine, RunCallbacks(told.append), 0.0).styles
+        (style,) = combine_fine_styles(
+            mixed, Level(48, 64, 1), engine, RunCallbacks(on_event=notices.append), 0.0
+        ).styles
     finally:
         engine.close()
     assert style.fine is None
     assert len(calls) == 2  # the first evaluation, and one step
-    assert [notice.code for notice in told] == ["fine-style"]
+    assert [notice.code for notice in notices] == ["fine-style"]
 
 
-def test_strips_are_combined_at_a_size_that_the_network_sees():
+def test_fine_style_size_is_never_smaller_than_the_network_needs():
     level = Level(48, 64, 1)
     assert min(fine_style_size((17, 4000), level, 1.0)) == 16
     assert fine_style_size((3000, 4000), Level(4000, 3000, 1), 1.0) == (1536, 2048)
 
 
-def test_a_fine_style_changes_the_strokes_and_not_the_composition():
+def test_fine_style_changes_the_result():
     coarse, fine = picture(photo(64, 96)), picture(RNG.uniform(size=(64, 64, 3)))
     plain = job(iterations=4)
-    mixed = Job(plain.content, (WeightedStyle(coarse, fine=fine),), plain.settings)
+    mixed = replace(plain, styles=(WeightedStyle(coarse, fine=fine),))
     result = run_job(mixed)
     assert "fine-style" in [notice.code for notice in result.notices]
-    alone = run_job(Job(plain.content, (WeightedStyle(coarse),), plain.settings))
+    alone = run_job(replace(plain, styles=(WeightedStyle(coarse),)))
     assert not np.allclose(result.picture.pixels, alone.picture.pixels, atol=1e-3)

@@ -20,7 +20,7 @@ RNG = np.random.default_rng(21)
 
 
 def photo(height=48, width=64):
-    """A soft gradient with a few blocks: something with edges and flat areas."""
+    """Return a soft gradient with a block on it: a picture with edges and flat areas."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     picture = np.stack([x / width, y / height, 1 - x / width], axis=2) * 0.6 + 0.2
     picture[10:24, 12:30] = (0.9, 0.3, 0.2)
@@ -28,7 +28,7 @@ def photo(height=48, width=64):
 
 
 def painting(height=64, width=64):
-    """Diagonal strokes in two strong colours."""
+    """Return diagonal strokes in two strong colours."""
     y, x = np.mgrid[:height, :width]
     stripes = ((x + y) // 6 % 2).astype(np.float32)[:, :, None]
     return stripes * np.float32([0.95, 0.8, 0.1]) + (1 - stripes) * np.float32([0.1, 0.2, 0.6])
@@ -43,7 +43,7 @@ def real_weights(models, monkeypatch, rates_folder):
 QUICK = {"iterations": 4, "engine": "onnx", "device": "cpu"}
 
 
-def test_stylize_paints_and_tells():
+def test_stylize_paints_and_reports_progress():
     events = []
     painted = stylize(photo(), painting(), QUICK, on_event=events.append, preview_seconds=0.0)
     assert painted.pixels.shape == (48, 64, 3)
@@ -60,15 +60,15 @@ def test_stylize_paints_and_tells():
     assert "fallback-model" in [notice.code for notice in painted.result.notices]
 
 
-def test_the_same_seed_gives_the_same_picture_and_another_seed_another():
+def test_seed_determines_the_picture():
     settings = {**QUICK, "init": "noise"}
-    first, again = stylize(photo(), painting(), settings), stylize(photo(), painting(), settings)
-    np.testing.assert_array_equal(first.pixels, again.pixels)
+    first, repeated = stylize(photo(), painting(), settings), stylize(photo(), painting(), settings)
+    np.testing.assert_array_equal(first.pixels, repeated.pixels)
     other = stylize(photo(), painting(), {**settings, "seed": 1})
     assert not np.allclose(first.pixels, other.pixels, atol=0.01)
 
 
-def test_strength_moves_the_picture_from_the_photo_steadily():
+def test_strength_increases_the_distance_from_the_photo():
     distances = [
         float(
             np.abs(
@@ -82,7 +82,7 @@ def test_strength_moves_the_picture_from_the_photo_steadily():
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
 @pytest.mark.parametrize("channels", [None, 1, 2, 3, 4])
-def test_arrays_of_every_kind_come_back_in_their_shape(dtype, channels):
+def test_arrays_of_every_type_keep_their_shape(dtype, channels):
     grey = photo().mean(axis=2)
     planes = {None: grey, 1: grey[:, :, None], 3: photo()}
     planes[2] = np.dstack([grey, np.ones_like(grey)])
@@ -90,9 +90,9 @@ def test_arrays_of_every_kind_come_back_in_their_shape(dtype, channels):
     scale = {np.uint8: 255, np.uint16: 65535}.get(dtype, 1)
     array = (planes[channels] * scale + (0.5 if scale > 1 else 0)).astype(dtype)
     picture = as_picture(array, "picture")
-    back = as_array(picture, channels or 1, array.ndim)
-    assert back.shape == array.shape
-    np.testing.assert_allclose(back, array / scale, atol=1e-6)
+    converted = as_array(picture, channels or 1, array.ndim)
+    assert converted.shape == array.shape
+    np.testing.assert_allclose(converted, array / scale, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_arrays_of_every_kind_come_back_in_their_shape(dtype, channels):
         np.zeros((0, 4, 3), np.uint8),
     ],
 )
-def test_arrays_that_are_no_pictures_are_refused(array):
+def test_arrays_that_are_not_pictures_are_refused(array):
     with pytest.raises(NstError) as caught:
         as_picture(array, "picture")
     assert caught.value.code is ErrorCode.BAD_IMAGE
@@ -119,15 +119,15 @@ def with_hole(hidden):
     return np.dstack([pixels, alpha])
 
 
-def test_what_is_transparent_neither_counts_nor_leaks():
-    """Whatever colours hide under alpha 0, what can be seen comes out the same, to the bit."""
+def test_transparent_pixels_do_not_influence_visible_ones():
+    """The visible result is the same, bit for bit, whatever colours the transparent pixels have."""
     first = stylize(with_hole((1.0, 0.0, 1.0)), painting(), QUICK).pixels
     second = stylize(with_hole((0.0, 1.0, 0.0)), painting(), QUICK).pixels
     np.testing.assert_array_equal(first, second)
     np.testing.assert_array_equal(first[:, :, 3], with_hole(0)[:, :, 3])
 
 
-def test_a_hidden_part_of_the_style_does_not_count():
+def test_transparent_part_of_the_style_is_ignored():
     style = np.dstack([painting(), np.ones((64, 64), np.float32)])
     style[:, 32:, 3] = 0
     style[:, 32:, :3] = (1, 0, 0)
@@ -137,14 +137,14 @@ def test_a_hidden_part_of_the_style_does_not_count():
     np.testing.assert_array_equal(a, b)
 
 
-def test_grey_stays_grey():
+def test_grey_content_gives_a_grey_result():
     painted = stylize(photo().mean(axis=2), painting(), QUICK).pixels
     assert painted.shape == (48, 64)
     rgb = run_job(
         Job(
-            Picture(np.repeat(photo().mean(axis=2)[:, :, None], 3, axis=2), grey=True),
-            (WeightedStyle(Picture(painting())),),
-            make_settings(QUICK),
+            content=Picture(np.repeat(photo().mean(axis=2)[:, :, None], 3, axis=2), grey=True),
+            styles=(WeightedStyle(Picture(painting())),),
+            settings=make_settings(QUICK),
         )
     ).picture
     assert rgb.grey
@@ -155,20 +155,20 @@ def lab_chroma(pixels):
     return (np.cbrt(srgb_to_linear(pixels.astype(np.float64)) @ RGB_TO_LMS.T) @ LMS_TO_LAB.T)[:, :, 1:]
 
 
-def test_luminance_keeps_the_contents_colours():
+def test_keep_colors_luminance_keeps_the_chroma_of_the_content():
     soft = 0.5 + 0.2 * (photo() - 0.5)
-    seen = []
+    events = []
     painted = stylize(
-        soft, painting(), {**QUICK, "keep_colors": "luminance"}, on_event=seen.append, preview_seconds=0.0
+        soft, painting(), {**QUICK, "keep_colors": "luminance"}, on_event=events.append, preview_seconds=0.0
     )
     inside = (painted.pixels.min(axis=2) > 0.02) & (painted.pixels.max(axis=2) < 0.98)
     assert inside.mean() > 0.9
     np.testing.assert_allclose(lab_chroma(painted.pixels)[inside], lab_chroma(soft)[inside], atol=2e-3)
-    preview = [event for event in seen if isinstance(event, Preview)][-1].picture
+    preview = [event for event in events if isinstance(event, Preview)][-1].picture
     np.testing.assert_allclose(preview, painted.pixels, atol=1e-5)
 
 
-def test_matched_colours_are_nearer_to_the_contents():
+def test_keep_colors_match_moves_colours_towards_the_content():
     blue = photo() * np.float32([0.2, 0.3, 1.0])
     plain = stylize(blue, painting(), {**QUICK, "strength": 90, "iterations": 15}).pixels
     settings = {**QUICK, "strength": 90, "iterations": 15, "keep_colors": "match"}
@@ -177,13 +177,13 @@ def test_matched_colours_are_nearer_to_the_contents():
     assert np.abs(matched.mean(axis=(0, 1)) - mean).sum() < np.abs(plain.mean(axis=(0, 1)) - mean).sum()
 
 
-def test_size_paints_at_that_size_and_keep_size_brings_it_back():
+def test_keep_size_restores_the_size_of_the_content():
     small = stylize(photo(96, 128), painting(), {**QUICK, "size": 64}).pixels
     assert small.shape == (48, 64, 3)
     job = Job(
-        as_picture(photo(96, 128), "content"),
-        (WeightedStyle(as_picture(painting(), "style")),),
-        make_settings({**QUICK, "size": 64}),
+        content=as_picture(photo(96, 128), "content"),
+        styles=(WeightedStyle(as_picture(painting(), "style")),),
+        settings=make_settings({**QUICK, "size": 64}),
         keep_size=True,
     )
     result = run_job(job)
@@ -191,31 +191,31 @@ def test_size_paints_at_that_size_and_keep_size_brings_it_back():
     assert (result.levels[-1].height, result.levels[-1].width) == (48, 64)
 
 
-def test_a_stop_after_the_first_step_still_gives_a_picture():
+def test_stop_after_the_first_step_returns_a_picture():
     painted = stylize(photo(96, 128), painting(), {**QUICK, "coarsest": 64}, should_stop=lambda: True)
     assert painted.result.stopped
     assert painted.pixels.shape == (96, 128, 3)
     assert len(painted.result.curve) == 1
 
 
-@pytest.mark.parametrize("init", ["content", "style", "noise", "own"])
-def test_every_start(init):
-    own = painting()[:, ::-1] if init == "own" else None
-    settings = {**QUICK, "init": init if own is None else "picture.png", "iterations": 1}
-    previews = []
-    stylize(photo(), painting(), settings, init_picture=own, on_event=previews.append)
-    losses = [event.loss for event in previews if isinstance(event, Progress)]
+@pytest.mark.parametrize("init", ["content", "style", "noise", "file"])
+def test_every_kind_of_start_paints(init):
+    init_image = painting()[:, ::-1] if init == "file" else None
+    settings = {**QUICK, "init": init if init_image is None else "picture.png", "iterations": 1}
+    events = []
+    stylize(photo(), painting(), settings, init_image=init_image, on_event=events.append)
+    losses = [event.loss for event in events if isinstance(event, Progress)]
     assert len(losses) == 1
     assert np.isfinite(losses[0])
 
 
-def test_an_unknown_start_is_refused():
+def test_unknown_start_is_refused():
     with pytest.raises(NstError) as caught:
         stylize(photo(), painting(), {**QUICK, "init": "nosie"})
     assert caught.value.code is ErrorCode.BAD_SETTING
 
 
-def test_a_crop_of_the_style_is_the_style():
+def test_style_crop_gives_the_result_of_the_cropped_style():
     whole = np.concatenate([painting(), photo(64, 64)], axis=1)
     cropped = stylize(photo(), whole, {**QUICK, "style_crop": "0,0,64,64"}).pixels
     np.testing.assert_array_equal(cropped, stylize(photo(), painting(), QUICK).pixels)
@@ -223,40 +223,48 @@ def test_a_crop_of_the_style_is_the_style():
         stylize(photo(), painting(), {**QUICK, "style_crop": "32,0,64,64"})
 
 
-def test_blends_of_equal_styles_are_one_style_and_weights_matter():
-    one = stylize(photo(), painting(), QUICK).pixels
-    two = stylize(photo(), [painting(), painting()], QUICK, weights=[1, 3]).pixels
-    np.testing.assert_allclose(one, two, atol=1e-3)
-    none = stylize(photo(), [painting(), photo(64, 64)], QUICK, weights=[1, 0]).pixels
-    np.testing.assert_allclose(one, none, atol=1e-3)
+def test_style_weights_are_shares_of_the_blend():
+    single = stylize(photo(), painting(), QUICK).pixels
+    equal = stylize(photo(), [painting(), painting()], QUICK, weights=[1, 3]).pixels
+    np.testing.assert_allclose(single, equal, atol=1e-3)
+    weightless = stylize(photo(), [painting(), photo(64, 64)], QUICK, weights=[1, 0]).pixels
+    np.testing.assert_allclose(single, weightless, atol=1e-3)
 
 
-def test_textures_and_reconstructions():
+def test_textures_and_reconstructions_have_only_their_own_terms():
     style, content = WeightedStyle(as_picture(painting(), "style")), as_picture(photo(), "content")
     settings = make_settings({**QUICK, "init": "noise", "coarsest": 0, "iterations": 25})
-    texture = run_job(Job(None, (style,), settings, texture_size=(40, 56)))
+    texture = run_job(Job(content=None, styles=(style,), settings=settings, texture_size=(40, 56)))
     assert texture.picture.pixels.shape == (40, 56, 3)
     assert all(name.startswith(("style", "range", "total")) for name in texture.terms)
-    rebuilt = run_job(Job(content, (), make_settings({**settings.model_dump(), "content_layers": "conv1_1"})))
+    rebuilt = run_job(
+        Job(
+            content=content,
+            styles=(),
+            settings=make_settings({**settings.model_dump(), "content_layers": "conv1_1"}),
+        )
+    )
     assert all(name.startswith(("content", "range", "total")) for name in rebuilt.terms)
     assert np.abs(rebuilt.picture.pixels - photo()).mean() < 0.1
 
 
-def test_evaluate_prefers_the_picture_to_noise():
+def test_evaluate_job_prefers_the_content_to_noise():
     job = Job(
-        as_picture(photo(), "content"), (WeightedStyle(as_picture(painting(), "s")),), Settings(device="cpu")
+        content=as_picture(photo(), "content"),
+        styles=(WeightedStyle(as_picture(painting(), "s")),),
+        settings=Settings(device="cpu"),
     )
-    own = evaluate_job(as_picture(photo(), "picture"), job)
-    noise = evaluate_job(as_picture(RNG.uniform(size=(48, 64, 3)), "picture"), job)
-    assert own["content relu4_2"] < 1e-6 < noise["content relu4_2"]
-    paper = Job(job.content, job.styles, Settings(device="cpu", loss="paper"))
-    assert evaluate_job(as_picture(photo(), "picture"), paper).keys() == own.keys() - {
+    content_terms = evaluate_job(as_picture(photo(), "picture"), job)
+    noise_terms = evaluate_job(as_picture(RNG.uniform(size=(48, 64, 3)), "picture"), job)
+    assert content_terms["content relu4_2"] < 1e-6 < noise_terms["content relu4_2"]
+    paper = Job(content=job.content, styles=job.styles, settings=Settings(device="cpu", loss="paper"))
+    assert evaluate_job(as_picture(photo(), "picture"), paper).keys() == content_terms.keys() - {
         "range",
         "total variation",
     }
 
 
-def test_a_job_that_cannot_fit_is_refused_before_it_starts(monkeypatch):
+def test_job_that_does_not_fit_into_memory_is_refused_before_it_starts(monkeypatch):
     from nst_core.backends.onnx_runtime.backend import OnnxBackend
 
     monkeypatch.setattr(OnnxBackend, "free_bytes", lambda _self: 1000)
@@ -266,13 +274,13 @@ def test_a_job_that_cannot_fit_is_refused_before_it_starts(monkeypatch):
     assert caught.value.hint == "Close other programs."
 
 
-def test_frames_come_every_so_many_iterations():
+def test_frames_are_sent_every_frames_every_iterations():
     frames = []
     content, style = as_picture(photo(), "content"), WeightedStyle(as_picture(painting(), "style"))
     watch = RunCallbacks(
-        lambda event: frames.append(event) if isinstance(event, Preview) else None, frames_every=2
+        on_event=lambda event: frames.append(event) if isinstance(event, Preview) else None, frames_every=2
     )
-    run_job(Job(content, (style,), make_settings({**QUICK, "iterations": 5})), watch)
+    run_job(Job(content=content, styles=(style,), settings=make_settings({**QUICK, "iterations": 5})), watch)
     assert [frame.iteration for frame in frames] == [2, 4, 5]
 
 
@@ -287,12 +295,12 @@ def test_frames_come_every_so_many_iterations():
         (OSError(28, "No space left on device"), ErrorCode.DISK_FULL),
     ],
 )
-@pytest.mark.parametrize("phase", ["prepare", "plan_run", "paint", "finish"])
-def test_whatever_runs_out_is_told_in_every_phase(monkeypatch, phase, raised, code):
-    def ends(*_given, **_named):
+@pytest.mark.parametrize("phase", ["prepare", "plan_painting", "paint", "finish_picture"])
+def test_exhausted_memory_or_disk_is_reported_in_every_phase(monkeypatch, phase, raised, code):
+    def fail(*_arguments, **_options):
         raise raised
 
-    monkeypatch.setattr(run, phase, ends)
+    monkeypatch.setattr(run, phase, fail)
     with pytest.raises(NstError) as caught:
         stylize(photo(), painting(), QUICK)
     assert caught.value.code is code

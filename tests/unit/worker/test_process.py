@@ -1,4 +1,4 @@
-"""The engine's process, spoken to as GIMP's plug-in speaks to it."""
+"""The engine's process, used as GIMP's plug-in uses it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nst_core.worker.protocol import JOB_PREFIX, PROTOCOL
 
 
 class Engine:
-    """A started worker; events are read as they come."""
+    """A running engine process."""
 
     def __init__(self, models_folder):
         environment = {**os.environ, "NST_MODELS": str(models_folder), "NST_CACHE": tempfile.gettempdir()}
@@ -50,19 +50,19 @@ class Engine:
 
 @pytest.fixture
 def engine(models):
-    started = Engine(models.root)
-    yield started
-    started.process.kill()
-    started.process.wait()
-    for pipe in (started.process.stdin, started.process.stdout, started.process.stderr):
+    engine = Engine(models.root)
+    yield engine
+    engine.process.kill()
+    engine.process.wait()
+    for pipe in (engine.process.stdin, engine.process.stdout, engine.process.stderr):
         pipe.close()
 
 
 @pytest.fixture
 def folder(tmp_path):
-    made = tmp_path / f"{JOB_PREFIX}test"
-    made.mkdir(mode=0o700)
-    return made
+    folder = tmp_path / f"{JOB_PREFIX}test"
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 def pixels(folder, name, height, width, channels, value=None):
@@ -85,8 +85,8 @@ def request(folder, channels=3, command="stylize", **settings):
 
 
 def wait_until(condition, seconds=10.0):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
         if condition():
             return True
         time.sleep(0.02)
@@ -94,7 +94,7 @@ def wait_until(condition, seconds=10.0):
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_a_job_from_hello_to_the_deleted_folder(engine, folder, channels):
+def test_job_runs_from_greeting_to_deleted_folder(engine, folder, channels):
     engine.send(request(folder, channels))
     events = list(engine.events())
     names = [event["event"] for event in events]
@@ -122,7 +122,7 @@ def test_a_job_from_hello_to_the_deleted_folder(engine, folder, channels):
     assert not folder.exists()
 
 
-def test_stop_keeps_the_best_so_far_at_full_size(engine, folder):
+def test_stop_returns_the_best_picture_at_full_size(engine, folder):
     message = request(folder, iterations=100_000, coarsest=64)
     engine.send(change(message, content=pixels(folder, "content", 80, 112, 3)))
     for event in engine.events():
@@ -137,7 +137,7 @@ def test_stop_keeps_the_best_so_far_at_full_size(engine, folder):
     assert result.std() > 0.05
 
 
-def test_a_caller_that_goes_away_in_the_middle_leaves_no_process_and_no_folder(engine, folder):
+def test_end_of_stdin_during_a_run_ends_process_and_deletes_folder(engine, folder):
     engine.send(request(folder, iterations=100_000))
     for event in engine.events():
         if event["event"] == "progress":
@@ -146,7 +146,7 @@ def test_a_caller_that_goes_away_in_the_middle_leaves_no_process_and_no_folder(e
     assert list(folder.parent.glob("nst-job-*")) == []
 
 
-def test_sigterm_cleans_up_too(engine, folder):
+def test_sigterm_deletes_the_folder(engine, folder):
     engine.send(request(folder, iterations=100_000))
     for event in engine.events():
         if event["event"] == "progress":
@@ -156,7 +156,7 @@ def test_sigterm_cleans_up_too(engine, folder):
     assert not folder.exists()
 
 
-def test_a_plan_is_told_without_painting(engine, folder):
+def test_plan_needs_no_pixels_and_grows_with_the_work(engine, folder):
     message = request(folder, command="plan", coarsest=64)
     unwritten = {"path": str(folder / "nothing"), "width": 112, "height": 80, "channels": 3}
     engine.send(change(message, content=unwritten))
@@ -165,53 +165,53 @@ def test_a_plan_is_told_without_painting(engine, folder):
     assert events["plan"]["model"] == "vgg16"
     assert "progress" not in events
     assert not (folder / "result").exists()
-    plain = events["plan"]["seconds"]
+    plain_seconds = events["plan"]["seconds"]
     style = {**message["styles"][0], "path": str(folder / "nothing")}
     mask = {**unwritten, "channels": 1}
-    for more in (
+    for extra in (
         {"styles": [style, style]},
         {"regions": [{"mask": mask, "styles": [style]}]},
         {"styles": [{**style, "fine": {**style, "width": 64, "height": 64}}]},
     ):
-        engine.send({**change(message, content=unwritten), **more})
-        found = {event["event"]: event for event in engine.events()}
-        assert found["plan"]["seconds"] > plain
+        engine.send({**change(message, content=unwritten), **extra})
+        events = {event["event"]: event for event in engine.events()}
+        assert events["plan"]["seconds"] > plain_seconds
 
 
-def test_a_plan_goes_by_the_boxes_that_regions_are_said_to_cover(engine, folder):
+def test_plan_uses_the_boxes_that_regions_cover(engine, folder):
     large = {"path": str(folder / "nothing"), "width": 1600, "height": 1200, "channels": 3}
     mask = {**large, "channels": 1}
 
-    def seconds(*boxes, **more):
+    def seconds(*boxes, **fields):
         message = change(request(folder, command="plan"), content=large)
         style = {**large, "width": 64, "height": 64}
         regions = [
             {"mask": mask if box is None else {**mask, "covered": box}, "styles": [style]} for box in boxes
         ]
-        engine.send({**message, "styles": [], "regions": regions, **more})
-        *others, last = engine.events()
-        return last["message"] if last["event"] == "error" else others[-1]["seconds"]
+        engine.send({**message, "styles": [], "regions": regions, **fields})
+        *earlier, last = engine.events()
+        return last["message"] if last["event"] == "error" else earlier[-1]["seconds"]
 
     whole = seconds(None)
     assert seconds([0, 0, 1600, 1200]) == pytest.approx(whole)
     corner = [1400, 1000, 1600, 1200]
     assert seconds(corner) < 0.7 * whole
-    assert seconds(corner, [0, 0, 100, 100]) > whole  # two corners, and all in between
+    assert seconds(corner, [0, 0, 100, 100]) > whole  # two corners, and everything in between
     assert seconds(corner, None) > whole
     assert seconds(corner, styles=[{**large, "width": 64, "height": 64}]) > whole  # outside is painted too
-    assert "does not lie in the mask" in seconds([0, 0, 1601, 10])
-    assert "does not lie in the mask" in seconds([5, 0, 5, 10])
+    assert "not inside the mask" in seconds([0, 0, 1601, 10])
+    assert "not inside the mask" in seconds([5, 0, 5, 10])
 
 
-def test_a_process_answers_one_request_after_another(engine, folder):
-    """A trial, a mistake, a plan, a trial: what was said to one of them means nothing to the next."""
+def test_process_answers_one_request_after_another(engine, folder):
+    """A trial, an invalid request, a plan, a trial: a stop does not affect the requests after it."""
     engine.send(request(folder, iterations=10_000))
     for event in engine.events():
         if event["event"] == "progress":
             engine.send({"command": "stop"})
     assert event["event"] == "done"
     assert event["stopped"]
-    engine.send({"command": "stop"})  # late: the run was over
+    engine.send({"command": "stop"})  # too late: the run has ended
     engine.send(change(request(folder), styles=[]))
     assert list(engine.events())[-1]["code"] == "protocol"
     engine.send(request(folder, command="plan"))
@@ -223,7 +223,7 @@ def test_a_process_answers_one_request_after_another(engine, folder):
     other = folder.with_name(f"{JOB_PREFIX}other")
     other.mkdir(mode=0o700)
     engine.send(change(request(folder), job_directory=str(other)))
-    assert "share one job directory" in list(engine.events())[-1]["message"]
+    assert "same job directory" in list(engine.events())[-1]["message"]
     assert engine.close() == 1
     assert not folder.exists()
     assert other.exists()
@@ -234,7 +234,7 @@ def change(message, **fields):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "code", "word"),
+    ("make_invalid", "code", "word"),
     [
         (lambda m, _: b"this is not json", "protocol", "cannot be read"),
         (lambda m, _: b"[]", "protocol", "cannot be read"),
@@ -256,8 +256,8 @@ def change(message, **fields):
         ),
     ],
 )
-def test_what_is_wrong_is_said_with_a_code_and_nothing_is_written(engine, folder, spoil, code, word):
-    engine.send(spoil(request(folder), folder))
+def test_invalid_request_is_refused_with_a_code_and_writes_nothing(engine, folder, make_invalid, code, word):
+    engine.send(make_invalid(request(folder), folder))
     error = list(engine.events())[-1]
     assert error["event"] == "error"
     assert error["code"] == code
@@ -269,21 +269,22 @@ def test_what_is_wrong_is_said_with_a_code_and_nothing_is_written(engine, folder
 @pytest.mark.parametrize(
     ("error", "code"), [(MemoryError(), "out-of-memory"), (RuntimeError("a defect"), "internal")]
 )
-def test_what_nobody_caught_is_said_too(monkeypatch, error, code):
-    """Memory can end before the painting, where pixels are read."""
+def test_unexpected_exception_is_reported(monkeypatch, error, code):
+    """Memory can run out before painting, while pixels are read."""
 
-    def serve(*_arguments):
+    def handle_request(*_arguments):
         raise error
 
-    monkeypatch.setattr(process, "serve", serve)
-    sent, caller = [], SimpleNamespace(status=0)
-    process.answer(SimpleNamespace(send=lambda event, **fields: sent.append((event, fields))), caller, b"")
+    monkeypatch.setattr(process, "handle_request", handle_request)
+    sent, reader = [], SimpleNamespace(exit_status=0)
+    writer = SimpleNamespace(send=lambda event, **fields: sent.append((event, fields)))
+    process.answer_request(writer, reader, b"")
     assert [(event, fields["code"]) for event, fields in sent] == [("error", code)]
-    assert caller.status == 1
+    assert reader.exit_status == 1
 
 
 @pytest.mark.parametrize("name", ["nst-job-missing", "other"])
-def test_no_folder_but_a_job_directory_is_ever_deleted(engine, folder, tmp_path, name):
+def test_only_job_directories_are_deleted(engine, folder, tmp_path, name):
     other = tmp_path / name
     if name == "other":
         other.mkdir(mode=0o700)
@@ -295,7 +296,7 @@ def test_no_folder_but_a_job_directory_is_ever_deleted(engine, folder, tmp_path,
     assert other.exists() == (name == "other")
 
 
-def test_a_folder_that_others_can_read_is_refused(engine, folder):
+def test_folder_that_others_can_read_is_refused(engine, folder):
     folder.chmod(0o755)
     engine.send(request(folder))
     assert list(engine.events())[-1]["code"] == "protocol"
@@ -303,33 +304,33 @@ def test_a_folder_that_others_can_read_is_refused(engine, folder):
     assert folder.exists()
 
 
-def test_a_caller_that_says_nothing_is_no_reason_to_stay(engine):
+def test_process_exits_if_the_caller_sends_nothing(engine):
     assert json.loads(engine.process.stdout.readline())["event"] == "hello"
     assert engine.close() == 0
 
 
-def test_no_weights_is_said_with_the_command_that_fetches_them(tmp_path, folder):
-    started = Engine(tmp_path / "empty")
-    started.send(request(folder))
-    error = list(started.events())[-1]
-    started.close()
-    for pipe in (started.process.stdout, started.process.stderr):
+def test_missing_network_is_reported_with_the_command_to_fetch_it(tmp_path, folder):
+    engine = Engine(tmp_path / "empty")
+    engine.send(request(folder))
+    error = list(engine.events())[-1]
+    engine.close()
+    for pipe in (engine.process.stdout, engine.process.stderr):
         pipe.close()
     assert error["code"] == "no-model"
     assert "nst models fetch" in error["hint"]
 
 
-def test_what_libraries_print_does_not_reach_the_events(models):
+def test_output_of_libraries_goes_to_stderr():
     script = (
-        "import os, sys; from nst_core.worker.process import Channel\n"
-        "channel = Channel(); print('chatter'); os.write(1, b'more chatter\\n'); channel.send('hello')"
+        "import os, sys; from nst_core.worker.process import EventWriter\n"
+        "writer = EventWriter(); print('chatter'); os.write(1, b'more chatter\\n'); writer.send('hello')"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == '{"event": "hello"}\n'
     assert "more chatter" in done.stderr
 
 
-def test_regions_a_selection_and_strength_by_place_leave_the_rest_to_the_bit(engine, folder):
+def test_pixels_outside_all_masks_stay_as_they_are(engine, folder):
     left, top, faint = (np.zeros((40, 56, 1), np.float32) for _ in range(3))
     left[:, :24], top[:30], faint[:, 8:] = 1.0, 1.0, 1.0
     message = request(folder)
@@ -360,7 +361,7 @@ def test_regions_a_selection_and_strength_by_place_leave_the_rest_to_the_bit(eng
     assert not changed[:, :8].any()
 
 
-def test_a_mask_of_another_shape_is_refused(engine, folder):
+def test_mask_of_another_shape_is_refused(engine, folder):
     mask = pixels(folder, "mask", 56, 40, 1, np.ones((56, 40, 1)))
     engine.send(change(request(folder), selection=mask))
     *_, last = engine.events()
