@@ -176,7 +176,7 @@ def parse_request(line: bytes | None) -> Request:
             raise NstError(
                 ErrorCode.PROTOCOL,
                 f"The plug-in (protocol {number}) and the engine (version {__version__}, protocol {PROTOCOL})"
-                " do not match.",
+                " do not belong together.",
                 "Install the same version of the plug-in and the engine.",
             )
         return Request.model_validate(message)

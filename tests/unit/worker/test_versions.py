@@ -1,4 +1,4 @@
-"""An engine and a plug-in of different versions: they work together, or say that they do not match."""
+"""An engine and a plug-in of different versions: they work together, or say that they do not belong together."""
 
 from __future__ import annotations
 
