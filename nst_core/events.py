@@ -92,3 +92,4 @@ class Notice:
 
 Event: TypeAlias = Plan | Progress | Preview | Notice
 OnEvent: TypeAlias = Callable[[Event], None]
+OnNotice: TypeAlias = Callable[[Notice], None]

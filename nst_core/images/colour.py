@@ -47,7 +47,7 @@ SMALLEST_VARIANCE = (1.0 / 255.0) ** 2
 """A colour direction whose standard deviation is below one 8-bit step is noise, which is not amplified."""
 
 GAMUT_TOLERANCE = 0.008
-"""How far below 0 a channel of linear light may be before a colour counts as outside sRGB, as a share of the
+"""A colour counts as outside sRGB if a channel of its linear light is further below 0 than this share of the
 grey of the same lightness. Values within the tolerance are clipped, which is invisible. In OKLab the blue
 corner of sRGB is concave by 0.0075: without this tolerance the largest chroma that fits would jump there."""
 

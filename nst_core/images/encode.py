@@ -7,7 +7,7 @@ are no times or counters in them.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import PurePath
 from typing import Any, Literal
@@ -17,7 +17,7 @@ from PIL import Image
 
 from nst_core.array_types import Array
 from nst_core.errors import ErrorCode, NstError
-from nst_core.events import Notice
+from nst_core.events import Notice, OnNotice
 from nst_core.images import icc, libvips
 from nst_core.images.colour import luminance
 from nst_core.images.display_name import display_name
@@ -137,7 +137,7 @@ def encode(
     picture: Picture,
     file_format: FileFormat,
     metadata: Mapping[str, str],
-    on_notice: Callable[[Notice], None],
+    on_notice: OnNotice,
 ) -> bytes:
     """Encode ``picture`` in ``file_format``, with ``metadata`` if the format can hold it.
 
@@ -213,7 +213,7 @@ def _encode_with_pillow(
     file_format: FileFormat,
     profile: bytes | None,
     line: str,
-    on_notice: Callable[[Notice], None],
+    on_notice: OnNotice,
 ) -> bytes:
     options = dict(file_format.options)
     if profile is not None:

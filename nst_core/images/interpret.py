@@ -15,7 +15,7 @@ import numpy as np
 from PIL import ImageCms
 
 from nst_core.array_types import Array
-from nst_core.events import Notice
+from nst_core.events import Notice, OnNotice
 from nst_core.images import icc, libvips
 from nst_core.images.picture import Picture
 from nst_core.images.raster import Raster, Samples, to_float
@@ -26,7 +26,7 @@ SendNotice: TypeAlias = Callable[[str, str], None]
 LITTLE_CMS_MODES = {"grey": "L", "rgb": "RGB", "cmyk": "CMYK"}
 
 
-def to_picture(raster: Raster, source: str, name: str, on_notice: Callable[[Notice], None]) -> Picture:
+def to_picture(raster: Raster, source: str, name: str, on_notice: OnNotice) -> Picture:
     """Convert an upright ``raster`` to sRGB.
 
     ``source`` becomes the picture's source and ``name`` names it in notices. Codes of notices:

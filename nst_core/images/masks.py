@@ -11,7 +11,8 @@ import numpy as np
 
 from nst_core.array_types import Array
 from nst_core.errors import ErrorCode, NstError
-from nst_core.images.read import OnNotice, ignore_notice, read_picture
+from nst_core.events import OnNotice
+from nst_core.images.read import ignore_notice, read_picture
 from nst_core.images.resize import resize
 
 SHAPE_TOLERANCE = 0.02

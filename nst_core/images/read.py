@@ -8,20 +8,16 @@ external program is run (so no EPS), and nothing is downloaded.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
 
 from nst_core.errors import ErrorCode, NstError
-from nst_core.events import Notice
+from nst_core.events import Notice, OnNotice
 from nst_core.images.decode import MAX_PIXELS, decode_file
 from nst_core.images.display_name import display_name
 from nst_core.images.file_io import open_input
 from nst_core.images.interpret import to_picture
 from nst_core.images.picture import Picture
 from nst_core.images.raster import apply_orientation
-
-OnNotice: TypeAlias = Callable[[Notice], None]
 
 
 def ignore_notice(notice: Notice) -> None:

@@ -7,11 +7,11 @@ whether writing would fail.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import PurePath
 
 from nst_core.errors import ErrorCode, NstError
-from nst_core.events import Notice
+from nst_core.events import OnNotice
 from nst_core.images.display_name import display_name
 from nst_core.images.encode import check_fits, encode, format_of
 from nst_core.images.file_io import check_replaceable, replace_file
@@ -40,7 +40,7 @@ def write_picture(
     *,
     force: bool = False,
     metadata: Mapping[str, str] | None = None,
-    on_notice: Callable[[Notice], None] = ignore_notice,
+    on_notice: OnNotice = ignore_notice,
 ) -> None:
     """Write ``picture`` to ``path``, in the format of its suffix.
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, TypeAlias
 
 import httpx
 
@@ -49,7 +49,10 @@ class FetchProgress:
     total: int
 
 
-def download(source: WeightSource, folder: Path, on_progress: Callable[[FetchProgress], None]) -> Path:
+OnProgress: TypeAlias = Callable[[FetchProgress], None]
+
+
+def download(source: WeightSource, folder: Path, on_progress: OnProgress) -> Path:
     """Download ``source`` into ``folder``, which exists, check it, and return the path of the file.
 
     Exceptions from ``on_progress`` pass through. The bytes received so far stay for the next call.
@@ -99,7 +102,7 @@ def fetch_checked(
     source: WeightSource,
     partial_file: Path,
     client: httpx.Client,
-    on_progress: Callable[[FetchProgress], None],
+    on_progress: OnProgress,
 ) -> None:
     """Download the rest of ``source`` to ``partial_file`` and check the whole file.
 
@@ -124,7 +127,7 @@ def fetch_checked(
     )
 
 
-def matches(path: Path, source: WeightSource, on_progress: Callable[[FetchProgress], None]) -> bool:
+def matches(path: Path, source: WeightSource, on_progress: OnProgress) -> bool:
     """Return whether the file at ``path`` has the size and SHA-256 of ``source``."""
     if path.stat().st_size != source.bytes:
         return False
@@ -155,7 +158,7 @@ def receive_all(
     source: WeightSource,
     partial_file: Path,
     client: httpx.Client,
-    on_progress: Callable[[FetchProgress], None],
+    on_progress: OnProgress,
 ) -> None:
     """Append to ``partial_file`` until it is complete, reconnecting after interruptions."""
     failed_attempts = 0
@@ -176,7 +179,7 @@ def receive(
     source: WeightSource,
     partial_file: Path,
     client: httpx.Client,
-    on_progress: Callable[[FetchProgress], None],
+    on_progress: OnProgress,
 ) -> None:
     """Open one connection and append to ``partial_file``, or start over if the server cannot resume."""
     received = size_on_disk(partial_file)

@@ -6,13 +6,13 @@ Takes a network, a device and pictures, and returns features as numpy arrays. Do
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from nst_core.array_types import Array
 from nst_core.errors import ErrorCode, NstError, first_line, is_framework_oom
-from nst_core.events import Notice
+from nst_core.events import OnNotice
 from nst_core.vgg.graph import INPUT, Padding, Pooling, forward_graph
 from nst_core.vgg.layers import LAYERS, check_known_layers
 from nst_core.vgg.network import Network
@@ -36,7 +36,7 @@ class OnnxFeatures:
         device: str = "auto",
         pooling: Pooling = "max",
         padding: Padding = "zero",
-        on_notice: Callable[[Notice], None] = lambda _notice: None,
+        on_notice: OnNotice = lambda _notice: None,
     ) -> None:
         self.network = network
         self.device = find_device(device)

