@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
+from nst_core.cli.batch_options import BatchOptions, batch_options
 from nst_core.cli.control_options import ControlOptions, control_options_of_folders
-from nst_core.cli.options import (
-    GroupedOption,
-    ReportingOptions,
-    SettingsCommand,
-    reporting_options,
-    store_option,
-)
+from nst_core.cli.options import SettingsCommand
 from nst_core.cli.setting_options import SettingOptions, chosen_settings, setting_options
 from nst_core.settings import fields
 
-FORMATS = ("png", "jpg", "tif", "webp", "avif")
-
 LONGEST_NAME = 120
 """Characters of the default name of the folder of results."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BatchOptions:
-    """Options of a batch. ``painters`` 0: one per GPU, or one per machine if there are no GPUs."""
-
-    output: Path | None
-    suffix: str
-    force: bool
-    ray_address: str | None
-    painters: int
-    reporting: ReportingOptions
-    store: Path | None
 
 
 @click.command(
@@ -46,30 +24,14 @@ class BatchOptions:
 @click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
 @click.argument("styles", metavar="[STYLE]...", nargs=-1)
 @control_options_of_folders
-@click.option(
-    "-o", "--output", cls=GroupedOption, metavar="FOLDER", type=click.Path(path_type=Path),
-    help="Folder for the results, created if missing. [default: a folder next to FOLDER, named after FOLDER "
-    "and the styles]",
-)  # fmt: skip
-@click.option(
-    "--format", "suffix", cls=GroupedOption, type=click.Choice(FORMATS), default="png",
-    help="Format of the results. [default: png]",
-)  # fmt: skip
-@click.option("--force", cls=GroupedOption, is_flag=True, help="Paint again and overwrite existing results.")
-@click.option(
-    "--ray", "ray_address", cls=GroupedOption, section="machine", metavar="ADDRESS",
-    help="Paint on the GPUs of the Ray cluster at ADDRESS; `local` uses those of this machine.",
-)  # fmt: skip
-@click.option(
-    "--painters", cls=GroupedOption, section="machine", metavar="N", type=click.IntRange(0, 4096), default=0,
-    help="With --ray: number of pictures to paint at once. [default: one per GPU, or one per machine without "
-    "GPUs]",
-)  # fmt: skip
+@batch_options
 @setting_options(fields())
-@reporting_options
-@store_option
 def batch(
-    folder: Path, styles: tuple[str, ...], control: ControlOptions, settings: SettingOptions, **options: Any
+    folder: Path,
+    styles: tuple[str, ...],
+    control: ControlOptions,
+    settings: SettingOptions,
+    options: BatchOptions,
 ) -> None:
     """Paint every picture in FOLDER in the style of the picture STYLE.
 
@@ -82,15 +44,14 @@ def batch(
     from nst_core.cli.control_files import parse_control
     from nst_core.cli.run_batch import BatchRequest, run_batch
 
-    batch_options = BatchOptions(**options)
     style_files, control_files = parse_control(styles, control)
     style_settings = style_files[0].settings if style_files else {}
     chosen = chosen_settings(settings.values, style_settings)
     region_styles = [region.style for region in control_files.regions]
-    output = batch_options.output or default_output_folder(
+    output = options.output or default_output_folder(
         folder, [style.path for style in (*style_files, *region_styles)]
     )
-    tasks, finished = find_tasks(folder, output, f".{batch_options.suffix}", force=batch_options.force)
+    tasks, finished = find_tasks(folder, output, f".{options.suffix}", force=options.force)
     request = BatchRequest(
         tasks=tasks,
         finished=finished,
@@ -100,7 +61,7 @@ def batch(
         control=control_files,
         settings=chosen,
     )
-    run_batch(request, batch_options)
+    run_batch(request, options)
 
 
 def default_output_folder(folder: Path, styles: list[str]) -> Path:

@@ -17,7 +17,7 @@ from nst_core.batch.folder import (
 from nst_core.batch.mask_folders import MaskFolders
 from nst_core.batch.ray_cluster import BatchCallbacks, check_ray_installed, connect_to_ray, paint_all
 from nst_core.batch.ray_painter import BatchPayload
-from nst_core.cli.batch import BatchOptions
+from nst_core.cli.batch_options import BatchOptions
 from nst_core.cli.file_arguments import read_start
 from nst_core.cli.interrupts import Interrupts, catch_interrupts
 from nst_core.cli.output_folders import check_folder

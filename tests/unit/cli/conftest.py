@@ -64,11 +64,6 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def place(workdir: Path) -> Path:
-    return workdir
-
-
-@pytest.fixture
 def environment(models: ModelStore, rates_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The networks of the tests, and a cache of their own."""
     monkeypatch.setenv("NST_MODELS", str(models.root))

@@ -180,6 +180,7 @@ def test_damaged_network_is_refused(nst: Nst, workdir: Path, models: ModelStore,
     assert_refused(nst(*arguments), "is not a usable network", "nst models fetch")
 
 
+@pytest.mark.slow
 def test_run_that_exceeds_memory_is_refused(nst: Nst, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for backend in (OnnxBackend, TorchBackend):
         monkeypatch.setattr(backend, "free_bytes", lambda _self: 1_000_000)
@@ -188,6 +189,7 @@ def test_run_that_exceeds_memory_is_refused(nst: Nst, workdir: Path, monkeypatch
         assert_refused(nst(*arguments, "--engine", engine), "needs about", "GB of memory", "other programs")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
 @pytest.mark.parametrize("limit", [0, 900])
 def test_full_disk_leaves_no_file(start: Start, workdir: Path, limit: int) -> None:

@@ -58,6 +58,7 @@ def test_bad_folder_is_refused(workdir: Path, name: str) -> None:
     assert caught.value.code in (ErrorCode.MISSING_FILE, ErrorCode.BAD_SETTING, ErrorCode.UNREADABLE_FILE)
 
 
+@pytest.mark.slow
 def test_batch_paints_a_folder_and_continues_it(nst: Nst, photos: Path, workdir: Path) -> None:
     first = nst("batch", "photos", "painting.png", "-o", "out", *QUICK)
     assert first.code == 0, first.err
@@ -121,6 +122,7 @@ def test_each_picture_gets_the_mask_of_its_name(nst: Nst, photos: Path, workdir:
         assert changed_pixels[:, :half].mean() > 0.5
 
 
+@pytest.mark.slow
 def test_picture_without_mask_is_reported_first_and_skipped(nst: Nst, photos: Path, workdir: Path) -> None:
     left_half(workdir / "masks" / "b.png", (32, 40))
     waves(48, 64, 5).save("other.png")
@@ -156,6 +158,7 @@ def test_unusable_mask_is_refused_before_painting(nst: Nst, photos: Path, workdi
     assert not (workdir / "out").exists()
 
 
+@pytest.mark.slow
 def test_batch_paints_like_stylize(nst: Nst, photos: Path, workdir: Path) -> None:
     """Also with blended styles, a fine style and style masks."""
     waves(40, 40, 7).save("strokes.png")
@@ -225,6 +228,7 @@ def temporary() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.slow
 def test_local_ray_paints_the_same_and_leaves_nothing_behind(
     environment: None, photos: Path, workdir: Path, temporary: Path
 ) -> None:

@@ -33,8 +33,8 @@ def test_regions_are_painted_and_the_rest_stays_identical(nst: Nst, workdir: Pat
         "stylize", "photo.png", "--region", "left.png", "painting.png", "--region-from", "right.png",
         "other.png", "half.png", "-o", "out.png", *QUICK,
     )  # fmt: skip
-    # The mask has another shape than the style: refused before anything is painted.
-    assert_refused(outcome, "style mask", "shape")
+    # The mask has another aspect ratio than the style: refused before anything is painted.
+    assert_refused(outcome, "style mask", "aspect ratio")
     mask("half.png", (0, 0, 64, 32), (64, 64))
     outcome = nst(
         "stylize", "photo.png", "--region", "left.png", "painting.png", "--region-from", "right.png",
@@ -91,6 +91,7 @@ def test_strength_mask_varies_the_strength(nst: Nst, workdir: Path) -> None:
     assert 0 < change[26:46].mean() < change[50:].mean()
 
 
+@pytest.mark.slow
 def test_fine_style_changes_the_strokes(nst: Nst, workdir: Path) -> None:
     waves(64, 64, 12).save("strokes.png")
     plain = nst("stylize", "photo.png", "painting.png", "-o", "one.png", *QUICK)
@@ -105,6 +106,7 @@ def test_fine_style_changes_the_strokes(nst: Nst, workdir: Path) -> None:
     assert np.array_equal(bytes_of("two.png"), bytes_of("three.png"))
 
 
+@pytest.mark.slow
 def test_repeating_without_the_masks_gives_a_notice(nst: Nst, workdir: Path) -> None:
     mask("left.png", (0, 0, 24, 48))
     control = ("--region", "left.png", "painting.png", "--mask", "left.png")
@@ -138,7 +140,7 @@ def test_empty_style_mask_is_refused(nst: Nst, workdir: Path) -> None:
     mask("left.png", (0, 0, 24, 48))
     mask("part.png", (0, 0, 20, 64), (48, 64))
     control = ("--region-from", "left.png", "painting.png", "part.png", "--style-crop", "24,0,24,64")
-    assert_refused(nst("stylize", "photo.png", *control, "-o", "out.png", *QUICK), "nothing is left")
+    assert_refused(nst("stylize", "photo.png", *control, "-o", "out.png", *QUICK), "selects nothing")
 
 
 def test_style_option_equals_style_argument(nst: Nst, workdir: Path) -> None:
@@ -150,10 +152,10 @@ def test_style_option_equals_style_argument(nst: Nst, workdir: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--mask", "tall.png"), ("selection", "shape")),
+        (("--mask", "tall.png"), ("selection", "aspect ratio")),
         (("--mask", "black.png"), ("selection", "black")),
         (("--mask", "nowhere.png"), ("nowhere.png",)),
-        (("--strength-mask", "tall.png"), ("strength mask", "shape")),
+        (("--strength-mask", "tall.png"), ("strength mask", "aspect ratio")),
         (("--region", "black.png", "painting.png"), ("mask of region black", "black")),
         (("--region", "white.png", "nowhere.png"), ("nowhere.png",)),
         (("--region-colors", "white.png", "luminance"), ("white.png", "not the mask of any region")),
@@ -190,6 +192,7 @@ def test_result_never_overwrites_a_mask(nst: Nst, workdir: Path) -> None:
     assert_refused(outcome, "white.png")
 
 
+@pytest.mark.slow
 def test_evaluate_with_regions_gives_the_loss_of_the_painting(nst: Nst, workdir: Path) -> None:
     """Evaluate a painting with all kinds of masks and regions."""
     mask("left.png", (0, 0, 40, 48))
@@ -215,6 +218,7 @@ def test_evaluate_with_regions_gives_the_loss_of_the_painting(nst: Nst, workdir:
     assert plain["relative"]["total"] != pytest.approx(evaluated.json["relative"]["total"], rel=0.05)
 
 
+@pytest.mark.slow
 def test_evaluate_compares_luminance_only_if_colours_are_kept(nst: Nst, workdir: Path) -> None:
     mask("face.png", (0, 0, 36, 48))
     control = (
@@ -258,5 +262,7 @@ def test_evaluate_ignores_the_area_outside_the_mask(nst: Nst, workdir: Path) -> 
 
 def test_evaluate_refuses_bad_masks_and_missing_styles(nst: Nst, workdir: Path) -> None:
     mask("tall.png", (0, 0, 48, 72), (48, 72))
-    assert_refused(nst("evaluate", "photo.png", "photo.png", "painting.png", "--mask", "tall.png"), "shape")
+    assert_refused(
+        nst("evaluate", "photo.png", "photo.png", "painting.png", "--mask", "tall.png"), "aspect ratio"
+    )
     assert_refused(nst("evaluate", "photo.png", "photo.png"), "STYLE")

@@ -25,6 +25,7 @@ def likeness(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
 
 
+@pytest.mark.slow
 def test_shallow_layer_reconstructs_better_than_deep_layer(nst: Nst, workdir: Path) -> None:
     for layer, iterations in (("conv1_1", 60), ("conv4_1", 60)):
         arguments = ("--layer", layer, "--iterations", iterations, "-o", f"{layer}.png")
@@ -45,6 +46,7 @@ def test_reconstruct_has_its_own_defaults_and_shows_them(nst: Nst, workdir: Path
     assert "--strength" not in help_text
 
 
+@pytest.mark.slow
 def test_texture_has_the_style_and_the_size(nst: Nst, workdir: Path) -> None:
     arguments = ("--layers", "relu1_1,relu2_1", "--texture-size", "64x40", "--coarsest", 0)
     assert nst("texture", "painting.png", *arguments, "--iterations", 1, "-o", "noise.png").code == 0
@@ -66,6 +68,7 @@ def test_texture_can_be_repeated(nst: Nst, workdir: Path) -> None:
     assert np.array_equal(pixels("a.png"), pixels("b.png"))
 
 
+@pytest.mark.slow
 def test_content_and_style_have_no_loss_against_themselves(nst: Nst, workdir: Path) -> None:
     content = nst("evaluate", "photo.png", "photo.png", "painting.png").json
     style = nst("evaluate", "painting.png", "photo.png", "painting.png").json
@@ -77,6 +80,7 @@ def test_content_and_style_have_no_loss_against_themselves(nst: Nst, workdir: Pa
         assert content[loss]["total"] == pytest.approx(sum(content[loss]["terms"].values()))
 
 
+@pytest.mark.slow
 def test_evaluate_gives_the_loss_of_the_painting(nst: Nst, workdir: Path) -> None:
     arguments = ("photo.png", "painting.png", "--strength", 30)
     done = nst("stylize", *arguments, "-o", "out.tif", "--json", "--iterations", 20).events[-1]
@@ -88,6 +92,7 @@ def test_evaluate_gives_the_loss_of_the_painting(nst: Nst, workdir: Path) -> Non
     assert other["total"] != pytest.approx(losses["total"], rel=0.01)
 
 
+@pytest.mark.slow
 def test_alpha_and_beta_weight_the_loss_of_the_paper(nst: Nst, workdir: Path) -> None:
     assert nst("stylize", "photo.png", "painting.png", "-o", "out.png", *QUICK).code == 0
     arguments = ("out.png", "photo.png", "painting.png", "--alpha", "3", "--beta")

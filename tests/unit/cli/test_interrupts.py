@@ -39,6 +39,7 @@ def wait_for(process: subprocess.Popen[str], kind: str) -> dict[str, Any]:
     raise AssertionError(process.communicate())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_first_signal_saves_the_picture(start: Start, workdir: Path, number: signal.Signals) -> None:
     process = start(*LONG)
@@ -53,6 +54,7 @@ def test_first_signal_saves_the_picture(start: Start, workdir: Path, number: sig
     assert len(list((workdir / "frames").iterdir())) >= 2
 
 
+@pytest.mark.slow
 def test_second_signal_cancels(start: Start, workdir: Path) -> None:
     process = start(*LONG)
     wait_for(process, "preview")

@@ -41,7 +41,7 @@ def test_verify_finds_damaged_weights(nst: Nst, store: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1  # one bit of one weight
     path.write_bytes(bytes(data))
-    assert_refused(nst("models", "verify", "vgg16", "--store", store), "not those it was installed with")
+    assert_refused(nst("models", "verify", "vgg16", "--store", store), "have changed since it was installed")
     assert nst("models", "verify", "--store", store, "--json").events[-1]["code"] == "wrong-hash"
     assert_refused(nst("models", "verify", "vgg61", "--store", store), "Did you mean 'vgg1")
     assert_refused(nst("models", "verify", "--store", store / "empty"), "There are no networks")
@@ -51,7 +51,7 @@ def test_network_is_imported_and_removed(nst: Nst, store: Path, workdir: Path) -
     shutil.copy(store / "vgg16.onnx", workdir / "mine.onnx")
     arguments = ("models", "import", "mine.onnx", "--as", "mine", "--store", store)
     assert nst(*arguments, "--json").json["architecture"] == "vgg16"
-    assert_refused(nst(*arguments), "There is a network mine already.")
+    assert_refused(nst(*arguments), "There is already a network mine.")
     assert nst(*arguments, "--force").code == 0
     assert nst("models", "remove", "mine", "--store", store).out == "Removed mine.\n"
     assert ModelStore(store).names() == ("vgg16",)
@@ -71,7 +71,7 @@ def test_bad_file_or_name_is_refused(nst: Nst, store: Path, workdir: Path) -> No
     for name, words in (
         ("missing.pth", "missing.pth"),
         ("mine.pth", "mine.pth"),
-        ("photo.png", "ends in none of"),
+        ("photo.png", "does not end in one of"),
     ):
         assert_refused(nst("models", "import", name, "--as", "own", "--store", store), words)
     assert_refused(nst("models", "import", "mine.pth", "--as", "a/b", "--store", store), "cannot be the name")

@@ -45,6 +45,7 @@ def test_result_records_how_it_was_painted(nst: Nst, workdir: Path, models: Mode
     assert str(workdir) not in json.dumps(metadata)
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_bytes(nst: Nst, workdir: Path) -> None:
     for seed, name in ((1, "a.png"), (1, "b.png"), (2, "c.png")):
         arguments = ("--init", "noise", "--seed", seed, "-o", name)
@@ -53,6 +54,7 @@ def test_same_seed_gives_the_same_bytes(nst: Nst, workdir: Path) -> None:
     assert np.abs(pixels("a.png") - pixels("c.png")).max() > 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["png", "jpg"])
 def test_result_can_be_repeated(nst: Nst, workdir: Path, suffix: str) -> None:
     first, again = f"first.{suffix}", f"again.{suffix}"
@@ -62,6 +64,7 @@ def test_result_can_be_repeated(nst: Nst, workdir: Path, suffix: str) -> None:
     assert np.array_equal(pixels(first), pixels(again))
 
 
+@pytest.mark.slow
 def test_settings_are_read_from_json_and_from_a_report(nst: Nst, workdir: Path) -> None:
     (workdir / "look.json").write_text('{"strength": 90, "coarsest": 0, "iterations": 2, "style-scale": 0.5}')
     arguments = ("--settings", "look.json", "--report", "report")
@@ -119,6 +122,7 @@ def test_long_report_is_read(nst: Nst, workdir: Path) -> None:
     assert_refused(outcome, "strength")
 
 
+@pytest.mark.slow
 def test_style_of_weight_0_has_no_effect(nst: Nst, workdir: Path) -> None:
     Image.new("RGB", (40, 40), "red").save("red.png")
     assert nst("stylize", "photo.png", "painting.png", "-o", "one.png", *QUICK).code == 0
@@ -129,6 +133,7 @@ def test_style_of_weight_0_has_no_effect(nst: Nst, workdir: Path) -> None:
     assert np.abs(pixels("one.png") - pixels("half.png")).mean() > 0.003
 
 
+@pytest.mark.slow
 def test_style_crop_equals_a_cropped_file(nst: Nst, workdir: Path) -> None:
     Image.open("painting.png").crop((8, 10, 40, 50)).save("cut.png")
     assert nst("stylize", "photo.png", "cut.png", "-o", "a.png", *QUICK).code == 0
@@ -177,6 +182,7 @@ def test_force_overwrites_the_output(nst: Nst, workdir: Path) -> None:
     assert pixels("out.png").shape == (48, 72, 3)
 
 
+@pytest.mark.slow
 def test_frames_and_contact_sheet_are_written(nst: Nst, workdir: Path) -> None:
     arguments = ("--iterations", 5, "--coarsest", 0, "--frames", "deep/frames", "--frames-every", 2)
     assert nst("stylize", "photo.png", "painting.png", "-o", "out.png", *arguments).code == 0
@@ -195,6 +201,7 @@ def test_frames_and_contact_sheet_are_written(nst: Nst, workdir: Path) -> None:
     assert sorted(path.name for path in frames.iterdir()) == names
 
 
+@pytest.mark.slow
 def test_report_contains_curves_settings_and_timings(nst: Nst, workdir: Path) -> None:
     arguments = ("--iterations", 3, "--coarsest", 36, "--report", "report", "--seed", 4)
     assert nst("stylize", "photo.png", "painting.png:2", "-o", "out.png", *arguments).code == 0
@@ -239,6 +246,7 @@ def test_json_prints_errors_as_lines(nst: Nst, workdir: Path) -> None:
         assert (error["event"], bool(error["message"]), bool(error["hint"])) == ("error", True, True)
 
 
+@pytest.mark.slow
 def test_piped_stderr_shows_progress_only_on_request(nst: Nst, workdir: Path) -> None:
     arguments = (
         "stylize",
@@ -258,6 +266,7 @@ def test_piped_stderr_shows_progress_only_on_request(nst: Nst, workdir: Path) ->
     assert re.search(r"vgg16 \(\w{12}\) with \w+ on", verbose.err)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
 def test_terminal_shows_a_bar(start: Start, workdir: Path) -> None:
     import pty

@@ -1,0 +1,68 @@
+"""Options of ``nst batch``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from nst_core.cli.options import (
+    Command,
+    GroupedOption,
+    ReportingOptions,
+    bundle_options,
+    names_of_fields,
+    reporting_options,
+    store_option,
+)
+
+FORMATS = ("png", "jpg", "tif", "webp", "avif")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchOptions:
+    """Options of a batch. ``painters`` 0: one per GPU, or one per machine if there are no GPUs."""
+
+    output: Path | None
+    suffix: str
+    force: bool
+    ray_address: str | None
+    painters: int
+    reporting: ReportingOptions
+    store: Path | None
+
+
+def batch_options(command: Command) -> Command:
+    """Add the options, passed as ``options``."""
+    command = bundle_options(command, "options", BatchOptions, names_of_fields(BatchOptions))
+    decorators: list[Callable[[Command], Command]] = [
+        click.option(
+            "-o", "--output", cls=GroupedOption, metavar="FOLDER", type=click.Path(path_type=Path),
+            help="Folder for the results, created if missing. [default: a folder next to FOLDER, named after "
+            "FOLDER and the styles]",
+        ),
+        click.option(
+            "--format", "suffix", cls=GroupedOption, type=click.Choice(FORMATS), default="png",
+            help="Format of the results. [default: png]",
+        ),
+        click.option(
+            "--force", cls=GroupedOption, is_flag=True, help="Paint again and overwrite existing results."
+        ),
+        click.option(
+            "--ray", "ray_address", cls=GroupedOption, section="machine", metavar="ADDRESS",
+            help="Paint on the GPUs of the Ray cluster at ADDRESS; `local` uses those of this machine.",
+        ),
+        click.option(
+            "--painters", cls=GroupedOption, section="machine", metavar="N", type=click.IntRange(0, 4096),
+            default=0,
+            help="With --ray: number of pictures to paint at once. [default: one per GPU, or one per machine "
+            "without GPUs]",
+        ),
+        reporting_options,
+        store_option,
+    ]  # fmt: skip
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
