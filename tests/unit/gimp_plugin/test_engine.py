@@ -100,6 +100,18 @@ def test_hanging_engine_is_reported(plugin, tmp_path: Path, monkeypatch) -> None
     assert process.poll() is not None
 
 
+def test_engine_with_another_protocol_is_reported(plugin, tmp_path: Path) -> None:
+    """As an engine of another version may have it."""
+    (tmp_path / "mode").write_text("wrong-protocol")
+    with plugin.engine.EngineProcess() as engine:
+        with pytest.raises(plugin.messages.UserError, match="do not belong together") as caught:
+            engine.next_event()
+        process = engine.process
+    assert caught.value.code == "protocol"
+    assert "Run the installer again" in caught.value.hint
+    assert process.poll() is not None
+
+
 def test_close_kills_a_process_that_ignores_signals(plugin, tmp_path: Path) -> None:
     deaf = tmp_path / "deaf"
     deaf.write_text("#!/bin/sh\ntrap '' TERM\nwhile true; do sleep 1; done\n")

@@ -93,6 +93,7 @@ def wait_until(condition, seconds=10.0):
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_job_runs_from_greeting_to_deleted_folder(engine, folder, channels):
     engine.send(request(folder, channels))
@@ -137,6 +138,7 @@ def test_stop_returns_the_best_picture_at_full_size(engine, folder):
     assert result.std() > 0.05
 
 
+@pytest.mark.slow
 def test_end_of_stdin_during_a_run_ends_process_and_deletes_folder(engine, folder):
     engine.send(request(folder, iterations=100_000))
     for event in engine.events():
@@ -146,6 +148,7 @@ def test_end_of_stdin_during_a_run_ends_process_and_deletes_folder(engine, folde
     assert list(folder.parent.glob("nst-job-*")) == []
 
 
+@pytest.mark.slow
 def test_sigterm_deletes_the_folder(engine, folder):
     engine.send(request(folder, iterations=100_000))
     for event in engine.events():
@@ -203,6 +206,7 @@ def test_plan_uses_the_boxes_that_regions_cover(engine, folder):
     assert "not inside the mask" in seconds([5, 0, 5, 10])
 
 
+@pytest.mark.slow
 def test_process_answers_one_request_after_another(engine, folder):
     """A trial, an invalid request, a plan, a trial: a stop does not affect the requests after it."""
     engine.send(request(folder, iterations=10_000))

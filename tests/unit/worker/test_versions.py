@@ -1,4 +1,4 @@
-"""An engine and a plug-in of different versions: they work together, or say that they do not belong together."""
+"""An engine and a plug-in of different versions: they work, or say that they do not belong together."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_request_with_another_protocol_is_refused_with_both_numbers(number: obje
     assert caught.value.code is ErrorCode.PROTOCOL
     assert f"(protocol {number})" in caught.value.message
     assert f"version {nst_core.__version__}, protocol {PROTOCOL}" in caught.value.message
-    assert caught.value.message.endswith("do not match.")
+    assert caught.value.message.endswith("do not belong together.")
     assert caught.value.hint == "Install the same version of the plug-in and the engine."
 
 
@@ -54,10 +54,10 @@ def test_request_of_a_newer_plug_in_may_have_unknown_fields() -> None:
 def first_protocol_request(folder: Path) -> dict[str, object]:
     """Return a request with every field of protocol 1, as version 0.1.0 of the plug-in sends them."""
 
-    def pixels(name: str, channels: int, **fields: object) -> dict[str, object]:
+    def pixels(file: str, channels: int, **fields: object) -> dict[str, object]:
         array = np.random.default_rng(1).uniform(0.2, 1.0, size=(32, 40, channels))
-        array.astype("<f4").tofile(folder / name)
-        path = str(folder / name)
+        array.astype("<f4").tofile(folder / file)
+        path = str(folder / file)
         return {"path": path, "width": 40, "height": 32, "channels": channels, **fields}
 
     style = pixels("style.f32", 3, weight=2.0, name="painting")
