@@ -16,6 +16,7 @@ from nst_core.array_types import Array
 from nst_core.images.picture import Picture
 from nst_core.images.resize import fit, resize
 from nst_core.job.model import Job, Region, WeightedStyle
+from nst_core.loss.statistics import STATISTICS
 from nst_core.pages.paper_figures import Figure, FigureJob, Figures, at_size
 from nst_core.settings import Settings, make_settings
 
@@ -136,7 +137,7 @@ def _look_rows(gallery: _Gallery) -> tuple[Figure, ...]:
             "Style statistics",
             "The statistics of the features that describe the style.",
             "style_loss",
-            ("gram", "moments", "wasserstein"),
+            tuple(STATISTICS),
         ),
         gallery.row(
             "Several styles",
