@@ -23,7 +23,7 @@ from nst_core.images.picture import Picture
 from nst_core.images.resize import crop, crop_mask, fit
 from nst_core.job.keep_colors import content_colour_share, network_colours, region_keep_colors, to_grey
 from nst_core.job.model import Job, WeightedStyle
-from nst_core.loss.weights import strength_by_place
+from nst_core.loss.weights import strength_maps
 from nst_core.painting.memory import VECTOR_BYTES
 from nst_core.painting.pyramid import check_size
 from nst_core.painting.regions import PreparedImage, StyleRegion, multiply_masks
@@ -131,7 +131,7 @@ def prepare(job: Job) -> Subject:
     strength = None
     if job.strength_mask is not None:
         mask = fit_mask(job.strength_mask, content.height, content.width, "strength mask")
-        strength, change_share = strength_by_place(mask, job.settings)
+        strength, change_share = strength_maps(mask, job.settings)
         changeable = multiply_masks(changeable, change_share)
     if regions:
         styles = regions[0].styles

@@ -42,11 +42,11 @@ def style_share(strength: float) -> float:
     return math.exp(float(np.interp(strength, list(STYLE_SHARE), logarithms)))
 
 
-def strength_by_place(mask: Array, settings: Settings) -> tuple[Array, Array]:
+def strength_maps(mask: Array, settings: Settings) -> tuple[Array, Array]:
     """Turn a strength mask (h, w) in 0..1 into (scale of the style, share of the change), both (h, w).
 
     A mask of 0.5 halves the strength: the style is scaled by the ratio of the two strengths' style shares.
-    Even a strength of 0 tints, so the change fades to nothing over the lowest ``FADE`` of the mask. The
+    Even a strength of 0 tints, so the change fades to 0 over the lowest ``FADE`` of the mask. The
     paper's loss has no strength; there the mask itself scales the style.
     """
     if settings.loss == "paper":

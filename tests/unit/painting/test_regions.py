@@ -7,7 +7,7 @@ import pytest
 
 from nst_core.events import Notice
 from nst_core.loss.objective import RangePenalty
-from nst_core.loss.weights import STYLE_SHARE, strength_by_place, style_share
+from nst_core.loss.weights import STYLE_SHARE, strength_maps, style_share
 from nst_core.painting.regions import PreparedImage, StyleRegion, coverage, region_weights
 from nst_core.painting.subject import Subject
 from nst_core.painting.targets import make_objective
@@ -151,14 +151,14 @@ def test_strength_mask_scales_guides_and_weights():
 def test_half_of_a_strength_mask_halves_the_strength():
     settings = Settings(strength=60)
     mask = np.array([[0.0, 0.1, 0.5, 1.0]], np.float32)
-    scale, change = strength_by_place(mask, settings)
+    scale, change = strength_maps(mask, settings)
     expected = [style_share(60.0 * value) / style_share(60.0) for value in mask[0]]
     np.testing.assert_allclose(scale[0], expected, rtol=0.02)
     assert scale[0, 3] == 1.0
     assert change[0, 0] == 0.0
     assert 0 < change[0, 1] < 1
     np.testing.assert_array_equal(change[0, 2:], 1.0)
-    paper, _ = strength_by_place(mask, make_settings({"loss": "paper"}))
+    paper, _ = strength_maps(mask, make_settings({"loss": "paper"}))
     np.testing.assert_array_equal(paper, mask)
     assert list(STYLE_SHARE) == sorted(STYLE_SHARE)
 
