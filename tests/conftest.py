@@ -14,7 +14,8 @@ from nst_core.vgg.store import ModelStore
 
 NEEDS_TORCH = re.compile(
     r"^(import torch|from torch|from nst_core\.backends\.pytorch"
-    r"|from tests\.unit\.(backends\.(onnx_runtime\.test_gradient_graph|tiling\.test_evaluator)|vgg\.reference))",
+    r"|from tests\.unit\.vgg\.reference"
+    r"|from tests\.unit\.backends\.(onnx_runtime\.test_gradient_graph|tiling\.test_evaluator))",
     re.MULTILINE,
 )
 """Imports that fail without PyTorch, in a test file."""

@@ -7,7 +7,6 @@ that ``gimp_plugin/generate_settings.py`` writes; a test compares them. Standard
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,7 +67,7 @@ def data_folder(environment: Mapping[str, str], home: Path, platform: str) -> Pa
         return home / "Library" / "Application Support" / "nst"
     # The XDG specification says to ignore relative paths.
     named = environment.get("XDG_DATA_HOME", "")
-    return (Path(named) if os.path.isabs(named) else home / ".local" / "share") / "nst"
+    return (Path(named) if Path(named).is_absolute() else home / ".local" / "share") / "nst"
 
 
 def environment_python(environment: Path, platform: str) -> Path:

@@ -107,7 +107,8 @@ class Settings(BaseModel):
         SettingInfo(
             group="method",
             label="Start from",
-            help="Picture that the optimisation starts from: content, style, noise, or the path of a picture.",
+            help="Picture that the optimisation starts from: content, style, noise, or the path of a "
+            "picture.",
         ),
     )
     loss: Literal["relative", "paper"] = setting(
@@ -277,7 +278,8 @@ class Settings(BaseModel):
         SettingInfo(
             group="method",
             label="Coarsest level",
-            help="Long side, in pixels, of the first level of the pyramid; 0 paints at full size from the start.",
+            help="Long side, in pixels, of the first level of the pyramid; 0 paints at full size from the "
+            "start.",
             with_style="on request",
         ),
         ge=0,
@@ -441,8 +443,8 @@ class Settings(BaseModel):
         SettingInfo(
             group="machine",
             label="Memory",
-            help="Most memory of the machine to use, such as 4GB; if empty, a fifth of the free memory is left "
-            "to other programs. Large pictures are painted in tiles so that they fit.",
+            help="Most memory of the machine to use, such as 4GB; if empty, a fifth of the free memory is "
+            "left to other programs. Large pictures are painted in tiles so that they fit.",
         ),
     )
     max_device_memory: Memory = setting(

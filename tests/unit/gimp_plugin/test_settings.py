@@ -34,7 +34,8 @@ def test_table_is_up_to_date() -> None:
 def test_copies_of_the_contract_are_up_to_date() -> None:
     generator = load(PLUGIN / "generate_settings.py")
     for path in generator.CONTRACT_COPIES:
-        assert path.read_text(encoding="utf-8") == generator.contract(), "run gimp_plugin/generate_settings.py"
+        text = path.read_text(encoding="utf-8")
+        assert text == generator.contract(), "run gimp_plugin/generate_settings.py"
 
 
 def test_table_has_valid_defaults_and_ranges() -> None:

@@ -152,7 +152,21 @@ def test_plan_is_described_in_words(plugin, plan: dict, limited: bool, expected:
 def test_event_of_the_engine_is_described_in_words(plugin) -> None:
     """The engine's event has the fields that the sentences are made from."""
     levels = (PlannedLevel(900, 600, 300, 6),)
-    event = asdict(Plan(levels, "onnx", "CPU", "vgg19", "", 0, 5.0, 10**9, None, 6000, 4000))
+    event = asdict(
+        Plan(
+            levels=levels,
+            engine="onnx",
+            device="CPU",
+            model="vgg19",
+            model_sha256="",
+            seed=0,
+            seconds=5.0,
+            bytes=10**9,
+            device_bytes=None,
+            width=6000,
+            height=4000,
+        )
+    )
     sentences = plugin("text.plan_words").describe_plan(event, "", limited=False).splitlines()
     assert sentences == ["On ?: about 5 s, 1.0 GB of memory.", ENLARGED, TILES]
 

@@ -225,7 +225,9 @@ def start_error(location, error: Exception) -> UserError:
 def version_mismatch(version) -> UserError:
     """Return the error for an engine of another version, or with another protocol, than this plug-in."""
     return UserError(
-        _("The engine (version {version}) and this plug-in do not belong together.").format(version=version or "?"),
+        _("The engine (version {version}) and this plug-in do not belong together.").format(
+            version=version or "?"
+        ),
         _("Run the installer again to update both."),
         "protocol",
     )
