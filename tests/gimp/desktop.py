@@ -199,10 +199,8 @@ class GimpDesktop:
         self.wait_for_widget(window, lambda widget: widget.text == text, f"the text {text!r}")
 
     def choose_from_menu(self, *keys: str) -> None:
-        """Choose from the main window's Filters menu by letters."""
-        self.screen.key("alt+r", self.main)
-        for key in keys:
-            self.screen.key(key, self.main)
+        """Choose from the main window's Filters menu by letters; GTK handles queued keys in order here."""
+        self.screen.key(" ".join(["alt+r", *keys]), self.main)
 
     def open_dialog(self) -> Window:
         """Open the filter's dialog from the menu."""

@@ -109,9 +109,9 @@ class Screen:
         self._run("xdotool", "windowfocus", "--sync", window.identity)
 
     def key(self, keys: str, window: Window | None = None) -> None:
-        """Press keys together, in ``window`` or where the focus is: focusing a window closes a popover."""
+        """Press keys (such as "alt+a" or "Tab Down") in ``window``, or where the focus is."""
         focus = ("windowfocus", "--sync", window.identity) if window else ()
-        self._run("xdotool", *focus, "key", keys)
+        self._run("xdotool", *focus, "key", *keys.split())
 
     def type(self, text: str, window: Window) -> None:
         """Type text in a window."""
