@@ -12,7 +12,7 @@ that each of its pixels is drawn to its style as strongly as without regions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ import numpy.typing as npt
 from nst_core.array_types import Array
 from nst_core.backends.interface import FeatureExtractor
 from nst_core.backends.tiling.features import feature_sums
-from nst_core.events import Notice
+from nst_core.events import Notice, OnNotice
 from nst_core.loss.guides import guides_at_layers
 from nst_core.loss.objective import (
     AlphaNorm,
@@ -54,8 +54,6 @@ FEWEST_POSITIONS = 1.0
 
 TINY_MASS = 1e-3
 """Sum of a guide times strength below which nothing can be divided by it."""
-
-OnNotice = Callable[[Notice], None]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,10 @@ from nst_gimp.text.words import _
 
 STALE_SECONDS = 24 * 3600.0
 PREVIEW_SIDE = 900
+"""Long side, in pixels, of the previews that the painting window asks for. The engine's own limit is
+``LARGEST_PREVIEW_SIDE`` in nst_core/painting/progress.py; the protocol's default is ``max_side`` of
+``PreviewRequest`` in nst_core/worker/protocol.py."""
+
 PREVIEW_SECONDS = 1.0
 PREVIEW = (PREVIEW_SIDE, PREVIEW_SECONDS)
 
