@@ -88,14 +88,6 @@ class Screen:
                 windows.append(Window(identity, *box))
         return windows
 
-    def wait_for(self, title: str) -> Window:
-        """Wait for a window and return it."""
-        return wait_until(lambda: self.windows(title), f"a window {title!r}")[0]
-
-    def wait_until_gone(self, title: str) -> None:
-        """Wait until no window with the title is shown."""
-        wait_until(lambda: not self.windows(title), f"the window {title!r} to close")
-
     def click(self, x: int, y: int, button: str = "1") -> None:
         """Click at a point of the screen."""
         self._run("xdotool", "mousemove", str(x), str(y), "click", button)

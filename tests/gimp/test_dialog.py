@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from tests.gimp.desktop import DIALOG, LAST_VALUES, PAINTING_WINDOW, GimpDesktop, Widget
-from tests.gimp.screen import Window, wait_until
+from tests.gimp.screen import Window
 from tests.gimp.start import draw
 
 PHOTO_RED = 200
@@ -37,11 +37,13 @@ def red_of_trial(desktop: GimpDesktop, dialog: Window) -> int:
 
 def wait_for_trial(desktop: GimpDesktop, dialog: Window) -> None:
     """Wait until the trial of a slow engine is shown: its previews are dark."""
-    wait_until(lambda: abs(red_of_trial(desktop, dialog) - PHOTO_RED) > 60, "the trial's picture")
+    desktop.wait_until(lambda: abs(red_of_trial(desktop, dialog) - PHOTO_RED) > 60, "the trial's picture")
 
 
 def wait_for_red(desktop: GimpDesktop, dialog: Window, red: int) -> None:
-    wait_until(lambda: abs(red_of_trial(desktop, dialog) - red) < 3, f"a trial's picture with red {red}")
+    desktop.wait_until(
+        lambda: abs(red_of_trial(desktop, dialog) - red) < 3, f"a trial's picture with red {red}"
+    )
 
 
 def is_style(widget: Widget, name: str = "") -> bool:
@@ -78,12 +80,12 @@ def test_trial_is_shown_stopped_and_discarded(desktop: GimpDesktop) -> None:
     number = call(desktop)
     dialog = desktop.wait_for_window(DIALOG)
     assert abs(red_of_trial(desktop, dialog) - PHOTO_RED) < 3
-    plan = wait_until(lambda: requests(desktop, "plan"), "the first plan")[0]
+    plan = desktop.wait_until(lambda: requests(desktop, "plan"), "the first plan")[0]
     assert (plan["content"]["width"], plan["content"]["height"]) == (480, 320)
     engine = (desktop.gimp.fake_folder / "pid").read_text()
 
     desktop.press(dialog, "alt+t")
-    trial = wait_until(lambda: requests(desktop, "stylize"), "the trial")[0]
+    trial = desktop.wait_until(lambda: requests(desktop, "stylize"), "the trial")[0]
     assert (trial["content"]["width"], trial["content"]["height"]) == (256, 171)
     assert trial["settings"]["size"] == 256
     assert trial["preview"]["max_side"] == 256
@@ -93,17 +95,17 @@ def test_trial_is_shown_stopped_and_discarded(desktop: GimpDesktop) -> None:
     wait_for_red(desktop, dialog, PHOTO_RED)
 
     desktop.press(dialog, "alt+t")
-    wait_until(lambda: len(requests(desktop, "stylize")) == 2, "another trial")
+    desktop.wait_until(lambda: len(requests(desktop, "stylize")) == 2, "another trial")
     wait_for_trial(desktop, dialog)
     before = len(requests(desktop, "plan"))
     desktop.press(dialog, "alt+a", "Tab", "Up")  # the seed
     wait_for_red(desktop, dialog, PHOTO_RED)
-    plans = wait_until(lambda: requests(desktop, "plan")[before:], "a plan with the new setting")
+    plans = desktop.wait_until(lambda: requests(desktop, "plan")[before:], "a plan with the new setting")
     assert plans[0]["settings"]["seed"] == 1
     assert (desktop.gimp.fake_folder / "pid").read_text() == engine, "one process answers everything"
 
     desktop.press(dialog, "alt+t")
-    wait_until(lambda: len(requests(desktop, "stylize")) == 3, "a third trial")
+    desktop.wait_until(lambda: len(requests(desktop, "stylize")) == 3, "a third trial")
     leave(desktop, dialog, number)  # in the middle of it
 
 
@@ -113,7 +115,7 @@ def test_failed_trial_shows_the_error_and_the_next_one_works(desktop: GimpDeskto
     number = call(desktop)
     dialog = desktop.wait_for_window(DIALOG)
     desktop.press(dialog, "alt+t")
-    wait_until(lambda: requests(desktop, "stylize"), "the trial")
+    desktop.wait_until(lambda: requests(desktop, "stylize"), "the trial")
     desktop.wait_for_widget(dialog, lambda widget: "gimp-engine.log" in widget.text, "the trial's error")
     desktop.keep_picture("trial-failed")
     desktop.gimp.set_engine_mode("invert")
@@ -139,7 +141,7 @@ def test_region_colours_reach_the_plan_and_the_trial(desktop: GimpDesktop) -> No
     desktop.gimp.set_engine_mode("copy")
     number = call(desktop, region_masks=["channel:face"], region_styles=[swirls], outside="keep")
     dialog = desktop.wait_for_window(DIALOG)
-    plan = wait_until(lambda: requests(desktop, "plan"), "the first plan")[-1]
+    plan = desktop.wait_until(lambda: requests(desktop, "plan"), "the first plan")[-1]
     assert [region.get("keep_colors") for region in plan["regions"]] == [None]
     assert [region["mask"]["covered"] for region in plan["regions"]] == [[0, 0, 480, 320]]
     desktop.press(dialog, "alt+v", "alt+g")
@@ -153,9 +155,9 @@ def test_region_colours_reach_the_plan_and_the_trial(desktop: GimpDesktop) -> No
             for request in requests(desktop, command)
         ]
 
-    wait_until(lambda: expected in colours("plan"), "a plan with the region's colours")
+    desktop.wait_until(lambda: expected in colours("plan"), "a plan with the region's colours")
     desktop.press(dialog, "alt+t")
-    wait_until(lambda: colours("stylize"), "the trial")
+    desktop.wait_until(lambda: colours("stylize"), "the trial")
     assert colours("stylize") == [expected]
     leave(desktop, dialog, number)
     desktop.ask("for channel in channels: image.remove_channel(channel)")
@@ -177,7 +179,7 @@ def test_recent_style_is_forgotten_from_the_menu_of_the_menu_key(desktop: GimpDe
     desktop.press(dialog, "Menu")
     desktop.keep_picture("style-menu")
     desktop.screen.key("f")
-    wait_until(lambda: json.loads(recent.read_text()) == used[1:], "the style to be forgotten")
+    desktop.wait_until(lambda: json.loads(recent.read_text()) == used[1:], "the style to be forgotten")
     leave(desktop, dialog, number)
     assert Path(used[0]).exists(), "its file stays"
     recent.unlink()
@@ -197,7 +199,7 @@ def answer(desktop: GimpDesktop, title: str, key: str, text: str = "") -> None:
     if text:
         desktop.type(window, text)
     desktop.screen.key(key, window)
-    desktop.screen.wait_until_gone(title)
+    desktop.wait_until_gone(title)
 
 
 def test_style_is_kept_renamed_exported_removed_and_imported(desktop: GimpDesktop) -> None:
@@ -213,30 +215,30 @@ def test_style_is_kept_renamed_exported_removed_and_imported(desktop: GimpDeskto
     desktop.keep_picture("keep")
     desktop.press(name_dialog, "alt+s", "alt+n")  # with the settings; the name
     answer(desktop, "^Keep a Style$", "Return", "Blue swirls")
-    wait_until((kept / "Blue swirls.png").exists, "the kept style, its PPM made a PNG")
+    desktop.wait_until((kept / "Blue swirls.png").exists, "the kept style, its PPM made a PNG")
     settings = json.loads((kept / "Blue swirls.json").read_text())
     assert settings == {"strength": 70.0, "style_scale": 1.0, "keep_colors": "none", "tv": 2.5}
 
     choose_from_style_menu(desktop, dialog, "Blue swirls", "n")
     answer(desktop, "^Rename the Style$", "Return", "Night")
-    wait_until((kept / "Night.png").exists, "the new name")
+    desktop.wait_until((kept / "Night.png").exists, "the new name")
     assert not (kept / "Blue swirls.png").exists()
     choose_from_style_menu(desktop, dialog, "Night", "e")
     desktop.press(desktop.wait_for_window("^Export Styles$"), "ctrl+a")  # the suffix would stay
     answer(desktop, "^Export Styles$", "alt+e", str(archive))
-    wait_until(archive.exists, "the exported file")
+    desktop.wait_until(archive.exists, "the exported file")
     assert json.loads(archive.read_text())["styles"][0]["settings"]["strength"] == 70.0
 
     choose_from_style_menu(desktop, dialog, "Night", "r")
     desktop.wait_for_window("^Remove the Style$")
     desktop.keep_picture("remove")
     desktop.screen.key("Return")  # Cancel is the default
-    desktop.screen.wait_until_gone("^Remove the Style$")
+    desktop.wait_until_gone("^Remove the Style$")
     assert (kept / "Night.png").exists()
     choose_from_style_menu(desktop, dialog, "Night", "r")
     answer(desktop, "^Remove the Style$", "alt+r")
-    wait_until(lambda: not list(kept.glob("[!.]*.*")), "the style's files to be removed")
-    wait_until(lambda: not any(map(is_style, desktop.widgets(dialog))), "the style to leave the grid")
+    desktop.wait_until(lambda: not list(kept.glob("[!.]*.*")), "the style's files to be removed")
+    desktop.wait_until(lambda: not any(map(is_style, desktop.widgets(dialog))), "the style to leave the grid")
 
     import_archive(desktop, dialog, archive)
     desktop.wait_for_widget(dialog, lambda widget: is_style(widget, "Night"), "the imported style")
@@ -245,8 +247,8 @@ def test_style_is_kept_renamed_exported_removed_and_imported(desktop: GimpDeskto
     desktop.wait_for_window("^Replace Styles$")
     desktop.keep_picture("replace")
     answer(desktop, "^Replace Styles$", "alt+r")
-    wait_until(lambda: (kept / "Night.png").stat().st_mtime_ns != before, "the style to be replaced")
-    wait_until(lambda: not desktop.gimp.processes("nst_core.cli"), "the import to end")
+    desktop.wait_until(lambda: (kept / "Night.png").stat().st_mtime_ns != before, "the style to be replaced")
+    desktop.wait_until(lambda: not desktop.gimp.processes("nst_core.cli"), "the import to end")
     leave(desktop, dialog, number)
     assert sorted(path.name for path in kept.rglob("[!.]*.*")) == ["Night.json", "Night.png", "Night.png"]
     shutil.rmtree(kept)
@@ -339,8 +341,8 @@ def test_two_regions_from_layer_masks_leave_a_face_out(desktop: GimpDesktop) -> 
     assert repeated["settings"]["keep-colors"] == "luminance"
     assert len(desktop.layers()) == len(before) + 2
     desktop.screen.key("ctrl+z", desktop.main)
-    wait_until(lambda: len(desktop.layers()) == len(before) + 1, "one undo")
+    desktop.wait_until(lambda: len(desktop.layers()) == len(before) + 1, "one undo")
     recent = json.loads((kept.parent / "recent-styles.json").read_text())
     assert str(kept / "coat.bmp") in recent
     desktop.screen.key("ctrl+z", desktop.main)
-    wait_until(lambda: desktop.layers() == before, "one undo")
+    desktop.wait_until(lambda: desktop.layers() == before, "one undo")

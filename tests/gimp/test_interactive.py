@@ -11,7 +11,7 @@ import json
 from PIL import Image, ImageChops
 
 from tests.gimp.desktop import DIALOG, LAST_VALUES, PAINTING_WINDOW, GimpDesktop, Widget
-from tests.gimp.screen import Window, wait_until
+from tests.gimp.screen import Window
 
 LAST_BUTTON = (48, 28)
 """The middle of the lower right button, from the lower right corner of a window."""
@@ -41,19 +41,19 @@ def test_filter_from_the_menu_makes_a_layer(desktop: GimpDesktop) -> None:
     chooser = desktop.wait_for_window("Choose a painting")
     desktop.type(chooser, str(desktop.gimp.folder / "swirls.ppm"))
     screen.key("alt+o", chooser)
-    screen.wait_until_gone("Choose a painting")
+    desktop.wait_until_gone("Choose a painting")
     desktop.press(dialog, "alt+a")
     desktop.keep_picture("dialog")
     screen.key("alt+p", dialog)
     painting = desktop.wait_for_window(PAINTING_WINDOW)
-    wait_until(lambda: painted_colour(desktop, painting), "a preview")
+    desktop.wait_until(lambda: painted_colour(desktop, painting), "a preview")
     desktop.keep_picture("painting")
     # GIMP answers while the window is open.
     assert desktop.layers() in (["photo.ppm"], ["Background"])
     assert screen.windows(PAINTING_WINDOW)
     screen.click_from_corner(painting, *BUTTON_BEFORE)  # Keep this
-    screen.wait_until_gone(PAINTING_WINDOW)
-    wait_until(lambda: desktop.layers()[0] == "swirls", "the painting")
+    desktop.wait_until_gone(PAINTING_WINDOW)
+    desktop.wait_until(lambda: desktop.layers()[0] == "swirls", "the painting")
     assert '"stopped": true' in desktop.record()
     assert "swirls.ppm" in desktop.record()
     desktop.wait_until_clean()
@@ -62,9 +62,9 @@ def test_filter_from_the_menu_makes_a_layer(desktop: GimpDesktop) -> None:
 def test_undo_takes_one_step(desktop: GimpDesktop) -> None:
     before = desktop.layers()
     desktop.screen.key("ctrl+z", desktop.main)
-    wait_until(lambda: desktop.layers() == before[1:], "one undo")
+    desktop.wait_until(lambda: desktop.layers() == before[1:], "one undo")
     desktop.screen.key("ctrl+y", desktop.main)
-    wait_until(lambda: desktop.layers() == before, "one redo")
+    desktop.wait_until(lambda: desktop.layers() == before, "one redo")
     assert "swirls.ppm" in desktop.record()
     desktop.select_photo()
 
@@ -73,7 +73,7 @@ def test_repeat_filter_asks_nothing(desktop: GimpDesktop) -> None:
     desktop.gimp.set_engine_mode("copy")
     before = len(desktop.layers())
     desktop.screen.key("ctrl+f", desktop.main)
-    wait_until(lambda: len(desktop.layers()) == before + 1, "the repeated filter")
+    desktop.wait_until(lambda: len(desktop.layers()) == before + 1, "the repeated filter")
     assert not desktop.screen.windows(DIALOG)
     assert "swirls.ppm" in desktop.record()
     assert "swirls.ppm" in (desktop.gimp.profile / LAST_VALUES).read_text()
@@ -86,12 +86,12 @@ def test_cancel_in_the_painting_window_returns_to_the_dialog(desktop: GimpDeskto
     dialog = desktop.open_dialog()
     desktop.screen.key("alt+p", dialog)
     painting = desktop.wait_for_window(PAINTING_WINDOW)
-    wait_until(desktop.gimp.leftovers, "the engine's job")
+    desktop.wait_until(desktop.gimp.leftovers, "the engine's job")
     desktop.screen.click_from_corner(painting, *LAST_BUTTON)
-    desktop.screen.wait_until_gone(PAINTING_WINDOW)
+    desktop.wait_until_gone(PAINTING_WINDOW)
     dialog = desktop.wait_for_window(DIALOG)  # with everything as it was chosen
     desktop.screen.key("Escape", dialog)
-    desktop.screen.wait_until_gone(DIALOG)
+    desktop.wait_until_gone(DIALOG)
     desktop.wait_until_clean()
     assert desktop.layers() == before
 
@@ -106,8 +106,8 @@ def test_error_is_shown_in_the_dialog_and_a_second_try_works(desktop: GimpDeskto
     assert desktop.layers() == before
     desktop.gimp.set_engine_mode("copy")
     desktop.screen.key("alt+p", dialog)
-    wait_until(lambda: len(desktop.layers()) == len(before) + 1, "the second try")
-    desktop.screen.wait_until_gone(DIALOG)
+    desktop.wait_until(lambda: len(desktop.layers()) == len(before) + 1, "the second try")
+    desktop.wait_until_gone(DIALOG)
     desktop.wait_until_clean()
 
 
@@ -115,10 +115,10 @@ def test_help_opens_in_the_browser(desktop: GimpDesktop) -> None:
     dialog = desktop.open_dialog()
     desktop.screen.key("alt+h", dialog)
     address = desktop.gimp.folder / "opened"
-    wait_until(address.exists, "the browser")
+    desktop.wait_until(address.exists, "the browser")
     assert address.read_text().strip().endswith("neural-style/help/en/index.html")
     desktop.screen.key("Escape", dialog)
-    desktop.screen.wait_until_gone(DIALOG)
+    desktop.wait_until_gone(DIALOG)
 
 
 def test_changes_to_the_image_behind_the_dialog_count(desktop: GimpDesktop) -> None:
@@ -134,7 +134,7 @@ def test_changes_to_the_image_behind_the_dialog_count(desktop: GimpDesktop) -> N
     request = desktop.gimp.fake_folder / "request.json"
     request.unlink(missing_ok=True)
     desktop.screen.key("alt+t", dialog)
-    wait_until(request.exists, "the trial")
+    desktop.wait_until(request.exists, "the trial")
     content = json.loads(request.read_text())["content"]
     assert (content["width"], content["height"]) == (60 + 2 * 32, 50 + 2 * 32)
     desktop.ask("Gimp.Selection.none(image); image.remove_layer(extra)")
@@ -142,7 +142,7 @@ def test_changes_to_the_image_behind_the_dialog_count(desktop: GimpDesktop) -> N
     desktop.wait_for_widget(dialog, is_error_bar, "the dialog with the error")
     desktop.keep_picture("layer-gone")
     desktop.screen.key("Escape", dialog)
-    desktop.screen.wait_until_gone(DIALOG)
+    desktop.wait_until_gone(DIALOG)
     assert desktop.layers() == before
     desktop.wait_until_clean()
 
@@ -165,11 +165,11 @@ def test_cancel_in_gimps_status_bar_leaves_nothing(desktop: GimpDesktop) -> None
     desktop.gimp.set_engine_mode("slow 600")
     before = desktop.layers()
     desktop.select_photo()
-    desktop.main = desktop.screen.wait_for("– GIMP$")
+    desktop.main = desktop.main_window()
     idle = Image.open(desktop.screen.picture(desktop.gimp.folder / "idle.png")).convert("RGB")
     desktop.screen.key("ctrl+f", desktop.main)
-    wait_until(lambda: "engine" in str(desktop.gimp.leftovers()), "the engine")
-    button = wait_until(lambda: cancel_button(desktop, idle), "the Cancel button")
+    desktop.wait_until(lambda: "engine" in str(desktop.gimp.leftovers()), "the engine")
+    button = desktop.wait_until(lambda: cancel_button(desktop, idle), "the Cancel button")
     desktop.keep_picture("progress")
     desktop.screen.click(*button)
     desktop.wait_until_clean()
@@ -193,7 +193,7 @@ def test_layer_as_a_style_survives_repeat_filter(desktop: GimpDesktop) -> None:
     before = len(desktop.layers())
     desktop.select_photo()
     desktop.screen.key("ctrl+f", desktop.main)
-    wait_until(lambda: len(desktop.layers()) == before + 1, "the repeated filter")
+    desktop.wait_until(lambda: len(desktop.layers()) == before + 1, "the repeated filter")
     assert '"style": "layer of' in desktop.record()
 
 
@@ -202,7 +202,7 @@ def test_diagnostics_open_and_close(desktop: GimpDesktop) -> None:
     window = desktop.wait_for_window("Neural Style Diagnostics")
     desktop.keep_picture("diagnostics")
     desktop.screen.key("alt+c", window)
-    desktop.screen.wait_until_gone("Neural Style Diagnostics")
+    desktop.wait_until_gone("Neural Style Diagnostics")
     desktop.wait_until_clean()
 
 
@@ -212,15 +212,15 @@ def test_painting_window_shows_the_previews(desktop: GimpDesktop) -> None:
     dialog = desktop.open_dialog()
     desktop.screen.key("alt+p", dialog)
     painting = desktop.wait_for_window(PAINTING_WINDOW)
-    first = wait_until(lambda: painted_colour(desktop, painting), "a preview")
+    first = desktop.wait_until(lambda: painted_colour(desktop, painting), "a preview")
 
     def lighter() -> bool:
         colour = painted_colour(desktop, painting)
         return colour is not None and colour[0] > first[0]
 
-    wait_until(lighter, f"a preview lighter than {first}")
+    desktop.wait_until(lighter, f"a preview lighter than {first}")
     desktop.screen.key("Escape", painting)
     dialog = desktop.wait_for_window(DIALOG)
     desktop.screen.key("Escape", dialog)
-    desktop.screen.wait_until_gone(DIALOG)
+    desktop.wait_until_gone(DIALOG)
     desktop.wait_until_clean()

@@ -12,7 +12,6 @@ import subprocess
 import sys
 
 from tests.gimp.desktop import DIALOG, PAINTING_WINDOW, GimpDesktop
-from tests.gimp.screen import wait_until
 from tests.gimp.test_dialog import call
 
 SETTINGS = {"quality": "draft", "iterations": 60, "coarsest": 0, "size": 0}
@@ -64,22 +63,22 @@ def test_progress_previews_cancel_and_keep_this_between_tiles(desktop: GimpDeskt
     desktop.gimp.set_engine_mode("recorded")
     number = call(desktop, max_memory=memory_for_tiles(desktop), **SETTINGS)
     dialog = desktop.wait_for_window(DIALOG)
-    plan = wait_until(lambda: events(desktop, "plan"), "the plan")[-1]
+    plan = desktop.wait_until(lambda: events(desktop, "plan"), "the plan")[-1]
     assert plan["levels"][-1]["tiles"] > 1
     desktop.keep_picture("tiles-expected")
 
     forget_events(desktop)
     screen.key("alt+p", dialog)
     painting = desktop.wait_for_window(PAINTING_WINDOW)
-    wait_until(lambda: events(desktop, "progress"), "the first tile")
+    desktop.wait_until(lambda: events(desktop, "progress"), "the first tile")
     screen.key("Escape", painting)  # in the middle of an evaluation
-    screen.wait_until_gone(PAINTING_WINDOW)
+    desktop.wait_until_gone(PAINTING_WINDOW)
     dialog = desktop.wait_for_window(DIALOG)
 
     forget_events(desktop)
     screen.key("alt+p", dialog)
     painting = desktop.wait_for_window(PAINTING_WINDOW)
-    wait_until(
+    desktop.wait_until(
         lambda: progress_between_tiles(desktop) and events(desktop, "preview"),
         "progress within an evaluation, and a preview",
     )
