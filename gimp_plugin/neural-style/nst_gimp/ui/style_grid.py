@@ -71,7 +71,7 @@ class StyleGrid(Gtk.FlowBox):
             valign=Gtk.Align.START,
         )
         self.take, self.menu = take, menu
-        self._entries = []
+        self._shown = []
         self._waiting = []
         self._idle = 0
         self.connect("destroy", lambda _box: self._stop())
