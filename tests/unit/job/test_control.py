@@ -81,6 +81,7 @@ def test_luminance_keeps_the_chroma_inside_the_gamut(colours):
     np.testing.assert_allclose(chroma(result), chroma(content), atol=0.5 / 255)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["onnx", "torch"])
 @pytest.mark.parametrize("grey_photo", [False, True])
 def test_reported_loss_is_the_loss_of_a_luminance_result(engine, grey_photo):
@@ -185,6 +186,7 @@ def test_pixels_outside_the_selection_stay_as_they_are():
     assert np.abs(result[:, :32] - base.content.pixels[:, :32]).mean() > 0.01
 
 
+@pytest.mark.slow
 def test_pixels_outside_the_selection_do_not_influence_the_result():
     """Another picture outside the network's reach of the selection gives the same result in it."""
     other = photo(48, 320)
@@ -260,6 +262,7 @@ def test_mask_one_pixel_wide_paints_only_that(mask, guides):
         assert is_too_small == (guides != "all")  # with "all", every feature that sees the line counts
 
 
+@pytest.mark.slow
 def test_overlapping_regions_share_their_intersection():
     """Two regions in one place with the same style are one region. Two styles give a result in between."""
     base, other = job(iterations=3), WeightedStyle(picture(1.0 - painting()))
@@ -328,6 +331,7 @@ def test_style_area_is_its_share_of_the_picture_at_every_level(scale):
             assert share == pytest.approx(scale**2, rel=0.06)
 
 
+@pytest.mark.slow
 def test_stylize_takes_masks_as_arrays():
     left = half() > 0
     painted = stylize(
@@ -420,6 +424,7 @@ def test_fine_style_size_is_never_smaller_than_the_network_needs():
     assert fine_style_size((3000, 4000), Level(4000, 3000, 1), 1.0) == (1536, 2048)
 
 
+@pytest.mark.slow
 def test_fine_style_changes_the_result():
     coarse, fine = picture(photo(64, 96)), picture(RNG.uniform(size=(64, 64, 3)))
     plain = job(iterations=4)

@@ -60,6 +60,7 @@ def test_stylize_paints_and_reports_progress():
     assert "fallback-model" in [notice.code for notice in painted.result.notices]
 
 
+@pytest.mark.slow
 def test_seed_determines_the_picture():
     settings = {**QUICK, "init": "noise"}
     first, repeated = stylize(photo(), painting(), settings), stylize(photo(), painting(), settings)
@@ -68,6 +69,7 @@ def test_seed_determines_the_picture():
     assert not np.allclose(first.pixels, other.pixels, atol=0.01)
 
 
+@pytest.mark.slow
 def test_strength_increases_the_distance_from_the_photo():
     distances = [
         float(
@@ -119,6 +121,7 @@ def with_hole(hidden):
     return np.dstack([pixels, alpha])
 
 
+@pytest.mark.slow
 def test_transparent_pixels_do_not_influence_visible_ones():
     """The visible result is the same, bit for bit, whatever colours the transparent pixels have."""
     first = stylize(with_hole((1.0, 0.0, 1.0)), painting(), QUICK).pixels
@@ -137,6 +140,7 @@ def test_transparent_part_of_the_style_is_ignored():
     np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_grey_content_gives_a_grey_result():
     painted = stylize(photo().mean(axis=2), painting(), QUICK).pixels
     assert painted.shape == (48, 64)
@@ -168,6 +172,7 @@ def test_keep_colors_luminance_keeps_the_chroma_of_the_content():
     np.testing.assert_allclose(preview, painted.pixels, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_keep_colors_match_moves_colours_towards_the_content():
     blue = photo() * np.float32([0.2, 0.3, 1.0])
     plain = stylize(blue, painting(), {**QUICK, "strength": 90, "iterations": 15}).pixels
@@ -177,6 +182,7 @@ def test_keep_colors_match_moves_colours_towards_the_content():
     assert np.abs(matched.mean(axis=(0, 1)) - mean).sum() < np.abs(plain.mean(axis=(0, 1)) - mean).sum()
 
 
+@pytest.mark.slow
 def test_keep_size_restores_the_size_of_the_content():
     small = stylize(photo(96, 128), painting(), {**QUICK, "size": 64}).pixels
     assert small.shape == (48, 64, 3)
@@ -223,6 +229,7 @@ def test_style_crop_gives_the_result_of_the_cropped_style():
         stylize(photo(), painting(), {**QUICK, "style_crop": "32,0,64,64"})
 
 
+@pytest.mark.slow
 def test_style_weights_are_shares_of_the_blend():
     single = stylize(photo(), painting(), QUICK).pixels
     equal = stylize(photo(), [painting(), painting()], QUICK, weights=[1, 3]).pixels
@@ -248,6 +255,7 @@ def test_textures_and_reconstructions_have_only_their_own_terms():
     assert np.abs(rebuilt.picture.pixels - photo()).mean() < 0.1
 
 
+@pytest.mark.slow
 def test_evaluate_job_prefers_the_content_to_noise():
     job = Job(
         content=as_picture(photo(), "content"),
