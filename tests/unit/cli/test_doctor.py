@@ -6,6 +6,7 @@ import platform
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import nst_core
 from nst_core.vgg.store import ModelStore
@@ -27,6 +28,7 @@ def test_report_of_a_working_machine(nst: Nst, models: ModelStore) -> None:
     assert "nst models fetch vgg19" in report["problems"][0]["cure"]
 
 
+@pytest.mark.slow
 def test_doctor_names_the_engine_and_network_of_a_plan(nst: Nst, workdir: Path) -> None:
     choice = nst("doctor", "--json").json["choice"]
     plan = nst("plan", "photo.png", "painting.png", "--json").json

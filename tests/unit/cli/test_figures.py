@@ -75,6 +75,7 @@ def test_other_pages_are_not_overwritten(nst: Nst, workdir: Path, name: str) -> 
     assert_refused(nst("figures", "pages", *SMALL), name, "--force")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no such signals to a child")
 def test_finished_pictures_are_kept_after_ctrl_c(start: Start, workdir: Path) -> None:
     process = start("figures", "pages", *SMALL[:4], "--iterations", "40", "--progress")

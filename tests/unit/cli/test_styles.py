@@ -26,6 +26,7 @@ def files_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
 
 
+@pytest.mark.slow
 def test_kept_style_works_like_a_style_file(nst: Nst, workdir: Path, library: Path) -> None:
     outcome = nst("styles", "add", "painting.png", "--as", "Blue waves", "--strength", 90, "--tv", 0.5)
     assert outcome.code == 0, outcome
