@@ -41,7 +41,7 @@ ONE_PICTURE = {
     "region-from": "Like --region, but take the style only from the part of STYLE where STYLEMASK is white.",
     "region-colors": "Override --keep-colors for the region defined by MASK.",
     "mask": "Paint only where MASK is white. The rest is ignored and stays unchanged.",
-    "strength-mask": "Vary the strength: white is full strength, black keeps the photograph.",
+    "strength-mask": "Vary the strength: white is full strength, black keeps the photo.",
 }
 """Help of the options for a single picture."""
 
@@ -54,7 +54,7 @@ FOLDER = {
     "mask": "Paint only where MASKS, a folder or one mask for all, is white. The rest is ignored and stays "
     "unchanged.",
     "strength-mask": "Vary the strength: where MASKS, a folder or one mask for all, is white, paint at full "
-    "strength; where it is black, keep the photograph.",
+    "strength; where it is black, keep the photo.",
 }
 """Help of the same options for a folder of pictures."""
 
