@@ -61,6 +61,7 @@ def test_filter_from_the_menu_makes_a_layer(desktop: GimpDesktop) -> None:
 
 def test_undo_takes_one_step(desktop: GimpDesktop) -> None:
     before = desktop.layers()
+    assert len(before) == 2, "the photo, and the painting of the test above"
     desktop.screen.key("ctrl+z", desktop.main)
     desktop.wait_until(lambda: desktop.layers() == before[1:], "one undo")
     desktop.screen.key("ctrl+y", desktop.main)
