@@ -72,7 +72,7 @@ def main(arguments):
 sys.exit(main([argument for argument in sys.argv[1:] if argument != "--json"]))
 '''
 
-PATIENCE = 120.0
+PATIENCE = 600.0
 """Seconds to wait for something that takes one; generous, for machines that are busy."""
 
 PLUG_IN = "#!/usr/bin/env python3\n# Stands in for the plug-in.\n"

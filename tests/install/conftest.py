@@ -15,6 +15,16 @@ sys.path.insert(0, str(REPOSITORY / "install"))
 from nst_install import sources, tools
 from nst_install.console import Console
 
+TEST_SECONDS = 1200
+"""The limit for one test. Some install ten times; with eleven processes on two cores, one took 256 s."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests of this folder time for busy machines."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(TEST_SECONDS))
+
 
 def cache() -> Path:
     """Return the folder in which tests keep their downloads."""

@@ -12,7 +12,7 @@ from nst_install import engines, pythons, sources, tools
 from nst_install.console import Console
 from nst_install.paths import REQUIREMENTS, find_paths
 
-from tests.install.checkout import REPOSITORY
+from tests.install.checkout import PATIENCE, REPOSITORY
 from tests.install.conftest import cache
 
 LONG = bool(os.environ.get("NST_TEST_LONG"))
@@ -59,7 +59,7 @@ def test_every_pin_is_available(engine: str, system: str, uv: str, tmp_path: Pat
                    "--python-platform", system, "--python-version", version,
                    "-r", str(REQUIREMENTS / f"{engine}.txt"),
                    "-r", str(REQUIREMENTS / "build.txt")]  # fmt: skip
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=200)
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, f"Python {version}: {done.stderr}"
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.install.checkout import REPOSITORY
+from tests.install.checkout import PATIENCE, REPOSITORY
 
 SESSION = """
 import nst_core.vgg.sessions
@@ -34,12 +34,12 @@ draw_loss_curves(steps)
 
 def test_onnx_runtime_stores_no_identifier(tmp_path: Path) -> None:
     env = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)}
-    subprocess.run([sys.executable, "-c", SESSION], env=env, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", SESSION], env=env, check=True, timeout=PATIENCE)
     assert list(tmp_path.rglob("*")) == []
 
 
 def test_report_curves_leave_only_the_cache_of_the_engine(tmp_path: Path) -> None:
     """By default, matplotlib keeps a list of the system's fonts in the home folder."""
     env = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)}
-    subprocess.run([sys.executable, "-c", CURVES], env=env, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", CURVES], env=env, check=True, timeout=PATIENCE)
     assert [path.name for path in (tmp_path / ".cache").iterdir()] == ["nst"]

@@ -52,7 +52,7 @@ def test_quickstart_paints_in_a_gimp_that_was_never_started(
     checkout: Checkout, gimp_prefix: list[str]
 ) -> None:
     command = [*gimp_prefix, str(checkout.folder / "install" / "quickstart"), "--size", "64"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout + done.stderr
     picture, layers = (Path(line.strip()) for line in done.stdout.strip().splitlines()[-2:])
     assert picture.suffix == ".png"
