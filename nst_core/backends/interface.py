@@ -35,7 +35,7 @@ class Evaluation(NamedTuple):
 
 @dataclass(frozen=True)
 class Tiling:
-    """How an evaluation is cut into tiles; the result is the same as without.
+    """Division of an evaluation into tiles, which does not change its result.
 
     ``window`` is the largest side, in pixels, that is computed at a time. ``on_tile`` is called before each
     tile with the share of the evaluation's work that is done, 0..1; an exception from it ends the evaluation.

@@ -4,9 +4,9 @@ Written once for numpy and torch arrays (array API). The gradients are closed fo
 carry them back through the network; no framework differentiates the loss.
 
 With F the features (N, M) and g the guide, every style loss is a function of three sums over positions:
-S2 = F diag(g) F^T, S1 = F g and the mass sum(g). It is computed in three steps: :func:`style_sums`, whose results
-add up over the tiles of a layer, then :func:`style_loss_of_sums` once, then :func:`style_gradient` for each
-tile. :mod:`nst_core.loss.statistics` defines the distances.
+S2 = F diag(g) F^T, S1 = F g and the mass sum(g). It is computed in three steps: :func:`style_sums`, whose
+results add up over the tiles of a layer, then :func:`style_loss_of_sums` once, then :func:`style_gradient`
+for each tile. :mod:`nst_core.loss.statistics` defines the distances.
 """
 
 from __future__ import annotations

@@ -131,15 +131,15 @@ class Lbfgs:
     def _candidate(self) -> DeviceArray:
         """Return the picture after the next step, a new array."""
         xp = self.xp
-        direction, known = self._direction()
+        direction, scale_known = self._direction()
         squares = total(xp.sum(direction[:, rows] ** 2) for rows in strips(direction))
         _, height, width = direction.shape
         rms = xp.sqrt(squares / (direction.shape[0] * height * width))
         tiny = 1e-30
-        limit = xp.where(
-            known, xp.asarray(LARGEST_STEP, dtype=rms.dtype), xp.asarray(FIRST_STEP, dtype=rms.dtype)
-        )
-        length = xp.where(known, xp.minimum(xp.ones_like(rms), limit / (rms + tiny)), limit / (rms + tiny))
+        largest = xp.asarray(LARGEST_STEP, dtype=rms.dtype)
+        limit = xp.where(scale_known, largest, xp.asarray(FIRST_STEP, dtype=rms.dtype))
+        to_limit = limit / (rms + tiny)
+        length = xp.where(scale_known, xp.minimum(xp.ones_like(rms), to_limit), to_limit)
         factor = length * self.step
         for rows in strips(direction):
             direction[:, rows] = self.picture[:, rows] + direction[:, rows] * factor
@@ -184,12 +184,12 @@ class Lbfgs:
             factor = pair.rho * dot(pair.s, r)
             add_scaled(r, pair.y, -factor)
             factors.append(factor)
-        known = self.gamma > 0
-        scale = xp.where(known, self.gamma, xp.ones_like(self.gamma))
+        scale_known = self.gamma > 0
+        scale = xp.where(scale_known, self.gamma, xp.ones_like(self.gamma))
         for plane in planes(r):
             r[plane] = self.precondition(r[plane]) * scale
         for pair, factor in zip(self.pairs, reversed(factors), strict=True):
             add_scaled(r, pair.s, factor - pair.rho * dot(pair.y, r))
         for rows in strips(r):
             r[:, rows] *= -1.0
-        return r, known
+        return r, scale_known

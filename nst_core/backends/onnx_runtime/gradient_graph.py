@@ -52,7 +52,7 @@ class Form:
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """What a graph is made for: the form of an objective, a size, and how the network is computed."""
+    """Key of a graph: the form of an objective, a size, and the way the network is computed."""
 
     network: Network
     form: Form

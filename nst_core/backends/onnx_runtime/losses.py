@@ -109,7 +109,7 @@ def add_layer_term(nodes: Nodes, form: LayerForm, index: int, layer: LayerTensor
     """Write a content or style term; return its weighted value () and the layer's gradient with its own.
 
     Declares the inputs ``weight.<index>``, ``mask.<index>`` if masked, and those of the target:
-    ``target.<index>`` and whatever else the statistic has, shaped as :func:`layer_feeds` returns them.
+    ``target.<index>`` and the statistic's other inputs, shaped as :func:`layer_feeds` returns them.
     """
     weight = nodes.input(f"weight.{index}", ())
     mask = nodes.input(f"mask.{index}", layer.mask_shape) if form.masked else None

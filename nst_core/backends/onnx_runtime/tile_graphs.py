@@ -29,14 +29,14 @@ from nst_core.vgg.graph import INPUT
 
 @dataclass(frozen=True)
 class WindowShape:
-    """What a graph is made for: one of the two passes, and the window's shape."""
+    """Key of a graph: one of the two passes, and the window's shape."""
 
     graph: Literal["sums", "gradient"]
     shape: Shape
 
 
 def window_form(objective: Objective, *, style_only: bool) -> Form:
-    """Return the form of the terms of a pass, all masked by what the window owns."""
+    """Return the form of the terms of a pass, all masked by the positions that the window owns."""
     contents = () if style_only else objective.content
     return Form(
         (

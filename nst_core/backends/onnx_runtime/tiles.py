@@ -140,7 +140,7 @@ class OnnxTileWorker:
         return feeds
 
     def _mask(self, shape: Shape, layer: str, tile: Tile, mask: Array | None) -> Array:
-        """Return ``mask`` in the window, 0 outside what ``tile`` owns, in the shape of the graph's input."""
+        """Return the graph's mask input: ``mask`` in the window, 0 at positions outside ``tile``."""
         _, height, width = shape.sizes[layer]
         window = np.zeros((height, width), dtype=np.float32)
         stride = self.strides[layer]

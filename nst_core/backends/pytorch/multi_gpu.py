@@ -84,7 +84,7 @@ class ProcessGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class GroupConfig:
-    """What every process of a group needs to start: its devices, where to meet, and the network."""
+    """Start-up data of the processes of a group: their devices, where to meet, and the network."""
 
     devices: tuple[str, ...]
     rendezvous_file: str

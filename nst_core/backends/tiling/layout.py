@@ -1,4 +1,4 @@
-"""How a picture is cut into tiles so that the network computes in them what it computes in the whole.
+"""Layout of tiles in which the network computes the same as in the whole picture.
 
 Takes sizes and layers, and returns windows; nothing here reads a pixel. Every position of every layer is
 *owned* by one tile. A tile's *window* reaches past what it owns by a margin, half of the deepest layer's
@@ -78,7 +78,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Reach:
-    """What a set of layers requires of tiles, in pixels.
+    """Requirements of a set of layers on tiles, in pixels.
 
     ``step`` is the deepest stride, and ``margin`` a multiple of it; windows start at multiples of ``align``.
     """
@@ -94,7 +94,7 @@ class Reach:
 
 
 def network_reach(layers: Iterable[str], architecture: Architecture) -> Reach:
-    """Return what ``layers`` require of tiles; without layers, single pixels.
+    """Return the requirements of ``layers`` on tiles; without layers, single pixels.
 
     A position of a layer with stride s and receptive field r sees (r - s) / 2 pixels on each side of its own
     s x s: both convolutions and pooling widen fields symmetrically.

@@ -1,6 +1,6 @@
 """Style statistics: one file for each, registered here under the name that settings use.
 
-To add a statistic, write its file beside the others and add its object to the tuple below.
+To add a statistic, write its file next to the others and add its object to the tuple below.
 """
 
 from __future__ import annotations

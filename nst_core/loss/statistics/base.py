@@ -96,7 +96,10 @@ class DistanceGraph(Protocol):
     """Writes the distance of a statistic into a computation graph."""
 
     def inputs(self, channels: int) -> Mapping[str, tuple[int, ...]]:
-        """Return names and shapes of the graph inputs that hold the target of a layer."""
+        """Return names and shapes of the graph inputs that hold the target of a layer.
+
+        ``weight`` and ``mask`` are inputs of every term, and not valid names here.
+        """
         ...
 
     def feeds(self, target: StyleTarget) -> Mapping[str, npt.NDArray[np.floating]]:
@@ -109,7 +112,7 @@ class DistanceGraph(Protocol):
 
 
 class StyleStatistic(Protocol):
-    """What a style loss compares at a layer.
+    """A squared distance between moments of features, used by a style loss at a layer.
 
     Objects are immutable, hashable and picklable; equal objects are the same statistic.
     """
