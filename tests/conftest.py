@@ -1,4 +1,4 @@
-"""What all tests share: a model store with real weights, fetched once for each user and kept."""
+"""Fixtures of all tests: a model store with real weights, fetched once for each user and kept."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class InstallOptions:
-    """What the user asked for. "auto" and empty values keep what is installed, or suit the machine.
+    """The options that the user gave. "auto" and empty values keep what is installed, or suit the machine.
 
     ``engine`` and ``device`` are names in :mod:`nst_install.engines`, ``model`` is a network's name or
     "none", ``models`` is the folder of networks, and ``python`` is "own" or a path. ``profiles`` are GIMP

@@ -39,7 +39,7 @@ NAME_LENGTH = 30
 
 @dataclass(frozen=True)
 class SamplePainting:
-    """What to paint: content, style, long side in pixels, and the time limit in seconds (0: none)."""
+    """The first painting: content, style, long side in pixels, and the time limit in seconds (0: none)."""
 
     content: Path
     style: Path
@@ -54,7 +54,7 @@ class SamplePainting:
 
     @property
     def description(self) -> str:
-        """What is painted and how long it may take, in words."""
+        """A sentence about the painting and how long it may take."""
         text = f"{self.content.name} in the style of {self.style.name} at {self.size} pixels"
         if not self.seconds:
             return text

@@ -17,7 +17,7 @@ from nst_install.record import InstallRecord
 
 @dataclass(frozen=True)
 class UserDataChoice:
-    """Whether to delete networks and kept styles; None means ask."""
+    """True deletes networks and kept styles, False keeps them, None asks."""
 
     delete_networks: bool | None = None
     delete_styles: bool | None = None

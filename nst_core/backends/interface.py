@@ -104,7 +104,7 @@ class Backend(Protocol):
 
     @property
     def asynchronous(self) -> bool:
-        """Whether reading a result waits for a device that could otherwise keep computing."""
+        """True if reading a result waits for a device that could otherwise keep computing."""
         ...
 
     @property

@@ -45,7 +45,7 @@ from nst_core.vgg.store import ModelStore
 
 @dataclass(frozen=True, kw_only=True)
 class PaintingTask:
-    """What a command paints: pictures by path, and the command's own default settings.
+    """A command's painting: pictures by path, and the command's own default settings.
 
     The default name of the result is made of the first picture's name and ``output_words``.
     """

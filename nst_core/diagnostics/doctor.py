@@ -84,7 +84,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Choice:
-    """What ``auto`` chooses, and why, in words. Empty if it can choose nothing."""
+    """Describe what ``auto`` chooses, and why. Empty if it can choose nothing."""
 
     engine: str = ""
     device: str = ""

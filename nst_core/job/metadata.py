@@ -31,7 +31,7 @@ FILE_START = 64
 
 @dataclass(frozen=True)
 class RunRecord:
-    """How a picture was made: settings by name, and the network's hash if it is known.
+    """The record of a painted picture: settings by name, and the network's hash if it is known.
 
     ``control`` names the control options of the run, whose files are not stored.
     """

@@ -49,7 +49,7 @@ class Region:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What to paint.
+    """A picture to paint.
 
     Without ``content`` the job is a texture of the styles, of ``texture_size`` (height, width). Without
     ``styles`` it is a reconstruction of the content. ``init_image`` is the picture to start from if

@@ -58,7 +58,7 @@ class Adam:
 
     @property
     def stuck(self) -> bool:
-        """Whether steps have become too short to matter. Waits for the device."""
+        """True if steps have become too short to matter. Waits for the device."""
         return float(self.shrink) < 1e-4
 
     def restart(self) -> None:

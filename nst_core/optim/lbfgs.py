@@ -107,7 +107,7 @@ class Lbfgs:
 
     @property
     def stuck(self) -> bool:
-        """Whether steps have become too short to matter. Waits for the device."""
+        """True if steps have become too short to matter. Waits for the device."""
         return float(self.step) < 1e-4
 
     def iterate(self) -> OptimizerState:

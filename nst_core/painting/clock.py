@@ -138,7 +138,7 @@ class Clock:
 
     @property
     def time_is_up(self) -> bool:
-        """Whether the time limit has passed."""
+        """True if the time limit has passed."""
         return self.limit is not None and self.seconds > self.limit
 
     def fits(self, work: float) -> bool:

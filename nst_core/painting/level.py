@@ -41,7 +41,7 @@ Wrapper = MaskedEvaluator | LuminanceEvaluator
 
 @dataclass(frozen=True, kw_only=True)
 class RunContext:
-    """What every step of a run uses.
+    """The objects that every step of a run uses.
 
     ``scratch_folder`` is for files that replace memory; None is the system's folder for temporary files.
     """

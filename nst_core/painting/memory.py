@@ -1,4 +1,4 @@
-"""How much of a level is computed and kept at a time, given the memory that is free.
+"""The memory layout of a level: its window, and the storage of history and targets, chosen to fit.
 
 Takes a backend, settings and a size, returns a :class:`MemoryLayout`: the window into which evaluations are
 cut, how the optimiser keeps its history, how content targets are kept, and the memory that all this takes.
@@ -84,7 +84,7 @@ class MemoryBudget:
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryLayout:
-    """How a level is kept in memory.
+    """The layout of a level in memory.
 
     ``window`` is the largest side computed at a time, None for the whole picture, and ``tiles`` their number.
     ``work`` is the arithmetic of an evaluation as a multiple of an untiled one, ``margin_factor`` the pixels

@@ -33,7 +33,7 @@ in :mod:`nst_core.worker.protocol`).
 
 @dataclass(frozen=True, kw_only=True)
 class RunCallbacks:
-    """What a run reports to, and how often; times are in seconds.
+    """The receivers of a run's reports, and how often they get them; times are in seconds.
 
     ``frames_every`` iterations a preview is sent at the level's own size, for films; 0 is never. Otherwise
     previews are sent every ``preview_seconds``; None is never.
@@ -74,7 +74,7 @@ class RunReporter:
 
     @property
     def ended(self) -> bool:
-        """Whether the run ends before all levels are finished."""
+        """True if the run ends before all levels are finished."""
         return self.stopped or self.timed_out
 
     @property

@@ -1,4 +1,4 @@
-"""What every level of a job computes besides its size: the basis of time and memory estimates."""
+"""The work that a job asks of every level, besides its size: the basis of time and memory estimates."""
 
 from __future__ import annotations
 

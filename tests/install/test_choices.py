@@ -1,4 +1,4 @@
-"""What the installer finds on a machine: Pythons, cards, GIMPs and package indexes. The plug-in agrees."""
+"""The installer finds what is on a machine: Pythons, cards, GIMPs and package indexes. The plug-in agrees."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class Shape:
         return sizes
 
     def is_rows(self, layer: Layer) -> bool:
-        """Whether features of ``layer`` are rows."""
+        """Return whether features of ``layer`` are rows."""
         return self.on_rows and layer.block >= winograd.FIRST_BLOCK
 
     @property

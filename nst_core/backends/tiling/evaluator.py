@@ -188,7 +188,7 @@ class TiledEvaluator:
         return contents, gradient
 
     def _last(self, index: int) -> bool:
-        """Whether no window of this size follows; tiles are sorted by size."""
+        """Return whether no window of this size follows; tiles are sorted by size."""
         return index + 1 == len(self.tiles) or self.tiles[index + 1].size != self.tiles[index].size
 
 

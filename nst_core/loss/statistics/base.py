@@ -124,7 +124,7 @@ class StyleStatistic(Protocol):
 
     @property
     def needs_mean(self) -> bool:
-        """Whether it uses means, in addition to second moments."""
+        """True if it uses means, in addition to second moments."""
         ...
 
     @property

@@ -25,7 +25,7 @@ QUICK = ("--iterations", "3", "--coarsest", "0")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run of ``nst`` returned and printed."""
+    """The exit code and the output of a run of ``nst``."""
 
     code: int
     out: str

@@ -1,4 +1,4 @@
-"""What one call of the filter asks for: styles, blended or by region, and masks.
+"""The request of one call of the filter: styles, blended or by region, and masks.
 
 Takes the arguments of the procedure and resolves names to layers, channels and files that exist.
 :mod:`nst_gimp.run.inputs` then reads their pixels. Does not depend on the engine.

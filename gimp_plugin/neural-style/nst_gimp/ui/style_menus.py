@@ -196,7 +196,7 @@ class StyleMenus:
 
 
 def is_kept(path: str) -> bool:
-    """Whether the file at ``path`` is a kept style."""
+    """Return whether the file at ``path`` is a kept style."""
     return any(kept_style.path == path for kept_style in kept_styles.list_styles())
 
 
