@@ -18,7 +18,7 @@ from nst_install.paths import InstallPaths
 
 @dataclass(frozen=True)
 class InstallRecord:
-    """The record of an installation. Folders are absolute paths; ``pins`` and ``code`` are hashes of the contents."""
+    """An installation. Folders are absolute paths; ``pins`` and ``code`` are hashes of the contents."""
 
     python: str
     version: str

@@ -51,7 +51,7 @@ class Bundle:
 
 @dataclass(frozen=True)
 class PackageSource:
-    """The places where pip looks for packages: a bundle or None, and the options and variables that pip gets."""
+    """Sources of packages for pip: a bundle or None, and the options and variables that pip gets."""
 
     bundle: Bundle | None = None
     pip_options: list[str] = field(default_factory=list)

@@ -55,7 +55,7 @@ class FilePayload:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchPayload:
-    """The data that all tasks of a batch share, with the bytes of the files. ``settings`` are names and values."""
+    """Data shared by all tasks of a batch, with the bytes of the files. ``settings`` are names and values."""
 
     network: FilePayload
     styles: tuple[tuple[FilePayload, float], ...]
