@@ -152,6 +152,7 @@ def test_first_of_equal_maxima_gets_the_gradient_as_in_torch(network, deep_layer
     assert_parity(network, objective, flat, padding=padding)
 
 
+@pytest.mark.slow
 def test_half_flat_picture_equals_torch(network, deep_layers):
     backend = TorchBackend(network)
     objective = make_objective(backend, 48, 80)
@@ -160,6 +161,7 @@ def test_half_flat_picture_equals_torch(network, deep_layers):
     assert_parity(network, objective, at)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("padding", ["edge", "zero"])
 def test_sums_of_millions_stay_exact(network, padding):
     """The picture is large enough that adding one number after the other would lose 1e-5."""
@@ -188,6 +190,7 @@ def repeating_pictures():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", repeating_pictures())
 def test_repeating_pictures_are_not_computed_on_rows(network, monkeypatch, name):
     """Convolutions on rows round equal maxima apart."""
@@ -217,6 +220,7 @@ def test_picture_of_one_row_equals_torch(network):
     assert_parity(network, objective, picture(4, 1, 9))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pooling", ["max", "average"])
 def test_gradient_equals_finite_differences(network, deep_layers, pooling):
     """Compare slopes along random directions with central differences of torch in float64."""

@@ -31,6 +31,7 @@ def shared(network):
     assert not folder.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "window"), [((90, 130), 64), ((61, 47), 300)], ids=["tiles", "one tile"])
 def test_two_processes_give_the_result_of_one(network, shared, size, window):
     """With a single tile the second process has nothing to compute, and still takes part."""
@@ -44,6 +45,7 @@ def test_two_processes_give_the_result_of_one(network, shared, size, window):
         assert_same(evaluator(at), whole, 1e-9)
 
 
+@pytest.mark.slow
 def test_processes_evaluate_again_after_a_stop_between_tiles(network, shared):
     alone = TorchBackend(network, pooling="average", dtype=torch.float64)
     objective = make_objective(alone, 90, 130, LAYER_SETS[1])
@@ -61,6 +63,7 @@ def test_processes_evaluate_again_after_a_stop_between_tiles(network, shared):
     assert_same(evaluator(at), alone.evaluator(objective, 90, 130)(at), 1e-9)
 
 
+@pytest.mark.slow
 def test_large_pictures_are_shared_and_small_ones_are_not(shared):
     budget = MemoryBudget(1e12, None)
     small = choose_memory_layout(shared, make_settings({}), 800, 1000, budget)

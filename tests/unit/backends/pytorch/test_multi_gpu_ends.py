@@ -18,6 +18,7 @@ class Interrupted(BaseException):
     """Stands for a second Ctrl-C."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["killed", "interrupted"])
 def test_an_end_within_an_evaluation_keeps_no_process_waiting(models, way):
     backend = DistributedBackend(models.resolve("vgg16"), devices=["cpu", "cpu"], dtype=torch.float64)
@@ -44,6 +45,7 @@ def test_an_end_within_an_evaluation_keeps_no_process_waiting(models, way):
     assert not dist.is_initialized()
 
 
+@pytest.mark.slow
 def test_a_process_that_cannot_start_raises_an_error(models):
     with pytest.raises(NstError, match="meta") as caught:
         DistributedBackend(models.resolve("vgg16"), devices=["cpu", "meta:x"])

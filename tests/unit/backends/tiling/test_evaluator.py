@@ -124,6 +124,7 @@ def tiled_and_whole(backend, objective, height, width, window):
     return backend.evaluator(objective, height, width, Tiling(window))(at), whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", list(cases(6, 2)), ids=str)
 def test_tiles_of_torch_equal_the_whole(network, case):
     height, width, window, layers, pooling, padding, masked = case
