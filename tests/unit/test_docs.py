@@ -49,13 +49,6 @@ def test_readmes_are_short() -> None:
     assert words < 5400, f"{words} words in READMEs: move notes to the docs folder of the room"
 
 
-def test_the_changelog_has_a_section_for_the_version() -> None:
-    pyproject = (ROOT / "pyproject.toml").read_text("utf-8")
-    version = re.search(r'^version = "(.+)"$', pyproject, re.MULTILINE)
-    assert version
-    assert f"\n## {version[1]}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
-
-
 def test_documentation_is_tracked_where_it_is_expected() -> None:
     """Pages lie at the top or in a room: a docs folder of its own at the top would be overlooked."""
     listed = subprocess.run(
