@@ -57,9 +57,8 @@ def shared_desktop(request: pytest.FixtureRequest, gimp: Gimp, rates_folder: Pat
     if own_gimp.version == gimp.version and queried.exists():
         shutil.copy2(queried, own_gimp.profile)  # GIMP's own plug-ins need not be queried again
     draw(folder / "swirls.ppm", 200, 150, 30)
-    draw(folder / "photo.ppm", 480, 320, 200)
     install_browser(own_gimp)
-    desktop = GimpDesktop(own_gimp)
+    desktop = GimpDesktop(own_gimp, draw(folder / "photo.ppm", 480, 320, 200))
     yield desktop
     try:
         desktop.close()
@@ -70,5 +69,5 @@ def shared_desktop(request: pytest.FixtureRequest, gimp: Gimp, rates_folder: Pat
 @pytest.fixture(scope="module")
 def desktop(shared_desktop: GimpDesktop) -> GimpDesktop:
     """The GIMP with windows, with the photo open in it as if the filter had never been used."""
-    shared_desktop.open_photo(shared_desktop.gimp.folder / "photo.ppm")
+    shared_desktop.open_photo()
     return shared_desktop

@@ -55,8 +55,8 @@ class Widget:
 class GimpDesktop:
     """One GIMP with one image in a window."""
 
-    def __init__(self, gimp: Gimp) -> None:
-        self.gimp = gimp
+    def __init__(self, gimp: Gimp, photo: Path) -> None:
+        self.gimp, self.photo = gimp, photo
         self.screen = Screen(gimp)
         self.commands = gimp.folder / "commands"
         self.commands.mkdir()
@@ -130,11 +130,11 @@ class GimpDesktop:
         """Run a command and return the value it left in ``answer``."""
         return self.result(self.begin(command))
 
-    def open_photo(self, picture: Path) -> None:
-        """Show a picture as the only image, as if the filter had never been used."""
+    def open_photo(self) -> None:
+        """Show the photo as the only image, as if the filter had never been used."""
         self.ask(
             "if 'display' in globals(): display.delete()\n"
-            f"image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path({str(picture)!r}))\n"
+            f"image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path({str(self.photo)!r}))\n"
             "display = Gimp.Display.new(image); Gimp.displays_flush()"
         )
         self.forget_last_values()
@@ -260,10 +260,11 @@ class GimpDesktop:
             self.screen.picture(Path(folder) / f"failed-{name}.png")
         for number in self.gimp.processes("neural-style.py"):
             os.kill(number, signal.SIGKILL)
-        for _ in range(2):  # before GIMP has seen the end of the filter, and after
-            self.errors_reported = len(self.errors.read_text(errors="replace"))
-            with contextlib.suppress(AssertionError):
-                self.ask("pass")
+        with contextlib.suppress(AssertionError):
+            for command in ("pass", "pass"):  # before GIMP has seen the end of the filter, and after
+                self.errors_reported = len(self.errors.read_text(errors="replace"))
+                self.ask(command)
+            self.open_photo()
 
     def close(self) -> None:
         """End GIMP, and check that it has printed nothing that a run without faults does not print."""

@@ -129,6 +129,22 @@ def test_failed_trial_shows_the_error_and_the_next_one_works(desktop: GimpDeskto
     leave(desktop, dialog, number)
 
 
+def add_region(desktop: GimpDesktop, dialog: Window) -> None:
+    """Add a region by its key, and wait until the button for its style has the focus."""
+
+    def style_buttons() -> list[Widget]:
+        return [widget for widget in desktop.widgets(dialog) if widget.kind == "MenuButton"]
+
+    before = len(style_buttons())
+    desktop.press(dialog, "alt+g")
+
+    def is_added() -> bool:
+        buttons = style_buttons()
+        return len(buttons) == before + 1 and any(button.focused for button in buttons)
+
+    desktop.wait_until(is_added, "another region")
+
+
 def test_region_colours_reach_the_plan_and_the_trial(desktop: GimpDesktop) -> None:
     """Chosen by the keyboard from the button of a second region, whose mask has its style's name."""
     swirls = str(desktop.gimp.folder / "swirls.ppm")
@@ -144,7 +160,8 @@ def test_region_colours_reach_the_plan_and_the_trial(desktop: GimpDesktop) -> No
     plan = desktop.wait_until(lambda: requests(desktop, "plan"), "the first plan")[-1]
     assert [region.get("keep_colors") for region in plan["regions"]] == [None]
     assert [region["mask"]["covered"] for region in plan["regions"]] == [[0, 0, 480, 320]]
-    desktop.press(dialog, "alt+v", "alt+g")
+    desktop.press(dialog, "alt+v")
+    add_region(desktop, dialog)
     desktop.press(dialog, "shift+Tab", "shift+Tab", "shift+Tab", "Down", "Down", "Down")
     desktop.keep_picture("region-colours")
     expected = ["match", None]
@@ -213,7 +230,13 @@ def test_style_is_kept_renamed_exported_removed_and_imported(desktop: GimpDeskto
     desktop.screen.key("alt+k", dialog)
     name_dialog = desktop.wait_for_window("^Keep a Style$")
     desktop.keep_picture("keep")
-    desktop.press(name_dialog, "alt+s", "alt+n")  # with the settings; the name
+    desktop.press(name_dialog, "alt+s")  # with the settings
+    desktop.wait_for_widget(
+        name_dialog,
+        lambda widget: widget.kind == "CheckButton" and widget.active,
+        "the settings to be chosen",
+    )
+    desktop.press(name_dialog, "alt+n")
     answer(desktop, "^Keep a Style$", "Return", "Blue swirls")
     desktop.wait_until((kept / "Blue swirls.png").exists, "the kept style, its PPM made a PNG")
     settings = json.loads((kept / "Blue swirls.json").read_text())
@@ -275,11 +298,11 @@ def make_masked_layers(desktop: GimpDesktop) -> None:
     )
 
 
-def add_regions(desktop: GimpDesktop, dialog: Window) -> None:
+def choose_regions(desktop: GimpDesktop, dialog: Window) -> None:
     """Add two regions by the keyboard: the first two styles for coat and sky, the style's colours for sky."""
     desktop.press(dialog, "alt+v")
     for keys in (["space", "space"], ["space", "Tab", "space"]):
-        desktop.press(dialog, "alt+g")
+        add_region(desktop, dialog)
         desktop.press(dialog, *keys)  # opens the style's popover, takes the first or second style
     desktop.press(dialog, "Tab", "Down")
 
@@ -301,7 +324,7 @@ def test_two_regions_from_layer_masks_leave_a_face_out(desktop: GimpDesktop) -> 
         desktop, style=False, size=64, iterations=10, keep_colors="luminance", outside="keep", seed=0
     )
     dialog = desktop.wait_for_window(DIALOG)
-    add_regions(desktop, dialog)
+    choose_regions(desktop, dialog)
     desktop.keep_picture("regions")
     desktop.screen.key("alt+p", dialog)
     assert desktop.result(number) == "success"

@@ -40,21 +40,31 @@ def answer_questions(folder: Path) -> None:
         answered = number
         from gi.repository import GLib
 
-        GLib.idle_add(after_frame, folder, number, priority=GLib.PRIORITY_LOW)
+        GLib.idle_add(wait_for_frame, folder, number, priority=GLib.PRIORITY_LOW)
 
 
-def after_frame(folder: Path, number: str) -> bool:
-    """Write the report when the next frame has been drawn and everything that follows from it is done."""
+def wait_for_frame(folder: Path, number: str) -> bool:
+    """Write the report when the next frame has been drawn, or the one after a button's activation."""
     from gi.repository import Gdk, GLib
 
     Gdk.Display.get_default().sync()
+    step = wait_for_frame if is_activating() else write_report
 
     def wait_for_idle() -> bool:
-        GLib.idle_add(write_report, folder, number, priority=GLib.PRIORITY_LOW)
+        GLib.idle_add(step, folder, number, priority=GLib.PRIORITY_LOW)
         return False
 
     GLib.timeout_add(FRAME_MILLISECONDS, wait_for_idle)
     return False
+
+
+def is_activating() -> bool:
+    """Whether a button was activated by its mnemonic: it holds the keyboard for 250 ms before it acts."""
+    from gi.repository import Gdk, Gtk
+
+    keyboard = Gdk.Display.get_default().get_default_seat().get_keyboard()
+    holders = [window.get_group().get_current_device_grab(keyboard) for window in Gtk.Window.list_toplevels()]
+    return any(isinstance(holder, Gtk.Button) for holder in holders)
 
 
 def write_report(folder: Path, number: str) -> bool:
