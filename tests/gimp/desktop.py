@@ -134,7 +134,8 @@ class GimpDesktop:
         """Show the photo as the only image, as if the filter had never been used."""
         self.ask(
             "if 'display' in globals(): display.delete()\n"
-            f"image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path({str(self.photo)!r}))\n"
+            f"file = Gio.File.new_for_path({str(self.photo)!r})\n"
+            "image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, file)\n"
             "display = Gimp.Display.new(image); Gimp.displays_flush()"
         )
         self.forget_last_values()
