@@ -1,106 +1,16 @@
-"""The table itself: one line of :class:`Settings` for each setting."""
+"""The table of all settings: those of :mod:`nst_core.settings.look`, the method's and the machine's."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from nst_core.settings.look import LookSettings
 from nst_core.settings.metadata import Choice, SettingInfo, setting
-from nst_core.settings.values import KeepColors, Layers, Memory, OptionalCrop
+from nst_core.settings.values import Layers, Memory, OptionalCrop
 
 
-class Settings(BaseModel):
+class Settings(LookSettings):
     """Everything besides the pictures that decides how the result looks and how it is computed."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, validate_assignment=True
-    )
-
-    strength: float = setting(
-        50.0,
-        SettingInfo(
-            group="look",
-            label="Strength",
-            help="Style strength: 0 barely tints the photo, 100 keeps only a trace of it.",
-            applies_to=("style", "content"),
-            with_style="always",
-            used_if=("loss", ("relative",)),
-        ),
-        ge=0.0,
-        le=100.0,
-    )
-    style_scale: float = setting(
-        1.0,
-        SettingInfo(
-            group="look",
-            label="Brush size",
-            help="Size of the brush strokes: 1 shows the style picture as large as the photo, 0.5 half as "
-            "large (finer strokes).",
-            applies_to=("style",),
-            with_style="always",
-        ),
-        ge=0.1,
-        le=4.0,
-    )
-    keep_colors: KeepColors = setting(
-        "none",
-        SettingInfo(
-            group="look",
-            label="Colours",
-            help="Colours of the result.",
-            choices={
-                "none": Choice("From the style", "the style's colours."),
-                "luminance": Choice(
-                    "From the photo", "the photo's colours; only light and dark are painted."
-                ),
-                "match": Choice(
-                    "From the style, shifted",
-                    "the style's colours, shifted towards the photo's before painting.",
-                ),
-            },
-            source="Gatys et al. 2017, Controlling Perceptual Factors, section 5",
-            applies_to=("style", "content"),
-            with_style="always",
-        ),
-    )
-    quality: Literal["draft", "normal", "fine"] = setting(
-        "normal",
-        SettingInfo(
-            group="look",
-            label="Quality",
-            help="How long to paint.",
-            choices={
-                "draft": Choice("Draft", "a quick first look."),
-                "normal": Choice("Normal", "a finished picture."),
-                "fine": Choice("Fine", "a little more polish."),
-            },
-            with_style="on request",
-        ),
-    )
-    size: int = setting(
-        0,
-        SettingInfo(
-            group="look",
-            label="Size",
-            help="Long side of the result in pixels; 0 keeps the photo's own size.",
-            with_style="on request",
-        ),
-        ge=0,
-        le=65_500,
-    )
-    seed: int = setting(
-        0,
-        SettingInfo(
-            group="look",
-            label="Seed",
-            help="Number that fixes every random choice: the same seed on the same machine paints the same "
-            "picture.",
-            with_style="on request",
-        ),
-        ge=0,
-        le=2**31 - 1,
-    )
 
     init: str = setting(
         "content",

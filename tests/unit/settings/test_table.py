@@ -47,7 +47,7 @@ def test_used_if_names_a_setting_and_possible_values(name: str) -> None:
 def test_roles_say_what_a_setting_needs() -> None:
     style, content = set(names_applying_to("style")), set(names_applying_to("content"))
     assert style - content == {"style_scale", "beta", "style_layers", "style_loss", "style_crop"}
-    assert content - style == {"alpha", "content_layers"}
+    assert content - style == {"alpha", "content_layers", "structure"}
     assert style & content == {"strength", "keep_colors", "color_match", "guides", "fine_layers"}
 
 
