@@ -211,7 +211,8 @@ def test_failure_of_the_engine_is_reported(plugin, commands, tmp_path: Path, mon
 
 def test_only_settings_of_the_style_are_kept_with_it(plugin, commands) -> None:
     settings = {setting.name: setting.default for setting in plugin("settings.settings_table").SETTINGS}
-    always = {"strength": 50.0, "style-scale": 1.0, "keep-colors": "none"}
+    names = ("strength", "style-scale", "keep-colors", "matching", "structure", "color-layout")
+    always = {name: settings[name] for name in names}
     assert commands.style_settings(settings) == always
     changed = {
         "tv": 1.23456789,
