@@ -22,7 +22,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TypeAlias
 
-from nst_core.array_types import Array
+from nst_core.array_types import Array, DeviceArray
 from nst_core.loss.statistics.base import StyleStatistic, StyleTarget
 from nst_core.loss.statistics.gram import GRAM
 
@@ -31,18 +31,20 @@ from nst_core.loss.statistics.gram import GRAM
 class ContentTerm:
     """Squared error of features at a layer.
 
-    ``target`` is P, ``(N, h, w)``; ``mask`` is ``(h, w)`` in 0..1, or None for ones.
+    ``target`` is P, ``(N, h, w)``; ``mask`` is ``(h, w)`` in 0..1, or None for ones. ``kind`` tells the
+    content's own features from those of the style that match it.
     """
 
     layer: str
     weight: float
     target: Array
     mask: Array | None = None
+    kind: str = "content"
 
     @property
     def name(self) -> str:
         """Name of the term in reports."""
-        return f"content {self.layer}"
+        return f"{self.kind} {self.layer}"
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,26 @@ class RangePenalty:
     name: str = "range"
 
 
-Prior: TypeAlias = TotalVariation | AlphaNorm | RangePenalty
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """Squared error of the Laplacian of the pooled picture; see :mod:`nst_core.loss.structure`.
+
+    ``target`` (3, h, w) is the content's, in cells of ``pool`` x ``pool`` pixels; ``mask`` (h, w) in 0..1
+    says how much each cell counts, None is ones. A backend holds both on its device.
+    """
+
+    weight: float
+    pool: int
+    target: DeviceArray
+    mask: DeviceArray | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the term in reports."""
+        return f"structure {self.pool}"
+
+
+Prior: TypeAlias = TotalVariation | AlphaNorm | RangePenalty | Structure
 Term: TypeAlias = ContentTerm | StyleTerm | Prior
 
 

@@ -1,18 +1,23 @@
 """Image priors: losses on pixels that favour natural pictures, with closed-form gradients.
 
 Written once for numpy and torch arrays. Pictures are ``(3, height, width)`` in 0..1. Every prior is a mean
-over pixels or channels, so its weight means the same at every size.
+over pixels or channels, or relative to its target, so its weight means the same at every size.
 
-The prior of a pixel depends only on its neighbours. So large pictures are processed in strips of rows, and
-temporary memory does not grow with the picture.
+The prior of a pixel or of a cell of pixels depends only on its neighbours. So large pictures are processed in
+strips of rows, and temporary memory does not grow with the picture. :mod:`nst_core.loss.structure` has the
+prior with a target.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
 from array_api_compat import array_namespace
 
-from nst_core.array_types import DeviceArray
-from nst_core.loss.objective import AlphaNorm, Prior, RangePenalty, TotalVariation
+from nst_core.array_types import Array, DeviceArray
+from nst_core.loss.objective import AlphaNorm, Prior, RangePenalty, Structure, TotalVariation
+from nst_core.loss.structure import rows_of, structure_loss
 
 STRIP_PIXELS = 2**20
 """Pixels of a strip; a smaller picture is one strip."""
@@ -81,6 +86,8 @@ def prior_loss(
         value, gradient = alpha_norm(picture, prior.alpha, owned, count)
     elif isinstance(prior, RangePenalty):
         value, gradient = range_penalty(picture, owned, count)
+    elif isinstance(prior, Structure):
+        return structure_loss(prior, picture, owned)
     else:
         raise TypeError(f"not a prior: {prior!r}")
     return value * prior.weight, gradient * prior.weight
@@ -91,16 +98,33 @@ def add_prior(
 ) -> DeviceArray:
     """Add a prior's gradient to ``gradient`` in place, strip by strip, and return its weighted value ()."""
     _, height, width = picture.shape
-    rows = max(1, strip_pixels // width)
+    cell = prior.pool if isinstance(prior, Structure) else 1
+    margin = 2 * cell if isinstance(prior, Structure) else 1
+    rows = max(1, strip_pixels // (width * cell)) * cell
     total = None
     for start in range(0, height, rows):
         stop = min(start + rows, height)
-        top, bottom = max(start - 1, 0), min(stop + 1, height)
-        owned = slice(start - top, stop - top)
-        value, strip_gradient = prior_loss(prior, picture[:, top:bottom], owned, _count(picture))
+        seen = slice(max(start - margin, 0), min(stop + margin, height))
+        owned = slice(start - seen.start, stop - seen.start)
+        part = rows_of(prior, seen) if isinstance(prior, Structure) else prior
+        value, strip_gradient = prior_loss(part, picture[:, seen], owned, _count(picture))
         gradient[:, start:stop] += strip_gradient
         total = value if total is None else total + value
     return total
+
+
+def on_device(priors: Sequence[Prior], upload: Callable[[Array], DeviceArray]) -> tuple[Prior, ...]:
+    """Return ``priors`` with their targets and masks copied to the device by ``upload``."""
+    return tuple(
+        replace(
+            prior,
+            target=upload(prior.target),
+            mask=None if prior.mask is None else upload(prior.mask),
+        )
+        if isinstance(prior, Structure)
+        else prior
+        for prior in priors
+    )
 
 
 def _count(picture: DeviceArray) -> int:

@@ -26,6 +26,7 @@ from nst_core.backends.onnx_runtime.losses import (
     add_layer_term,
     add_prior,
     layer_feeds,
+    prior_feeds,
 )
 from nst_core.backends.onnx_runtime.nodes import Nodes, Size
 from nst_core.loss.objective import Objective
@@ -98,6 +99,8 @@ def make_feeds(shape: Shape, objective: Objective) -> dict[str, Array]:
     }
     for index, term in enumerate(objective.layer_terms):
         feeds |= layer_feeds(term, index, rows=shape.is_rows(by_name[term.layer]))
+    for index, prior in enumerate(objective.priors, start=len(objective.layer_terms)):
+        feeds |= prior_feeds(prior, index)
     return {**feeds, **pooling_feeds(shape)}
 
 

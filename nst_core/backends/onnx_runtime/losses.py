@@ -16,11 +16,13 @@ import numpy.typing as npt
 
 from nst_core.array_types import Array
 from nst_core.backends.onnx_runtime.nodes import Nodes, Size
+from nst_core.backends.onnx_runtime.planes import repeat_over_cells
 from nst_core.loss.objective import (
     AlphaNorm,
     ContentTerm,
     Prior,
     RangePenalty,
+    Structure,
     StyleTerm,
     TotalVariation,
 )
@@ -49,10 +51,12 @@ class LayerForm:
 
 @dataclass(frozen=True)
 class PriorForm:
-    """The part of a prior that shapes the graph: its exponent, but not its weight."""
+    """The part of a prior that shapes the graph: its exponent or its cells, but not its weight."""
 
-    kind: Literal["total variation", "alpha norm", "range"]
+    kind: Literal["total variation", "alpha norm", "range", "structure"]
     exponent: float = 0.0
+    pool: int = 0
+    masked: bool = False
 
     @classmethod
     def of(cls, prior: Prior) -> PriorForm:
@@ -63,6 +67,8 @@ class PriorForm:
             return cls("alpha norm", prior.alpha)
         if isinstance(prior, RangePenalty):
             return cls("range")
+        if isinstance(prior, Structure):
+            return cls("structure", pool=prior.pool, masked=prior.mask is not None)
         raise TypeError(f"not a prior: {prior!r}")
 
 
@@ -220,9 +226,12 @@ def add_prior(
 ) -> tuple[str, str]:
     """Write one prior on ``image`` (1, 3, height, width); return its weighted value () and gradient.
 
-    Declares the input ``weight.<index>``.
+    Declares the input ``weight.<index>``, and for a structure ``target.<index>`` and, if masked,
+    ``mask.<index>``, shaped as :func:`prior_feeds` returns them.
     """
     weight = nodes.input(f"weight.{index}", ())
+    if form.kind == "structure":
+        return _structure(nodes, form, index, image, height, width)
     count = 3 * height * width
     if form.kind == "total variation":
         total, gradient = _total_variation(nodes, image, form.exponent, height, width)
@@ -235,6 +244,49 @@ def add_prior(
         gradient = nodes.add("Mul", outside, nodes.number(2.0))
     scale = nodes.add("Mul", weight, nodes.number(1.0 / count))
     return nodes.add("Mul", total, scale), nodes.add("Mul", gradient, scale)
+
+
+def prior_feeds(prior: Prior, index: int) -> dict[str, Array]:
+    """Return the values of a prior's target and mask inputs, by name."""
+    if not isinstance(prior, Structure):
+        return {}
+    feeds = {f"target.{index}": _floats(prior.target[None])}
+    if prior.mask is not None:
+        feeds[f"mask.{index}"] = _floats(prior.mask[None, None])
+    return feeds
+
+
+def _structure(
+    nodes: Nodes, form: PriorForm, index: int, image: str, height: int, width: int
+) -> tuple[str, str]:
+    """Write the equation of :mod:`nst_core.loss.structure`, and its gradient."""
+    pool, weight = form.pool, f"weight.{index}"
+    rows, columns = height // pool, width // pool
+    target = nodes.input(f"target.{index}", (1, 3, rows, columns))
+    pooled = nodes.add("AveragePool", image, kernel_shape=[pool, pool], strides=[pool, pool])
+    difference = nodes.add("Sub", _laplacian(nodes, pooled, rows, columns), target)
+    if form.masked:
+        masked = nodes.add("Mul", difference, nodes.input(f"mask.{index}", (1, 1, rows, columns)))
+        total = nodes.total(nodes.add("Mul", masked, difference), 3, rows, columns)
+    else:
+        masked, total = difference, nodes.total(difference, 3, rows, columns, squared=True)
+    scale = nodes.add("Mul", weight, nodes.number(2.0 / pool**2))
+    by_cell = nodes.add("Mul", _laplacian(nodes, masked, rows, columns), scale)
+    gradient = repeat_over_cells(nodes, by_cell, pool)
+    for axis, rest in ((2, height - rows * pool), (3, width - columns * pool)):
+        if rest:
+            gradient = nodes.pad(gradient, axis, 0, rest)
+    return nodes.add("Mul", total, weight), gradient
+
+
+def _laplacian(nodes: Nodes, tensor: str, height: int, width: int) -> str:
+    """Write the sum of the differences to the four neighbours, those that exist."""
+    addends = []
+    for axis, length in ((3, width), (2, height)):
+        after, before = nodes.slice(tensor, axis, 1, length), nodes.slice(tensor, axis, 0, length - 1)
+        step = nodes.add("Sub", after, before)
+        addends.append(nodes.add("Sub", nodes.pad(step, axis, 0, 1), nodes.pad(step, axis, 1, 0)))
+    return nodes.sum_of(addends)
 
 
 def _total_variation(nodes: Nodes, image: str, beta: float, height: int, width: int) -> tuple[str, str]:

@@ -80,19 +80,19 @@ def max_pool_back(
     ordered = nodes.add("Add", orders, _equal(nodes, features, pooled, channels))
     first = nodes.add("MaxPool", ordered, kernel_shape=[2, 2], strides=[2, 2])
     selected = _equal(nodes, ordered, first, channels)
-    return _fill(nodes, nodes.add("Mul", _spread(nodes, gradient), selected), height, width)
+    return _fill(nodes, nodes.add("Mul", repeat_over_cells(nodes, gradient), selected), height, width)
 
 
 def average_pool_back(nodes: Nodes, gradient: str, size: tuple[int, int, int]) -> str:
     """Write the gradient spread over the windows of features of ``size``."""
     channels, height, width = size
     share = _scaled(nodes, gradient, channels, AVERAGE_POOL_GAIN / 4.0)
-    return _fill(nodes, _spread(nodes, share), height, width)
+    return _fill(nodes, repeat_over_cells(nodes, share), height, width)
 
 
 def _equal(nodes: Nodes, tensor: str, largest: str, channels: int) -> str:
     """Write 1 if ``tensor`` equals the ``largest`` of its window, else 0, for each element."""
-    difference = nodes.add("Add", tensor, _spread(nodes, _scaled(nodes, largest, channels, -1.0)))
+    difference = nodes.add("Add", tensor, repeat_over_cells(nodes, _scaled(nodes, largest, channels, -1.0)))
     return nodes.add("HardSigmoid", difference, alpha=HUGE, beta=1.0)
 
 
@@ -102,9 +102,9 @@ def _scaled(nodes: Nodes, tensor: str, channels: int, factor: float) -> str:
     return nodes.add("Mul", tensor, nodes.constant(factors, f"{factor} x {channels}"))
 
 
-def _spread(nodes: Nodes, tensor: str) -> str:
-    """Write every value repeated over a 2 x 2 window."""
-    scales = nodes.constant(np.array([1, 1, 2, 2], dtype=np.float32), "scales")
+def repeat_over_cells(nodes: Nodes, tensor: str, side: int = 2) -> str:
+    """Write every value repeated over a window of ``side`` x ``side``."""
+    scales = nodes.constant(np.array([1, 1, side, side], dtype=np.float32), f"scales {side}")
     return nodes.add(
         "Resize",
         tensor,

@@ -9,6 +9,7 @@ back to the picture. Pictures that are too large for that are evaluated in tiles
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -22,7 +23,7 @@ from nst_core.backends.pytorch.tiles import TorchTileWorker
 from nst_core.backends.tiling.evaluator import Group, TiledEvaluator, tiles_for
 from nst_core.loss.layer_losses import content_loss, style_loss
 from nst_core.loss.objective import Objective
-from nst_core.loss.priors import prior_loss
+from nst_core.loss.priors import on_device, prior_loss
 from nst_core.system.free_memory import available_memory
 from nst_core.vgg.network import Network
 
@@ -50,6 +51,7 @@ class TorchEvaluator:
         self.styles = [
             (term, term.make_target().moved(upload), upload_mask(term.guide)) for term in objective.style
         ]
+        self.priors = on_device(objective.priors, upload)
 
     def __call__(self, picture: torch.Tensor) -> Evaluation:
         """Return loss, gradient and terms at ``picture`` (3, height, width)."""
@@ -62,7 +64,7 @@ class TorchEvaluator:
             if gradients:
                 outputs = [features[layer] for layer in gradients]
                 (gradient,) = torch.autograd.grad(outputs, leaf, list(gradients.values()))
-            for prior in self.objective.priors:
+            for prior in self.priors:
                 value, prior_gradient = prior_loss(prior, picture)
                 values.append(value)
                 gradient = gradient + prior_gradient
@@ -178,6 +180,7 @@ class TorchBackend:
             tiles = tiles_for(objective, height, width, tiling.window, architecture)
             worker = TorchTileWorker(network, objective, architecture, self.torch_device, self.dtype)
             targets = [term.make_target().moved(self.upload) for term in objective.style]
+            objective = replace(objective, priors=on_device(objective.priors, self.upload))
             return TiledEvaluator(worker, objective, targets, tiles, tiling, group)
         evaluator = TorchEvaluator(network, objective, self.torch_device, self.dtype)
         recordable = all(term.statistic.graph is not None for term in objective.style)

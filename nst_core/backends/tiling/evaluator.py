@@ -89,8 +89,8 @@ class Alone:
 class TiledEvaluator:
     """An objective bound to a worker and a layout; see :class:`nst_core.backends.interface.Evaluator`.
 
-    ``targets`` are those of the objective's style terms, on the device. In a ``group`` each member has an
-    evaluator, and all of them return the same.
+    ``targets`` are those of the objective's style terms, on the device, where its priors are too. In a
+    ``group`` each member has an evaluator, and all of them return the same.
     """
 
     def __init__(

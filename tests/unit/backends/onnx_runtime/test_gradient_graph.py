@@ -17,6 +17,7 @@ from nst_core.loss.objective import (
     StyleTerm,
     TotalVariation,
 )
+from nst_core.loss.structure import make_structure
 
 STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CONTENT = ("relu4_2",)
@@ -203,6 +204,32 @@ def test_repeating_pictures_are_not_computed_on_rows(network, monkeypatch, name)
     assert_parity(network, objective, at)
 
 
+def structure(height, width, pool, *, masked=False):
+    """Return a structure prior of about 1 at a random picture."""
+    content = picture(3, height, width)
+    mask = np.random.default_rng(4).uniform(size=(height, width)).astype(np.float32) if masked else None
+    prior = make_structure(content, mask, 1.0, pool.bit_length() - 1)
+    assert prior is not None
+    return prior
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(
+    ("size", "pool"), [((33, 50), 2), ((38, 43), 4), ((16, 16), 8), ((2, 9), 2), ((4, 7), 4), ((5, 3), 1)]
+)
+def test_structure_equals_torch(network, size, pool, masked):
+    """Sizes that cells do not divide, single rows and single cells."""
+    prior = structure(*size, pool, masked=masked)
+    assert_parity(network, Objective(priors=(prior,)), picture(4, *size), reference=torch.float64)
+
+
+def test_structure_beside_all_other_terms_equals_torch(network, deep_layers):
+    size = (51, 70)
+    priors = (*PRIORS, structure(*size, 2), structure(*size, 4, masked=True))
+    objective = make_objective(TorchBackend(network), *size, priors=priors, masked=True)
+    assert_parity(network, objective, picture(4, *size))
+
+
 @pytest.mark.parametrize("prior", PRIORS, ids=lambda prior: f"{prior}")
 @pytest.mark.parametrize("size", [(16, 21), (1, 5), (4, 1), (1, 1)])
 def test_priors_alone_equal_torch(network, prior, size):
@@ -226,7 +253,8 @@ def test_gradient_equals_finite_differences(network, deep_layers, pooling):
     """Compare slopes along random directions with central differences of torch in float64."""
     height, width = 35, 50
     exact = TorchBackend(network, pooling=pooling, dtype=torch.float64)
-    objective = make_objective(exact, height, width, priors=PRIORS, masked=True)
+    priors = (*PRIORS, structure(height, width, 2, masked=True))
+    objective = make_objective(exact, height, width, priors=priors, masked=True)
     at = picture(2, height, width)
     evaluation = OnnxBackend(network, device="cpu", pooling=pooling).evaluator(objective, height, width)(at)
     losses = exact.evaluator(objective, height, width)

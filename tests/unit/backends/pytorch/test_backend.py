@@ -16,6 +16,7 @@ from nst_core.loss.objective import (
     StyleTerm,
     TotalVariation,
 )
+from nst_core.loss.structure import make_structure
 
 LAYERS = ["relu1_1", "conv2_1", "relu2_1", "relu3_1", "pool3", "conv4_2", "relu4_2", "relu5_1"]
 
@@ -45,7 +46,10 @@ def make_objective(backend, height, width, *, masked):
     for layer in ("relu1_1", "conv2_1", "relu2_1", "relu3_1", "relu4_2", "relu5_1"):
         flat = features[layer].reshape(len(features[layer]), -1)
         style.append(StyleTerm(layer, 2.0, flat @ flat.T / flat.shape[1], guide=mask[layer]))
-    return Objective(content, tuple(style), (TotalVariation(0.1, 1.5), AlphaNorm(0.2), RangePenalty(1.0)))
+    structure = make_structure(picture(1, height, width), rng.uniform(size=(height, width)), 0.4, 1)
+    assert structure is not None
+    priors = (TotalVariation(0.1, 1.5), AlphaNorm(0.2), RangePenalty(1.0), structure)
+    return Objective(content, tuple(style), priors)
 
 
 @pytest.mark.parametrize("pooling", ["max", "average"])

@@ -22,6 +22,7 @@ from nst_core.loss.objective import (
 )
 from nst_core.loss.priors import add_prior, prior_loss
 from nst_core.loss.statistics import STATISTICS
+from nst_core.loss.structure import make_structure
 
 LAYER_SETS = (
     (("relu4_2",), ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")),
@@ -69,7 +70,15 @@ def make_objective(backend, height, width, layers, *, statistic="gram", masked=F
             styles.append(
                 StyleTerm(layer, weight, gram, guide=guide, statistic=STATISTICS[statistic], mean=mean)
             )
-    return Objective(tuple(contents), tuple(styles), PRIORS)
+    structures = (structure_of(height, width, masked=masked, halvings=halvings) for halvings in (1, 2))
+    return Objective(tuple(contents), tuple(styles), (*PRIORS, *structures))
+
+
+def structure_of(height, width, *, masked, halvings):
+    mask = np.random.default_rng(1).uniform(size=(height, width)).astype(np.float32) if masked else None
+    prior = make_structure(picture(1, height, width), mask, 1.0, halvings)
+    assert prior is not None
+    return prior
 
 
 def cases(count, seed):

@@ -1,0 +1,101 @@
+"""The structure of the content as a prior with a target: the Laplacian of the pooled picture.
+
+Li et al. 2017, "Laplacian-Steered Neural Style Transfer", eq. 4 to 6. With P the mean over cells of p x p
+pixels and L the Laplacian with 4 neighbours,
+
+    E = weight * sum_ij mask_j (L P x - L P c)_ij^2,  i the colours, j the cells.
+
+Cells start at the picture's first pixel; rows and columns that fill no cell at the right and at the bottom
+are left out, as pooling of the network does. At the edge L takes only the neighbours that are there, so it is
+symmetric, and the gradient is 2 weight P^T L mask (L P x - L P c). Written once for numpy and torch.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from nst_core.array_types import Array, DeviceArray
+from nst_core.loss.guides import halve_mask
+from nst_core.loss.objective import Structure
+
+ALL = slice(None)
+
+FLAT = 1e-3
+"""Energy of a cell's Laplacian, summed over the colours, below which a picture counts as flat."""
+
+
+def make_structure(pixels: Array, mask: Array | None, weight: float, halvings: int) -> Structure | None:
+    """Return the prior that keeps the structure of ``pixels`` (3, h, w), in cells of 2^``halvings`` pixels.
+
+    ``mask`` (h, w) in 0..1 says how much each pixel counts; None is ones. The value of the prior is
+    ``weight`` for a flat picture, whatever the content, the size and the mask; it is less if the content is
+    almost flat. Returns None if no cell counts.
+    """
+    pool = 2**halvings
+    target = np.asarray(laplacian(pool_picture(pixels, pool)), dtype=np.float32)
+    counts = None if mask is None else halve_mask(mask, halvings)
+    energies = np.sum(np.square(target, dtype=np.float64), axis=0)
+    if not energies.size:
+        return None
+    cells = float(energies.size if counts is None else counts.sum(dtype=np.float64))
+    if not cells:
+        return None
+    energy = float(energies.sum() if counts is None else (energies * counts).sum())
+    return Structure(weight / max(energy, FLAT * cells), pool, target, counts)
+
+
+def structure_loss(
+    prior: Structure, picture: DeviceArray, owned: slice = ALL
+) -> tuple[DeviceArray, DeviceArray]:
+    """Return the value () of ``prior`` and its gradient at ``owned`` rows of ``picture`` (3, height, width).
+
+    Only cells of ``owned`` rows count, which start at a cell. ``picture`` has two cells more on each side of
+    them, unless it ends there.
+    """
+    xp = array_namespace(picture)
+    cells = slice(owned.start and owned.start // prior.pool, owned.stop and owned.stop // prior.pool)
+    difference = laplacian(pool_picture(picture, prior.pool)) - prior.target
+    masked = difference if prior.mask is None else difference * prior.mask
+    value = xp.sum(masked[:, cells] * difference[:, cells]) * prior.weight
+    by_cell = laplacian(masked) * (2.0 * prior.weight / prior.pool**2)
+    return value, _spread(by_cell, picture, prior.pool)[:, owned]
+
+
+def rows_of(prior: Structure, rows: slice) -> Structure:
+    """Return ``prior`` for ``rows`` of the picture, which start at a cell, and end at one or at its end."""
+    cells = slice(rows.start // prior.pool, rows.stop // prior.pool)
+    mask = None if prior.mask is None else prior.mask[cells]
+    return Structure(prior.weight, prior.pool, prior.target[:, cells], mask)
+
+
+def pool_picture(picture: DeviceArray, pool: int) -> DeviceArray:
+    """Return the means of cells of ``pool`` x ``pool`` pixels of a picture (N, height, width)."""
+    xp = array_namespace(picture)
+    channels, height, width = picture.shape
+    rows, columns = height // pool, width // pool
+    whole = picture[:, : rows * pool, : columns * pool]
+    return xp.mean(xp.reshape(whole, (channels, rows, pool, columns, pool)), axis=(2, 4))
+
+
+def laplacian(picture: DeviceArray) -> DeviceArray:
+    """Return the sum of the differences to the neighbours above, below, left and right that exist."""
+    xp = array_namespace(picture)
+    result = xp.zeros_like(picture)
+    down = picture[:, 1:] - picture[:, :-1]
+    result[:, :-1] += down
+    result[:, 1:] -= down
+    right = picture[:, :, 1:] - picture[:, :, :-1]
+    result[:, :, :-1] += right
+    result[:, :, 1:] -= right
+    return result
+
+
+def _spread(by_cell: DeviceArray, picture: DeviceArray, pool: int) -> DeviceArray:
+    """Return ``by_cell`` (N, h, w) repeated over cells, and 0 at pixels of ``picture`` that fill none."""
+    xp = array_namespace(picture)
+    channels, rows, columns = by_cell.shape
+    spread = xp.zeros_like(picture)
+    repeated = xp.broadcast_to(by_cell[:, :, None, :, None], (channels, rows, pool, columns, pool))
+    spread[:, : rows * pool, : columns * pool] = xp.reshape(repeated, (channels, rows * pool, columns * pool))
+    return spread
