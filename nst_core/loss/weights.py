@@ -29,6 +29,9 @@ the style only tints; most of the change happens between 1 and 20 (at 6 skies we
 The Scream had taken half of Tuebingen's houses); above 500 nothing changes any more.
 """
 
+MATCHING_LAYERS = {"relu1_1": 1.0, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 1.0}
+"""Layers at which the style's features at the matched positions are targets, and their weights."""
+
 FADE = 0.25
 """Value of a strength mask below which the result fades into the photograph."""
 
@@ -40,6 +43,19 @@ def style_share(strength: float) -> float:
     """Return the weight of the relative style loss for ``strength`` 0..100; the content's weight is 1."""
     logarithms = [math.log(share) for share in STYLE_SHARE.values()]
     return math.exp(float(np.interp(strength, list(STYLE_SHARE), logarithms)))
+
+
+def matching_share(settings: Settings) -> float:
+    """Return the share of the style's weight that the matches have; the statistics have the rest."""
+    return 0.0 if settings.loss == "paper" else settings.matching / 100.0
+
+
+def loss_layers(settings: Settings) -> tuple[str, ...]:
+    """Return the layers whose features the loss needs, each once."""
+    layers = [pair.layer for pair in (*settings.content_layers, *settings.style_layers)]
+    if matching_share(settings) > 0:
+        layers += MATCHING_LAYERS
+    return tuple(dict.fromkeys(layers))
 
 
 def strength_maps(mask: Array, settings: Settings) -> tuple[Array, Array]:

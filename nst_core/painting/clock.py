@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from nst_core.backends.tiling.evaluator import TWO_PASSES
 from nst_core.loss.statistics import STATISTICS
+from nst_core.loss.weights import loss_layers
 from nst_core.painting.memory import MemoryLayout
 from nst_core.painting.pyramid import Level
 from nst_core.painting.workload import ONE_STYLE, Workload
@@ -93,8 +94,7 @@ def estimate_level_work(
 
 
 def _arithmetic(settings: Settings, architecture: Architecture) -> float:
-    layers = [name for name, _ in (*settings.content_layers, *settings.style_layers)]
-    return multiply_adds(layers, architecture)
+    return multiply_adds(loss_layers(settings), architecture)
 
 
 def _level_work(

@@ -7,7 +7,7 @@ optimiser and reports. Takes the picture of the level before, returns the best p
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from nst_core.optim.preconditioner import inverse_frequency
 from nst_core.optim.vectors import store_factory
 from nst_core.painting.luminance_only import LuminanceEvaluator, start_in_grey
 from nst_core.painting.masked import MaskedEvaluator
+from nst_core.painting.matching import LevelMatching, MatchedLevel, Matcher
 from nst_core.painting.memory import MemoryLayout
 from nst_core.painting.progress import RunEnded, RunReporter
 from nst_core.painting.resample import resize_planes
@@ -44,6 +45,7 @@ class RunContext:
     """The objects that every step of a run uses.
 
     ``scratch_folder`` is for files that replace memory; None is the system's folder for temporary files.
+    ``matcher`` remembers the matches of the level before.
     """
 
     backend: Backend
@@ -51,6 +53,7 @@ class RunContext:
     settings: Settings
     reporter: RunReporter
     scratch_folder: Path | None = None
+    matcher: Matcher = field(default_factory=Matcher)
 
 
 @dataclass(frozen=True)
@@ -192,7 +195,8 @@ def _bind_evaluator(
     has_surroundings = images.content is not None and window.size != (level.height, level.width)
     surroundings = images.content.pixels if images.content and has_surroundings else None
     images = crop_to_window(images, window)
-    objective = _make_targets(context, images, layout, window)
+    painted = start if previous is not None else None
+    objective = _make_targets(context, images, layout, (window, painted))
     images = replace(images, styles=(), regions=())  # large styles take as much memory as the painting
     reporter.add_work(reporter.work.opening + reporter.work.targets)
     evaluator = ShrinkingTileEvaluator(
@@ -223,9 +227,20 @@ def _starting_picture(context: RunContext, images: Subject, previous: Array | No
     return start if images.grey is None else start_in_grey(start, images.grey)
 
 
-def _make_targets(context: RunContext, images: Subject, layout: MemoryLayout, window: Window) -> Objective:
-    """Make the level's objective, checking for a stop between the tiles of its pictures."""
+def _make_targets(
+    context: RunContext, images: Subject, layout: MemoryLayout, place: tuple[Window, Array | None]
+) -> Objective:
+    """Make the level's objective, checking for a stop between the tiles of its pictures.
+
+    ``place`` is the window and the picture of the level before in it, if there is one.
+    """
     reporter, level = context.reporter, context.reporter.level
+    window, painted = place
+    matching = None
+    if images.content is not None:
+        size = level.height, level.width
+        matched = MatchedLevel(content=images.content.pixels, painted=painted, window=window, size=size)
+        matching = LevelMatching(context.matcher, matched)
     pixels = target_pixels(images) * layout.margin_factor
     features = TiledFeatures(
         context.extractor,
@@ -241,6 +256,7 @@ def _make_targets(context: RunContext, images: Subject, layout: MemoryLayout, wi
         context.settings,
         on_notice=reporter.callbacks.on_event,
         level_size=(level.height, level.width),
+        matching=matching,
     )
 
 

@@ -27,6 +27,7 @@ from nst_core.backends.tiling.evaluator import tiling_overhead
 from nst_core.backends.tiling.layout import Tile, make_tiles, network_reach, window_pixels
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.resize import fit
+from nst_core.loss.weights import MATCHING_LAYERS, loss_layers, matching_share
 from nst_core.optim.vectors import Storage
 from nst_core.painting.workload import ONE_STYLE, Workload
 from nst_core.settings import Settings, parse_bytes
@@ -166,8 +167,7 @@ class _LayoutRequest:
 
     def layouts(self) -> Iterable[MemoryLayout]:
         """Yield all layouts, best first."""
-        layers = [pair.layer for pair in (*self.settings.content_layers, *self.settings.style_layers)]
-        reach = network_reach(layers, self.backend.network.architecture)
+        reach = network_reach(loss_layers(self.settings), self.backend.network.architecture)
         whole = max(self.height, self.width)
         windows = [window for window in WINDOWS if reach.smallest_window <= window < whole]
         if self.height * self.width <= self.backend.limits.whole_pixels or not windows:
@@ -232,7 +232,10 @@ class _LayoutRequest:
     def _targets(self) -> tuple[Storage, float]:
         """Return how content targets are kept, and their bytes."""
         table = {layer.name: layer for layer in LAYERS[self.backend.network.architecture]}
-        layers = (table[pair.layer] for pair in self.settings.content_layers if pair.layer in table)
+        names = [pair.layer for pair in self.settings.content_layers]
+        if matching_share(self.settings) > 0 and self.workload.styles:
+            names += MATCHING_LAYERS
+        layers = (table[name] for name in names if name in table)
         full = sum(4.0 * layer.channels / layer.stride**2 for layer in layers) * self.height * self.width
         if full <= FULL_TARGETS * self.budget.machine:
             return "full", full

@@ -19,6 +19,7 @@ from nst_core.errors import ErrorCode, NstError, is_out_of_memory
 from nst_core.events import Notice
 from nst_core.painting.clock import PLAIN, Clock, Rate, estimate_level_work
 from nst_core.painting.level import RunContext, paint_level
+from nst_core.painting.matching import Matcher
 from nst_core.painting.memory import MemoryLayout, memory_budget
 from nst_core.painting.progress import LossSample, RunCallbacks, RunReporter, as_rows
 from nst_core.painting.pyramid import Level
@@ -112,6 +113,7 @@ def paint(
         settings=settings,
         reporter=reporter,
         scratch_folder=options.scratch_folder,
+        matcher=Matcher(settings.seed, backend.upload, backend.download),
     )
     picture = _paint_levels(context, subject, levels, layouts)
     painting_seconds = clock.seconds

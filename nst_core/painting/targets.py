@@ -34,12 +34,15 @@ from nst_core.loss.objective import (
 )
 from nst_core.loss.statistics import STATISTICS
 from nst_core.loss.weights import (
+    MATCHING_LAYERS,
+    matching_share,
     normalise,
     normalised_weights,
     relative_content_weight,
     relative_style_weight,
     style_share,
 )
+from nst_core.painting.matching import LevelMatching, MatchedRegion, Matcher, whole_level
 from nst_core.painting.regions import PreparedImage, StyleRegion, coverage, multiply_masks, region_weights
 from nst_core.painting.subject import Subject
 from nst_core.settings import Settings
@@ -79,6 +82,7 @@ def make_objective(
     *,
     on_notice: OnNotice = lambda _notice: None,
     level_size: tuple[int, int] | None = None,
+    matching: LevelMatching | None = None,
 ) -> Objective:
     """Compute all targets and weight them according to ``settings``.
 
@@ -86,7 +90,8 @@ def make_objective(
     reconstruction); the relative loss is then the remaining one. If there are ``subject.regions``, they
     replace ``subject.styles``, and pixels that no region covers are in no feature loss.
     ``subject.strength`` (h, w) scales the style locally. ``on_notice`` is called for a region that is left
-    out at a layer; ``level_size`` (height, width) is the level that the message names.
+    out at a layer; ``level_size`` (height, width) is the level that the message names. ``matching`` says how
+    matches are sought, for the setting of that name; None seeks them afresh.
     """
     content = subject.content
     regions = subject.regions or ((StyleRegion(subject.styles),) if subject.styles else ())
@@ -98,6 +103,12 @@ def make_objective(
         masks = guides_at_layers(multiply_masks(content.alpha, covered), layers, (), "simple")
         features = extractor.features(content.pixels, layers)
         contents = content_terms(features, masks, settings, content_scale)
+    share = matching_share(settings) if content is not None else 0.0
+    if share > 0 and content is not None:
+        matched = [_matched_region(extractor, region, subject, settings) for region in regions]
+        matching = matching or LevelMatching(Matcher(settings.seed), whole_level(content.pixels))
+        contents += matching.terms(extractor, matched, style_scale * share)
+        style_scale *= 1.0 - share
     terms: list[StyleTerm] = []
     for region, weight in zip(regions, region_weights(regions, content, subject.strength), strict=True):
         moments = style_moments(extractor, region.styles, settings)
@@ -105,6 +116,20 @@ def make_objective(
         _report_empty_layers(region.name, _empty_layers(moments, guides), level_size, on_notice)
         terms += style_terms(moments, guides, settings, style_scale * weight, region=region.name)
     return Objective(contents, tuple(terms), priors(settings, covered))
+
+
+def _matched_region(
+    extractor: FeatureExtractor, region: StyleRegion, subject: Subject, settings: Settings
+) -> MatchedRegion:
+    """Return a region with its masks and strengths at the layers of matches."""
+    layers = list(MATCHING_LAYERS)
+    visible = guides_at_layers(subject.content.alpha if subject.content else None, layers, (), "simple")
+    masks = _mask_at_layers(extractor, region.mask, layers, settings)
+    return MatchedRegion(
+        region.styles,
+        {layer: multiply_masks(visible[layer], masks[layer]) for layer in layers},
+        guides_at_layers(subject.strength, layers, (), "simple"),
+    )
 
 
 def _loss_scales(settings: Settings, *, both: bool) -> tuple[float, float]:

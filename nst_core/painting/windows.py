@@ -19,6 +19,7 @@ import numpy as np
 from nst_core.array_types import Array
 from nst_core.backends.interface import Backend
 from nst_core.backends.tiling.layout import Reach, network_reach
+from nst_core.loss.weights import loss_layers
 from nst_core.painting.memory import VECTOR_BYTES, MemoryBudget, MemoryLayout, choose_memory_layout
 from nst_core.painting.pyramid import SMALLEST_SIDE, Level
 from nst_core.painting.workload import ONE_STYLE, Workload
@@ -91,8 +92,7 @@ def level_window(
     whole = Window(slice(0, level.height), slice(0, level.width))
     if box is None:
         return whole
-    layers = [pair.layer for pair in (*settings.content_layers, *settings.style_layers)]
-    reach = network_reach(layers, architecture)
+    reach = network_reach(loss_layers(settings), architecture)
     # If every feature that sees the region counts, those that count extend a margin beyond its edge.
     margins = 2 if settings.guides == "all" else 1
     window = Window(

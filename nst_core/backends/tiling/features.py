@@ -70,7 +70,7 @@ class TiledFeatures:
                 stride = table[name].stride
                 if name not in whole:
                     _, height, width = picture.shape
-                    whole[name] = self._empty((len(in_window), height // stride, width // stride))
+                    whole[name] = self.empty((len(in_window), height // stride, width // stride))
                 owned = in_window[(slice(None), *tile.owned_in_window(stride))]
                 if whole[name].dtype == np.float16:
                     owned = np.clip(owned, -LARGEST_HALF, LARGEST_HALF)
@@ -123,7 +123,7 @@ class TiledFeatures:
             yield tile, self.extractor.features(picture[(slice(None), *tile.window)], layers)
             self.pixels_done += window_pixels([tile])
 
-    def _empty(self, shape: tuple[int, int, int]) -> Array:
+    def empty(self, shape: tuple[int, int, int]) -> Array:
         """Return an uninitialised array; its readers convert it to float32."""
         if self.storage == "full":
             return np.empty(shape, dtype=np.float32)
@@ -132,6 +132,13 @@ class TiledFeatures:
         size = int(np.prod(shape)) * np.dtype(np.float16).itemsize
         with anonymous_file(self.folder, size) as file:
             return cast(Array, np.memmap(file, dtype=np.float16, mode="w+", shape=shape))
+
+
+def empty_features(extractor: FeatureExtractor, shape: tuple[int, int, int]) -> Array:
+    """Return an uninitialised array for features of ``shape``, kept as ``extractor`` keeps its own."""
+    if isinstance(extractor, TiledFeatures):
+        return extractor.empty(shape)
+    return np.empty(shape, dtype=np.float32)
 
 
 def feature_sums(

@@ -1,0 +1,227 @@
+"""Targets from the style's most similar positions, for each level of a run.
+
+Takes the pictures of a level, finds for each position of the content a position of a style
+(:mod:`nst_core.loss.neighbours`), and returns content terms whose targets are the style's features there.
+Remembers the matches of one level for the next: past ``SEARCH_UP_TO`` pixels nothing is searched, the matches
+of the level before are enlarged instead, so that strokes stay continuous.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import numpy as np
+
+from nst_core.array_types import Array, DeviceArray
+from nst_core.backends.interface import FeatureExtractor
+from nst_core.backends.tiling.features import empty_features
+from nst_core.loss.guides import halve_mask, pooling_depth
+from nst_core.loss.neighbours import (
+    CELL,
+    Candidates,
+    NeighbourMap,
+    gather,
+    grid_size,
+    hypercolumns,
+    match_positions,
+)
+from nst_core.loss.objective import ContentTerm
+from nst_core.loss.weights import MATCHING_LAYERS, normalised_weights, relative_content_weight
+from nst_core.painting.regions import PreparedImage, multiply_masks
+from nst_core.painting.windows import Window
+
+SEARCH_WEIGHTS = {"relu1_1": 0.5, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 1.0}
+"""Layers of the hypercolumns, and their weights."""
+
+PAINTED_SHARE = 0.25
+"""Share of the painting so far in the picture whose matches are sought; the rest is the content. From the
+authors' program of Kolkin et al. 2022."""
+
+SEARCH_UP_TO = 1024
+"""Long side, in pixels, of the largest level at which matches are sought."""
+
+GRID_HALVINGS = 2
+"""Halvings that bring a mask to the grid of matches, whose cells are 4 pixels wide."""
+
+Features: TypeAlias = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class MatchedRegion:
+    """The styles of a region, and where it is.
+
+    ``masks`` are (h, w) at each of ``MATCHING_LAYERS``, None for everywhere. ``strengths`` scale the terms
+    locally; None leaves them.
+    """
+
+    styles: tuple[PreparedImage, ...]
+    masks: Mapping[str, Array | None]
+    strengths: Mapping[str, Array | None]
+
+    def with_weights(self) -> MatchedRegion:
+        """Return the region without the styles whose weight is 0."""
+        return replace(self, styles=tuple(style for style in self.styles if style.weight > 0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchedLevel:
+    """The level in whose ``window`` matches are sought.
+
+    ``content`` and ``painted`` are (3, h, w) in the window; ``painted`` is the picture of the level before,
+    or None. ``size`` is the (height, width) of the level.
+    """
+
+    content: Array
+    painted: Array | None
+    window: Window
+    size: tuple[int, int]
+
+
+@dataclass
+class Matcher:
+    """Finds matches, level after level.
+
+    ``upload`` and ``download`` bring arrays to the device that compares positions, and back. ``maps`` has the
+    match of each region on the grid of the whole level before.
+    """
+
+    seed: int = 0
+    upload: Callable[[Array], DeviceArray] = lambda array: array
+    download: Callable[[DeviceArray], Array] = np.asarray
+    maps: list[NeighbourMap] = field(default_factory=list)
+
+    def terms(
+        self, extractor: FeatureExtractor, level: MatchedLevel, regions: Sequence[MatchedRegion], scale: float
+    ) -> tuple[ContentTerm, ...]:
+        """Return a term for each of ``MATCHING_LAYERS``; ``scale`` is the weight of all of them together.
+
+        Where regions overlap, the target is their mean.
+        """
+        regions = [region.with_weights() for region in regions if region.styles]
+        if not regions or scale <= 0:
+            return ()
+        features = [
+            [dict(extractor.features(style.pixels, list(MATCHING_LAYERS))) for style in region.styles]
+            for region in regions
+        ]
+        self._find_matches(extractor, level, regions, features)
+        grid = grid_size(*level.window.size)
+        maps = [matches.cut(_first_cell(level.window), grid) for matches in self.maps]
+        terms = []
+        for layer, weight in zip(
+            MATCHING_LAYERS, normalised_weights([*MATCHING_LAYERS.values()]), strict=True
+        ):
+            stride = 2 ** pooling_depth(layer)
+            shape = [length // stride for length in level.window.size]
+            styles = [[at_layers.pop(layer) for at_layers in group] for group in features]
+            targets = []
+            for matches, group in zip(maps, styles, strict=True):
+                empty = empty_features(extractor, (len(group[0]), *shape))
+                targets.append(gather(matches, group, stride, empty))
+            terms.append(_make_term(layer, weight * scale, targets, regions))
+        return tuple(term for term in terms if term is not None)
+
+    def _find_matches(
+        self,
+        extractor: FeatureExtractor,
+        level: MatchedLevel,
+        regions: Sequence[MatchedRegion],
+        features: Sequence[Sequence[Features]],
+    ) -> None:
+        """Set ``maps``: seek the matches, or enlarge those of the level before."""
+        whole = grid_size(*level.size)
+        grids = [[grid_size(*style.pixels.shape[1:]) for style in region.styles] for region in regions]
+        if max(level.size) > SEARCH_UP_TO and len(self.maps) == len(regions):
+            self.maps = [
+                matches.scaled(whole, style_grids)
+                for matches, style_grids in zip(self.maps, grids, strict=True)
+            ]
+            return
+        picture = level.content
+        if level.painted is not None:
+            picture = picture + np.float32(PAINTED_SHARE) * (level.painted - picture)
+        query = _hypercolumns(extractor.features(picture, list(MATCHING_LAYERS)))
+        self.maps = []
+        for region, group, style_grids in zip(regions, features, grids, strict=True):
+            candidates = [
+                Candidates(_hypercolumns(at_layers), style_grid, _grid_guide(style), style.weight)
+                for style, at_layers, style_grid in zip(region.styles, group, style_grids, strict=True)
+            ]
+            matches = match_positions(
+                query, grid_size(*level.window.size), candidates, self.seed, (self.upload, self.download)
+            )
+            self.maps.append(matches.padded(_first_cell(level.window), whole))
+
+
+def _hypercolumns(features: Features) -> Array:
+    return hypercolumns(
+        [(features[layer], 2 ** pooling_depth(layer), weight) for layer, weight in SEARCH_WEIGHTS.items()]
+    )
+
+
+def _first_cell(window: Window) -> tuple[int, int]:
+    """Return the grid cell (row, column) at the window's corner; windows start at multiples of a cell."""
+    return window.rows.start // CELL, window.columns.start // CELL
+
+
+def _grid_guide(style: PreparedImage) -> Array | None:
+    """Return how much of each cell of a style counts, (rows, columns); None if all of it does."""
+    guide = multiply_masks(style.alpha, style.mask)
+    return None if guide is None else halve_mask(guide, GRID_HALVINGS)
+
+
+def _make_term(
+    layer: str, weight: float, targets: Sequence[Array], regions: Sequence[MatchedRegion]
+) -> ContentTerm | None:
+    """Return the term of a layer, relative to its value for an empty picture; None if no position counts.
+
+    The sum over regions of m_r (F - P_r)^2 is m (F - P)^2 up to a constant, with m the sum of the masks and P
+    the mean of the targets, weighted by them.
+    """
+    masks = [multiply_masks(region.masks[layer], region.strengths[layer]) for region in regions]
+    mask, target = masks[0], targets[0]
+    if len(targets) > 1:
+        shares = [np.float32(1.0) if each is None else each for each in masks]
+        total = np.sum([np.broadcast_to(share, target.shape[1:]) for share in shares], axis=0)
+        mask = np.asarray(np.minimum(total, 1.0), np.float32)
+        for channel in range(len(target)):
+            planes = [plane[channel] * share for plane, share in zip(targets, shares, strict=True)]
+            target[channel] = sum(planes) / np.maximum(total, np.float32(1e-6))
+    covered = coverage_at_layer(regions, layer)
+    if (mask is not None and not mask.any()) or weight <= 0:
+        return None
+    return ContentTerm(layer, weight * relative_content_weight(target, covered), target, mask, kind="match")
+
+
+def coverage_at_layer(regions: Sequence[MatchedRegion], layer: str) -> Array | None:
+    """Return the mask (h, w) of what the regions cover together, without strengths; None is everything."""
+    total: Array | None = None
+    for region in regions:
+        mask = region.masks[layer]
+        if mask is None:
+            return None
+        total = mask if total is None else total + mask
+    return None if total is None else np.minimum(total, np.float32(1.0))
+
+
+@dataclass(frozen=True)
+class LevelMatching:
+    """Seeks the matches of one level; see :meth:`Matcher.terms`."""
+
+    matcher: Matcher
+    level: MatchedLevel
+
+    def terms(
+        self, extractor: FeatureExtractor, regions: Sequence[MatchedRegion], scale: float
+    ) -> tuple[ContentTerm, ...]:
+        """Return the level's terms."""
+        return self.matcher.terms(extractor, self.level, regions, scale)
+
+
+def whole_level(content: Array) -> MatchedLevel:
+    """Return a level that is all of ``content`` (3, h, w), with nothing painted yet."""
+    _, height, width = content.shape
+    window = Window(slice(0, height), slice(0, width))
+    return MatchedLevel(content=content, painted=None, window=window, size=(height, width))
