@@ -93,6 +93,21 @@ def lightness(pixels: Array) -> Array:
     return lab
 
 
+def to_oklab(pixels: Array) -> Array:
+    """Return OKLab L, a, b of sRGB-encoded ``(..., 3)``; values outside 0..1 are clipped."""
+    cones = np.cbrt(srgb_to_linear(np.clip(pixels, 0, 1)) @ RGB_TO_LMS.T.astype(np.float32))
+    lab: Array = cones @ LMS_TO_LAB.T.astype(np.float32)
+    return lab
+
+
+def from_oklab(light: Array, chroma: Array) -> Array:
+    """Return sRGB-encoded ``(n, 3)`` in 0..1 for OKLab L ``(n, 1)`` and a, b ``(n, 2)``.
+
+    If sRGB has no such colour, a and b are scaled towards grey at the same L and hue.
+    """
+    return _encode(np.clip(light, 0, 1), chroma, np.zeros_like(light))
+
+
 def luminance(pixels: Array) -> Array:
     """Return the grey of the same lightness: ``(height, width)`` float32, sRGB-encoded, 0..1.
 
@@ -116,13 +131,18 @@ def keep_luminance(painted: Array, content: Array) -> Array:
 
 def _recolour(painted: Array, content: Array) -> Array:
     """Compute :func:`keep_luminance` for ``(n, 3)`` blocks."""
-    light = np.clip(lightness(painted), 0, 1)
-    cones = np.cbrt(srgb_to_linear(np.clip(content, 0, 1)) @ RGB_TO_LMS.T.astype(np.float32))
-    lab = cones @ LMS_TO_LAB.T.astype(np.float32)
-    colours = _from_lab(light, lab[:, 1:])
+    light, lab = np.clip(lightness(painted), 0, 1), to_oklab(content)
+    # Darkening a colour by scaling its light scales L, a and b alike and stays in gamut.
+    darkened = light / np.maximum(lab[:, :1], np.float32(1e-6))
+    return _encode(light, lab[:, 1:], np.where(darkened < 1, darkened, np.float32(0)))
+
+
+def _encode(light: Array, chroma: Array, inside: Array) -> Array:
+    """Compute :func:`from_oklab`; sRGB can show the share ``inside`` ``(n, 1)`` of each chroma."""
+    colours = _from_lab(light, chroma)
     outside = np.flatnonzero(~_in_gamut(colours, light))
     if outside.size:
-        colours[outside] = _reduce_chroma(light[outside], lab[outside])
+        colours[outside] = _reduce_chroma(light[outside], chroma[outside], inside[outside])
     return linear_to_srgb(np.clip(colours, 0, 1)).astype(np.float32)
 
 
@@ -140,21 +160,19 @@ def _in_gamut(colours: Array, light: Array) -> npt.NDArray[np.bool_]:
     return fits
 
 
-def _reduce_chroma(light: Array, lab: Array) -> Array:
-    """Return linear colours of OKLab L ``light`` with as much of the chroma of ``lab`` as sRGB can show.
+def _reduce_chroma(light: Array, chroma: Array, inside: Array) -> Array:
+    """Return linear colours of OKLab L ``light`` with as much of ``chroma`` as sRGB can show.
 
-    Darkening a colour by scaling its light scales L, a and b alike and stays in gamut. The share of chroma is
-    bisected from that colour, or from grey if the colour gets lighter. 14 steps leave an error below 1e-4.
+    The share of chroma is bisected between ``inside``, which sRGB can show, and 1. 14 steps leave an error
+    below 1e-4.
     """
-    scaled = light / np.maximum(lab[:, :1], np.float32(1e-6))
-    inside: Array = np.where(scaled < 1, scaled, np.float32(0))
     outside: Array = np.ones_like(light)
     for _ in range(14):
         middle: Array = (inside + outside) * np.float32(0.5)
-        fits = _in_gamut(_from_lab(light, lab[:, 1:] * middle), light)[:, None]
+        fits = _in_gamut(_from_lab(light, chroma * middle), light)[:, None]
         inside = np.where(fits, middle, inside)
         outside = np.where(fits, outside, middle)
-    return _from_lab(light, lab[:, 1:] * inside)
+    return _from_lab(light, chroma * inside)
 
 
 def match_luminance(
@@ -239,7 +257,7 @@ def _transform(source: Matrix, target: Matrix, mode: str) -> Matrix:
     values, vectors = np.linalg.eigh(source)
     values = np.maximum(values, SMALLEST_VARIANCE)
     if mode == "pca":
-        symmetric: Matrix = _root(target) @ (vectors / np.sqrt(values)) @ vectors.T
+        symmetric: Matrix = square_root(target) @ (vectors / np.sqrt(values)) @ vectors.T
         return symmetric
     if mode == "cholesky":
         factor: Matrix = _lower(target) @ np.linalg.inv(_lower((vectors * values) @ vectors.T))
@@ -247,7 +265,7 @@ def _transform(source: Matrix, target: Matrix, mode: str) -> Matrix:
     raise ValueError(f"mode must be 'pca' or 'cholesky', not {mode!r}")
 
 
-def _root(covariance: Matrix) -> Matrix:
+def square_root(covariance: Matrix) -> Matrix:
     """Return the symmetric square root of a positive semi-definite matrix."""
     values, vectors = np.linalg.eigh(covariance)
     root: Matrix = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T

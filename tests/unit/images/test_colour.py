@@ -241,3 +241,30 @@ def test_block_size_does_not_change_results(monkeypatch):
     in_blocks = keep_luminance(STYLE, CONTENT), match_colors(STYLE, CONTENT), luminance(STYLE)
     for expected, result in zip(whole, in_blocks, strict=True):
         assert np.abs(result - expected).max() < 1e-6
+
+
+def test_oklab_and_back_is_the_same_colour():
+    pixels = RANDOM.random((40, 7, 3)).astype(np.float32)
+    pixels[0], pixels[1], pixels[2, :3] = 0.0, 1.0, np.eye(3)
+    lab = colour.to_oklab(pixels).reshape(-1, 3)
+    np.testing.assert_allclose(lab[14:21], all_oklab(pixels[2:3])[0], atol=1e-6)
+    np.testing.assert_allclose(
+        colour.from_oklab(lab[:, :1], lab[:, 1:]).reshape(pixels.shape), pixels, atol=2e-5
+    )
+
+
+def test_colours_outside_srgb_keep_lightness_and_hue():
+    light = np.linspace(0.02, 1, 60, dtype=np.float32)[:, None]
+    angle = np.linspace(0, 12, 60, dtype=np.float32)[:, None]
+    chroma = np.concatenate([np.cos(angle), np.sin(angle)], axis=1) * np.float32(0.3)
+    shown = colour.from_oklab(light, chroma)
+    assert shown.min() >= 0
+    assert shown.max() <= 1
+    lab = colour.to_oklab(shown)
+    np.testing.assert_allclose(lab[:, :1], light, atol=4e-3)
+    length = np.linalg.norm(lab[:, 1:], axis=1)
+    coloured = length > 0.02
+    assert coloured.sum() > 30
+    assert (length <= 0.301).all()
+    cosine = (lab[:, 1:] * chroma).sum(axis=1)[coloured] / (length[coloured] * 0.3)
+    assert cosine.min() > 0.99
