@@ -68,11 +68,15 @@ class Progress:
 
 @dataclass(frozen=True)
 class Preview:
-    """The current picture: ``(height, width, 3)`` float32 in 0..1, at the size of its level."""
+    """The current picture: ``(height, width, 3)`` float32 in 0..1, at the size of its level.
+
+    ``color_layout`` is the value of that setting that it was finished with; None if it has no effect.
+    """
 
     level: int
     iteration: int
     picture: Array
+    color_layout: float | None = None
 
 
 @dataclass(frozen=True)

@@ -193,8 +193,7 @@ def _plan_regions(
     """List the regions, the background included, and return the share of each pixel that regions cover."""
     plans: list[_RegionPlan] = []
     covered = np.zeros(size, np.float32)
-    for number, region in enumerate(job.regions, start=1):
-        name = _unique_name(region.name or str(number), [plan.name for plan in plans])
+    for name, region in zip(region_names(job), job.regions, strict=True):
         mask = fit_mask(region.mask, *size, f"mask of region {name}")
         covered = np.asarray(np.minimum(covered + mask, 1.0), dtype=np.float32)
         mask_in_selection = multiply_masks(mask, selection)
@@ -206,6 +205,14 @@ def _plan_regions(
     elif job.styles and not job.regions and selection is not None:
         plans.append(_RegionPlan("", job.styles, selection, job.settings.keep_colors))
     return plans, covered
+
+
+def region_names(job: Job) -> list[str]:
+    """Return the names of the job's regions in a prepared subject, where each is unique."""
+    names: list[str] = []
+    for number, region in enumerate(job.regions, start=1):
+        names.append(_unique_name(region.name or str(number), names))
+    return names
 
 
 def _unique_name(name: str, used: Collection[str]) -> str:

@@ -12,34 +12,26 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
-from nst_core.array_types import Array
 from nst_core.backends.choose import Engine, open_engine
 from nst_core.errors import ErrorCode, NstError, translate_resource_errors
 from nst_core.events import Event, Notice, OnEvent, Preview
 from nst_core.images.picture import Picture
-from nst_core.images.resize import resize_picture
 from nst_core.job.fine_style import combine_fine_styles
-from nst_core.job.keep_colors import content_colour_share, network_colours, restore_colours
+from nst_core.job.finish import Finisher, finish_picture
+from nst_core.job.keep_colors import content_colour_share, network_colours
+from nst_core.job.live_previews import LivePreviews
 from nst_core.job.model import BUILT_IN_STARTS, Job
 from nst_core.job.plan import plan_painting
 from nst_core.job.prepare import channels_first, painted_box, prepare, visible_pixels
-from nst_core.painting.masked import blend_by_mask
 from nst_core.painting.pyramid import Level, check_size
-from nst_core.painting.regions import PreparedImage
-from nst_core.painting.resample import resize_mask, resize_planes
 from nst_core.painting.run import (
     LossSample,
     PaintingResult,
     PaintOptions,
     RunCallbacks,
-    as_rows,
     evaluate_terms,
     paint,
 )
-from nst_core.painting.subject import Subject
-from nst_core.painting.upsample import upsample_change
 from nst_core.planning.rate_cache import update_rate
 from nst_core.planning.run_plan import RunPlan, plan_event
 from nst_core.settings import Settings
@@ -97,8 +89,15 @@ def check_job(job: Job, network_layers: tuple[str, ...]) -> None:
 
 
 @translate_resource_errors()
-def run_job(job: Job, callbacks: RunCallbacks | None = None, store: ModelStore | None = None) -> Result:
+def run_job(
+    job: Job,
+    callbacks: RunCallbacks | None = None,
+    store: ModelStore | None = None,
+    live: LivePreviews | None = None,
+) -> Result:
     """Run a job. Reports one plan, then progress, previews and notices to ``callbacks``.
+
+    With ``live``, ``color_layout`` may change until the run ends; the result's settings have the last value.
 
     Raises:
         NstError: the job cannot be done. No files are left behind.
@@ -118,18 +117,22 @@ def run_job(job: Job, callbacks: RunCallbacks | None = None, store: ModelStore |
         )
         if combined is not job:
             subject = prepare(combined)
+        finisher = Finisher(job, subject)
         painted = paint(
             subject,
             combined.settings,
             plan.levels,
             engine,
-            _finish_previews(callbacks, job, subject.changes),
+            _finish_previews(callbacks, finisher, live),
             PaintOptions(full_size=plan.full_size, rate=plan.rate, time_limit=time_limit.left(plan)),
         )
     finally:
+        color_layout = job.settings.color_layout if live is None else live.end(job.settings.color_layout)
         engine.close()
     update_rate(engine.name, painted.work, painted.painting_seconds)
-    picture = finish_picture(job, subject, painted)
+    picture = finish_picture(finisher, painted, color_layout)
+    if live is not None:
+        job = replace(job, settings=job.settings.model_copy(update={"color_layout": color_layout}))
     return _make_result(picture, job, engine, plan.levels, painted, tuple(notices.notices))
 
 
@@ -233,48 +236,16 @@ def evaluate_jobs(
         engine.close()
 
 
-def finish_picture(job: Job, subject: Subject, painted: PaintingResult) -> Picture:
-    """Convert painted pixels to the result, with the content's size, colours, transparency and grey."""
-    pixels, content = painted.pixels, job.content
-    if content is None:
-        first = job.styles[0].picture
-        return Picture(as_rows(pixels), bits=first.bits, grey=all(style.picture.grey for style in job.styles))
-    height, width = pixels.shape[1:]
-    if job.keep_size and (height, width) != (content.height, content.width):
-        assert subject.content is not None  # noqa: S101 -- made from job.content
-        low = PreparedImage(resize_planes(subject.content.pixels, height, width))
-        height, width = content.height, content.width
-        pixels = upsample_change(np.clip(pixels, 0.0, 1.0), low, subject.content, (height, width))
-    base = (
-        content
-        if (height, width) == (content.height, content.width)
-        else resize_picture(content, height, width)
-    )
-    rows = restore_colours(as_rows(pixels), base, content_colour_share(job))
-    return replace(base, pixels=_restore_unchanged(rows, base, subject.changes))
-
-
-def _restore_unchanged(rows: Array, base: Picture, changes: Array | None) -> Array:
-    """Replace the pixels that must not change with those of ``base``; ``changes`` (h, w) is 0 there."""
-    if changes is None:
-        return rows
-    resized = resize_mask(changes, base.height, base.width)
-    assert resized is not None  # noqa: S101 -- made from changes
-    return blend_by_mask(rows, base.pixels, resized)
-
-
-def _finish_previews(callbacks: RunCallbacks, job: Job, changes: Array | None) -> RunCallbacks:
+def _finish_previews(callbacks: RunCallbacks, finisher: Finisher, live: LivePreviews | None) -> RunCallbacks:
     """Return callbacks whose previews have the result's colours and unchanged pixels."""
-    content, share = job.content, content_colour_share(job)
-    if content is None or (share is None and changes is None):
-        return callbacks
+    color_layout = finisher.job.settings.color_layout
+    if live is not None:
+        live.begin(finisher.finish_preview, callbacks.on_event)
+        return replace(callbacks, on_event=lambda event: live.on_event(event, color_layout))
 
     def on_event(event: Event) -> None:
         if isinstance(event, Preview):
-            height, width = event.picture.shape[:2]
-            base = resize_picture(content, height, width)
-            coloured = restore_colours(event.picture, base, share)
-            event = replace(event, picture=_restore_unchanged(coloured, base, changes))
+            event = finisher.finish_preview(event, color_layout)
         callbacks.on_event(event)
 
     return replace(callbacks, on_event=on_event)

@@ -1,0 +1,97 @@
+"""Finish previews and the result of a job: size, colours, transparency, grey, and unchanged pixels.
+
+Takes what was painted, plain RGB, and the job; returns pictures as callers get them. Does not depend on how
+pictures are painted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from nst_core.array_types import Array
+from nst_core.events import Preview
+from nst_core.images.picture import Picture
+from nst_core.images.resize import resize_picture
+from nst_core.job.color_layout import ColorLayout, colour_regions
+from nst_core.job.keep_colors import content_colour_share, restore_colours
+from nst_core.job.model import Job
+from nst_core.painting.masked import blend_by_mask
+from nst_core.painting.regions import PreparedImage
+from nst_core.painting.resample import resize_mask, resize_planes
+from nst_core.painting.run import PaintingResult, as_rows
+from nst_core.painting.subject import Subject
+from nst_core.painting.upsample import upsample_change
+
+
+class Finisher:
+    """Finishes the previews of one job. ``subject`` is the job's, as it is painted."""
+
+    def __init__(self, job: Job, subject: Subject) -> None:
+        self.job, self.subject = job, subject
+        self.share = content_colour_share(job)
+        self._base: Picture | None = None  # the content at the last size
+
+    @property
+    def has_color_layout(self) -> bool:
+        """Whether the setting ``color_layout`` has an effect on this job."""
+        return bool(colour_regions(self.job, self.subject))
+
+    @cached_property
+    def _layout(self) -> ColorLayout:
+        content = self.job.content
+        assert content is not None  # noqa: S101 -- there are no colour regions without one
+        return ColorLayout(content, self.subject, colour_regions(self.job, self.subject))
+
+    def finish_preview(self, preview: Preview, color_layout: float) -> Preview:
+        """Return ``preview`` with the colours and unchanged pixels of a result with that ``color_layout``."""
+        shown = color_layout if self.has_color_layout else None
+        return replace(preview, picture=self.finish_rows(preview.picture, color_layout), color_layout=shown)
+
+    def finish_rows(self, rows: Array, color_layout: float) -> Array:
+        """Return painted ``rows`` (h, w, 3) with the result's colours and unchanged pixels."""
+        content, changes = self.job.content, self.subject.changes
+        if content is None:
+            return rows
+        if color_layout > 0.0 and self.has_color_layout:
+            rows = self._layout.apply(rows, color_layout / 100.0)
+        if self.share is None and changes is None:
+            return rows
+        base = self.content_at(*rows.shape[:2])
+        rows = restore_colours(rows, base, self.share)
+        if changes is None:
+            return rows
+        resized = resize_mask(changes, base.height, base.width)
+        assert resized is not None  # noqa: S101 -- made from changes
+        return blend_by_mask(rows, base.pixels, resized)
+
+    def content_at(self, height: int, width: int) -> Picture:
+        """Return the content at a size; previews of one level have the same."""
+        content = self.job.content
+        assert content is not None  # noqa: S101 -- callers check
+        if self._base is None or (self._base.height, self._base.width) != (height, width):
+            same = (content.height, content.width) == (height, width)
+            self._base = content if same else resize_picture(content, height, width)
+        return self._base
+
+
+def finish_picture(finisher: Finisher, painted: PaintingResult, color_layout: float) -> Picture:
+    """Convert painted pixels to the result, with the content's size, colours, transparency and grey."""
+    pixels, job = painted.pixels, finisher.job
+    content = job.content
+    if content is None:
+        first = job.styles[0].picture
+        return Picture(as_rows(pixels), bits=first.bits, grey=all(style.picture.grey for style in job.styles))
+    height, width = pixels.shape[1:]
+    if job.keep_size and (height, width) != (content.height, content.width):
+        original = finisher.subject.content
+        assert original is not None  # noqa: S101 -- made from job.content
+        low = PreparedImage(resize_planes(original.pixels, height, width))
+        height, width = content.height, content.width
+        pixels = upsample_change(np.clip(pixels, 0.0, 1.0), low, original, (height, width))
+    rows = as_rows(pixels)
+    del pixels  # a large result can nearly fill the memory
+    rows = finisher.finish_rows(rows, color_layout)
+    return replace(finisher.content_at(height, width), pixels=rows)
