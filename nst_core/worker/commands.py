@@ -21,15 +21,18 @@ from nst_core.errors import DISK_FULL_ERRNOS, ErrorCode, NstError
 from nst_core.events import Event, Notice, Plan, Preview, Progress
 from nst_core.images.picture import Picture
 from nst_core.images.resize import fit, resize
+from nst_core.job.live_previews import LivePreviews
 from nst_core.job.model import Job, Region, WeightedStyle
 from nst_core.job.plan import plan_painting
 from nst_core.job.prepare import picture_bytes
 from nst_core.job.run import Result, check_job, run_job
+from nst_core.painting.progress import LARGEST_PREVIEW_SIDE
 from nst_core.painting.run import RunCallbacks
 from nst_core.painting.windows import BoundingBox
 from nst_core.planning.run_plan import plan_event
 from nst_core.settings import make_settings
 from nst_core.vgg.store import ModelStore
+from nst_core.worker.live_setting import LiveSetting
 from nst_core.worker.protocol import Pixels, PreviewRequest, Request, StylePixels, check_job_directory
 
 FRESH_BYTES = psutil.Process().memory_info().rss
@@ -206,8 +209,13 @@ def plan(request: Request) -> dict[str, object]:
         engine.close()
 
 
-def stylize(request: Request, send: SendEvent, should_stop: Callable[[], bool]) -> dict[str, object]:
-    """Do the ``stylize`` command, write the result's pixels, and return the done event's fields."""
+def stylize(
+    request: Request, send: SendEvent, should_stop: Callable[[], bool], color_layout: LiveSetting
+) -> dict[str, object]:
+    """Do the ``stylize`` command, write the result's pixels, and return the done event's fields.
+
+    ``color_layout`` has the values that the caller sets during the run.
+    """
     directory = check_job_directory(request.job_directory)
     if request.content is None or request.result is None:
         raise NstError(ErrorCode.PROTOCOL, "The request has no content, or no path for the result.")
@@ -219,7 +227,9 @@ def stylize(request: Request, send: SendEvent, should_stop: Callable[[], bool]) 
         should_stop=should_stop,
         preview_seconds=request.preview.seconds if request.preview else None,
     )
-    result = run_job(job, callbacks)
+    live = LivePreviews(request.preview.max_side if request.preview else LARGEST_PREVIEW_SIDE)
+    with color_layout.followed_by(live.change_color_layout):
+        result = run_job(job, callbacks, live=live)
     channels = request.content.channels
     write_pixels(as_array(result.picture, channels).astype("<f4", copy=False), result_path)
     return _done_fields(result, channels)
@@ -246,6 +256,7 @@ def _event_sender(
                 height=height,
                 level=event.level,
                 iteration=event.iteration,
+                **({} if event.color_layout is None else {"color_layout": event.color_layout}),
             )
 
     return on_event

@@ -23,11 +23,13 @@ from typing import NoReturn, TextIO
 from nst_core import __version__
 from nst_core.contract import PROTOCOL
 from nst_core.errors import ErrorCode, NstError, translate_resource_errors
+from nst_core.worker.live_setting import LiveSetting
 from nst_core.worker.protocol import (
     LARGEST_REQUEST,
     check_job_directory,
     describe_error,
     parse_request,
+    read_color_layout,
 )
 
 
@@ -52,11 +54,12 @@ class EventWriter:
 
 
 class RequestReader:
-    """Reads requests and stop commands from stdin in a thread, and ends the process when stdin ends."""
+    """Reads requests and commands for a run from stdin in a thread, and ends the process when stdin ends."""
 
     def __init__(self, directory: Path | None = None) -> None:
         self.requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self.stop = threading.Event()
+        self.color_layout = LiveSetting()
         self.directory = directory
         self.exit_status = 0
         self.thread = threading.Thread(target=self._read, name="stdin", daemon=True)
@@ -74,14 +77,25 @@ class RequestReader:
                 self.exit_process()
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
-                if _is_stop(line):
-                    self.stop.set()
-                else:
-                    self.stop.clear()
-                    self.requests.put(line)
+                self._take(line)
             if len(rest) > LARGEST_REQUEST:
                 self.requests.put(b"")
                 rest = b""
+
+    def _take(self, line: bytes) -> None:
+        """Obey a command for the run that is going on, or queue a request."""
+        message = _parse(line)
+        command = message.get("command")
+        if command == "stop":
+            self.stop.set()
+        elif command == "set":
+            value = read_color_layout(message)
+            if value is not None:
+                self.color_layout.put(value)
+        else:
+            self.stop.clear()
+            self.color_layout.clear()
+            self.requests.put(line)
 
     def exit_process(self) -> NoReturn:
         """Delete the job directory and end the process, from any thread."""
@@ -98,12 +112,13 @@ def delete_folder(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def _is_stop(line: bytes) -> bool:
+def _parse(line: bytes) -> dict[str, object]:
+    """Return a message; nothing if it is no JSON object."""
     try:
         message = json.loads(line)
-    except ValueError:
-        return False
-    return isinstance(message, dict) and message.get("command") == "stop"
+    except (ValueError, RecursionError):
+        return {}
+    return message if isinstance(message, dict) else {}
 
 
 def handle_request(writer: EventWriter, reader: RequestReader, line: bytes) -> None:
@@ -121,7 +136,7 @@ def handle_request(writer: EventWriter, reader: RequestReader, line: bytes) -> N
     if request.command == "stylize":
         from nst_core.worker.commands import stylize
 
-        writer.send("done", **stylize(request, writer.send, reader.stop.is_set))
+        writer.send("done", **stylize(request, writer.send, reader.stop.is_set, reader.color_layout))
     elif request.command == "plan":
         from nst_core.worker.commands import plan
 

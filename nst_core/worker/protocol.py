@@ -38,20 +38,24 @@ Other commands:
 - ``doctor``: answers ``{"event": "doctor", "report": {...}, "text": ...}``, where the text is the report for
   people, then ``done``.
 
-During a run, the caller may write ``{"command": "stop"}``: finish now, with the best picture so far. After
-``done`` or ``error`` it may write another request with the same job directory; the process is warm then. Each
-request is answered before the next is read. The end of stdin means that the caller is gone or has the result:
-the engine stops at once, deletes the job directory and exits.
+During a run, the caller may write ``{"command": "stop"}``: finish now, with the best picture so far. It may
+also write ``{"command": "set", "settings": {"color_layout": 40}}``: the latest preview is sent again with
+that value, and later previews and the result have it. No other setting may change during a run; others are
+ignored, and so are values out of range. After ``done`` or ``error`` the caller may write another request with
+the same job directory; the process is warm then. Each request is answered before the next is read. The end of
+stdin means that the caller is gone or has the result: the engine stops at once, deletes the job directory and
+exits.
 
 The environment variable NST_JOB_DIRECTORY may name the job directory before the request does, so that the
 engine deletes it even if the caller dies while it is writing pixels.
 
 Events, in order: ``hello`` (always first, with ``protocol`` and ``version``), ``plan``, then ``progress``,
 ``preview`` and ``notice`` in any order, and finally one ``done`` or ``error``. Further requests get the same
-events without ``hello``. ``notice`` and ``error`` have ``code``, ``message`` and ``hint``. Notices include
-``empty-region`` (a region is too small for a layer) and ``fine-style`` (styles are combined first). Readers
-ignore events and fields that they do not know, so additions do not change the protocol's number; requests
-with another number are refused.
+events without ``hello``. A ``preview`` has ``color_layout``, the value that it shows, unless that setting has
+no effect on the job; ``settings`` of ``done`` has the result's. ``notice`` and ``error`` have ``code``,
+``message`` and ``hint``. Notices include ``empty-region`` (a region is too small for a layer) and
+``fine-style`` (styles are combined first). Readers ignore events and fields that they do not know, so
+additions do not change the protocol's number; requests with another number are refused.
 """
 
 from __future__ import annotations
@@ -66,7 +70,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from nst_core import __version__
 from nst_core.contract import JOB_PREFIX, PROTOCOL
 from nst_core.errors import ErrorCode, NstError, first_line
-from nst_core.settings import KeepColors
+from nst_core.settings import KeepColors, make_settings
 
 LARGEST_REQUEST = 1 << 20
 """Most bytes of a request line; it contains names and numbers, no pixels."""
@@ -182,6 +186,18 @@ def parse_request(line: bytes | None) -> Request:
         return Request.model_validate(message)
     except (ValueError, AttributeError, ValidationError) as error:
         raise NstError(ErrorCode.PROTOCOL, f"The request cannot be read: {describe_error(error)}.") from None
+
+
+def read_color_layout(message: dict[str, object]) -> float | None:
+    """Return the ``color_layout`` that a "set" command asks for; None if there is none, or it is invalid."""
+    settings = message.get("settings")
+    value = settings.get("color_layout") if isinstance(settings, dict) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        return make_settings({"color_layout": value}).color_layout
+    except NstError:
+        return None
 
 
 def describe_error(error: Exception) -> str:

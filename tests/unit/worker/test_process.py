@@ -138,6 +138,29 @@ def test_stop_returns_the_best_picture_at_full_size(engine, folder):
     assert result.std() > 0.05
 
 
+def test_color_layout_changes_during_a_run(engine, folder):
+    """The latest preview is sent again, and the result has the last valid value."""
+    engine.send(request(folder, iterations=100_000, color_layout=10))
+    values, result_settings = [], {}
+    for event in engine.events():
+        if event["event"] == "preview":
+            values.append(event["color_layout"])
+            if len(values) == 1:
+                engine.send({"command": "set", "settings": {"color_layout": 80, "strength": 1, "new": 2}})
+                engine.send({"command": "set", "settings": {"color_layout": 101}})
+                engine.send({"command": "set", "new": 3})
+            elif values[-1] == 80:
+                engine.send({"command": "stop"})
+        elif event["event"] == "done":
+            result_settings = event["settings"]
+    assert values[0] == 10
+    assert values[-1] == 80
+    assert (result_settings["color_layout"], result_settings["strength"]) == (80, 50)
+    engine.send({"command": "set", "settings": {"color_layout": 55}})  # too late: the run has ended
+    engine.send(request(folder, iterations=1))
+    assert list(engine.events())[-1]["settings"]["color_layout"] == 0
+
+
 @pytest.mark.slow
 def test_end_of_stdin_during_a_run_ends_process_and_deletes_folder(engine, folder):
     engine.send(request(folder, iterations=100_000))
