@@ -42,8 +42,8 @@ class LocalLines:
 
         def enlarged(planes: Array) -> Array:
             between = planes[:, top] * (1 - down[:, None]) + planes[:, bottom] * down[:, None]
-            values: Array = between[:, :, left] * (1 - across) + between[:, :, right] * across
-            return values
+            values = between[:, :, left] * (1 - across) + between[:, :, right] * across
+            return np.asarray(values, dtype=np.float32)
 
         nearest_row, nearest_column = np.where(down < 0.5, top, bottom), np.where(across < 0.5, left, right)
         known = self.known[nearest_row][:, nearest_column]
