@@ -112,13 +112,13 @@ class Structure:
     """Squared error of the Laplacian of the pooled picture; see :mod:`nst_core.loss.structure`.
 
     ``target`` (3, h, w) is the content's, in cells of ``pool`` x ``pool`` pixels; ``mask`` (h, w) in 0..1
-    says how much each cell counts, None is ones. A backend holds both on its device.
+    says how much each cell counts. A backend holds both on its device.
     """
 
     weight: float
     pool: int
     target: DeviceArray
-    mask: DeviceArray | None = None
+    mask: DeviceArray
 
     @property
     def name(self) -> str:

@@ -116,11 +116,7 @@ def add_prior(
 def on_device(priors: Sequence[Prior], upload: Callable[[Array], DeviceArray]) -> tuple[Prior, ...]:
     """Return ``priors`` with their targets and masks copied to the device by ``upload``."""
     return tuple(
-        replace(
-            prior,
-            target=upload(prior.target),
-            mask=None if prior.mask is None else upload(prior.mask),
-        )
+        replace(prior, target=upload(prior.target), mask=upload(prior.mask))
         if isinstance(prior, Structure)
         else prior
         for prior in priors

@@ -1,9 +1,13 @@
 """The structure of the content as a prior with a target: the Laplacian of the pooled picture.
 
-Li et al. 2017, "Laplacian-Steered Neural Style Transfer", eq. 4 to 6. With P the mean over cells of p x p
-pixels and L the Laplacian with 4 neighbours,
+After Li et al. 2017, "Laplacian-Steered Neural Style Transfer", eq. 4 to 6. With P the mean over cells of
+p x p pixels and L the Laplacian with 4 neighbours,
 
     E = weight * sum_ij mask_j (L P x - L P c)_ij^2,  i the colours, j the cells.
+
+Theirs counts all cells alike, and so wipes strokes from skies, where the content has no Laplacian. Here a
+cell counts by its share of edges, e / (e + the mean of e), with e the energy of the content's Laplacian in
+its neighbourhood of 3 x 3 cells.
 
 Cells start at the picture's first pixel; rows and columns that fill no cell at the right and at the bottom
 are left out, as pooling of the network does. At the edge L takes only the neighbours that are there, so it is
@@ -13,6 +17,7 @@ symmetric, and the gradient is 2 weight P^T L mask (L P x - L P c). Written once
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from array_api_compat import array_namespace
 
 from nst_core.array_types import Array, DeviceArray
@@ -22,7 +27,27 @@ from nst_core.loss.objective import Structure
 ALL = slice(None)
 
 FLAT = 1e-3
-"""Energy of a cell's Laplacian, summed over the colours, below which a picture counts as flat."""
+"""Energy of a cell's Laplacian, summed over the colours, below which it is grain and not structure.
+
+Photographs have 0.05 to 0.5 on average at 192 to 1024 pixels, in cells of 2, 4 and 8 pixels.
+"""
+
+
+HALVINGS = (1, 2)
+"""Cells have sides of 2 to the power of these."""
+
+FULL_WEIGHT, POWER = 1.0, 2.0
+"""Weight of the structure next to a relative loss of about 1 at 100, and its growth with the setting."""
+
+
+def structure_terms(pixels: Array, mask: Array | None, setting: float) -> tuple[Structure, ...]:
+    """Return the priors of the setting ``structure``, 0..100, for content ``pixels`` (3, h, w) and a ``mask``.
+
+    See :func:`make_structure`; at 0 there are none.
+    """
+    weight = FULL_WEIGHT * (setting / 100.0) ** POWER / len(HALVINGS)
+    terms = (make_structure(pixels, mask, weight, halvings) for halvings in HALVINGS)
+    return tuple(term for term in terms if weight > 0 and term is not None)
 
 
 def make_structure(pixels: Array, mask: Array | None, weight: float, halvings: int) -> Structure | None:
@@ -32,17 +57,26 @@ def make_structure(pixels: Array, mask: Array | None, weight: float, halvings: i
     ``weight`` for a flat picture, whatever the content, the size and the mask; it is less if the content is
     almost flat. Returns None if no cell counts.
     """
-    pool = 2**halvings
-    target = np.asarray(laplacian(pool_picture(pixels, pool)), dtype=np.float32)
-    counts = None if mask is None else halve_mask(mask, halvings)
+    target = np.asarray(laplacian(pool_picture(pixels, 2**halvings)), dtype=np.float32)
     energies = np.sum(np.square(target, dtype=np.float64), axis=0)
-    if not energies.size:
-        return None
-    cells = float(energies.size if counts is None else counts.sum(dtype=np.float64))
+    counts = np.ones_like(energies) if mask is None else halve_mask(mask, halvings)
+    cells = float(counts.sum(dtype=np.float64))
     if not cells:
         return None
-    energy = float(energies.sum() if counts is None else (energies * counts).sum())
-    return Structure(weight / max(energy, FLAT * cells), pool, target, counts)
+    around = _mean_of_neighbours(energies)
+    usual = max(float((around * counts).sum()) / cells, FLAT)
+    counts = counts * (around / (around + usual))
+    energy = max(float((energies * counts).sum()), FLAT * cells)
+    return Structure(weight / energy, 2**halvings, target, counts.astype(np.float32))
+
+
+def _mean_of_neighbours(energies: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the mean over each neighbourhood of 3 x 3 cells, the edge repeated."""
+    for axis in (0, 1):
+        lines = np.moveaxis(energies, axis, 0)
+        around = np.concatenate([lines[:1], lines, lines[-1:]])
+        energies = np.moveaxis((around[:-2] + around[1:-1] + around[2:]) / 3.0, 0, axis)
+    return energies
 
 
 def structure_loss(
@@ -56,7 +90,7 @@ def structure_loss(
     xp = array_namespace(picture)
     cells = slice(owned.start and owned.start // prior.pool, owned.stop and owned.stop // prior.pool)
     difference = laplacian(pool_picture(picture, prior.pool)) - prior.target
-    masked = difference if prior.mask is None else difference * prior.mask
+    masked = difference * prior.mask
     value = xp.sum(masked[:, cells] * difference[:, cells]) * prior.weight
     by_cell = laplacian(masked) * (2.0 * prior.weight / prior.pool**2)
     return value, _spread(by_cell, picture, prior.pool)[:, owned]
@@ -65,8 +99,7 @@ def structure_loss(
 def rows_of(prior: Structure, rows: slice) -> Structure:
     """Return ``prior`` for ``rows`` of the picture, which start at a cell, and end at one or at its end."""
     cells = slice(rows.start // prior.pool, rows.stop // prior.pool)
-    mask = None if prior.mask is None else prior.mask[cells]
-    return Structure(prior.weight, prior.pool, prior.target[:, cells], mask)
+    return Structure(prior.weight, prior.pool, prior.target[:, cells], prior.mask[cells])
 
 
 def pool_picture(picture: DeviceArray, pool: int) -> DeviceArray:

@@ -33,6 +33,7 @@ from nst_core.loss.objective import (
     TotalVariation,
 )
 from nst_core.loss.statistics import STATISTICS
+from nst_core.loss.structure import structure_terms
 from nst_core.loss.weights import (
     MATCHING_LAYERS,
     matching_share,
@@ -115,7 +116,7 @@ def make_objective(
         guides = region_guides(extractor, region, subject, settings)
         _report_empty_layers(region.name, _empty_layers(moments, guides), level_size, on_notice)
         terms += style_terms(moments, guides, settings, style_scale * weight, region=region.name)
-    return Objective(contents, tuple(terms), priors(settings, covered))
+    return Objective(contents, tuple(terms), priors(settings, covered, content))
 
 
 def _matched_region(
@@ -293,11 +294,14 @@ def style_terms(
     return tuple(terms)
 
 
-def priors(settings: Settings, covered: Array | None = None) -> tuple[Prior, ...]:
+def priors(
+    settings: Settings, covered: Array | None = None, content: PreparedImage | None = None
+) -> tuple[Prior, ...]:
     """Make the image priors of the relative loss; the paper's loss has none.
 
-    They are means over the picture. If only part of it, ``covered`` (h, w), is painted, their weights grow,
-    so that they act on each painted pixel as strongly as without regions.
+    Most are means over the picture. If only part of it, ``covered`` (h, w), is painted, their weights grow,
+    so that they act on each painted pixel as strongly as without regions. The structure of the ``content`` is
+    kept where it is visible and covered.
     """
     if settings.loss == "paper":
         return ()
@@ -307,4 +311,7 @@ def priors(settings: Settings, covered: Array | None = None) -> tuple[Prior, ...
         terms.append(TotalVariation(gain * settings.tv, settings.tv_beta))
     if settings.alpha_norm > 0:
         terms.append(AlphaNorm(gain * settings.alpha_norm, settings.alpha_norm_exponent))
+    if settings.structure > 0 and content is not None:
+        mask = multiply_masks(content.alpha, covered)
+        terms += structure_terms(content.pixels, mask, settings.structure)
     return tuple(terms)

@@ -56,7 +56,6 @@ class PriorForm:
     kind: Literal["total variation", "alpha norm", "range", "structure"]
     exponent: float = 0.0
     pool: int = 0
-    masked: bool = False
 
     @classmethod
     def of(cls, prior: Prior) -> PriorForm:
@@ -68,7 +67,7 @@ class PriorForm:
         if isinstance(prior, RangePenalty):
             return cls("range")
         if isinstance(prior, Structure):
-            return cls("structure", pool=prior.pool, masked=prior.mask is not None)
+            return cls("structure", pool=prior.pool)
         raise TypeError(f"not a prior: {prior!r}")
 
 
@@ -226,8 +225,8 @@ def add_prior(
 ) -> tuple[str, str]:
     """Write one prior on ``image`` (1, 3, height, width); return its weighted value () and gradient.
 
-    Declares the input ``weight.<index>``, and for a structure ``target.<index>`` and, if masked,
-    ``mask.<index>``, shaped as :func:`prior_feeds` returns them.
+    Declares the input ``weight.<index>``, and for a structure ``target.<index>`` and ``mask.<index>``, shaped
+    as :func:`prior_feeds` returns them.
     """
     weight = nodes.input(f"weight.{index}", ())
     if form.kind == "structure":
@@ -250,10 +249,7 @@ def prior_feeds(prior: Prior, index: int) -> dict[str, Array]:
     """Return the values of a prior's target and mask inputs, by name."""
     if not isinstance(prior, Structure):
         return {}
-    feeds = {f"target.{index}": _floats(prior.target[None])}
-    if prior.mask is not None:
-        feeds[f"mask.{index}"] = _floats(prior.mask[None, None])
-    return feeds
+    return {f"target.{index}": _floats(prior.target[None]), f"mask.{index}": _floats(prior.mask[None, None])}
 
 
 def _structure(
@@ -265,11 +261,8 @@ def _structure(
     target = nodes.input(f"target.{index}", (1, 3, rows, columns))
     pooled = nodes.add("AveragePool", image, kernel_shape=[pool, pool], strides=[pool, pool])
     difference = nodes.add("Sub", _laplacian(nodes, pooled, rows, columns), target)
-    if form.masked:
-        masked = nodes.add("Mul", difference, nodes.input(f"mask.{index}", (1, 1, rows, columns)))
-        total = nodes.total(nodes.add("Mul", masked, difference), 3, rows, columns)
-    else:
-        masked, total = difference, nodes.total(difference, 3, rows, columns, squared=True)
+    masked = nodes.add("Mul", difference, nodes.input(f"mask.{index}", (1, 1, rows, columns)))
+    total = nodes.total(nodes.add("Mul", masked, difference), 3, rows, columns)
     scale = nodes.add("Mul", weight, nodes.number(2.0 / pool**2))
     by_cell = nodes.add("Mul", _laplacian(nodes, masked, rows, columns), scale)
     gradient = repeat_over_cells(nodes, by_cell, pool)

@@ -208,9 +208,7 @@ def structure(height, width, pool, *, masked=False):
     """Return a structure prior of about 1 at a random picture."""
     content = picture(3, height, width)
     mask = np.random.default_rng(4).uniform(size=(height, width)).astype(np.float32) if masked else None
-    prior = make_structure(content, mask, 1.0, pool.bit_length() - 1)
-    assert prior is not None
-    return prior
+    return make_structure(content, mask, 1.0, pool.bit_length() - 1)
 
 
 @pytest.mark.parametrize("masked", [False, True])

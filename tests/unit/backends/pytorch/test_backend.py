@@ -47,7 +47,6 @@ def make_objective(backend, height, width, *, masked):
         flat = features[layer].reshape(len(features[layer]), -1)
         style.append(StyleTerm(layer, 2.0, flat @ flat.T / flat.shape[1], guide=mask[layer]))
     structure = make_structure(picture(1, height, width), rng.uniform(size=(height, width)), 0.4, 1)
-    assert structure is not None
     priors = (TotalVariation(0.1, 1.5), AlphaNorm(0.2), RangePenalty(1.0), structure)
     return Objective(content, tuple(style), priors)
 

@@ -76,9 +76,7 @@ def make_objective(backend, height, width, layers, *, statistic="gram", masked=F
 
 def structure_of(height, width, *, masked, halvings):
     mask = np.random.default_rng(1).uniform(size=(height, width)).astype(np.float32) if masked else None
-    prior = make_structure(picture(1, height, width), mask, 1.0, halvings)
-    assert prior is not None
-    return prior
+    return make_structure(picture(1, height, width), mask, 1.0, halvings)
 
 
 def cases(count, seed):
