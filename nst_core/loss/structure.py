@@ -36,12 +36,18 @@ Photographs have 0.05 to 0.5 on average at 192 to 1024 pixels, in cells of 2, 4 
 HALVINGS = (1, 2)
 """Cells have sides of 2 to the power of these."""
 
+LARGEST_CELL = 2 ** max(HALVINGS)
+"""Side of the largest cell, in pixels."""
+
+MARGIN = 3 * LARGEST_CELL
+"""Pixels around a cell that its part of the prior sees: its neighbours' own neighbours, and theirs."""
+
 FULL_WEIGHT, POWER = 1.0, 2.0
 """Weight of the structure next to a relative loss of about 1 at 100, and its growth with the setting."""
 
 
 def structure_terms(pixels: Array, mask: Array | None, setting: float) -> tuple[Structure, ...]:
-    """Return the priors of the setting ``structure``, 0..100, for content ``pixels`` (3, h, w) and a ``mask``.
+    """Return the priors of the setting ``structure``, 0..100, for ``pixels`` (3, h, w) and a ``mask``.
 
     See :func:`make_structure`; at 0 there are none.
     """

@@ -19,6 +19,7 @@ import numpy as np
 from nst_core.array_types import Array
 from nst_core.backends.interface import Backend
 from nst_core.backends.tiling.layout import Reach, network_reach
+from nst_core.loss.structure import LARGEST_CELL, MARGIN
 from nst_core.loss.weights import loss_layers
 from nst_core.painting.memory import VECTOR_BYTES, MemoryBudget, MemoryLayout, choose_memory_layout
 from nst_core.painting.pyramid import SMALLEST_SIDE, Level
@@ -92,7 +93,7 @@ def level_window(
     whole = Window(slice(0, level.height), slice(0, level.width))
     if box is None:
         return whole
-    reach = network_reach(loss_layers(settings), architecture)
+    reach = _reach(settings, architecture)
     # If every feature that sees the region counts, those that count extend a margin beyond its edge.
     margins = 2 if settings.guides == "all" else 1
     window = Window(
@@ -101,6 +102,14 @@ def level_window(
     )
     pays = math.prod(window.size) <= LARGEST_SHARE * level.height * level.width
     return window if pays else whole
+
+
+def _reach(settings: Settings, architecture: Architecture) -> Reach:
+    """Return the requirements of the network and of the content's structure on windows."""
+    reach = network_reach(loss_layers(settings), architecture)
+    if settings.structure == 0:
+        return reach
+    return replace(reach, margin=max(reach.margin, MARGIN), step=max(reach.step, LARGEST_CELL))
 
 
 def _stretch(covered: tuple[int, int], length: int, level_length: int, reach: Reach, margins: int) -> slice:

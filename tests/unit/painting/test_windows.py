@@ -11,7 +11,8 @@ from nst_core.backends.choose import Engine
 from nst_core.backends.onnx_runtime.backend import OnnxBackend
 from nst_core.backends.pytorch.backend import TorchBackend
 from nst_core.events import Preview
-from nst_core.loss.objective import TotalVariation
+from nst_core.loss.objective import Structure, TotalVariation
+from nst_core.loss.priors import prior_loss
 from nst_core.painting import windows
 from nst_core.painting.masked import MaskedEvaluator
 from nst_core.painting.memory import MemoryBudget, choose_memory_layout
@@ -125,6 +126,38 @@ def test_window_has_the_gradient_of_the_whole_picture(backend, extractor, guides
     np.testing.assert_allclose(window_terms, whole_terms, rtol=2e-4, atol=1e-7)
     # If a ReLU or a maximum is tied, rounding decides: a few positions in a million.
     assert np.linalg.norm(windowed - whole) < 2e-3 * np.linalg.norm(whole)
+
+
+@pytest.mark.parametrize("columns", [MIDDLE, LEFT, RIGHT, (203, 233)])
+def test_window_has_the_structure_of_the_whole_picture(extractor, columns):
+    """With layers so shallow that the network alone would need neither the margin nor the alignment."""
+    settings = make_settings(
+        {"structure": 60, "style_layers": "relu1_1", "content_layers": "relu1_1", "tv": 0}
+    )
+    images = subject(mask(*columns))
+    window = level_window(images.box, Level(*SIZE, 1), settings, "vgg16")
+    assert window.size[1] < 0.5 * SIZE[1]
+    painting = np.where(images.changes > 0, picture(9), images.content.pixels).astype(np.float32)
+    whole, part = (
+        [
+            prior
+            for prior in objective_in(area, images, extractor, settings).priors
+            if isinstance(prior, Structure)
+        ]
+        for area in (Window(slice(0, SIZE[0]), slice(0, SIZE[1])), window)
+    )
+    assert len(whole) == 2
+    for expected, prior in zip(whole, part, strict=True):
+        value, gradient = prior_loss(expected, painting.astype(np.float64))
+        in_window = prior_loss(prior, window.cut(painting).astype(np.float64))
+        assert float(in_window[0]) == pytest.approx(float(value), rel=1e-5)
+        columns_painted = images.changes.max(axis=0) > 0
+        np.testing.assert_allclose(
+            in_window[1][:, :, columns_painted[window.columns]],
+            gradient[:, window.rows][:, :, columns_painted],
+            rtol=1e-4,
+            atol=1e-9,
+        )
 
 
 def test_a_narrower_window_changes_the_gradient(network, extractor):
