@@ -71,14 +71,15 @@ def hypercolumns(layers: Sequence[tuple[Array, int, float]]) -> Array:
         grid_size(features.shape[1] * stride, features.shape[2] * stride) for features, stride, _ in layers
     ]
     rows, columns = (max(lengths) for lengths in zip(*sizes, strict=True))
-    parts = []
+    depth = sum(len(features) for features, _, _ in layers)
+    whole, first = np.empty((rows * columns, depth), dtype=np.float32), 0
     for features, stride, weight in layers:
         part = on_grid(features, stride, rows, columns)
         part -= part.mean(axis=0, dtype=np.float64).astype(np.float32)
         size = float(np.sqrt(np.square(part).sum(axis=1, dtype=np.float64).mean()))
-        part *= np.float32(weight / max(size, TINY))
-        parts.append(part)
-    return np.concatenate(parts, axis=1)
+        whole[:, first : first + len(features)] = part * np.float32(weight / max(size, TINY))
+        first += len(features)
+    return whole
 
 
 def on_grid(features: Array, stride: int, rows: int, columns: int) -> Array:
@@ -303,7 +304,11 @@ def match_positions(
 ) -> NeighbourMap:
     """Match a picture's hypercolumns ``query`` (n, D), of a grid of ``size``, with those of ``styles``."""
     usable = [_usable(style) for style in styles]
-    columns = np.concatenate([style.columns[cells] for style, cells in zip(styles, usable, strict=True)])
+    parts = [
+        style.columns if style.guide is None else style.columns[cells]
+        for style, cells in zip(styles, usable, strict=True)
+    ]
+    columns = parts[0] if len(parts) == 1 else np.concatenate(parts)
     numbers = np.concatenate([np.full(len(cells), number) for number, cells in enumerate(usable)])
     cells = np.concatenate(usable)
     weights = np.array([style.weight for style in styles])

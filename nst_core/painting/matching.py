@@ -102,8 +102,9 @@ class Matcher:
         regions = [region.with_weights() for region in regions if region.styles]
         if not regions or scale <= 0:
             return ()
+        layers = list(dict.fromkeys([*SEARCH_WEIGHTS, *MATCHING_LAYERS]))
         features = [
-            [dict(extractor.features(style.pixels, list(MATCHING_LAYERS))) for style in region.styles]
+            [dict(extractor.features(style.pixels, layers)) for style in region.styles]
             for region in regions
         ]
         self._find_matches(extractor, level, regions, features)
@@ -142,7 +143,7 @@ class Matcher:
         picture = level.content
         if level.painted is not None:
             picture = picture + np.float32(PAINTED_SHARE) * (level.painted - picture)
-        query = _hypercolumns(extractor.features(picture, list(MATCHING_LAYERS)))
+        query = _hypercolumns(extractor.features(picture, list(SEARCH_WEIGHTS)))
         self.maps = []
         for region, group, style_grids in zip(regions, features, grids, strict=True):
             candidates = [
