@@ -32,6 +32,12 @@ The Scream had taken half of Tuebingen's houses); above 500 nothing changes any 
 MATCHING_LAYERS = {"relu1_1": 1.0, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 1.0}
 """Layers at which the style's features at the matched positions are targets, and their weights."""
 
+SEARCH_WEIGHTS = {"relu1_1": 0.5, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 1.0}
+"""Layers of the hypercolumns, and their weights."""
+
+SEARCH_UP_TO = 1024
+"""Long side, in pixels, of the largest level at which matches are sought."""
+
 FADE = 0.25
 """Value of a strength mask below which the result fades into the photograph."""
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from nst_core.backends.tiling.evaluator import TWO_PASSES
+from nst_core.loss.neighbours import CELL, DIRECTIONS
 from nst_core.loss.statistics import STATISTICS
-from nst_core.loss.weights import loss_layers
+from nst_core.loss.weights import SEARCH_UP_TO, loss_layers, matching_share
 from nst_core.painting.memory import MemoryLayout
 from nst_core.painting.pyramid import Level
 from nst_core.painting.workload import ONE_STYLE, Workload
@@ -25,6 +26,12 @@ from nst_core.vgg.layers import Architecture, multiply_adds
 REGION_WORK = 0.05
 """What each further region's statistics add to an evaluation, as a share of it: products of matrices of 64 to
 512 channels with their features, compared with the network's convolutions; from the table of layers."""
+
+SEARCH_COST = 3.0
+"""Time of a multiply-add of the search, with the search for the largest, as a multiple of the network's."""
+
+PASS_MULTIPLY_ADDS = 287_424.0
+"""Multiply-adds of VGG-16 up to relu5_1 for each pixel; VGG-19 has more."""
 
 LEAST_EVALUATIONS = 3.0
 """Evaluations for which there must be time before a level begins: the first, and two more."""
@@ -104,6 +111,9 @@ def _level_work(
     megapixels = depth * level.height * level.width / 1e6
     content_pass = layout.work / (TWO_PASSES if layout.tiles > 1 else 1.0)
     style_passes = workload.styles * settings.style_scale**2 * layout.margin_factor
+    if matching_share(settings) > 0 and workload.content and workload.styles:
+        content_pass, style_passes = 2.0 * content_pass, 2.0 * style_passes
+        style_passes += _search_passes(level, workload.styles * settings.style_scale**2)
     passes, roots, statistic = 1.0, 0.0, STATISTICS[settings.style_loss]
     if workload.styles and statistic.graph is None:
         passes = 1.0 if layout.tiles > 1 else TWO_PASSES
@@ -115,6 +125,18 @@ def _level_work(
         rate.features * megapixels * (content_pass * workload.content + style_passes),
         rate.level,
     )
+
+
+def _search_passes(level: Level, style_pictures: float) -> float:
+    """Return the work of comparing positions, in passes through the network's default layers.
+
+    ``style_pictures`` is the area of all styles as a multiple of the level's.
+    """
+    pixels = level.height * level.width
+    if max(level.height, level.width) > SEARCH_UP_TO:
+        return 0.0
+    products = DIRECTIONS * (pixels / CELL**2) * style_pictures / CELL**2
+    return SEARCH_COST * products / PASS_MULTIPLY_ADDS
 
 
 @dataclass(kw_only=True)

@@ -28,19 +28,19 @@ from nst_core.loss.neighbours import (
     match_positions,
 )
 from nst_core.loss.objective import ContentTerm
-from nst_core.loss.weights import MATCHING_LAYERS, normalised_weights, relative_content_weight
+from nst_core.loss.weights import (
+    MATCHING_LAYERS,
+    SEARCH_UP_TO,
+    SEARCH_WEIGHTS,
+    normalised_weights,
+    relative_content_weight,
+)
 from nst_core.painting.regions import PreparedImage, multiply_masks
 from nst_core.painting.windows import Window
-
-SEARCH_WEIGHTS = {"relu1_1": 0.5, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 1.0}
-"""Layers of the hypercolumns, and their weights."""
 
 PAINTED_SHARE = 0.25
 """Share of the painting so far in the picture whose matches are sought; the rest is the content. From the
 authors' program of Kolkin et al. 2022."""
-
-SEARCH_UP_TO = 1024
-"""Long side, in pixels, of the largest level at which matches are sought."""
 
 GRID_HALVINGS = 2
 """Halvings that bring a mask to the grid of matches, whose cells are 4 pixels wide."""
@@ -104,8 +104,7 @@ class Matcher:
             return ()
         layers = list(dict.fromkeys([*SEARCH_WEIGHTS, *MATCHING_LAYERS]))
         features = [
-            [dict(extractor.features(style.pixels, layers)) for style in region.styles]
-            for region in regions
+            [dict(extractor.features(style.pixels, layers)) for style in region.styles] for region in regions
         ]
         self._find_matches(extractor, level, regions, features)
         grid = grid_size(*level.window.size)

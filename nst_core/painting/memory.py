@@ -27,7 +27,8 @@ from nst_core.backends.tiling.evaluator import tiling_overhead
 from nst_core.backends.tiling.layout import Tile, make_tiles, network_reach, window_pixels
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.resize import fit
-from nst_core.loss.weights import MATCHING_LAYERS, loss_layers, matching_share
+from nst_core.loss.neighbours import CELL
+from nst_core.loss.weights import MATCHING_LAYERS, SEARCH_UP_TO, SEARCH_WEIGHTS, loss_layers, matching_share
 from nst_core.optim.vectors import Storage
 from nst_core.painting.workload import ONE_STYLE, Workload
 from nst_core.settings import Settings, parse_bytes
@@ -58,6 +59,9 @@ PICTURES = 1.0
 
 TARGET_PICTURES = 2.0
 """Pictures of the level's size on the host while its targets are made: the content and the start."""
+
+HYPERCOLUMN_COPIES = 1.0
+"""Temporary copies of a picture's hypercolumns while they are made and projected."""
 
 WINDOWS = (2048, 1536, 1280, 1024, 896, 768, 704, 640, 576, 512, 448, 384, 320, 256)
 """Sides of windows, in pixels, starting with the one that wastes least on margins."""
@@ -209,6 +213,7 @@ class _LayoutRequest:
         # While targets are made, the optimiser has nothing yet, but the scaled styles are in memory.
         style_pictures = workload.styles * self.settings.style_scale**2
         host_for_targets = (TARGET_PICTURES + style_pictures) * VECTOR_BYTES * pixels
+        host_for_targets += self._matching_bytes(style_pictures, targets)
         if limits.holds_vectors:
             device += vectors * VECTOR_BYTES * pixels
         else:
@@ -229,14 +234,42 @@ class _LayoutRequest:
             device=round(device),
         )
 
+    @property
+    def _matches(self) -> bool:
+        """Whether the style's most similar positions are targets."""
+        return matching_share(self.settings) > 0 and self.workload.content and self.workload.styles > 0
+
+    def _matching_bytes(self, style_pictures: float, storage: Storage) -> float:
+        """Return the memory of seeking matches: the styles' features, and hypercolumns where they are sought.
+
+        ``style_pictures`` is the area of all styles as a multiple of the level's.
+        """
+        if not self._matches:
+            return 0.0
+        pixels = self.height * self.width
+        features = self._feature_bytes(dict.fromkeys([*SEARCH_WEIGHTS, *MATCHING_LAYERS]))
+        kept = features * STORAGE_SHARE[storage] * style_pictures
+        if max(self.height, self.width) > SEARCH_UP_TO:
+            return kept * pixels
+        hypercolumns = 4.0 / CELL**2 * self._channels(SEARCH_WEIGHTS)
+        return (kept + hypercolumns * (1.0 + style_pictures + HYPERCOLUMN_COPIES)) * pixels
+
+    def _channels(self, names: Iterable[str]) -> int:
+        table = {layer.name: layer for layer in LAYERS[self.backend.network.architecture]}
+        return sum(table[name].channels for name in names)
+
+    def _feature_bytes(self, names: Iterable[str]) -> float:
+        """Return the bytes of features at the layers ``names`` for each pixel, in full precision."""
+        table = {layer.name: layer for layer in LAYERS[self.backend.network.architecture]}
+        layers = (table[name] for name in names if name in table)
+        return sum(4.0 * layer.channels / layer.stride**2 for layer in layers)
+
     def _targets(self) -> tuple[Storage, float]:
         """Return how content targets are kept, and their bytes."""
-        table = {layer.name: layer for layer in LAYERS[self.backend.network.architecture]}
         names = [pair.layer for pair in self.settings.content_layers]
-        if matching_share(self.settings) > 0 and self.workload.styles:
+        if self._matches:
             names += MATCHING_LAYERS
-        layers = (table[name] for name in names if name in table)
-        full = sum(4.0 * layer.channels / layer.stride**2 for layer in layers) * self.height * self.width
+        full = self._feature_bytes(names) * self.height * self.width
         if full <= FULL_TARGETS * self.budget.machine:
             return "full", full
         return ("half", full / 2) if full / 2 <= HALF_TARGETS * self.budget.machine else ("file", 0.0)

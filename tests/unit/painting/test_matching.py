@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nst_core.loss.weights import MATCHING_LAYERS, loss_layers, normalised_weights, style_share
+from nst_core.loss.weights import (
+    MATCHING_LAYERS,
+    SEARCH_WEIGHTS,
+    loss_layers,
+    normalised_weights,
+    style_share,
+)
 from nst_core.painting import matching
 from nst_core.painting.matching import LevelMatching, MatchedLevel, Matcher, whole_level
 from nst_core.painting.regions import PreparedImage, StyleRegion
@@ -17,7 +23,7 @@ from tests.unit.painting.test_regions import Named, halves
 from tests.unit.painting.test_targets import STRIDES, image, loss_of, objective_of
 
 HALF = make_settings({"matching": 50})
-SEARCHED = list(matching.SEARCH_WEIGHTS)
+SEARCHED = list(SEARCH_WEIGHTS)
 
 
 def matched(objective):
@@ -29,7 +35,7 @@ def hypercolumns(pixels):
     features = Named().features(pixels, SEARCHED)
     rows, columns = pixels.shape[1] // 4, pixels.shape[2] // 4
     parts = []
-    for layer, weight in matching.SEARCH_WEIGHTS.items():
+    for layer, weight in SEARCH_WEIGHTS.items():
         at_layer, stride = features[layer].astype(np.float64), STRIDES[layer]
         cells = np.empty((rows, columns, len(at_layer)))
         for row in range(rows):
