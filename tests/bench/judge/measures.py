@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import fmean
+from functools import cache
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from nst_core.images.resize import fit, resize
 from nst_core.vgg.network import Weights
 from tests.bench.judge.alexnet import alexnet_features
 from tests.bench.judge.statistics import (
+    BANDS,
     Gaussian,
     Matrix,
     color_quantiles,
@@ -32,15 +33,11 @@ from tests.bench.judge.statistics import (
 LONG_SIDE = 384
 """Pixels on the long side at which style, structure and colours are compared."""
 
-STRUCTURE_LAYER = "relu3"
 STYLE_POWER = 2
 """The share of style counts twice in :attr:`Measures.overall`: a photo that keeps all is no painting."""
 
 SPECKLE_WEIGHT = 20.0
 """Specks on 5 % of the pixels, beyond those that are allowed, leave nothing of :attr:`Measures.overall`."""
-
-NO_DISTANCE = 1e-9
-"""A photo that is nearer to the painting than this has its style already."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,15 +77,9 @@ class Measures:
         The untouched photo gains no style, and the painting itself keeps no structure beyond chance: both
         are 0. So a picture cannot make up with one measure for what it lacks in another.
         """
-        gained = clip(1 - self.style)
-        kept = clip((self.structure - self.structure_by_chance) / max(1 - self.structure_by_chance, 1e-9))
-        mean = (gained**STYLE_POWER * kept) ** (1 / (STYLE_POWER + 1))
-        return float(mean * clip(1 - SPECKLE_WEIGHT * self.speckle_excess))
-
-
-def clip(share: float) -> float:
-    """Return ``share`` within 0..1."""
-    return min(max(share, 0.0), 1.0)
+        kept = (self.structure - self.structure_by_chance) / max(1 - self.structure_by_chance, 1e-9)
+        shares = max(0.0, 1 - self.style) ** STYLE_POWER * max(0.0, kept)
+        return float(shares ** (1 / (STYLE_POWER + 1)) * max(0.0, 1 - SPECKLE_WEIGHT * self.speckle_excess))
 
 
 @dataclass(frozen=True)
@@ -100,16 +91,12 @@ class Description:
     similarity: Matrix
     colors: Array
 
-
-def describe(pixels: Array, network: Weights) -> Description:
-    """Return the statistics of a picture, which is at ``LONG_SIDE`` already."""
-    features = alexnet_features(pixels, network)
-    return Description(
-        patch_quantiles(pixels),
-        [gaussian_of(planes) for planes in features.values()],
-        self_similarity(features[STRUCTURE_LAYER]),
-        color_quantiles(pixels),
-    )
+    def distances_to(self, painting: Description) -> Matrix:
+        """Return the distances of each band of patches, of the features of each layer, and of the colours."""
+        patches = map(quantile_distance, painting.patches, self.patches)
+        features = map(gaussian_distance, painting.gaussians, self.gaussians)
+        colors = quantile_distance(painting.colors, self.colors)
+        return np.maximum([*patches, *features, colors], 1e-9)
 
 
 def scale_to(pixels: Array, height: int, width: int) -> Array:
@@ -123,15 +110,6 @@ def fit_to(pixels: Array, long_side: int) -> Array:
     return scale_to(pixels, height, width)
 
 
-@dataclass(frozen=True)
-class Originals:
-    """The statistics of the photo and the painting, and the correlation of their structures."""
-
-    photo: Description
-    painting: Description
-    structure_by_chance: float
-
-
 class Judge:
     """Measures results for one photo and one painting, whose own statistics it computes once.
 
@@ -140,77 +118,51 @@ class Judge:
     """
 
     def __init__(self, photo: Array, painting: Array, network: Weights) -> None:
-        self.network = network
-        self.photo, self.painting = photo, painting
-        self.originals: dict[int, Originals] = {}
-        self.allowed: dict[tuple[int, int], float] = {}
+        self.photo, self.painting, self.network = photo, painting, network
+        self.originals = cache(self.describe_originals)
+        self.allowed = cache(self.speckle_allowed)
 
     def measure(self, result: Array) -> Measures:
         """Compare ``result``, which has the photo's proportions at any size, with both originals."""
-        originals = self.originals_like(max(result.shape[:2]))
+        photo, painting, by_chance = self.originals(min(LONG_SIDE, max(result.shape[:2])))
         height, width = fit(self.photo.shape[0], self.photo.shape[1], LONG_SIDE)
-        own = describe(scale_to(result, height, width), self.network)
+        own = self.describe(scale_to(result, height, width))
+        relative = own.distances_to(painting) / photo.distances_to(painting)
         return Measures(
-            patches=patch_distance(own, originals),
-            features=feature_distance(own, originals),
-            structure=correlation(own.similarity, originals.photo.similarity),
-            color=relative(
-                quantile_distance(own.colors, originals.painting.colors),
-                quantile_distance(originals.photo.colors, originals.painting.colors),
-            ),
+            patches=float(relative[: BANDS + 1].mean()),
+            features=float(relative[BANDS + 1 : -1].mean()),
+            structure=correlation(own.similarity, photo.similarity),
+            color=float(relative[-1]),
             speckle=speckle(result),
-            speckle_allowed=self.speckle_allowed(*result.shape[:2]),
-            structure_by_chance=originals.structure_by_chance,
+            speckle_allowed=self.allowed(*result.shape[:2]),
+            structure_by_chance=by_chance,
         )
 
-    def originals_like(self, long_side: int) -> Originals:
-        """Describe the originals with the detail of a picture of this size."""
-        detail = min(LONG_SIDE, long_side)
-        if detail not in self.originals:
-            photo, painting = (
-                fit_to(fit_to(pixels, detail), LONG_SIDE) for pixels in (self.photo, self.painting)
-            )
-            described = describe(photo, self.network)
-            stretched = alexnet_features(scale_to(painting, *photo.shape[:2]), self.network)
-            self.originals[detail] = Originals(
-                described,
-                describe(painting, self.network),
-                correlation(self_similarity(stretched[STRUCTURE_LAYER]), described.similarity),
-            )
-        return self.originals[detail]
+    def describe(self, pixels: Array) -> Description:
+        """Return the statistics of a picture, which is at ``LONG_SIDE`` already."""
+        features = alexnet_features(pixels, self.network)
+        gaussians = [gaussian_of(planes) for planes in features.values()]
+        similarity = self_similarity(features["relu3"])
+        return Description(patch_quantiles(pixels), gaussians, similarity, color_quantiles(pixels))
+
+    def describe_originals(self, detail: int) -> tuple[Description, Description, float]:
+        """Describe photo and painting with the detail of that size, and correlate their structures."""
+        photo, painting = (
+            fit_to(fit_to(pixels, detail), LONG_SIDE) for pixels in (self.photo, self.painting)
+        )
+        stretched = alexnet_features(scale_to(painting, *photo.shape[:2]), self.network)["relu3"]
+        described = self.describe(photo)
+        by_chance = correlation(self_similarity(stretched), described.similarity)
+        return described, self.describe(painting), by_chance
 
     def speckle_allowed(self, height: int, width: int) -> float:
         """Return the larger share of specks: the photo's at this size, or the painting's at this area."""
-        if (height, width) not in self.allowed:
-            photo = scale_to(self.photo, height, width)
-            own_height, own_width = self.painting.shape[:2]
-            factor = math.sqrt(height * width / (own_height * own_width))
-            size = (max(3, round(own_height * factor)), max(3, round(own_width * factor)))
-            self.allowed[height, width] = max(speckle(photo), speckle(scale_to(self.painting, *size)))
-        return self.allowed[height, width]
-
-
-def patch_distance(own: Description, originals: Originals) -> float:
-    """Return the relative sliced Wasserstein distance of patches, the mean over the levels."""
-    levels = zip(own.patches, originals.photo.patches, originals.painting.patches, strict=True)
-    return fmean(
-        relative(quantile_distance(result, painting), quantile_distance(photo, painting))
-        for result, photo, painting in levels
-    )
-
-
-def feature_distance(own: Description, originals: Originals) -> float:
-    """Return the relative squared 2-Wasserstein distance of AlexNet features, the mean over the layers."""
-    layers = zip(own.gaussians, originals.photo.gaussians, originals.painting.gaussians, strict=True)
-    return fmean(
-        relative(gaussian_distance(result, painting), gaussian_distance(photo, painting))
-        for result, photo, painting in layers
-    )
-
-
-def relative(distance: float, untouched: float) -> float:
-    """Return ``distance`` relative to that of the untouched photo."""
-    return distance / max(untouched, NO_DISTANCE)
+        own_height, own_width = self.painting.shape[:2]
+        factor = math.sqrt(height * width / (own_height * own_width))
+        painting = scale_to(
+            self.painting, max(3, round(own_height * factor)), max(3, round(own_width * factor))
+        )
+        return max(speckle(scale_to(self.photo, height, width)), speckle(painting))
 
 
 def measure(result: Array, photo: Array, painting: Array, network: Weights) -> Measures:

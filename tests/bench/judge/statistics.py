@@ -7,6 +7,7 @@ from a fixed seed. Does not know which picture is the photo, the painting or the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -111,6 +112,13 @@ class Gaussian:
     mean: Matrix
     covariance: Matrix
 
+    @cached_property
+    def root(self) -> Matrix:
+        """The symmetric square root of the covariance."""
+        values, vectors = np.linalg.eigh(self.covariance)
+        root: Matrix = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+        return root
+
 
 def gaussian_of(features: Array) -> Gaussian:
     """Return the Gaussian with the mean and covariance of ``features``, (C, h, w)."""
@@ -125,9 +133,7 @@ def gaussian_distance(first: Gaussian, second: Gaussian) -> float:
 
     |m1 - m2|^2 + tr(C1 + C2 - 2 (C1^1/2 C2 C1^1/2)^1/2)
     """
-    values, vectors = np.linalg.eigh(first.covariance)
-    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-    middle = np.linalg.eigvalsh(root @ second.covariance @ root)
+    middle = np.linalg.eigvalsh(first.root @ second.covariance @ first.root)
     shared = np.sqrt(np.maximum(middle, 0)).sum()
     traces = np.trace(first.covariance) + np.trace(second.covariance)
     distance = np.square(first.mean - second.mean).sum() + traces - 2 * shared

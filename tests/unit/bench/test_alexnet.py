@@ -89,9 +89,9 @@ def test_weights_come_out_of_the_archive(tmp_path: Path, random_weights: Weights
 def test_changed_weights_are_refused(
     tmp_path: Path, random_weights: Weights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / alexnet.FILE_NAME
-    write_weights(random_weights, path)
+    monkeypatch.setenv("NST_TEST_CACHE", str(tmp_path))
+    write_weights(random_weights, tmp_path / alexnet.FILE_NAME)
     with pytest.raises(ValueError, match="delete it and run again"):
-        load_alexnet(tmp_path)
+        load_alexnet()
     monkeypatch.setattr(alexnet, "SHA256", alexnet.weights_hash(random_weights))
-    assert list(load_alexnet(tmp_path)) == list(LAYERS)
+    assert list(load_alexnet()) == list(LAYERS)
