@@ -23,6 +23,8 @@ from pathlib import Path
 FOLDER = Path(os.environ["NST_FAKE"])
 stop = threading.Event()
 requests = queue.SimpleQueue()
+layout = {}
+"""The settings that the caller has changed during the run."""
 
 
 def send(**event):
@@ -55,8 +57,12 @@ def read_requests():
             message = json.loads(line)
             if message["command"] == "stop":
                 stop.set()
+            elif message["command"] == "set":
+                layout.update(message["settings"])
+                write(FOLDER / "layout.json", json.dumps(layout).encode())
             else:
                 stop.clear()
+                layout.clear()
                 job = message.get("job_directory", job)
                 requests.put(message)
     if job and Path(job).name.startswith("nst-job-"):
@@ -64,6 +70,13 @@ def read_requests():
     with contextlib.suppress(OSError):
         (FOLDER / "pid").unlink()
     os._exit(0)
+
+
+def current_layout(request):
+    """Return the field of a preview, or nothing in the mode "old", as engines without that setting do."""
+    if read_mode()[0] == "old":
+        return {}
+    return {"color_layout": layout.get("color_layout", request["settings"].get("color-layout", 0.0))}
 
 
 def progress(request, seconds, steps):
@@ -79,9 +92,8 @@ def progress(request, seconds, steps):
             width, height = 90, 60
             row = bytes(value for x in range(width) for value in (255 * step // steps, x * 2, 120))
             write(Path(preview["path"]), row * height)
-            send(
-                event="preview", path=preview["path"], width=width, height=height, level=level, iteration=step
-            )
+            send(event="preview", path=preview["path"], width=width, height=height, level=level,
+                 iteration=step, **current_layout(request))  # fmt: skip
         if stop.wait(seconds / steps):
             break
 
@@ -127,7 +139,7 @@ def stylize(request, mode, argument):
             event="error", code=argument, message="The fake engine was told to fail.", hint="Tell it not to."
         )
         return
-    slow = mode == "slow" or (mode == "notice" and argument)
+    slow = mode in ("slow", "old") or (mode == "notice" and argument)
     progress(request, *((float(argument or 3), 30) if slow else (0.02, 4)))
     if mode == "crash":
         sys.stderr.write("Traceback: the fake engine fell over\n")
@@ -147,8 +159,8 @@ def stylize(request, mode, argument):
     if mode == "no-result":
         Path(request["result"]).unlink()
     send(event="done", width=content["width"], height=content["height"], channels=content["channels"], seed=7,
-         model="fake", model_sha256="f" * 64, loss=1.5, seconds=0.1, settings=request["settings"],
-         stopped=stop.is_set())  # fmt: skip
+         model="fake", model_sha256="f" * 64, loss=1.5, seconds=0.1,
+         settings={**request["settings"], **current_layout(request)}, stopped=stop.is_set())  # fmt: skip
 
 
 def record_real_engine(command):

@@ -225,3 +225,53 @@ def test_painting_window_shows_the_previews(desktop: GimpDesktop) -> None:
     desktop.screen.key("Escape", dialog)
     desktop.wait_until_gone(DIALOG)
     desktop.wait_until_clean()
+
+
+def begin_painting(desktop: GimpDesktop) -> tuple[int, Window]:
+    """Call the filter with a style and press Paint; return the call's number and the painting window."""
+    desktop.forget_last_values()
+    desktop.select_photo()
+    number = desktop.begin(
+        "p = Gimp.get_pdb().lookup_procedure('plug-in-neural-style'); c = p.create_config()\n"
+        "c.set_property('image', image); c.set_core_object_array('drawables', [image.get_layers()[-1]])\n"
+        "c.set_property('run-mode', Gimp.RunMode.INTERACTIVE)\n"
+        f"c.set_property('style-file', Gio.File.new_for_path({str(desktop.gimp.folder / 'swirls.ppm')!r}))\n"
+        "r = p.run(c); answer = r.index(0).value_nick"
+    )
+    desktop.screen.key("alt+p", desktop.wait_for_window(DIALOG))
+    painting = desktop.wait_for_window(PAINTING_WINDOW)
+    desktop.wait_until(lambda: painted_colour(desktop, painting), "a preview")
+    return number, painting
+
+
+def is_slider(widget: Widget) -> bool:
+    return "SpinScale" in widget.kind
+
+
+def test_colour_layout_slides_while_painting(desktop: GimpDesktop) -> None:
+    """The engine gets the slider's values; the record and the next call have the last one."""
+    desktop.gimp.set_engine_mode("slow 600")
+    number, painting = begin_painting(desktop)
+    slider = desktop.wait_for_widget(painting, is_slider, "the slider")
+    desktop.screen.click(*slider.middle)
+    layout = desktop.gimp.fake_folder / "layout.json"
+    desktop.wait_until(layout.exists, "a value for the engine")
+    desktop.keep_picture("painting-layout")
+    value = json.loads(layout.read_text())["color_layout"]
+    assert 20 < value < 80
+    desktop.screen.click_from_corner(painting, *BUTTON_BEFORE)  # Keep this
+    assert desktop.result(number) == "success"
+    assert json.loads(desktop.record())["settings"]["color-layout"] == value
+    last_values = (desktop.gimp.profile / LAST_VALUES).read_text()
+    assert f"(color-layout {value:f})" in last_values
+    desktop.wait_until_clean()
+
+
+def test_engine_without_colour_layout_has_no_slider(desktop: GimpDesktop) -> None:
+    """As an engine of another version, or one whose job has no colours to lay out."""
+    desktop.gimp.set_engine_mode("old 600")
+    number, painting = begin_painting(desktop)
+    assert not [widget for widget in desktop.widgets(painting) if is_slider(widget)]
+    desktop.screen.click_from_corner(painting, *BUTTON_BEFORE)
+    assert desktop.result(number) == "success"
+    desktop.wait_until_clean()

@@ -89,6 +89,13 @@ def test_stop_early_ends_a_long_run(plugin, tmp_path: Path) -> None:
     assert events[-1]["stopped"] is True
 
 
+def test_color_layout_is_set_during_a_run(plugin, tmp_path: Path) -> None:
+    (tmp_path / "mode").write_text("slow 2")
+    events, _result = run(plugin, tmp_path, lambda engine: engine.set_color_layout(40.0))
+    assert [event["color_layout"] for event in events if event["event"] == "preview"][-1] == 40.0
+    assert events[-1]["settings"]["color_layout"] == 40.0
+
+
 def test_hanging_engine_is_reported(plugin, tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "mode").write_text("hang")
     monkeypatch.setenv("NST_START_SECONDS", "1")

@@ -197,6 +197,10 @@ class EngineProcess:
         """Ask the engine to stop painting and to deliver the best picture so far."""
         self.send({"command": "stop"})
 
+    def set_color_layout(self, value: float) -> None:
+        """Ask the engine to show and to finish the painting with this value of that setting."""
+        self.send({"command": "set", "settings": {"color_layout": value}})
+
     def close(self, patience: float = 3.0) -> None:
         """End the process: close its stdin, and if it is still alive after ``patience`` seconds, kill it."""
         with suppress(OSError):

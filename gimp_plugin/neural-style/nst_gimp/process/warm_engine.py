@@ -46,6 +46,11 @@ class WarmEngine:
         if self._running is not None and self._running.kind == kind:
             self._engine.stop_early()
 
+    def set_color_layout(self, kind: str, value: float) -> None:
+        """Change that setting of a running request of ``kind``."""
+        if self._running is not None and self._running.kind == kind:
+            self._engine.set_color_layout(value)
+
     def cancel(self, kind: str) -> None:
         """Stop a running request of ``kind`` and ignore its events, and discard a waiting one."""
         self.stop_early(kind)

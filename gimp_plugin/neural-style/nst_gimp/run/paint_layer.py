@@ -38,6 +38,7 @@ def paint(image, drawables, config, watcher):
         engine.send(job_folder.build_request(content, inputs, settings, preview))
         done = watcher.follow(engine, job_folder)
         result = content._replace(path=job_folder.check_result(content, done))
+        settings.update(changed_settings(done))
         record = {
             **run_request.to_record(),
             "settings": settings,
@@ -51,3 +52,10 @@ def paint(image, drawables, config, watcher):
             "notices": watcher.notices,
         }
         return layers.insert_result(subject, result, alpha_path, run_request.title(), record)
+
+
+def changed_settings(done: dict) -> dict:
+    """Return the settings that may have changed during the run, as its last event has them."""
+    used = done.get("settings")
+    value = used.get("color_layout") if isinstance(used, dict) else None
+    return {"color-layout": float(value)} if isinstance(value, (int, float)) else {}

@@ -51,7 +51,7 @@ def run(procedure, image, drawables, config):
             try:
                 layers.check_open(image, *drawables)
                 style_paths = RunRequest.from_config(config, image).style_paths()
-                painted = paint_layer.paint(image, drawables, config, PaintingWindow())
+                painted = paint_layer.paint(image, drawables, config, PaintingWindow(config))
                 kept_styles.add_recent(style_paths)
                 return painted
             except Cancelled:

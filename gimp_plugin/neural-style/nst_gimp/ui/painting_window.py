@@ -1,7 +1,8 @@
 """The window that shows the picture while it is painted, with Keep this and Cancel.
 
-It is one of the two watchers of a run (see ``paint_layer``). All waiting happens in GTK's main loop; GIMP is
-another process and stays usable.
+It is one of the two watchers of a run (see ``paint_layer``). The layout of colours acts on finished pictures,
+so its slider is here as well, if the engine's previews say that it has an effect. All waiting happens in
+GTK's main loop; GIMP is another process and stays usable.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ WIDTH, HEIGHT = 640, 480
 FRAME_PIXELS = 60
 """Pixels of a small screen that are left for the window's frame."""
 
+LAYOUT = "color-layout"
+"""The setting that can be changed while the picture is painted."""
+
 MOST_NOTICES = 3
 """Notices on the screen, the latest ones; the layer's record has all of them."""
 
@@ -38,7 +42,8 @@ class PaintingWindow:
 
     wants_previews = True
 
-    def __init__(self) -> None:
+    def __init__(self, config) -> None:
+        self.config = config
         self.engine_version = ""
         self.notices = []
         self.original = self.latest = None
@@ -76,6 +81,9 @@ class PaintingWindow:
         self.bar = widgets.progress_bar()
         self.status_text = Gtk.Label(xalign=0.0, ellipsize=3)
         self.time_text = Gtk.Label(xalign=1.0)
+        self.layout = widgets.scale(self.config, LAYOUT, 1, 10, 0)
+        self.layout.set_no_show_all(True)
+        self._layout_handler = self.config.connect(f"notify::{LAYOUT}", lambda *_args: self._set_layout())
         self.notice_text = Gtk.Label(xalign=0.0, wrap=True, no_show_all=True)
         self.notice_text.get_style_context().add_class("dim-label")
         status = Gtk.Box(spacing=12)
@@ -83,7 +91,7 @@ class PaintingWindow:
         status.pack_end(self.time_text, False, False, 0)
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8, border_width=12)
         body.pack_start(view, True, True, 0)
-        for widget in (self.bar, status, self.notice_text):
+        for widget in (self.layout, self.bar, status, self.notice_text):
             body.pack_start(widget, False, False, 0)
         self.window.get_content_area().pack_start(body, True, True, 0)
         self.window.connect("response", self._on_response)
@@ -115,6 +123,7 @@ class PaintingWindow:
 
     def end(self) -> None:
         """Close the window."""
+        self.config.disconnect(self._layout_handler)
         self.window.destroy()
         while Gtk.events_pending():
             Gtk.main_iteration()
@@ -174,7 +183,13 @@ class PaintingWindow:
             return
         size = event["width"], event["height"]
         self.latest = previews.of_raw(data, *size, 3, "u8", self.subject.format)
+        self.layout.set_visible(event.get("color_layout") is not None)
         self._draw()
+
+    def _set_layout(self) -> None:
+        """Send the slider's value to the engine, which then sends the preview again."""
+        if self._outcome is None and self.layout.get_visible():
+            self.engine.set_color_layout(self.config.get_property(LAYOUT))
 
     def _compare(self, _holder, _event, pressed: bool) -> None:
         self._comparing = pressed

@@ -35,15 +35,23 @@ class Trial:
         self.warm_engine, self.subject, self.config, self.watcher = warm_engine, subject, config, watcher
         self._cache, self._cache_folder = {}, None
         self._start_time = self._content = None
+        self._has_live_layout = False
 
     def start(self) -> None:
         """Start a trial in the background."""
+        self._has_live_layout = False
         self._start_time = None
         self.warm_engine.submit(KIND, self._request, self._handle, self._fail)
 
     def finish(self) -> None:
         """Stop soon, with the picture so far."""
         self.warm_engine.stop_early(KIND)
+
+    def set_color_layout(self, value: float) -> bool:
+        """Change that setting of the running trial. Return False if the engine cannot, or not yet."""
+        if self._has_live_layout:
+            self.warm_engine.set_color_layout(KIND, value)
+        return self._has_live_layout
 
     def discard(self) -> None:
         """Discard the trial."""
@@ -73,6 +81,7 @@ class Trial:
             self._stop_if_enough(int(event.get("iteration") or 0))
             self.watcher.on_progress(float(event.get("fraction") or 0.0))
         elif kind == "preview":
+            self._has_live_layout = event.get("color_layout") is not None
             data = self.warm_engine.job_folder.read_preview(event)
             if data is not None:
                 self.watcher.on_picture(

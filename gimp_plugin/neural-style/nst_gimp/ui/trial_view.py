@@ -1,7 +1,8 @@
 """The part of the dialog that shows the picture, or a trial of the painting.
 
 Try starts a trial; while it runs, the button stops it with the picture so far. A changed setting discards a
-running trial. A finished trial stays, with a note that it is out of date.
+running trial, except the layout of colours: the trial follows it. A finished trial stays, with a note that it
+is out of date.
 """
 
 from __future__ import annotations
@@ -111,7 +112,9 @@ class TrialView(Gtk.Box):
         if argument.name == arguments.LAST_LAYER:  # a note that is stored whenever the dialog closes
             return
         if self.running:
-            self._discard()
+            is_layout = argument.name == "color-layout"
+            if not (is_layout and self.trial.set_color_layout(self.config.get_property(argument.name))):
+                self._discard()
         elif self.painted is not None:
             self.note.set_text(_("Settings have changed since this trial."))
             self.picture.set_opacity(0.55)
