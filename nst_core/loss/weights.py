@@ -29,7 +29,7 @@ the style only tints; most of the change happens between 1 and 20 (at 6 skies we
 The Scream had taken half of Tuebingen's houses); above 500 nothing changes any more.
 """
 
-MATCHING_LAYERS = {"relu1_1": 1.0, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 1.0}
+MATCHING_LAYERS = {"relu2_1": 0.5, "relu3_1": 1.0, "relu4_1": 1.0}
 """Layers at which the style's features at the matched positions are targets, and their weights."""
 
 SEARCH_WEIGHTS = {"relu1_1": 0.5, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 1.0}

@@ -23,6 +23,8 @@ def fine_style_settings(settings: Settings) -> Settings:
         "strength": 0.0,
         "tv": settings.tv * share / (1.0 + share),
         "loss": "relative",
+        "matching": 0.0,
+        "structure": 0.0,
         "init": "content",
         "content_layers": [(layer, 0.0) for layer, _ in settings.content_layers],
         "style_layers": settings.fine_layers,

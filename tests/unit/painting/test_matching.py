@@ -235,7 +235,7 @@ def test_matches_are_enlarged_past_the_largest_searched_level(monkeypatch):
     enlarged = matcher.maps[0]
     np.testing.assert_array_equal(enlarged.row[::2, ::2], 2 * small.row)
     np.testing.assert_array_equal(enlarged.column[1::2, 1::2], 2 * small.column + 1)
-    assert terms[0].target.shape[1:] == (96, 128)
+    assert terms[0].target.shape[1:] == (48, 64)
 
 
 def test_a_window_is_matched_like_its_part_of_the_level():
