@@ -7,6 +7,7 @@
 Paints every pair with every combination of settings, commit (``.`` is the working tree) and strength, prints
 a row for each pair and one of wins, and writes OUT/index.html and OUT/results.json. What is in OUT already is
 not painted again. Names in ``--pairs`` are file names without suffix. With ``--measure`` nothing is painted.
+Several pictures at a time (``--jobs``) share the processor: their seconds are longer.
 
 style      distance to the painting, relative to the untouched photo: 0 the painting, 1 the photo. The worse
            of sliced Wasserstein of 7 x 7 patches and of Gaussian 2-Wasserstein (squared) of AlexNet features
@@ -77,7 +78,8 @@ def compare_variants(options: argparse.Namespace) -> None:
     """Paint, measure and report all pairs; print each one as soon as it is painted."""
     pairs = find_pairs(options.content, options.style, options.pairs)
     variants = make_variants(options.settings, options.commit, options.strengths)
-    folder = options.output / "pictures"
+    output = options.output.resolve()
+    folder = output / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[report.Row] = []
     print(report.head(variants), flush=True)
@@ -85,7 +87,7 @@ def compare_variants(options: argparse.Namespace) -> None:
         pool = ThreadPoolExecutor(options.jobs)
         futures = [
             [
-                pool.submit(paint, pair, variant, options.size, sources[variant.commit], folder.resolve())
+                pool.submit(paint, pair, variant, options.size, sources[variant.commit], folder)
                 for variant in variants
             ]
             for pair in pairs
@@ -94,8 +96,8 @@ def compare_variants(options: argparse.Namespace) -> None:
             for pair, paintings in zip(pairs, futures, strict=True):
                 rows.append(score_pair(pair, [painted.result() for painted in paintings]))
                 print(report.row_line(rows[-1]), flush=True)
-                report.write_json(rows, variants, options.output)
-                report.write_page(rows, variants, options.output)
+                report.write_json(rows, variants, output)
+                report.write_page(rows, variants, output)
         finally:
             pool.shutdown(cancel_futures=True)
     print(report.foot(rows))
@@ -106,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parse_arguments(arguments)
     try:
         (measure_files if options.measure else compare_variants)(options)
-    except (NstError, ValueError) as error:
+    except (NstError, OSError, ValueError) as error:
         sys.exit(f"tests.bench.judge: {error}")
 
 

@@ -68,7 +68,7 @@ def open_source(commit: str) -> Iterator[Source]:
             digest.update(f"{path.relative_to(ROOT)}".encode() + path.read_bytes())
         yield Source(ROOT, digest.hexdigest())
         return
-    sha = git("rev-parse", "--verify", f"{commit}:nst_core")
+    sha = git("rev-parse", f"{commit}:nst_core")
     with tempfile.TemporaryDirectory(prefix="nst-judge-") as folder:
         tree = Path(folder) / "tree"
         git("worktree", "add", "--detach", str(tree), commit)
@@ -101,7 +101,7 @@ def paint(pair: Pair, variant: Variant, size: int, source: Source, folder: Path)
             check=False,
         )
         if finished.returncode:
-            words = " ".join(finished.stderr.split())
+            words = finished.stderr.strip() or json.loads(finished.stdout.splitlines()[-1])["message"]
             raise ValueError(f"{pair.name} with {variant.name} was not painted: {words}")
         record.write_text(finished.stdout.splitlines()[-1] + "\n", "utf-8")
     return Painted(target, float(json.loads(record.read_text("utf-8"))["seconds"]))

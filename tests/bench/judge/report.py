@@ -13,6 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 
+from nst_core.images.read import read_picture
+from nst_core.images.resize import fit, resize_picture
+from nst_core.images.write import write_picture
 from tests.bench.judge.measures import Measures
 from tests.bench.judge.variants import Pair, Variant
 
@@ -125,7 +128,10 @@ def write_page(rows: Sequence[Row], variants: Sequence[Variant], folder: Path) -
     lines = [f"<!doctype html><meta charset=utf-8><title>Judge</title><style>{STYLE}</style>"]
     lines.append(f"<p>Green: no other is better.</p><table><tr>{heads}</tr>")
     for row in rows:
-        cells = [cell(path, folder, html.escape(path.stem)) for path in (row.pair.photo, row.pair.painting)]
+        cells = [
+            cell(reduced_copy(path, folder / "originals"), folder, html.escape(path.stem))
+            for path in (row.pair.photo, row.pair.painting)
+        ]
         for index, score in enumerate(row.scores):
             texts = []
             for column in COLUMNS:
@@ -136,7 +142,18 @@ def write_page(rows: Sequence[Row], variants: Sequence[Variant], folder: Path) -
     (folder / "index.html").write_text("\n".join([*lines, "</table>", ""]), "utf-8")
 
 
+def reduced_copy(path: Path, folder: Path) -> Path:
+    """Write a copy of an original of at most 768 pixels to ``folder`` unless it is there; return its path."""
+    copy = folder / f"{path.stem}.jpg"
+    if not copy.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        picture = read_picture(path)
+        long_side = min(768, max(picture.height, picture.width))
+        write_picture(resize_picture(picture, *fit(picture.height, picture.width, long_side)), copy)
+    return copy
+
+
 def cell(path: Path, folder: Path, text: str) -> str:
     """Return a cell of the page: a picture that opens at full size, and text beneath."""
-    address = html.escape(os.path.relpath(path, folder.resolve()).replace(os.sep, "/"))
+    address = html.escape(os.path.relpath(path, folder).replace(os.sep, "/"))
     return f'<td><a href="{address}"><img src="{address}"></a><div>{text}</div></td>'

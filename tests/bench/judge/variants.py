@@ -69,7 +69,8 @@ def find_pairs(contents: Path, styles: Path, names: str) -> list[Pair]:
 
 def pictures_in(place: Path) -> dict[str, Path]:
     """Return a file, or the pictures of a folder, by name without suffix; paths are absolute."""
-    return {path.stem: path.resolve() for path in (list_pictures(place) if place.is_dir() else [place])}
+    files = [place] if place.is_file() else list_pictures(place)
+    return {path.stem: path.resolve() for path in files}
 
 
 def make_variants(settings: Sequence[str], commits: Sequence[str], strengths: str) -> list[Variant]:

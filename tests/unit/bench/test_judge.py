@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,9 +89,10 @@ CHEATS: dict[str, Callable[[Array, Array], Array]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PAINTINGS)
 def test_cheats_lose_against_a_real_painting(
-    name: str, models: ModelStore, alexnet: Weights, monkeypatch: pytest.MonkeyPatch
+    name: str, models: ModelStore, alexnet: Weights, rates_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NST_MODELS", str(models.root))
+    monkeypatch.setenv("NST_CACHE", str(rates_folder))
     photo, painting = photo_of_a_house(), PAINTINGS[name]
     settings = {"quality": "draft", "strength": 40, "iterations": 20, "model": "vgg16"}
     judge = Judge(photo, painting, alexnet)
