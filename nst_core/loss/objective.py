@@ -39,6 +39,7 @@ class ContentTerm:
     weight: float
     target: Array
     mask: Array | None = None
+    _: KW_ONLY
     kind: str = "content"
 
     @property
