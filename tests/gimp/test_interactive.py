@@ -263,7 +263,7 @@ def test_colour_layout_slides_while_painting(desktop: GimpDesktop) -> None:
     assert desktop.result(number) == "success"
     assert json.loads(desktop.record())["settings"]["color-layout"] == value
     last_values = (desktop.gimp.profile / LAST_VALUES).read_text()
-    assert f"(color-layout {value:f})" in last_values
+    assert f"(color-layout {value:g})" in last_values
     desktop.wait_until_clean()
 
 
