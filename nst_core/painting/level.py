@@ -240,7 +240,7 @@ def _make_targets(
     if images.content is not None:
         size = level.height, level.width
         matched = MatchedLevel(content=images.content.pixels, painted=painted, window=window, size=size)
-        matching = LevelMatching(context.matcher, matched)
+        matching = LevelMatching(context.matcher, matched, reporter.matching_share())
     pixels = target_pixels(images) * layout.margin_factor
     features = TiledFeatures(
         context.extractor,

@@ -208,10 +208,14 @@ def coverage_at_layer(regions: Sequence[MatchedRegion], layer: str) -> Array | N
 
 @dataclass(frozen=True)
 class LevelMatching:
-    """Seeks the matches of one level; see :meth:`Matcher.terms`."""
+    """Seeks the matches of one level; see :meth:`Matcher.terms`.
+
+    ``share`` is the part of the setting ``matching`` that acts at this level.
+    """
 
     matcher: Matcher
     level: MatchedLevel
+    share: float = 1.0
 
     def terms(
         self, extractor: FeatureExtractor, regions: Sequence[MatchedRegion], scale: float

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.resize import fit
-from nst_core.loss.weights import matching_share
 from nst_core.settings import Settings
 
 SMALLEST_SIDE = 16
@@ -20,14 +19,6 @@ SMALLEST_SIDE = 16
 
 STEPS_BETWEEN_LEVELS = 2.0
 """Largest ratio of the sizes of neighbouring levels."""
-
-MATCHED_START = 0.5
-"""First level if matched positions are targets, as a share of the setting ``coarsest``.
-
-Matches keep towers and wings in their places where statistics alone lose them, and strokes that are laid
-down at half the size are broader: the Golden Gate as The Scream, at 192 pixels from 96, is painted in bands
-as wide as the painting's.
-"""
 
 ITERATIONS = {"draft": (80, 30), "normal": (150, 50), "fine": (300, 120)}
 """Loss evaluations at the coarsest and the finest level, by quality."""
@@ -66,8 +57,8 @@ def check_size(height: int, width: int, what: str) -> None:
         )
 
 
-def coarsest_side(height: int, width: int, coarsest: float) -> float:
-    """Return the long side of a picture's coarsest level, for the setting ``coarsest`` or a share of it.
+def coarsest_side(height: int, width: int, coarsest: int) -> float:
+    """Return the long side of a picture's coarsest level, for the setting ``coarsest``.
 
     A thin picture starts larger, so that every layer still sees its coarsest level.
     """
@@ -78,18 +69,16 @@ def make_levels(height: int, width: int, settings: Settings) -> tuple[Level, ...
     """Return the levels of a run at ``height`` x ``width``, coarsest first.
 
     There is one level if ``settings.coarsest`` is 0 or the picture is hardly larger than the coarsest level.
-    With matching the first level is smaller, see ``MATCHED_START``.
     Iterations fall geometrically from the coarsest to the finest level, and faster above ``REFINED_FROM``.
 
     Raises:
         NstError: ``too-small``.
     """
     check_size(height, width, "The picture")
-    start = settings.coarsest * (MATCHED_START if matching_share(settings) > 0 else 1.0)
     first, last = ITERATIONS[settings.quality]
     if settings.iterations:
         first, last = round(settings.iterations * first / last), settings.iterations
-    long_side, coarsest = max(height, width), coarsest_side(height, width, start)
+    long_side, coarsest = max(height, width), coarsest_side(height, width, settings.coarsest)
     if not settings.coarsest or long_side < coarsest * math.sqrt(STEPS_BETWEEN_LEVELS):
         return (Level(height, width, settings.iterations or first),)
     count = max(1, math.ceil(math.log(long_side / coarsest, STEPS_BETWEEN_LEVELS) - 0.01))

@@ -108,6 +108,7 @@ def make_objective(
     if share > 0 and content is not None:
         matched = [_matched_region(extractor, region, subject, settings) for region in regions]
         matching = matching or LevelMatching(Matcher(settings.seed), whole_level(content.pixels))
+        share *= matching.share
         contents += matching.terms(extractor, matched, style_scale * share)
         style_scale *= 1.0 - share
     terms: list[StyleTerm] = []

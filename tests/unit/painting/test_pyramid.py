@@ -12,7 +12,7 @@ from nst_core.errors import ErrorCode, NstError
 from nst_core.loss.weights import STYLE_SHARE, style_share
 from nst_core.painting.pyramid import ITERATIONS, REFINEMENTS, SMALLEST_SIDE, make_levels
 from nst_core.painting.subject import style_size
-from nst_core.settings import Settings, make_settings
+from nst_core.settings import Settings
 
 sides = st.integers(SMALLEST_SIDE, 6000)
 
@@ -80,16 +80,3 @@ def test_style_area_does_not_depend_on_the_style_shape(height, width, scale):
     if min(h, w) > SMALLEST_SIDE:
         assert h * w == pytest.approx(scale**2 * 480 * 640, rel=0.1)
         assert h / w == pytest.approx(height / width, rel=0.1)
-
-
-def test_matching_starts_at_half_the_coarsest_level():
-    plain, matched = (make_levels(341, 512, make_settings({"matching": share})) for share in (0, 20))
-    assert [level.width for level in plain] == [256, 512]
-    assert [level.width for level in matched] == [128, 256, 512]
-    assert plain[-1] == matched[-1]
-    assert plain[0].iterations == matched[0].iterations
-    work = [
-        sum(level.height * level.width * level.iterations for level in levels) for levels in (plain, matched)
-    ]
-    assert work[1] < work[0]
-    assert len(make_levels(341, 512, make_settings({"matching": 20, "coarsest": 0}))) == 1
