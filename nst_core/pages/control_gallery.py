@@ -125,6 +125,21 @@ def _look_rows(gallery: _Gallery) -> tuple[Figure, ...]:
             (20.0, 50.0, 80.0),
         ),
         gallery.setting_row(
+            "Matching",
+            "Strokes anywhere, or those of the part of the style that looks like this part of the photograph.",
+            "matching",
+            (0.0, 15.0, 50.0),
+        ),
+        gallery.setting_row(
+            "Structure", "Edges left to the strokes, or kept as they are.", "structure", (0.0, 50.0, 100.0)
+        ),
+        gallery.setting_row(
+            "Colour layout",
+            "The style's colours as painted, or placed as the photograph's are.",
+            "color_layout",
+            (0.0, 50.0, 100.0),
+        ),
+        gallery.setting_row(
             "Brush size", "The style picture at a smaller or larger scale.", "style_scale", (0.5, 1.0, 2.0)
         ),
         gallery.setting_row(

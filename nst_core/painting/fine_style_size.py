@@ -21,10 +21,11 @@ def fine_style_settings(settings: Settings) -> Settings:
     share = style_share(0.0)
     changes = {
         "strength": 0.0,
-        "tv": settings.tv * share / (1.0 + share),
-        "loss": "relative",
         "matching": 0.0,
         "structure": 0.0,
+        "color_layout": 0.0,
+        "tv": settings.tv * share / (1.0 + share),
+        "loss": "relative",
         "init": "content",
         "content_layers": [(layer, 0.0) for layer, _ in settings.content_layers],
         "style_layers": settings.fine_layers,
