@@ -126,7 +126,7 @@ def _look_rows(gallery: _Gallery) -> tuple[Figure, ...]:
         ),
         gallery.setting_row(
             "Matching",
-            "Strokes anywhere, or those of the part of the style that looks like this part of the photograph.",
+            "Strokes anywhere, or those of the part of the style that looks like this part of the photo.",
             "matching",
             (0.0, 15.0, 50.0),
         ),
