@@ -41,8 +41,8 @@ RADIUS_SHARE = 1 / 128
 pixels of 512, about the reach of the five 3 x 3 passes of Kolkin et al. 2022."""
 
 FLATNESS = 1e-3
-"""Variance of OKLab L below which edges of the result are ignored. From 3e-4 to 1e-2 the pictures hardly differ
-to the eye; small values follow the edges of single strokes, large ones blur small coloured things."""
+"""Variance of OKLab L below which edges of the result are ignored. From 3e-4 to 1e-2 pictures hardly differ;
+small values follow the edges of single strokes, large ones blur small coloured things."""
 
 STRIP_PIXELS = 2**18
 """Pixels computed at a time."""

@@ -16,11 +16,10 @@ from nst_core.events import Preview
 from nst_core.images.picture import Picture
 from nst_core.images.resize import resize_picture
 from nst_core.job.color_layout import ColorLayout, colour_regions
-from nst_core.job.keep_colors import content_colour_share, restore_colours
+from nst_core.job.keep_colors import blend_by_share, content_colour_share, restore_colours
 from nst_core.job.model import Job
-from nst_core.painting.masked import blend_by_mask
 from nst_core.painting.regions import PreparedImage
-from nst_core.painting.resample import resize_mask, resize_planes
+from nst_core.painting.resample import resize_planes
 from nst_core.painting.run import PaintingResult, as_rows
 from nst_core.painting.subject import Subject
 from nst_core.painting.upsample import upsample_change
@@ -47,25 +46,23 @@ class Finisher:
 
     def finish_preview(self, preview: Preview, color_layout: float) -> Preview:
         """Return ``preview`` with the colours and unchanged pixels of a result with that ``color_layout``."""
-        shown = color_layout if self.has_color_layout else None
-        return replace(preview, picture=self.finish_rows(preview.picture, color_layout), color_layout=shown)
+        picture = self.restore(self.lay_out(preview.picture, color_layout))
+        return replace(preview, picture=picture, color_layout=color_layout if self.has_color_layout else None)
 
-    def finish_rows(self, rows: Array, color_layout: float) -> Array:
-        """Return painted ``rows`` (h, w, 3) with the result's colours and unchanged pixels."""
-        content, changes = self.job.content, self.subject.changes
-        if content is None:
+    def lay_out(self, rows: Array, color_layout: float) -> Array:
+        """Return painted ``rows`` (h, w, 3) with their colours laid out as far as the setting says."""
+        if color_layout <= 0.0 or not self.has_color_layout:
             return rows
-        if color_layout > 0.0 and self.has_color_layout:
-            rows = self._layout.apply(rows, color_layout / 100.0)
-        if self.share is None and changes is None:
+        return self._layout.apply(rows, color_layout / 100.0)
+
+    def restore(self, rows: Array) -> Array:
+        """Return painted ``rows`` (h, w, 3) with the colours and pixels that the content keeps."""
+        changes = self.subject.changes
+        if self.job.content is None or (self.share is None and changes is None):
             return rows
         base = self.content_at(*rows.shape[:2])
         rows = restore_colours(rows, base, self.share)
-        if changes is None:
-            return rows
-        resized = resize_mask(changes, base.height, base.width)
-        assert resized is not None  # noqa: S101 -- made from changes
-        return blend_by_mask(rows, base.pixels, resized)
+        return rows if changes is None else blend_by_share(rows, base.pixels, changes)
 
     def content_at(self, height: int, width: int) -> Picture:
         """Return the content at a size; previews of one level have the same."""
@@ -92,6 +89,6 @@ def finish_picture(finisher: Finisher, painted: PaintingResult, color_layout: fl
         height, width = content.height, content.width
         pixels = upsample_change(np.clip(pixels, 0.0, 1.0), low, original, (height, width))
     rows = as_rows(pixels)
-    del pixels  # a large result can nearly fill the memory
-    rows = finisher.finish_rows(rows, color_layout)
-    return replace(finisher.content_at(height, width), pixels=rows)
+    del pixels  # a large result can nearly fill the memory, so each step frees what was before it
+    rows = finisher.lay_out(rows, color_layout)
+    return replace(finisher.content_at(height, width), pixels=finisher.restore(rows))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from nst_core.array_types import Array
-from nst_core.images.colour import keep_luminance, luminance
+from nst_core.images.colour import BLOCK_PIXELS, keep_luminance, luminance
 from nst_core.images.masks import fit_mask
 from nst_core.images.picture import Picture
 from nst_core.job.model import Job, Region
@@ -58,7 +58,7 @@ def content_colour_share(job: Job) -> Array | None:
 
 def network_colours(pixels: Array, share: Array | None) -> Array:
     """Return ``pixels`` (h, w, 3) as the network gets them: grey in proportion to ``share``."""
-    return pixels if share is None else _blend(to_grey(pixels), pixels, share)
+    return pixels if share is None else blend_by_share(to_grey(pixels), pixels, share)
 
 
 def restore_colours(painted: Array, base: Picture, share: Array | None) -> Array:
@@ -67,7 +67,7 @@ def restore_colours(painted: Array, base: Picture, share: Array | None) -> Array
         return to_grey(painted)
     if share is None:
         return painted
-    return _blend(keep_luminance(painted, np.clip(base.pixels, 0.0, 1.0)), painted, share)
+    return blend_by_share(keep_luminance(painted, np.clip(base.pixels, 0.0, 1.0)), painted, share)
 
 
 def to_grey(pixels: Array) -> Array:
@@ -75,10 +75,16 @@ def to_grey(pixels: Array) -> Array:
     return np.repeat(luminance(pixels)[:, :, None], 3, axis=2)
 
 
-def _blend(inner: Array, outer: Array, share: Array) -> Array:
-    """Blend ``inner`` (h, w, 3) over ``outer`` by ``share``, resized to their size."""
+def blend_by_share(inner: Array, outer: Array, share: Array) -> Array:
+    """Blend ``inner`` (h, w, 3) over ``outer`` by ``share``, resized to their size; at 0 it is ``outer``."""
     if float(share.min()) >= 1.0:
         return inner
-    resized = resize_mask(share, *outer.shape[:2])
+    height, width = outer.shape[:2]
+    resized = resize_mask(share, height, width)
     assert resized is not None  # noqa: S101 -- made from a share
-    return blend_by_mask(inner, outer, resized)
+    blended = np.empty_like(outer)
+    rows = max(1, BLOCK_PIXELS // width)
+    for top in range(0, height, rows):  # whole temporary pictures could exceed the memory
+        strip = slice(top, top + rows)
+        blended[strip] = blend_by_mask(inner[strip], outer[strip], resized[strip])
+    return blended

@@ -334,8 +334,10 @@ def test_content_is_not_changed():
 
 
 @pytest.mark.slow
-def test_memory_of_a_large_result_is_that_of_the_plan(monkeypatch):
-    """Upsampled from a sixteenth of the pixels, with the colours of two regions.
+@pytest.mark.parametrize("keep_colors", ["none", "luminance"])
+@pytest.mark.parametrize("painted_side", [500, 2000])
+def test_memory_of_a_large_result_is_that_of_the_plan(monkeypatch, painted_side, keep_colors):
+    """Upsampled from a sixteenth of the pixels or painted at full size, with the colours of two regions.
 
     The layout itself, up to 90 MB, is left out: painting anything takes more.
     """
@@ -343,10 +345,10 @@ def test_memory_of_a_large_result_is_that_of_the_plan(monkeypatch):
     height, width = 1500, 2000
     mask = np.zeros((height, width), np.float32)
     mask[:, 900:] = 1.0
-    regions = (Region(mask, (WeightedStyle(Picture(PURPLES)),)),)
-    job = replace(job_of(photo(height, width), GREENS, regions=regions, size=500), keep_size=True)
+    regions = (Region(mask, (WeightedStyle(Picture(PURPLES)),), keep_colors=keep_colors),)
+    job = replace(job_of(photo(height, width), GREENS, regions=regions), keep_size=True)
     finisher = Finisher(job, prepare(job))
-    pixels = np.ascontiguousarray(painted(375, 500).transpose(2, 0, 1))
+    pixels = painted(painted_side * 3 // 4, painted_side).transpose(2, 0, 1).copy()
     tracemalloc.start()
     try:
         finish_picture(finisher, painting(pixels), 100.0)
