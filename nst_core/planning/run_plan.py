@@ -28,8 +28,8 @@ UPSAMPLE_FROM = 1536
 """Long side, in pixels, at which ``finish upsample`` paints: strokes no longer change beyond it."""
 
 FINISHING_BYTES = 48
-"""Memory for each pixel of the result while it is upsampled or given other colours; measured with ``tracemalloc``
-(``tests/unit/job/test_color_layout.py``): 37 for upsampling from a sixteenth of the pixels, 46 for colours."""
+"""Memory for each pixel of the result while it is upsampled or given other colours: 37 for upsampling from a
+sixteenth of the pixels, 46 for colours, measured in ``tests/unit/job/test_color_layout.py``."""
 
 LIMIT_STEP = math.sqrt(math.sqrt(2.0))
 """Ratio of the sizes that are tried for a time limit."""
