@@ -105,6 +105,17 @@ def normalised_weights(weights: Sequence[float]) -> list[float]:
     return [weight / sum(scaled) for weight in scaled]
 
 
+def style_layers(settings: Settings) -> tuple[LayerWeight, ...]:
+    """Return the layers of the style's statistics with their weights.
+
+    The default weights are those of the relative loss. The paper's loss counts the same layers alike, as the
+    paper does, unless the settings name others.
+    """
+    if settings.loss == "paper" and settings.style_layers == Settings().style_layers:
+        return tuple(LayerWeight(layer, 1.0) for layer, _ in settings.style_layers)
+    return tuple(settings.style_layers)
+
+
 def relative_content_weight(target: Array, mask: Array | None) -> float:
     """Return the ContentTerm weight that makes the term a relative squared error."""
     ones = np.float64(1.0) if mask is None else mask

@@ -41,6 +41,7 @@ from nst_core.loss.weights import (
     normalised_weights,
     relative_content_weight,
     relative_style_weight,
+    style_layers,
     style_share,
 )
 from nst_core.painting.matching import LevelMatching, MatchedRegion, Matcher, whole_level
@@ -273,7 +274,7 @@ def style_terms(
     weight.
     """
     empty = _empty_layers(moments, guides)
-    layers = [pair for pair in settings.style_layers if pair.layer not in empty]
+    layers = [pair for pair in style_layers(settings) if pair.layer not in empty]
     statistic = STATISTICS[settings.style_loss]
     terms = []
     for (layer, _), weight in zip(layers, normalise(layers), strict=True):

@@ -81,12 +81,13 @@ class Settings(LookSettings):
         ),
     )
     style_layers: Layers = setting(
-        "relu1_1,relu2_1,relu3_1,relu4_1,relu5_1",
+        "relu1_1:4,relu2_1:2,relu3_1:1,relu4_1:1,relu5_1:1",
         SettingInfo(
             group="method",
             label="Style layers",
             help="Layers whose statistics describe the style, with optional weights; fewer deep layers give "
-            "smaller strokes.",
+            "smaller strokes, heavier early ones hold the style's colours. With the paper's loss, the "
+            "default layers count alike.",
             source="Gatys et al. 2016, section 3: conv1_1 to conv5_1, w_l = 1/5 each",
             applies_to=("style",),
             with_style="if changed",

@@ -116,7 +116,7 @@ def test_region_too_small_for_a_layer_is_reported_and_left_out_there():
     # The remaining layers take over its weight.
     whole = objective_of(image(), [style], Settings()).style
     for term, full in zip(objective.style, whole, strict=False):
-        assert term.weight == pytest.approx(5 / 4 * full.weight, rel=1e-6)
+        assert term.weight == pytest.approx(9 / 8 * full.weight, rel=1e-6)  # weights 4 2 1 1 1
     inside_notices: list[Notice] = []
     objective_of_regions(
         image(),

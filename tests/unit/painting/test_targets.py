@@ -133,3 +133,17 @@ def test_layers_of_weight_zero_are_left_out():
     assert [term.layer for term in objective.style] == ["relu1_1"]
     assert objective.content == ()
     assert isinstance(objective.style[0], StyleTerm)
+
+
+def test_default_style_layers_count_alike_only_in_the_papers_loss():
+    """Early layers hold the style's colours; the paper has w_l = 1/5. Named layers keep their weights."""
+    content, style, five = image(), image(), ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
+    relative = objective_of(content, [style], Settings())
+    values = [loss_of(term, np.zeros((4, 1, 1))) for term in relative.style]
+    np.testing.assert_allclose(np.array(values) / sum(values), np.array([4, 2, 1, 1, 1]) / 9, rtol=1e-5)
+    paper = objective_of(content, [style], make_settings({"loss": "paper"}))
+    assert [term.layer for term in paper.style] == five
+    np.testing.assert_allclose([term.weight for term in paper.style], 1e3 / 5)
+    named = make_settings({"loss": "paper", "style_layers": "relu1_1:3,relu2_1:1"})
+    weights = [term.weight for term in objective_of(content, [style], named).style]
+    np.testing.assert_allclose(weights, [750, 250])
