@@ -19,6 +19,7 @@ from nst_core.backends.tiling.features import TiledFeatures
 from nst_core.errors import ErrorCode, NstError, is_out_of_memory
 from nst_core.events import Notice
 from nst_core.loss.objective import Objective
+from nst_core.loss.weights import matching_share
 from nst_core.optim.adam import Adam
 from nst_core.optim.lbfgs import Lbfgs, OptimizerState
 from nst_core.optim.preconditioner import inverse_frequency
@@ -241,7 +242,8 @@ def _make_targets(
         size = level.height, level.width
         matched = MatchedLevel(content=images.content.pixels, painted=painted, window=window, size=size)
         matching = LevelMatching(context.matcher, matched, reporter.matching_share())
-    pixels = target_pixels(images) * layout.margin_factor
+    passes = 2.0 if matching_share(context.settings) > 0 else 1.0
+    pixels = passes * target_pixels(images) * layout.margin_factor
     features = TiledFeatures(
         context.extractor,
         context.backend.network.architecture,

@@ -102,11 +102,12 @@ class Matcher:
         regions = [region.with_weights() for region in regions if region.styles]
         if not regions or scale <= 0:
             return ()
-        layers = list(dict.fromkeys([*SEARCH_WEIGHTS, *MATCHING_LAYERS]))
+        enlarge = max(level.size) > SEARCH_UP_TO and len(self.maps) == len(regions)
+        layers = list(dict.fromkeys([*MATCHING_LAYERS, *(() if enlarge else SEARCH_WEIGHTS)]))
         features = [
             [dict(extractor.features(style.pixels, layers)) for style in region.styles] for region in regions
         ]
-        self._find_matches(extractor, level, regions, features)
+        self._find_matches(extractor, level, regions, features, enlarge=enlarge)
         grid = grid_size(*level.window.size)
         maps = [matches.cut(_first_cell(level.window), grid) for matches in self.maps]
         terms = []
@@ -129,11 +130,13 @@ class Matcher:
         level: MatchedLevel,
         regions: Sequence[MatchedRegion],
         features: Sequence[Sequence[Features]],
+        *,
+        enlarge: bool,
     ) -> None:
-        """Set ``maps``: seek the matches, or enlarge those of the level before."""
+        """Set ``maps``: seek the matches, or ``enlarge`` those of the level before."""
         whole = grid_size(*level.size)
         grids = [[grid_size(*style.pixels.shape[1:]) for style in region.styles] for region in regions]
-        if max(level.size) > SEARCH_UP_TO and len(self.maps) == len(regions):
+        if enlarge:
             self.maps = [
                 matches.scaled(whole, style_grids)
                 for matches, style_grids in zip(self.maps, grids, strict=True)

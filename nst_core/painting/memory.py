@@ -247,9 +247,10 @@ class _LayoutRequest:
         if not self._matches:
             return 0.0
         pixels = self.height * self.width
-        features = self._feature_bytes(dict.fromkeys([*SEARCH_WEIGHTS, *MATCHING_LAYERS]))
+        searched = max(self.height, self.width) <= SEARCH_UP_TO
+        features = self._feature_bytes({**MATCHING_LAYERS, **(SEARCH_WEIGHTS if searched else {})})
         kept = features * STORAGE_SHARE[storage] * style_pictures
-        if max(self.height, self.width) > SEARCH_UP_TO:
+        if not searched:
             return kept * pixels
         hypercolumns = 4.0 / CELL**2 * self._channels(SEARCH_WEIGHTS)
         return (kept + hypercolumns * (1.0 + style_pictures + HYPERCOLUMN_COPIES)) * pixels

@@ -65,7 +65,7 @@ class LookSettings(BaseModel):
         ),
     )
     matching: float = setting(
-        0.0,
+        12.0,
         SettingInfo(
             group="look",
             label="Matching",

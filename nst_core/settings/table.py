@@ -81,7 +81,7 @@ class Settings(LookSettings):
         ),
     )
     style_layers: Layers = setting(
-        "relu1_1:4,relu2_1:2,relu3_1:1,relu4_1:1,relu5_1:1",
+        "relu1_1:4,relu2_1:2,relu3_1,relu4_1,relu5_1",
         SettingInfo(
             group="method",
             label="Style layers",

@@ -38,6 +38,10 @@ class Crop(NamedTuple):
     height: int
 
 
+LARGEST_WHOLE = 1e15
+"""Whole numbers from here on are written with an exponent."""
+
+
 def parse_layers(value: object) -> object:
     """Read ``"relu4_2"`` or ``"relu1_1:1,relu2_1:0.5"``; other values pass through to be validated."""
     if not isinstance(value, str):
@@ -88,7 +92,12 @@ def check_layer_weights(value: tuple[LayerWeight, ...]) -> tuple[LayerWeight, ..
 
 def format_layers(value: Iterable[LayerWeight]) -> str:
     """Write layers the way :func:`parse_layers` reads them."""
-    return ",".join(layer if weight == 1.0 else f"{layer}:{weight!r}" for layer, weight in value)
+    return ",".join(layer if weight == 1.0 else f"{layer}:{_number(weight)}" for layer, weight in value)
+
+
+def _number(value: float) -> str:
+    """Return ``value`` without the decimals of a whole number, and otherwise in full."""
+    return str(int(value)) if value.is_integer() and abs(value) < LARGEST_WHOLE else repr(value)
 
 
 def parse_crop(value: object) -> object:

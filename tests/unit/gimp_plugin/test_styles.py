@@ -319,6 +319,11 @@ COLOURS_BY_REGION = {
         ("keep-colors", {**COLOURS_BY_REGION, "outside": "style"}, True),
         ("keep-colors", {**COLOURS_BY_REGION, "region-colors": ["none", ""]}, True),
         ("keep-colors", {**COLOURS_BY_REGION, "region-colors": None}, True),
+        ("color-layout", {}, True),
+        ("color-layout", {"keep-colors": "luminance"}, False),
+        ("color-layout", {"keep-colors": "luminance", **COLOURS_BY_REGION}, True),
+        ("color-layout", {**COLOURS_BY_REGION, "region-colors": ["luminance", "luminance"]}, False),
+        ("color-layout", {"keep-colors": "luminance", "region-masks": ["a", "b"]}, False),
         ("seed", {}, True),
     ],
 )

@@ -93,7 +93,7 @@ def test_region_that_covers_everything_changes_nothing():
 def test_uncovered_area_leaves_the_content_loss_and_raises_the_priors():
     left, _ = halves()
     objective = objective_of_regions(image(), [StyleRegion((image(),), left)])
-    (term,) = objective.content
+    term = objective.content[0]
     assert term.mask[:, : term.mask.shape[1] // 2].min() == 1.0
     assert term.mask[:, term.mask.shape[1] // 2 :].max() == 0.0
     plain = objective_of(image(), [image()], Settings())

@@ -107,7 +107,7 @@ def test_content_alpha_becomes_mask_and_guide_at_each_layer():
     alpha = np.zeros((48, 64), np.float32)
     alpha[:, :32] = 1.0
     objective = objective_of(image(alpha=alpha), [image()], Settings())
-    (content,) = objective.content
+    content = objective.content[0]
     assert content.mask is not None
     assert content.mask.shape == content.target.shape[1:]
     for term in objective.style:
@@ -128,7 +128,8 @@ def test_masks_of_odd_size_shrink_like_pooling():
 
 
 def test_layers_of_weight_zero_are_left_out():
-    settings = make_settings({"style_layers": "relu1_1:1,relu2_1:0", "content_layers": "relu4_2:0"})
+    layers = {"style_layers": "relu1_1:1,relu2_1:0", "content_layers": "relu4_2:0"}
+    settings = make_settings({**layers, "matching": 0})
     objective = objective_of(image(), [image()], settings)
     assert [term.layer for term in objective.style] == ["relu1_1"]
     assert objective.content == ()

@@ -21,6 +21,13 @@ def _matches_colors(colors, fine, masks, region_colors, outside) -> bool:
     )
 
 
+def _paints_colors(colors, masks, region_colors, outside) -> bool:
+    """Return whether any part of the picture gets the style's colours."""
+    regions = [own or colors for own in (region_colors or [""] * len(masks or ()))] if masks else []
+    background = [] if masks and outside == "keep" else [colors]
+    return any(value != "luminance" for value in regions + background)
+
+
 def _rule_from_table(values):
     """Return the rule of a setting that has an effect for some values of another, or above 0."""
     return (lambda value: value in values) if values else (lambda value: value > 0)
@@ -33,6 +40,7 @@ RULES = {
         if setting.used_if
     },
     "keep-colors": (("region-masks", "region-colors", "outside"), _uses_global_colors),
+    "color-layout": (("keep-colors", "region-masks", "region-colors", "outside"), _paints_colors),
     "color-match": (
         ("keep-colors", "fine-style", "region-masks", "region-colors", "outside"),
         _matches_colors,

@@ -64,7 +64,7 @@ SETTINGS = (
     Setting(
         'matching',
         'double',
-        0.0,
+        12.0,
         0.0,
         100.0,
         (),

@@ -12,7 +12,10 @@ from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import widgets  # noqa: E402
 from nst_gimp.ui.style_chooser import StyleChooser  # noqa: E402
 
-SETTINGS = ("strength", "style-scale", "keep-colors", "quality", "time-limit", "size", "finish")
+SETTINGS = (
+    *("strength", "style-scale", "keep-colors", "color-layout"),
+    *("quality", "time-limit", "size", "finish"),
+)
 UPSAMPLE_FROM = 1536
 """The long side, in pixels, above which the engine's ``finish`` makes a difference."""
 
@@ -39,11 +42,14 @@ class LookPage(Gtk.ScrolledWindow):
             self.grid.attach(widget, 0, row, 4, 1)
         colors = self._put("keep-colors", widgets.combo(config, "keep-colors"), 4, 0, wide=True)
         effects.bind_sensitivity(config, "keep-colors", *colors)
-        self._put("quality", widgets.combo(config, "quality"), 5, 0)
+        layout = widgets.scale(config, "color-layout", 1, 10, 0)
+        effects.bind_sensitivity(config, "color-layout", layout)
+        self.grid.attach(layout, 0, 5, 4, 1)
+        self._put("quality", widgets.combo(config, "quality"), 6, 0)
         limit = widgets.number(config, "time-limit", zero=_("no limit"), unit=_(" min"), share=1 / 60)
-        self._put("time-limit", limit, 5, 2)
-        self._put("size", widgets.number(config, "size", zero=_("photo’s own"), unit=_(" px")), 6, 0)
-        self.finish = self._put("finish", widgets.combo(config, "finish"), 6, 2)
+        self._put("time-limit", limit, 6, 2)
+        self._put("size", widgets.number(config, "size", zero=_("photo’s own"), unit=_(" px")), 7, 0)
+        self.finish = self._put("finish", widgets.combo(config, "finish"), 7, 2)
         config.connect("notify::size", lambda *_args: self._update_finish())
         self._update_finish()
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
