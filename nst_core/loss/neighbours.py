@@ -61,22 +61,27 @@ def grid_size(height: int, width: int) -> tuple[int, int]:
     return max(1, height // CELL), max(1, width // CELL)
 
 
-def hypercolumns(layers: Sequence[tuple[Array, int, float]]) -> Array:
+def hypercolumns(layers: Sequence[tuple[Array, int, float]], guide: Array | None = None) -> Array:
     """Return the hypercolumns (rows * columns, D) of a picture's grid, centred.
 
     Each of ``layers`` is its features (N, h, w), its stride and its weight. They are scaled such that the
-    root of their mean squared distance from their mean over positions is the weight.
+    root of their mean squared distance from their mean over positions is the weight. ``guide`` (rows,
+    columns) says how much each position counts in both means; None, or a guide of zeros, is all alike.
     """
     sizes = [
         grid_size(features.shape[1] * stride, features.shape[2] * stride) for features, stride, _ in layers
     ]
     rows, columns = (max(lengths) for lengths in zip(*sizes, strict=True))
+    counts = (
+        np.ones(rows * columns) if guide is None else guide[:rows, :columns].reshape(-1).astype(np.float64)
+    )
+    counts = counts / counts.sum() if counts.any() else np.full(rows * columns, 1.0 / (rows * columns))
     depth = sum(len(features) for features, _, _ in layers)
     whole, first = np.empty((rows * columns, depth), dtype=np.float32), 0
     for features, stride, weight in layers:
         part = on_grid(features, stride, rows, columns)
-        part -= part.mean(axis=0, dtype=np.float64).astype(np.float32)
-        size = float(np.sqrt(np.square(part).sum(axis=1, dtype=np.float64).mean()))
+        part -= (counts @ part).astype(np.float32)
+        size = float(np.sqrt(counts @ np.square(part).sum(axis=1, dtype=np.float64)))
         whole[:, first : first + len(features)] = part * np.float32(weight / max(size, TINY))
         first += len(features)
     return whole

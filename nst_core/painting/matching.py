@@ -8,6 +8,7 @@ of the level before are enlarged instead, so that strokes stay continuous.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
@@ -19,6 +20,7 @@ from nst_core.backends.interface import FeatureExtractor
 from nst_core.backends.tiling.features import empty_features
 from nst_core.loss.guides import halve_mask, pooling_depth
 from nst_core.loss.neighbours import (
+    BIAS,
     CELL,
     Candidates,
     NeighbourMap,
@@ -45,6 +47,12 @@ authors' program of Kolkin et al. 2022."""
 GRID_HALVINGS = 2
 """Halvings that bring a mask to the grid of matches, whose cells are 4 pixels wide."""
 
+TINY_SHARE = 1e-6
+"""Weight of a position below which its targets are not divided by it."""
+
+LEAST_SHARE = math.exp(-2.0 / BIAS)
+"""Share of a style, of the heaviest one's, up to which its bias outweighs every similarity."""
+
 Features: TypeAlias = Mapping[str, Array]
 
 
@@ -53,16 +61,27 @@ class MatchedRegion:
     """The styles of a region, and where it is.
 
     ``masks`` are (h, w) at each of ``MATCHING_LAYERS``, None for everywhere. ``strengths`` scale the terms
-    locally; None leaves them.
+    locally; None leaves them. ``guide`` (rows, columns) says how much of each cell of the grid is covered, so
+    that nothing outside the region has a say in its matches; None is everything.
     """
 
     styles: tuple[PreparedImage, ...]
     masks: Mapping[str, Array | None]
     strengths: Mapping[str, Array | None]
+    guide: Array | None = None
 
-    def with_weights(self) -> MatchedRegion:
-        """Return the region without the styles whose weight is 0."""
-        return replace(self, styles=tuple(style for style in self.styles if style.weight > 0))
+    def with_shares(self) -> MatchedRegion:
+        """Return the region with its styles' shares for weights, without styles too light to be matched."""
+        shares = normalised_weights([style.weight for style in self.styles])
+        largest = max(shares, default=0.0)
+        return replace(
+            self,
+            styles=tuple(
+                replace(style, weight=share)
+                for style, share in zip(self.styles, shares, strict=True)
+                if share > largest * LEAST_SHARE
+            ),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +118,7 @@ class Matcher:
 
         Where regions overlap, the target is their mean.
         """
-        regions = [region.with_weights() for region in regions if region.styles]
+        regions = [region.with_shares() for region in regions if region.styles]
         if not regions or scale <= 0:
             return ()
         enlarge = max(level.size) > SEARCH_UP_TO and len(self.maps) == len(regions)
@@ -145,22 +164,26 @@ class Matcher:
         picture = level.content
         if level.painted is not None:
             picture = picture + np.float32(PAINTED_SHARE) * (level.painted - picture)
-        query = _hypercolumns(extractor.features(picture, list(SEARCH_WEIGHTS)))
+        query_features = extractor.features(picture, list(SEARCH_WEIGHTS))
         self.maps = []
         for region, group, style_grids in zip(regions, features, grids, strict=True):
             candidates = [
-                Candidates(_hypercolumns(at_layers), style_grid, _grid_guide(style), style.weight)
+                Candidates(
+                    _hypercolumns(at_layers, _grid_guide(style)), style_grid, _grid_guide(style), style.weight
+                )
                 for style, at_layers, style_grid in zip(region.styles, group, style_grids, strict=True)
             ]
+            query = _hypercolumns(query_features, region.guide)
             matches = match_positions(
                 query, grid_size(*level.window.size), candidates, self.seed, (self.upload, self.download)
             )
             self.maps.append(matches.padded(_first_cell(level.window), whole))
 
 
-def _hypercolumns(features: Features) -> Array:
+def _hypercolumns(features: Features, guide: Array | None) -> Array:
     return hypercolumns(
-        [(features[layer], 2 ** pooling_depth(layer), weight) for layer, weight in SEARCH_WEIGHTS.items()]
+        [(features[layer], 2 ** pooling_depth(layer), weight) for layer, weight in SEARCH_WEIGHTS.items()],
+        guide,
     )
 
 
@@ -169,44 +192,51 @@ def _first_cell(window: Window) -> tuple[int, int]:
     return window.rows.start // CELL, window.columns.start // CELL
 
 
+def grid_guide(mask: Array | None) -> Array | None:
+    """Return how much of each cell of the grid ``mask`` (h, w) covers, (rows, columns); None is all."""
+    return None if mask is None else halve_mask(mask, GRID_HALVINGS)
+
+
 def _grid_guide(style: PreparedImage) -> Array | None:
     """Return how much of each cell of a style counts, (rows, columns); None if all of it does."""
-    guide = multiply_masks(style.alpha, style.mask)
-    return None if guide is None else halve_mask(guide, GRID_HALVINGS)
+    return grid_guide(multiply_masks(style.alpha, style.mask))
 
 
 def _make_term(
     layer: str, weight: float, targets: Sequence[Array], regions: Sequence[MatchedRegion]
 ) -> ContentTerm | None:
-    """Return the term of a layer, relative to its value for an empty picture; None if no position counts.
+    """Return the term of a layer; None if no position counts.
 
-    The sum over regions of m_r (F - P_r)^2 is m (F - P)^2 up to a constant, with m the sum of the masks and P
-    the mean of the targets, weighted by them.
+    Each region's error is relative to its value for an empty picture and weighs as much as the region's share
+    of the area, so that no region depends on another's style. The sum over regions of k_r m_r (F - P_r)^2 is
+    m (F - P)^2 up to a constant, with m the sum of k_r m_r, and P the mean of the targets with these weights.
     """
+    covered = [region.masks[layer] for region in regions]
+    areas = normalised_weights(
+        [1.0 if mask is None else float(mask.mean(dtype=np.float64)) for mask in covered]
+    )
+    factors = [
+        area * relative_content_weight(target, mask)
+        for area, target, mask in zip(areas, targets, covered, strict=True)
+    ]
+    largest = max(factors)
     masks = [multiply_masks(region.masks[layer], region.strengths[layer]) for region in regions]
-    mask, target = masks[0], targets[0]
-    if len(targets) > 1:
-        shares = [np.float32(1.0) if each is None else each for each in masks]
-        total = np.sum([np.broadcast_to(share, target.shape[1:]) for share in shares], axis=0)
-        mask = np.asarray(np.minimum(total, 1.0), np.float32)
-        for channel in range(len(target)):
-            planes = [plane[channel] * share for plane, share in zip(targets, shares, strict=True)]
-            target[channel] = sum(planes) / np.maximum(total, np.float32(1e-6))
-    covered = coverage_at_layer(regions, layer)
-    if (mask is not None and not mask.any()) or weight <= 0:
+    if weight <= 0 or largest <= 0 or all(mask is not None and not mask.any() for mask in masks):
         return None
-    return ContentTerm(layer, weight * relative_content_weight(target, covered), target, mask, kind="match")
-
-
-def coverage_at_layer(regions: Sequence[MatchedRegion], layer: str) -> Array | None:
-    """Return the mask (h, w) of what the regions cover together, without strengths; None is everything."""
-    total: Array | None = None
-    for region in regions:
-        mask = region.masks[layer]
-        if mask is None:
-            return None
-        total = mask if total is None else total + mask
-    return None if total is None else np.minimum(total, np.float32(1.0))
+    if len(regions) == 1:
+        return ContentTerm(layer, weight * largest, targets[0], masks[0], kind="match")
+    target = targets[0]
+    shares = [
+        np.broadcast_to(
+            np.float32(factor / largest) * (np.float32(1.0) if mask is None else mask), target.shape[1:]
+        )
+        for factor, mask in zip(factors, masks, strict=True)
+    ]
+    total = np.sum(shares, axis=0, dtype=np.float32)
+    for channel in range(len(target)):
+        planes = [plane[channel] * share for plane, share in zip(targets, shares, strict=True)]
+        target[channel] = np.sum(planes, axis=0) / np.maximum(total, np.float32(TINY_SHARE))
+    return ContentTerm(layer, weight * largest, target, total, kind="match")
 
 
 @dataclass(frozen=True)

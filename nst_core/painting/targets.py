@@ -44,7 +44,7 @@ from nst_core.loss.weights import (
     style_layers,
     style_share,
 )
-from nst_core.painting.matching import LevelMatching, MatchedRegion, Matcher, whole_level
+from nst_core.painting.matching import LevelMatching, MatchedRegion, Matcher, grid_guide, whole_level
 from nst_core.painting.regions import PreparedImage, StyleRegion, coverage, multiply_masks, region_weights
 from nst_core.painting.subject import Subject
 from nst_core.settings import Settings
@@ -132,6 +132,7 @@ def _matched_region(
         region.styles,
         {layer: multiply_masks(visible[layer], masks[layer]) for layer in layers},
         guides_at_layers(subject.strength, layers, (), "simple"),
+        grid_guide(multiply_masks(subject.content.alpha if subject.content else None, region.mask)),
     )
 
 

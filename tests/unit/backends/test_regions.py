@@ -64,6 +64,7 @@ def test_a_style_affects_only_the_reach_of_its_region(network, backend, statisti
             "content_layers": "relu2_1",
             "style_loss": statistic,
             "guides": guides,
+            "matching": 0,
             "tv": 0,
         }
     )

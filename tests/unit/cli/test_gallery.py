@@ -18,6 +18,6 @@ def test_gallery_is_painted_and_continued(nst: Nst, workdir: Path) -> None:
     assert first.events[-1]["painted"] > 20
     with Image.open("page/figures.png") as page:
         assert min(page.size) > 3 * 48
-    assert (workdir / "page" / "index.html").read_text().count("<img") == 3 * 10
+    assert (workdir / "page" / "index.html").read_text().count("<img") == 3 * 13
     (workdir / "page" / "mask.png").unlink()
     assert nst(*arguments).events[-1]["painted"] == 1

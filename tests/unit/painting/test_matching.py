@@ -150,32 +150,36 @@ def test_a_style_of_weight_0_is_not_matched():
         np.testing.assert_array_equal(a.target, b.target)
 
 
-def test_each_region_is_matched_with_its_own_style():
+def in_regions(content, *regions):
+    subject = Subject(content=content, styles=(), regions=tuple(StyleRegion((s,), m) for s, m in regions))
+    return matched(make_objective(Named(), subject, HALF))
+
+
+def test_each_region_is_matched_as_if_it_were_alone():
+    """It has its own targets, and the weight of its share of the area, whatever the other one's style."""
     left, right = halves()
     content, first, second = image(), image(), image()
-    regions = (StyleRegion((first,), left, "a"), StyleRegion((second,), right, "b"))
-    both = matched(make_objective(Named(), Subject(content=content, styles=(), regions=regions), HALF))
-    alone = [matched(objective_of(content, [style], HALF)) for style in (first, second)]
-    for index, term in enumerate(both):
-        middle = term.target.shape[2] // 2
-        np.testing.assert_allclose(
-            term.target[:, :, :middle], alone[0][index].target[:, :, :middle], rtol=1e-6
-        )
-        np.testing.assert_allclose(
-            term.target[:, :, middle:], alone[1][index].target[:, :, middle:], rtol=1e-6
-        )
-        np.testing.assert_allclose(term.mask, 1.0)
+    both, alone = in_regions(content, (first, left), (second, right)), in_regions(content, (first, left))
+    for a, b in zip(both, alone, strict=True):
+        middle = a.target.shape[2] // 2
+        np.testing.assert_allclose(a.target[:, :, :middle], b.target[:, :, :middle], rtol=1e-5)
+        weights = a.weight * a.mask[:, :middle], b.weight * b.mask[:, :middle]
+        np.testing.assert_allclose(weights[0], 0.5 * weights[1], rtol=1e-5)
 
 
 def test_overlapping_regions_have_the_gradient_of_both():
     content, first, second = image(), image(), image()
     shares = [np.full((48, 64), share, np.float32) for share in (0.25, 0.75)]
-    regions = tuple(StyleRegion((s,), m) for s, m in zip((first, second), shares, strict=True))
-    both = matched(make_objective(Named(), Subject(content=content, styles=(), regions=regions), HALF))
-    alone = [matched(objective_of(content, [style], HALF)) for style in (first, second)]
+    both = in_regions(content, (first, shares[0]), (second, shares[1]))
+    alone = [in_regions(content, (s, m)) for s, m in zip((first, second), shares, strict=True)]
     for index, term in enumerate(both):
-        expected = 0.25 * alone[0][index].target + 0.75 * alone[1][index].target
-        np.testing.assert_allclose(term.target, expected, rtol=1e-5)
+        picture = np.random.default_rng(index).standard_normal(term.target.shape)
+        actual = term.weight * term.mask * (picture - term.target)
+        expected = 0.0
+        for area, terms in zip((0.25, 0.75), alone, strict=True):
+            one = terms[index]
+            expected = expected + area * one.weight * one.mask * (picture - one.target)
+        np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
 
 
 def test_pixels_outside_all_regions_and_transparent_ones_have_no_target():

@@ -162,7 +162,7 @@ def test_window_has_the_structure_of_the_whole_picture(extractor, columns):
 
 def test_a_narrower_window_changes_the_gradient(network, extractor):
     """The margin is exactly what the layers see: with two steps less the gradient differs."""
-    settings = make_settings(SHALLOW)
+    settings = make_settings({**SHALLOW, "matching": 0})
     images = subject(mask(200, 230))
     window = level_window(images.box, Level(*SIZE, 1), settings, "vgg16")
     narrow = Window(window.rows, slice(window.columns.start + 8, window.columns.stop - 8))

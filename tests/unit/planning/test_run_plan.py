@@ -47,7 +47,7 @@ def plan_of(height, width, engine, settings=None, **options):
 
 
 def test_without_a_time_limit_the_full_size_is_optimised(engine):
-    plan = plan_of(2000, 3000, engine)
+    plan = plan_of(2000, 3000, engine, {"matching": 0})
     assert (plan.levels[-1].height, plan.levels[-1].width) == plan.full_size == (2000, 3000)
     seconds = TEN.start
     for level, layout in zip(plan.levels, plan.layouts, strict=True):
@@ -110,7 +110,7 @@ def unread(height, width):
 
 def seconds_of(engine, settings=None, **options):
     """Return the estimate for 600 x 800 pixels."""
-    return plan_of(600, 800, engine, {"coarsest": 0, **(settings or {})}, **options).seconds
+    return plan_of(600, 800, engine, {"coarsest": 0, "matching": 0, **(settings or {})}, **options).seconds
 
 
 def test_plan_counts_everything_that_a_job_computes(engine):
@@ -125,6 +125,10 @@ def test_plan_counts_everything_that_a_job_computes(engine):
     assert region == pytest.approx(plain + 0.05 * 151 * 10.0 * megapixels)
     wasserstein = seconds_of(engine, {"style_loss": "wasserstein"})
     assert wasserstein == pytest.approx(plain + 151 * (0.5 * 10.0 * megapixels + 0.5))
+    # Matching: a second pass over content and style, and the comparison of 30,000 cells with as many.
+    matched = seconds_of(engine, {"matching": 12})
+    assert plain + 2 * 6.0 * megapixels < matched < plain + 5 * 6.0 * megapixels
+    assert seconds_of(engine, {"matching": 12}, workload=Workload(content=False)) < plain
     # Fewer layers, less arithmetic.
     shallow = {"style_layers": [("relu2_1", 1.0)], "content_layers": [("relu2_1", 1.0)]}
     assert seconds_of(engine, shallow) < 0.5 * plain

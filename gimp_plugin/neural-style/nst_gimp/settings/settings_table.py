@@ -229,7 +229,7 @@ SETTINGS = (
     Setting(
         'style-layers',
         'string',
-        'relu1_1:4.0,relu2_1:2.0,relu3_1,relu4_1,relu5_1',
+        'relu1_1:4,relu2_1:2,relu3_1,relu4_1,relu5_1',
         None,
         None,
         (),
