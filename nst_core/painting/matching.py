@@ -232,7 +232,7 @@ def _make_term(
         )
         for factor, mask in zip(factors, masks, strict=True)
     ]
-    total = np.sum(shares, axis=0, dtype=np.float32)
+    total = np.asarray(np.sum(shares, axis=0), dtype=np.float32)
     for channel in range(len(target)):
         planes = [plane[channel] * share for plane, share in zip(targets, shares, strict=True)]
         target[channel] = np.sum(planes, axis=0) / np.maximum(total, np.float32(TINY_SHARE))
