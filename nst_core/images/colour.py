@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nst_core.array_types import Array
+from nst_core.images.strips import row_strips
 
 Values: TypeAlias = npt.NDArray[Any]
 Matrix: TypeAlias = npt.NDArray[np.float64]
@@ -78,9 +79,7 @@ def apply_in_blocks(function: Callable[..., Array], channels: int, *arrays: Arra
     """
     height, width = arrays[0].shape[:2]
     result = np.empty((height, width, channels), np.float32)
-    rows = max(1, BLOCK_PIXELS // width)
-    for top in range(0, height, rows):
-        band = slice(top, top + rows)
+    for band in row_strips(height, width, BLOCK_PIXELS):
         block = function(*(array[band].reshape(-1, array.shape[2]) for array in arrays))
         result[band] = block.reshape(-1, width, channels)
     return result
@@ -88,16 +87,20 @@ def apply_in_blocks(function: Callable[..., Array], channels: int, *arrays: Arra
 
 def lightness(pixels: Array) -> Array:
     """Return OKLab L, ``(..., 1)``, of sRGB-encoded ``(..., 3)``; values outside 0..1 are clipped."""
-    light = srgb_to_linear(np.clip(pixels, 0, 1))
-    lab: Array = np.cbrt(light @ RGB_TO_LMS.T.astype(np.float32)) @ LMS_TO_LAB[:1].T.astype(np.float32)
+    lab: Array = _cone_responses(pixels) @ LMS_TO_LAB[:1].T.astype(np.float32)
     return lab
 
 
 def to_oklab(pixels: Array) -> Array:
     """Return OKLab L, a, b of sRGB-encoded ``(..., 3)``; values outside 0..1 are clipped."""
-    cones = np.cbrt(srgb_to_linear(np.clip(pixels, 0, 1)) @ RGB_TO_LMS.T.astype(np.float32))
-    lab: Array = cones @ LMS_TO_LAB.T.astype(np.float32)
+    lab: Array = _cone_responses(pixels) @ LMS_TO_LAB.T.astype(np.float32)
     return lab
+
+
+def _cone_responses(pixels: Array) -> Array:
+    """Return the cube roots of OKLab's cone responses, ``(..., 3)``, of sRGB-encoded pixels."""
+    responses: Array = np.cbrt(srgb_to_linear(np.clip(pixels, 0, 1)) @ RGB_TO_LMS.T.astype(np.float32))
+    return responses
 
 
 def from_oklab(light: Array, chroma: Array) -> Array:
@@ -236,12 +239,11 @@ def match_colors(
 def _moments(pixels: Array, weights: Array | None) -> tuple[Matrix, Matrix]:
     """Return the mean ``(3,)`` and covariance ``(3, 3)`` of all pixels, in double precision, by blocks."""
     height, width = pixels.shape[:2]
-    rows = max(1, BLOCK_PIXELS // width)
     total, first, second = 0.0, np.zeros(3), np.zeros((3, 3))
     # Sum around mid grey: it is close enough to any mean to avoid cancellation in double precision.
-    for top in range(0, height, rows):
-        block = pixels[top : top + rows].reshape(-1, 3).astype(np.float64) - 0.5
-        weight = np.ones(len(block)) if weights is None else weights[top : top + rows].ravel()
+    for band in row_strips(height, width, BLOCK_PIXELS):
+        block = pixels[band].reshape(-1, 3).astype(np.float64) - 0.5
+        weight = np.ones(len(block)) if weights is None else weights[band].ravel()
         weighted = block * weight[:, None].astype(np.float64)
         total += weight.sum()
         first += weighted.sum(axis=0)

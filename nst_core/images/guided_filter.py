@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nst_core.array_types import Array
+from nst_core.images.bilinear import interpolate, neighbours
 
 Values = npt.NDArray[np.float64]
 
@@ -37,17 +38,15 @@ class LocalLines:
         small_height, small_width = self.known.shape
         if (small_height, small_width) == (height, width):
             return LocalLines(self.slope[:, rows], self.offset[:, rows], self.known[rows])
-        top, bottom, down = _neighbours(small_height, height, np.arange(height)[rows])
-        left, right, across = _neighbours(small_width, width, np.arange(width))
-
-        def enlarged(planes: Array) -> Array:
-            between = planes[:, top] * (1 - down[:, None]) + planes[:, bottom] * down[:, None]
-            values = between[:, :, left] * (1 - across) + between[:, :, right] * across
-            return np.asarray(values, dtype=np.float32)
-
-        nearest_row, nearest_column = np.where(down < 0.5, top, bottom), np.where(across < 0.5, left, right)
+        down = neighbours(small_height, height, rows)
+        across = neighbours(small_width, width, slice(0, width))
+        nearest_row, nearest_column = (
+            np.where(near.share < 0.5, near.first, near.second) for near in (down, across)
+        )
         known = self.known[nearest_row][:, nearest_column]
-        return LocalLines(enlarged(self.slope), enlarged(self.offset), known)
+        return LocalLines(
+            interpolate(self.slope, down, across), interpolate(self.offset, down, across), known
+        )
 
 
 def fit_local_lines(
@@ -90,12 +89,3 @@ def _box_sum(plane: Values, radius: int) -> Values:
         first = np.maximum(np.arange(length) - radius, 0)
         plane = sums.take(last, axis) - sums.take(first, axis)
     return plane
-
-
-def _neighbours(
-    length: int, enlarged: int, positions: npt.NDArray[np.intp]
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Array]:
-    """Return, for positions at the large size, two neighbours at the small size and the second's share."""
-    sources = np.clip((positions + 0.5) * length / enlarged - 0.5, 0, length - 1)
-    first = np.floor(sources).astype(np.intp)
-    return first, np.minimum(first + 1, length - 1), (sources - first).astype(np.float32)

@@ -25,6 +25,7 @@ from nst_core.images.colour_layout import (
 from nst_core.images.guided_filter import LocalLines, fit_local_lines
 from nst_core.images.picture import Picture
 from nst_core.images.resize import fit, resize, resize_picture
+from nst_core.images.strips import row_strips
 from nst_core.job.keep_colors import region_keep_colors
 from nst_core.job.model import Job
 from nst_core.job.prepare import region_names
@@ -81,7 +82,7 @@ class ColorLayout:
         lines = [_follow_edges(colours, rows) if colours else None for colours in self.colours]
         masks = [resize_mask(mask, height, width) for mask in self.masks]
         result = np.empty_like(rows)
-        for strip in _strips(height, width):
+        for strip in row_strips(height, width, STRIP_PIXELS):
             lab = to_oklab(rows[strip])
             total, change = np.zeros(lab.shape[:2], np.float32), np.zeros((2, *lab.shape[:2]), np.float32)
             for colours, fitted, mask in zip(self.colours, lines, masks, strict=True):
@@ -188,9 +189,3 @@ def _recolour(rows: Array, lab: Array, change: Array) -> Array:
     result = rows.copy()
     result[changed] = from_oklab(lab[:, :, :1][changed], chroma[changed])
     return result
-
-
-def _strips(height: int, width: int) -> Iterator[slice]:
-    rows = max(1, STRIP_PIXELS // width)
-    for start in range(0, height, rows):
-        yield slice(start, min(start + rows, height))

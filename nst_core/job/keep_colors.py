@@ -13,6 +13,7 @@ from nst_core.array_types import Array
 from nst_core.images.colour import BLOCK_PIXELS, keep_luminance, luminance
 from nst_core.images.masks import fit_mask
 from nst_core.images.picture import Picture
+from nst_core.images.strips import row_strips
 from nst_core.job.model import Job, Region
 from nst_core.painting.masked import blend_by_mask
 from nst_core.painting.resample import resize_mask
@@ -83,8 +84,6 @@ def blend_by_share(inner: Array, outer: Array, share: Array) -> Array:
     resized = resize_mask(share, height, width)
     assert resized is not None  # noqa: S101 -- made from a share
     blended = np.empty_like(outer)
-    rows = max(1, BLOCK_PIXELS // width)
-    for top in range(0, height, rows):  # whole temporary pictures could exceed the memory
-        strip = slice(top, top + rows)
+    for strip in row_strips(height, width, BLOCK_PIXELS):  # whole temporary pictures could exceed the memory
         blended[strip] = blend_by_mask(inner[strip], outer[strip], resized[strip])
     return blended

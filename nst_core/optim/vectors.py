@@ -18,6 +18,7 @@ import numpy as np
 from array_api_compat import array_namespace, device, to_device
 
 from nst_core.array_types import DeviceArray
+from nst_core.images.strips import row_strips
 from nst_core.optim.scratch_files import anonymous_file
 
 STRIP_PIXELS = 2**20
@@ -49,8 +50,7 @@ Storage: TypeAlias = Literal["full", "half", "file"]
 def strips(picture: DeviceArray) -> list[slice]:
     """Cut the rows of ``picture`` into strips of ``STRIP_PIXELS`` pixels, the same for every vector."""
     _, height, width = picture.shape
-    rows = max(1, STRIP_PIXELS // width)
-    return [slice(start, min(start + rows, height)) for start in range(0, height, rows)]
+    return row_strips(height, width, STRIP_PIXELS)
 
 
 def planes(picture: DeviceArray) -> list[slice]:

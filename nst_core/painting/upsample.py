@@ -9,12 +9,11 @@ picture. At the small size both add up to the change itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
-import numpy.typing as npt
 
 from nst_core.array_types import Array
+from nst_core.images.bilinear import Neighbours, interpolate, neighbours
+from nst_core.images.strips import row_strips
 from nst_core.painting.regions import PreparedImage
 from nst_core.painting.resample import resize_change, resize_planes
 
@@ -43,17 +42,18 @@ def upsample_change(
         return resize_planes(picture, height, width)
     change = picture - content.pixels
     rest = np.empty_like(change)
-    for rows in _strips(*change.shape[1:]):
+    for rows in row_strips(change.shape[1], change.shape[2], STRIP_PIXELS):
         slopes = _slopes(content.pixels, change, rows)
         rest[:, rows] = change[:, rows] - _apply(slopes, content.pixels[:, rows])
     result = resize_change(rest, height, width)
     del rest
     large = resize_planes(full.pixels, height, width)
-    for rows in _strips(height, width):
-        top, bottom, share = _neighbours(change.shape[1], height, rows)
+    columns = neighbours(change.shape[2], width, slice(0, width))
+    for rows in row_strips(height, width, STRIP_PIXELS):
+        top, bottom, share = neighbours(change.shape[1], height, rows)
         first = int(top[0])
         slopes = _slopes(content.pixels, change, slice(first, int(bottom[-1]) + 1))
-        enlarged = _enlarge(slopes, top - first, bottom - first, share, width)
+        enlarged = interpolate(slopes, Neighbours(top - first, bottom - first, share), columns)
         strip = large[:, rows]
         result[:, rows] = np.clip(result[:, rows] + _apply(enlarged, strip) + strip, 0.0, 1.0)
     return result
@@ -94,30 +94,3 @@ def _box_mean(values: Array) -> Array:
         shifted = [np.take(padded, range(first, first + length), axis) for first in range(2 * RADIUS + 1)]
         values = np.asarray(sum(shifted[1:], shifted[0]), dtype=np.float32) / np.float32(2 * RADIUS + 1)
     return values
-
-
-def _enlarge(
-    slopes: Array, top: npt.NDArray[np.intp], bottom: npt.NDArray[np.intp], down: Array, width: int
-) -> Array:
-    """Enlarge slopes (3, 3, h, w) bilinearly to ``width``, and to rows between ``top`` and ``bottom``."""
-    left, right, across = _neighbours(slopes.shape[3], width, slice(0, width))
-    between = slopes[:, :, top] * (1 - down[:, None]) + slopes[:, :, bottom] * down[:, None]
-    return np.asarray(
-        between[:, :, :, left] * (1 - across) + between[:, :, :, right] * across, dtype=np.float32
-    )
-
-
-def _neighbours(
-    length: int, enlarged: int, positions: slice
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Array]:
-    """Return, for positions at the large size, two neighbours at the small size and the second's share."""
-    sources = (np.arange(positions.start, positions.stop) + 0.5) * length / enlarged - 0.5
-    sources = np.clip(sources, 0, length - 1)
-    first = np.floor(sources).astype(np.intp)
-    return first, np.minimum(first + 1, length - 1), (sources - first).astype(np.float32)
-
-
-def _strips(height: int, width: int) -> Iterator[slice]:
-    rows = max(1, STRIP_PIXELS // width)
-    for start in range(0, height, rows):
-        yield slice(start, min(start + rows, height))

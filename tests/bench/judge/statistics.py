@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nst_core.array_types import Array
-from nst_core.images.colour import LMS_TO_LAB, RGB_TO_LMS, srgb_to_linear
+from nst_core.images.colour import square_root, to_oklab
 from nst_core.images.resize import resize
 
 Matrix: TypeAlias = npt.NDArray[np.float64]
@@ -93,13 +93,6 @@ def patch_quantiles(pixels: Array) -> list[Array]:
     return quantiles
 
 
-def to_oklab(pixels: Array) -> Array:
-    """Return OKLab L, a, b, (H, W, 3), of an sRGB picture (Ottosson 2020)."""
-    cones = np.cbrt(srgb_to_linear(np.clip(pixels, 0, 1)) @ RGB_TO_LMS.T.astype(np.float32))
-    lab: Array = cones @ LMS_TO_LAB.T.astype(np.float32)
-    return lab
-
-
 def color_quantiles(pixels: Array) -> Array:
     """Return the quantiles of the colours in OKLab along 48 directions, (48, 512)."""
     return sliced_quantiles(to_oklab(pixels).reshape(-1, 3), COLOR_DIRECTIONS)
@@ -115,9 +108,7 @@ class Gaussian:
     @cached_property
     def root(self) -> Matrix:
         """The symmetric square root of the covariance."""
-        values, vectors = np.linalg.eigh(self.covariance)
-        root: Matrix = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-        return root
+        return square_root(self.covariance)
 
 
 def gaussian_of(features: Array) -> Gaussian:

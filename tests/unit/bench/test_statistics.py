@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nst_core.array_types import Array
+from nst_core.images.colour import to_oklab
 from nst_core.images.resize import resize
 from tests.bench.judge.statistics import (
     BANDS,
@@ -22,7 +23,6 @@ from tests.bench.judge.statistics import (
     self_similarity,
     sliced_quantiles,
     speckle,
-    to_oklab,
 )
 
 ONE_DIRECTION = np.ones((1, 1), np.float32)
