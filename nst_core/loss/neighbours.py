@@ -20,6 +20,7 @@ import numpy.typing as npt
 from array_api_compat import array_namespace
 
 from nst_core.array_types import Array, DeviceArray
+from nst_core.loss.cells import mean_over_cells
 
 Indices = npt.NDArray[np.int32]
 
@@ -93,7 +94,7 @@ def on_grid(features: Array, stride: int, rows: int, columns: int) -> Array:
     if stride <= CELL:
         factor = CELL // stride
         blocks = features[:, : rows * factor, : columns * factor].astype(np.float32, copy=False)
-        cells = blocks.reshape(channels, rows, factor, columns, factor).mean(axis=(2, 4))
+        cells = mean_over_cells(blocks, factor)
     else:
         factor = stride // CELL
         down = np.minimum(np.arange(rows) // factor, features.shape[1] - 1)
@@ -126,12 +127,7 @@ def unit_rows(columns: Array) -> Array:
     return np.asarray(columns / np.maximum(length, np.float32(TINY)), dtype=np.float32)
 
 
-def nearest(
-    queries: Array,
-    candidates: Array,
-    bias: Array | None,
-    device: Device,
-) -> Indices:
+def nearest(queries: Array, candidates: Array, bias: Array | None = None, device: Device = HOST) -> Indices:
     """Return, for each of ``queries`` (n, D), the index of the most similar of ``candidates`` (m, D).
 
     Rows have length 1, so that products are cosines; ``bias`` (m,) is added to them. The smallest index wins

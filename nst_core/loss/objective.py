@@ -31,7 +31,7 @@ from nst_core.loss.statistics.gram import GRAM
 class ContentTerm:
     """Squared error of features at a layer.
 
-    ``target`` is P, ``(N, h, w)``; ``mask`` is ``(h, w)`` in 0..1, or None for ones. ``kind`` tells the
+    ``target`` is P, ``(N, h, w)``; ``mask`` is ``(h, w)``, 0 or more, or None for ones. ``kind`` tells the
     content's own features from those of the style that match it.
     """
 

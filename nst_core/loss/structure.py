@@ -21,6 +21,7 @@ import numpy.typing as npt
 from array_api_compat import array_namespace
 
 from nst_core.array_types import Array, DeviceArray
+from nst_core.loss.cells import mean_over_cells
 from nst_core.loss.guides import halve_mask
 from nst_core.loss.objective import Structure
 
@@ -66,7 +67,7 @@ def make_structure(pixels: Array, mask: Array | None, weight: float, halvings: i
     ``weight`` for a flat picture, whatever the content, the size and the mask; it is less if the content is
     almost flat. Returns None if no cell counts.
     """
-    target = np.asarray(laplacian(pool_picture(pixels, 2**halvings)), dtype=np.float32)
+    target = np.asarray(laplacian(mean_over_cells(pixels, 2**halvings)), dtype=np.float32)
     energies = np.sum(np.square(target, dtype=np.float64), axis=0)
     counts = np.ones_like(energies) if mask is None else halve_mask(mask, halvings)
     cells = float(counts.sum(dtype=np.float64))
@@ -98,7 +99,7 @@ def structure_loss(
     """
     xp = array_namespace(picture)
     cells = slice(owned.start and owned.start // prior.pool, owned.stop and owned.stop // prior.pool)
-    difference = laplacian(pool_picture(picture, prior.pool)) - prior.target
+    difference = laplacian(mean_over_cells(picture, prior.pool)) - prior.target
     masked = difference * prior.mask
     value = xp.sum(masked[:, cells] * difference[:, cells]) * prior.weight
     by_cell = laplacian(masked) * (2.0 * prior.weight / prior.pool**2)
@@ -109,15 +110,6 @@ def rows_of(prior: Structure, rows: slice) -> Structure:
     """Return ``prior`` for ``rows`` of the picture, which start at a cell, and end at one or at its end."""
     cells = slice(rows.start // prior.pool, rows.stop // prior.pool)
     return Structure(prior.weight, prior.pool, prior.target[:, cells], prior.mask[cells])
-
-
-def pool_picture(picture: DeviceArray, pool: int) -> DeviceArray:
-    """Return the means of cells of ``pool`` x ``pool`` pixels of a picture (N, height, width)."""
-    xp = array_namespace(picture)
-    channels, height, width = picture.shape
-    rows, columns = height // pool, width // pool
-    whole = picture[:, : rows * pool, : columns * pool]
-    return xp.mean(xp.reshape(whole, (channels, rows, pool, columns, pool)), axis=(2, 4))
 
 
 def laplacian(picture: DeviceArray) -> DeviceArray:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from nst_core.backends.tiling.evaluator import TWO_PASSES
 from nst_core.loss.neighbours import CELL, DIRECTIONS
 from nst_core.loss.statistics import STATISTICS
-from nst_core.loss.weights import SEARCH_UP_TO, loss_layers, matching_share
+from nst_core.loss.weights import SEARCH_UP_TO, loss_layers
 from nst_core.painting.memory import MemoryLayout
 from nst_core.painting.pyramid import Level
 from nst_core.painting.workload import ONE_STYLE, Workload
@@ -26,6 +26,9 @@ from nst_core.vgg.layers import Architecture, multiply_adds
 REGION_WORK = 0.05
 """What each further region's statistics add to an evaluation, as a share of it: products of matrices of 64 to
 512 channels with their features, compared with the network's convolutions; from the table of layers."""
+
+MATCHING_PASSES = 2.0
+"""Passes over content and styles for their targets with matching: one for the matches is added."""
 
 SEARCH_COST = 3.0
 """Time of a multiply-add of the search, with the search for the largest, as a multiple of the network's."""
@@ -111,8 +114,8 @@ def _level_work(
     megapixels = depth * level.height * level.width / 1e6
     content_pass = layout.work / (TWO_PASSES if layout.tiles > 1 else 1.0)
     style_passes = workload.styles * settings.style_scale**2 * layout.margin_factor
-    if matching_share(settings) > 0 and workload.content and workload.styles:
-        content_pass, style_passes = 2.0 * content_pass, 2.0 * style_passes
+    if workload.seeks_matches(settings):
+        content_pass, style_passes = MATCHING_PASSES * content_pass, MATCHING_PASSES * style_passes
         style_passes += _search_passes(level, workload.styles * settings.style_scale**2)
     passes, roots, statistic = 1.0, 0.0, STATISTICS[settings.style_loss]
     if workload.styles and statistic.graph is None:

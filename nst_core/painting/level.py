@@ -24,6 +24,7 @@ from nst_core.optim.adam import Adam
 from nst_core.optim.lbfgs import Lbfgs, OptimizerState
 from nst_core.optim.preconditioner import inverse_frequency
 from nst_core.optim.vectors import store_factory
+from nst_core.painting.clock import MATCHING_PASSES
 from nst_core.painting.luminance_only import LuminanceEvaluator, start_in_grey
 from nst_core.painting.masked import MaskedEvaluator
 from nst_core.painting.matching import LevelMatching, MatchedLevel, Matcher
@@ -242,7 +243,7 @@ def _make_targets(
         size = level.height, level.width
         matched = MatchedLevel(content=images.content.pixels, painted=painted, window=window, size=size)
         matching = LevelMatching(context.matcher, matched, reporter.matching_share())
-    passes = 2.0 if matching_share(context.settings) > 0 else 1.0
+    passes = MATCHING_PASSES if matching_share(context.settings) > 0 else 1.0
     pixels = passes * target_pixels(images) * layout.margin_factor
     features = TiledFeatures(
         context.extractor,

@@ -167,24 +167,26 @@ class Matcher:
         query_features = extractor.features(picture, list(SEARCH_WEIGHTS))
         self.maps = []
         for region, group, style_grids in zip(regions, features, grids, strict=True):
-            candidates = [
-                Candidates(
-                    _hypercolumns(at_layers, _grid_guide(style)), style_grid, _grid_guide(style), style.weight
-                )
-                for style, at_layers, style_grid in zip(region.styles, group, style_grids, strict=True)
-            ]
-            query = _hypercolumns(query_features, region.guide)
+            candidates = list(map(_candidates, region.styles, group, style_grids))
+            query = hypercolumns_of(query_features, region.guide)
             matches = match_positions(
                 query, grid_size(*level.window.size), candidates, self.seed, (self.upload, self.download)
             )
             self.maps.append(matches.padded(_first_cell(level.window), whole))
 
 
-def _hypercolumns(features: Features, guide: Array | None) -> Array:
+def hypercolumns_of(features: Features, guide: Array | None = None) -> Array:
+    """Return the hypercolumns of a picture with ``features`` at the layers of ``SEARCH_WEIGHTS``."""
     return hypercolumns(
         [(features[layer], 2 ** pooling_depth(layer), weight) for layer, weight in SEARCH_WEIGHTS.items()],
         guide,
     )
+
+
+def _candidates(style: PreparedImage, features: Features, grid: tuple[int, int]) -> Candidates:
+    """Return the positions of a style."""
+    guide = grid_guide(multiply_masks(style.alpha, style.mask))
+    return Candidates(hypercolumns_of(features, guide), grid, guide, style.weight)
 
 
 def _first_cell(window: Window) -> tuple[int, int]:
@@ -195,11 +197,6 @@ def _first_cell(window: Window) -> tuple[int, int]:
 def grid_guide(mask: Array | None) -> Array | None:
     """Return how much of each cell of the grid ``mask`` (h, w) covers, (rows, columns); None is all."""
     return None if mask is None else halve_mask(mask, GRID_HALVINGS)
-
-
-def _grid_guide(style: PreparedImage) -> Array | None:
-    """Return how much of each cell of a style counts, (rows, columns); None if all of it does."""
-    return grid_guide(multiply_masks(style.alpha, style.mask))
 
 
 def _make_term(
@@ -241,7 +238,7 @@ def _make_term(
 
 @dataclass(frozen=True)
 class LevelMatching:
-    """Seeks the matches of one level; see :meth:`Matcher.terms`.
+    """The search for the matches of one level: the arguments of :meth:`Matcher.terms`.
 
     ``share`` is the part of the setting ``matching`` that acts at this level.
     """
@@ -249,12 +246,6 @@ class LevelMatching:
     matcher: Matcher
     level: MatchedLevel
     share: float = 1.0
-
-    def terms(
-        self, extractor: FeatureExtractor, regions: Sequence[MatchedRegion], scale: float
-    ) -> tuple[ContentTerm, ...]:
-        """Return the level's terms."""
-        return self.matcher.terms(extractor, self.level, regions, scale)
 
 
 def whole_level(content: Array) -> MatchedLevel:

@@ -28,12 +28,12 @@ from nst_core.backends.tiling.layout import Tile, make_tiles, network_reach, win
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.resize import fit
 from nst_core.loss.neighbours import CELL
-from nst_core.loss.weights import MATCHING_LAYERS, SEARCH_UP_TO, SEARCH_WEIGHTS, loss_layers, matching_share
+from nst_core.loss.weights import MATCHING_LAYERS, SEARCH_UP_TO, SEARCH_WEIGHTS, loss_layers
 from nst_core.optim.vectors import Storage
 from nst_core.painting.workload import ONE_STYLE, Workload
 from nst_core.settings import Settings, parse_bytes
 from nst_core.system.free_memory import available_memory
-from nst_core.vgg.layers import LAYERS
+from nst_core.vgg.layers import LAYERS, Layer
 
 HISTORY = 10
 """Curvature pairs of L-BFGS. 100 were no better (design notes), and each costs two pictures of memory."""
@@ -234,17 +234,12 @@ class _LayoutRequest:
             device=round(device),
         )
 
-    @property
-    def _matches(self) -> bool:
-        """Whether the style's most similar positions are targets."""
-        return matching_share(self.settings) > 0 and self.workload.content and self.workload.styles > 0
-
     def _matching_bytes(self, style_pictures: float, storage: Storage) -> float:
         """Return the memory of seeking matches: the styles' features, and hypercolumns where they are sought.
 
         ``style_pictures`` is the area of all styles as a multiple of the level's.
         """
-        if not self._matches:
+        if not self.workload.seeks_matches(self.settings):
             return 0.0
         pixels = self.height * self.width
         searched = max(self.height, self.width) <= SEARCH_UP_TO
@@ -252,23 +247,23 @@ class _LayoutRequest:
         kept = features * STORAGE_SHARE[storage] * style_pictures
         if not searched:
             return kept * pixels
-        hypercolumns = 4.0 / CELL**2 * self._channels(SEARCH_WEIGHTS)
+        channels = sum(layer.channels for layer in self._table(SEARCH_WEIGHTS))
+        hypercolumns = 4.0 / CELL**2 * channels
         return (kept + hypercolumns * (1.0 + style_pictures + HYPERCOLUMN_COPIES)) * pixels
-
-    def _channels(self, names: Iterable[str]) -> int:
-        table = {layer.name: layer for layer in LAYERS[self.backend.network.architecture]}
-        return sum(table[name].channels for name in names)
 
     def _feature_bytes(self, names: Iterable[str]) -> float:
         """Return the bytes of features at the layers ``names`` for each pixel, in full precision."""
+        return sum(4.0 * layer.channels / layer.stride**2 for layer in self._table(names))
+
+    def _table(self, names: Iterable[str]) -> list[Layer]:
+        """Return the rows of the network's table for ``names``, without unknown ones."""
         table = {layer.name: layer for layer in LAYERS[self.backend.network.architecture]}
-        layers = (table[name] for name in names if name in table)
-        return sum(4.0 * layer.channels / layer.stride**2 for layer in layers)
+        return [table[name] for name in names if name in table]
 
     def _targets(self) -> tuple[Storage, float]:
         """Return how content targets are kept, and their bytes."""
         names = [pair.layer for pair in self.settings.content_layers]
-        if self._matches:
+        if self.workload.seeks_matches(self.settings):
             names += MATCHING_LAYERS
         full = self._feature_bytes(names) * self.height * self.width
         if full <= FULL_TARGETS * self.budget.machine:

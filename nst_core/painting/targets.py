@@ -105,12 +105,12 @@ def make_objective(
         masks = guides_at_layers(multiply_masks(content.alpha, covered), layers, (), "simple")
         features = extractor.features(content.pixels, layers)
         contents = content_terms(features, masks, settings, content_scale)
-    share = matching_share(settings) if content is not None else 0.0
+    share = matching_share(settings)
     if share > 0 and content is not None:
         matched = [_matched_region(extractor, region, subject, settings) for region in regions]
         matching = matching or LevelMatching(Matcher(settings.seed), whole_level(content.pixels))
         share *= matching.share
-        contents += matching.terms(extractor, matched, style_scale * share)
+        contents += matching.matcher.terms(extractor, matching.level, matched, style_scale * share)
         style_scale *= 1.0 - share
     terms: list[StyleTerm] = []
     for region, weight in zip(regions, region_weights(regions, content, subject.strength), strict=True):
@@ -125,15 +125,9 @@ def _matched_region(
     extractor: FeatureExtractor, region: StyleRegion, subject: Subject, settings: Settings
 ) -> MatchedRegion:
     """Return a region with its masks and strengths at the layers of matches."""
-    layers = list(MATCHING_LAYERS)
-    visible = guides_at_layers(subject.content.alpha if subject.content else None, layers, (), "simple")
-    masks = _mask_at_layers(extractor, region.mask, layers, settings)
-    return MatchedRegion(
-        region.styles,
-        {layer: multiply_masks(visible[layer], masks[layer]) for layer in layers},
-        guides_at_layers(subject.strength, layers, (), "simple"),
-        grid_guide(multiply_masks(subject.content.alpha if subject.content else None, region.mask)),
-    )
+    covered, strengths = _masks_at_layers(extractor, region, subject, settings, list(MATCHING_LAYERS))
+    alpha = subject.content.alpha if subject.content else None
+    return MatchedRegion(region.styles, covered, strengths, grid_guide(multiply_masks(alpha, region.mask)))
 
 
 def _loss_scales(settings: Settings, *, both: bool) -> tuple[float, float]:
@@ -218,6 +212,20 @@ def _mask_at_layers(
     return guides_at_layers(mask, layers, network_layers, settings.guides)
 
 
+def _masks_at_layers(
+    extractor: FeatureExtractor,
+    region: StyleRegion,
+    subject: Subject,
+    settings: Settings,
+    layers: Sequence[str],
+) -> tuple[dict[str, Array | None], dict[str, Array | None]]:
+    """Return, by layer, how much of each position a region covers visibly, and the strength there."""
+    visible = guides_at_layers(subject.content.alpha if subject.content else None, layers, (), "simple")
+    masks = _mask_at_layers(extractor, region.mask, layers, settings)
+    covered = {layer: multiply_masks(visible[layer], masks[layer]) for layer in layers}
+    return covered, guides_at_layers(subject.strength, layers, (), "simple")
+
+
 def _accumulate(totals: dict[str, Exact], layer: str, moment: Array, share: float) -> None:
     weighted = moment.astype(np.float64) * share
     totals[layer] = totals[layer] + weighted if layer in totals else weighted
@@ -231,13 +239,10 @@ def region_guides(
     The mass is 0 if the strength leaves almost nothing.
     """
     layers = [pair.layer for pair in settings.style_layers]
-    visible = guides_at_layers(subject.content.alpha if subject.content else None, layers, (), "simple")
-    strengths = guides_at_layers(subject.strength, layers, (), "simple")
-    masks = _mask_at_layers(extractor, region.mask, layers, settings)
+    covered, strengths = _masks_at_layers(extractor, region, subject, settings, layers)
     guides = {}
-    for layer in layers:
-        values = multiply_masks(visible[layer], masks[layer], strengths[layer])
-        full_strength = multiply_masks(visible[layer], masks[layer])
+    for layer, full_strength in covered.items():
+        values = multiply_masks(full_strength, strengths[layer])
         mass = np.inf if full_strength is None else float(full_strength.sum(dtype=np.float64))
         has_strength = values is None or float(values.sum(dtype=np.float64)) > TINY_MASS
         guides[layer] = Guide(values, mass if has_strength else 0.0)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nst_core.loss.weights import matching_share
+from nst_core.settings import Settings
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -18,6 +21,10 @@ class Workload:
     styles: int = 1
     regions: int = 1
     masked: bool = False
+
+    def seeks_matches(self, settings: Settings) -> bool:
+        """Return whether the style's most similar positions are targets: there must be something to match."""
+        return matching_share(settings) > 0 and self.content and self.styles > 0
 
 
 ONE_STYLE = Workload()

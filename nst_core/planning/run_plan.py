@@ -7,7 +7,7 @@ up to the size that fits the limit, and upsamples from there.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import psutil
 
@@ -86,7 +86,6 @@ def plan_run(request: PlanRequest, engine: Engine) -> RunPlan:
     Raises:
         NstError: ``too-small``; ``out-of-memory`` if the picture does not fit even in the smallest tiles.
     """
-    request = replace(request, settings=effective_settings(request.settings, request.workload))
     settings, (height, width) = request.settings, request.size
     check_size(height, width, "The picture")
     smallest, side = smallest_side(height, width, settings.coarsest), max(height, width)
@@ -105,13 +104,6 @@ def plan_run(request: PlanRequest, engine: Engine) -> RunPlan:
             if not may_shrink or error.code is not ErrorCode.OUT_OF_MEMORY:
                 raise
         side = max(smallest, round(side / LIMIT_STEP))
-
-
-def effective_settings(settings: Settings, workload: Workload) -> Settings:
-    """Return ``settings`` without matching if there is nothing to match: no content or no style."""
-    if workload.content and workload.styles:
-        return settings
-    return settings.model_copy(update={"matching": 0.0})
 
 
 def smallest_side(height: int, width: int, coarsest: int) -> int:

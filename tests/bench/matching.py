@@ -22,26 +22,22 @@ from nst_core.job.model import Job, WeightedStyle
 from nst_core.job.prepare import prepare
 from nst_core.loss.neighbours import (
     DIRECTIONS,
-    HOST,
-    hypercolumns,
     nearest,
     principal_directions,
     unit_rows,
 )
 from nst_core.loss.weights import SEARCH_WEIGHTS
+from nst_core.painting.matching import hypercolumns_of
 from nst_core.painting.pyramid import Level
 from nst_core.painting.subject import Subject, subject_at_level
 from nst_core.painting.targets import make_objective
 from nst_core.settings import make_settings
 from nst_core.vgg.store import ModelStore
 
-STRIDES = {"relu1_1": 1, "relu2_1": 2, "relu3_1": 4, "relu4_1": 8}
-
 
 def columns_of(engine: Engine, pixels: Array) -> Array:
     """Return the hypercolumns of a picture (3, h, w)."""
-    features = engine.extractor.features(pixels, list(SEARCH_WEIGHTS))
-    return hypercolumns([(features[name], STRIDES[name], weight) for name, weight in SEARCH_WEIGHTS.items()])
+    return hypercolumns_of(engine.extractor.features(pixels, list(SEARCH_WEIGHTS)))
 
 
 def seconds_of_evaluation(engine: Engine, subject: Subject) -> float:
@@ -86,13 +82,13 @@ def main() -> None:
         features = time.perf_counter() - started
         started = time.perf_counter()
         directions = principal_directions(candidates, DIRECTIONS)
-        found = nearest(unit_rows(query @ directions), unit_rows(candidates @ directions), None, HOST)
+        found = nearest(unit_rows(query @ directions), unit_rows(candidates @ directions))
         search = time.perf_counter() - started
         share, exact_seconds = "-", "-"
         if side <= options.exact_up_to:
             started = time.perf_counter()
             queries, all_candidates = unit_rows(query), unit_rows(candidates)
-            exact = nearest(queries, all_candidates, None, HOST)
+            exact = nearest(queries, all_candidates)
             exact_seconds = f"{time.perf_counter() - started:.2f}"
             reached, best = (
                 float(np.einsum("nd,nd->n", queries, all_candidates[matches]).mean())
