@@ -99,8 +99,8 @@ class LookSettings(BaseModel):
         SettingInfo(
             group="look",
             label="Colour layout",
-            help="How far the style's colours are placed as the photo's colours are: 0 leaves them as "
-            "painted, 100 gives each thing in the photo a colour of the style.",
+            help="How closely the style's colours follow the photo's: 0 leaves them as painted, 100 gives "
+            "each thing in the photo one colour of the style.",
             source="Kolkin et al. 2022, Neural Neighbor Style Transfer, section 3.4",
             applies_to=("style", "content"),
             with_style="always",

@@ -100,7 +100,7 @@ SETTINGS = (
         (),
         'look',
         'Colour layout',
-        "How far the style's colours are placed as the photo's colours are: 0 leaves them as painted, 100 gives each thing in the photo a colour of the style.",
+        "How closely the style's colours follow the photo's: 0 leaves them as painted, 100 gives each thing in the photo one colour of the style.",
         {},
         {},
         'always',
