@@ -37,8 +37,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def rates_folder(tmp_path_factory) -> Path:
-    """A cache folder that the tests of one process share: the machine's speed is measured once for all."""
-    return tmp_path_factory.mktemp("rates")
+    """A cache folder that tests share: the machine's speed is measured once for all.
+
+    It is in ``NST_TEST_RATES``, else shared by the test processes of one run of pytest.
+    """
+    folder = os.environ.get("NST_TEST_RATES")
+    if folder:
+        return Path(folder)
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "rates"
 
 
 @pytest.fixture(scope="session")

@@ -27,8 +27,17 @@ def neighbours(length: int, enlarged: int, positions: slice) -> Neighbours:
 
 
 def interpolate(planes: Array, rows: Neighbours, columns: Neighbours) -> Array:
-    """Return ``planes`` (..., h, w) between the neighbouring ``rows`` and ``columns``."""
-    top, bottom = planes[..., rows.first, :], planes[..., rows.second, :]
-    between = top * (1 - rows.share[:, None]) + bottom * rows.share[:, None]
-    left, right = between[..., columns.first], between[..., columns.second]
-    return np.asarray(left * (1 - columns.share) + right * columns.share, dtype=np.float32)
+    """Return ``planes`` (..., h, w) between the neighbouring ``rows`` and ``columns``, in float32.
+
+    Needs the memory of two results.
+    """
+    between = _mix(planes[..., rows.first, :], planes[..., rows.second, :], rows.share[:, None])
+    return _mix(between[..., columns.first], between[..., columns.second], columns.share)
+
+
+def _mix(first: Array, second: Array, share: Array) -> Array:
+    """Return first (1 - share) + second share. Both arrays are overwritten."""
+    first *= 1 - share
+    second *= share
+    first += second
+    return first

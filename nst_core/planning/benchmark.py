@@ -31,7 +31,7 @@ from nst_core.planning.rate_cache import load_rate, store_rate
 from nst_core.settings import Settings
 from nst_core.vgg.layers import LAYERS
 
-SIDES = {False: (256, 512), True: (256, 1024)}
+SIDES = {False: (128, 384), True: (256, 1024)}
 """Sides of the pictures, by whether the device is asynchronous: 256 pixels hardly load a GPU."""
 
 SMALLEST = 64

@@ -7,6 +7,7 @@ from.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -108,13 +109,16 @@ def bad_model_error(path: Path, reason: str) -> NstError:
 def read_model(path: Path, max_bytes: int = MAX_FILE_BYTES) -> onnx.ModelProto:
     """Parse an ONNX file of at most ``max_bytes``, without following references to other files.
 
+    Callers share the result and must not change it.
+
     Raises:
         NstError: ``missing-file``, ``unreadable-file`` or ``bad-model``.
     """
     try:
-        if path.stat().st_size > max_bytes:
+        status = path.stat()
+        if status.st_size > max_bytes:
             raise bad_model_error(path, f"it is larger than {max_bytes // 1024**2} MiB")
-        return onnx.load(str(path), format="protobuf", load_external_data=False)
+        return _parse(path, (status.st_ino, status.st_size, status.st_mtime_ns))
     except FileNotFoundError:
         raise NstError(ErrorCode.MISSING_FILE, f"There is no file {path}.") from None
     except OSError as error:
@@ -122,6 +126,12 @@ def read_model(path: Path, max_bytes: int = MAX_FILE_BYTES) -> onnx.ModelProto:
         raise NstError(ErrorCode.UNREADABLE_FILE, f"{path} cannot be read: {reason}.") from None
     except DecodeError:
         raise bad_model_error(path, "it is incomplete, damaged or not an ONNX file") from None
+
+
+@functools.lru_cache(maxsize=1)
+def _parse(path: Path, _version: tuple[int, ...]) -> onnx.ModelProto:
+    """Parse a file. The last one stays in memory, because each session of a run needs its weights."""
+    return onnx.load(str(path), format="protobuf", load_external_data=False)
 
 
 def tensor_array(tensor: onnx.TensorProto) -> Array:

@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 import onnx
 import onnxruntime
+from onnx import numpy_helper
 
 from nst_core.errors import ErrorCode, NstError, first_line, is_framework_oom, nearest
 from nst_core.events import Notice, OnNotice
@@ -48,6 +49,10 @@ CUDA_OPTIONS = {
     # Grow by the needed amount, not to the next power of two.
     "arena_extend_strategy": "kSameAsRequested",
 }
+
+
+LARGE_CONSTANT = 2**16
+"""Bytes from which a constant is passed to a session as an array instead of within the model."""
 
 
 @dataclass(frozen=True)
@@ -126,15 +131,22 @@ def open_session(
 ) -> Session:
     """Open ``model`` on ``device``; if that fails, send a notice and open it on the CPU.
 
-    ``configure`` may change the session's options.
+    ``configure`` may change the session's options. Large constants are taken out of ``model``.
 
     Raises:
         NstError: ``no-engine`` if the CPU cannot run the model either; ``out-of-memory``.
     """
+    large = _take_out_large_constants(model)
     content = model.SerializeToString()
+
+    def configure_with_constants(options: onnxruntime.SessionOptions) -> None:
+        if large:
+            options.add_external_initializers(list(large), list(large.values()))
+        configure(options)
+
     if device.kind != "cpu":
         try:
-            return Session(open_on_device(content, device, configure), device)
+            return Session(open_on_device(content, device, configure_with_constants), device)
         except ProviderUnavailable as error:
             adjective = "requested" if device.requested else "expected"
             sentence = (
@@ -143,13 +155,29 @@ def open_session(
             )
             on_notice(Notice("no-device", sentence))
     try:
-        return Session(open_on_device(content, Device("cpu"), configure), Device("cpu"))
+        cpu = Device("cpu")
+        return Session(open_on_device(content, cpu, configure_with_constants), cpu)
     except ProviderUnavailable as error:
         raise NstError(
             ErrorCode.NO_ENGINE,
             f"ONNX Runtime cannot run the network: {error}.",
             "Reinstall ONNX Runtime. `nst doctor` shows what is installed.",
         ) from None
+
+
+def _take_out_large_constants(model: onnx.ModelProto) -> dict[str, onnxruntime.OrtValue]:
+    """Declare the large constants of ``model`` as external, and return their values by name.
+
+    A session takes the values from memory, which saves writing and parsing all weights.
+    """
+    values = {}
+    for tensor in model.graph.initializer:
+        if tensor.data_location != onnx.TensorProto.EXTERNAL and len(tensor.raw_data) >= LARGE_CONSTANT:
+            values[tensor.name] = onnxruntime.OrtValue.ortvalue_from_numpy(numpy_helper.to_array(tensor))
+            tensor.ClearField("raw_data")
+            tensor.data_location = onnx.TensorProto.EXTERNAL
+            tensor.external_data.add(key="location", value="memory")
+    return values
 
 
 class ProviderUnavailable(Exception):  # noqa: N818 - a state of the machine

@@ -51,6 +51,11 @@ class Widget:
         """Return the point to click at."""
         return self.x + self.width // 2, self.y + self.height // 2
 
+    @property
+    def upper_middle(self) -> tuple[int, int]:
+        """Return the point at which a click moves a slider there; lower down it changes the value a little."""
+        return self.x + self.width // 2, self.y + self.height // 4
+
 
 class GimpDesktop:
     """One GIMP with one image in a window."""

@@ -109,6 +109,31 @@ def test_trial_is_shown_stopped_and_discarded(desktop: GimpDesktop) -> None:
     leave(desktop, dialog, number)  # in the middle of it
 
 
+def is_slider(widget: Widget) -> bool:
+    return "SpinScale" in widget.kind
+
+
+def test_trial_follows_the_layout_of_colours(desktop: GimpDesktop) -> None:
+    """Other settings discard a trial. This one acts on finished pictures: the engine gets the new value."""
+    forget_requests(desktop)
+    layout = desktop.gimp.fake_folder / "layout.json"
+    layout.unlink(missing_ok=True)
+    desktop.gimp.set_engine_mode("slow 600")
+    number = call(desktop)
+    dialog = desktop.wait_for_window(DIALOG)
+    desktop.press(dialog, "alt+t")
+    wait_for_trial(desktop, dialog)
+    sliders = sorted(filter(is_slider, desktop.widgets(dialog)), key=lambda widget: (widget.y, widget.x))
+    desktop.screen.click(*sliders[3].upper_middle)
+    desktop.wait_until(layout.exists, "a value for the engine")
+    assert json.loads(layout.read_text())["color_layout"] > 20
+    wait_for_trial(desktop, dialog)  # it is still shown
+    desktop.press(dialog, "alt+t")  # and can be stopped: the result is the fake's copy
+    wait_for_red(desktop, dialog, PHOTO_RED)
+    assert len(requests(desktop, "stylize")) == 1
+    leave(desktop, dialog, number)
+
+
 def test_failed_trial_shows_the_error_and_the_next_one_works(desktop: GimpDesktop) -> None:
     forget_requests(desktop)
     desktop.gimp.set_engine_mode("crash")

@@ -253,7 +253,7 @@ def test_colour_layout_slides_while_painting(desktop: GimpDesktop) -> None:
     desktop.gimp.set_engine_mode("slow 600")
     number, painting = begin_painting(desktop)
     slider = desktop.wait_for_widget(painting, is_slider, "the slider")
-    desktop.screen.click(*slider.middle)
+    desktop.screen.click(*slider.upper_middle)
     layout = desktop.gimp.fake_folder / "layout.json"
     desktop.wait_until(layout.exists, "a value for the engine")
     desktop.keep_picture("painting-layout")

@@ -334,8 +334,7 @@ def test_content_is_not_changed():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("keep_colors", ["none", "luminance"])
-@pytest.mark.parametrize("painted_side", [500, 2000])
+@pytest.mark.parametrize(("painted_side", "keep_colors"), [(500, "none"), (2000, "luminance")])
 def test_memory_of_a_large_result_is_that_of_the_plan(monkeypatch, painted_side, keep_colors):
     """Upsampled from a sixteenth of the pixels or painted at full size, with the colours of two regions.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -57,15 +56,19 @@ def half(height=48, width=64):
     return mask
 
 
+@pytest.mark.parametrize("colours", ["none", "luminance", "pca", "cholesky"])
 @pytest.mark.parametrize(
-    ("style", "content", "colours"),
-    list(itertools.product((grey(), flat(), painting()), (grey(), photo()), ("none", "luminance", "match"))),
+    ("style", "content"),
+    [(grey(), grey()), (flat(), photo()), (painting(), grey())],
+    ids=["both grey", "flat style", "grey photo"],
 )
 def test_grey_and_flat_pictures_give_finite_results(style, content, colours):
-    for mode in ("pca", "cholesky") if colours == "match" else ("pca",):
-        result = run_job(job(content, style, keep_colors=colours, color_match=mode, iterations=2)).picture
-        assert np.isfinite(result.pixels).all()
-        assert 0.0 <= result.pixels.min() <= result.pixels.max() <= 1.0
+    color_match = colours if colours in ("pca", "cholesky") else "pca"
+    keep_colors = "match" if colours == color_match else colours
+    values = {"keep_colors": keep_colors, "color_match": color_match, "iterations": 2}
+    result = run_job(job(content, style, **values)).picture
+    assert np.isfinite(result.pixels).all()
+    assert 0.0 <= result.pixels.min() <= result.pixels.max() <= 1.0
 
 
 def chroma(pixels):
@@ -240,7 +243,7 @@ def line(column, value=1.0):
     return mask
 
 
-def dot(value=1.0):
+def dot(value):
     mask = np.zeros((48, 64), np.float32)
     mask[24, 32] = value
     return mask
@@ -248,8 +251,8 @@ def dot(value=1.0):
 
 @pytest.mark.parametrize(
     ("mask", "guides"),
-    [(line(0), "inside"), (line(33), "simple"), (line(63), "all"), (dot(), "simple"), (dot(0.001), "simple")],
-    ids=["left", "line", "right", "dot", "faint"],
+    [(line(0), "inside"), (line(63), "all"), (dot(0.001), "simple")],
+    ids=["left", "right", "dot"],
 )
 def test_mask_one_pixel_wide_paints_only_that(mask, guides):
     base = job(iterations=2, guides=guides)
@@ -283,7 +286,7 @@ def test_overlapping_regions_share_their_intersection():
     np.testing.assert_array_equal(both[:, 32:], base.content.pixels[:, 32:])
 
 
-@pytest.mark.parametrize("weights", [(1e308, 1e308), (1e-320, 1e-320), (1.0, 1e300), (5e-324, 1.0)])
+@pytest.mark.parametrize("weights", [(1e308, 1e308), (5e-324, 1.0)])
 def test_style_weights_of_any_size_are_shares(weights):
     base = job(iterations=2)
     first, second = base.styles[0].picture, picture(flat())

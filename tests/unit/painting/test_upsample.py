@@ -78,13 +78,13 @@ def test_result_does_not_depend_on_the_strip_size(strip, monkeypatch):
 @pytest.mark.slow
 def test_upsampling_needs_little_more_memory_than_the_pictures(monkeypatch):
     """Even if a picture is upsampled from nearly its own size, which used to take 138 bytes a pixel."""
-    monkeypatch.setattr(upsample, "STRIP_PIXELS", 4096)
-    large = np.random.default_rng(3).random((3, 500, 600), dtype=np.float32)
-    small = resize_planes(large, 400, 480)
+    monkeypatch.setattr(upsample, "STRIP_PIXELS", 2048)
+    large = np.random.default_rng(3).random((3, 250, 300), dtype=np.float32)
+    small = resize_planes(large, 200, 240)
     picture = small * 0.8
     tracemalloc.start()
-    upsampled = upsample_change(picture, PreparedImage(small), PreparedImage(large), (500, 600))
-    peak = tracemalloc.get_traced_memory()[1] / (500 * 600)
+    upsampled = upsample_change(picture, PreparedImage(small), PreparedImage(large), (250, 300))
+    peak = tracemalloc.get_traced_memory()[1] / (250 * 300)
     tracemalloc.stop()
     assert upsampled.shape == large.shape
     assert peak < 45.0

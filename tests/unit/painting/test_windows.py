@@ -91,12 +91,10 @@ MIDDLE, LEFT, RIGHT = (200, 230), (0, 20), (380, 413)
 @pytest.mark.parametrize(
     ("guides", "columns"),
     [
-        ("simple", MIDDLE),
         ("simple", LEFT),
         ("simple", RIGHT),
         ("inside", MIDDLE),
         ("all", MIDDLE),
-        ("all", RIGHT),
     ],
 )
 def test_window_has_the_gradient_of_the_whole_picture(backend, extractor, guides, columns):

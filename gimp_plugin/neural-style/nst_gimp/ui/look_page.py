@@ -13,7 +13,7 @@ from nst_gimp.ui import widgets  # noqa: E402
 from nst_gimp.ui.style_chooser import StyleChooser  # noqa: E402
 
 SETTINGS = (
-    *("strength", "style-scale", "keep-colors", "color-layout"),
+    *("strength", "matching", "style-scale", "color-layout", "keep-colors"),
     *("quality", "time-limit", "size", "finish"),
 )
 UPSAMPLE_FROM = 1536
@@ -28,34 +28,39 @@ class LookPage(Gtk.ScrolledWindow):
         self.config = config
         self._subject_side = max(subject.box[2:])
         self.grid = Gtk.Grid(column_spacing=12, row_spacing=6, valign=Gtk.Align.START)
-        strength = widgets.scale(config, "strength", 1, 10, 0)
-        effects.bind_sensitivity(config, "strength", strength)
-        brush = widgets.scale(config, "style-scale", 0.05, 0.25, 2)
-        for row, widget in enumerate(
-            (
-                strength,
-                slider_ends(_("photo"), _("painting")),
-                brush,
-                slider_ends(_("fine strokes"), _("broad strokes")),
-            )
-        ):
-            self.grid.attach(widget, 0, row, 4, 1)
-        colors = self._put("keep-colors", widgets.combo(config, "keep-colors"), 4, 0, wide=True)
+        self.grid.attach(self._sliders(), 0, 0, 4, 1)
+        colors = self._put("keep-colors", widgets.combo(config, "keep-colors"), 1, 0, wide=True)
         effects.bind_sensitivity(config, "keep-colors", *colors)
-        layout = widgets.scale(config, "color-layout", 1, 10, 0)
-        effects.bind_sensitivity(config, "color-layout", layout)
-        self.grid.attach(layout, 0, 5, 4, 1)
-        self._put("quality", widgets.combo(config, "quality"), 6, 0)
+        self._put("quality", widgets.combo(config, "quality"), 2, 0)
         limit = widgets.number(config, "time-limit", zero=_("no limit"), unit=_(" min"), share=1 / 60)
-        self._put("time-limit", limit, 6, 2)
-        self._put("size", widgets.number(config, "size", zero=_("photo’s own"), unit=_(" px")), 7, 0)
-        self.finish = self._put("finish", widgets.combo(config, "finish"), 7, 2)
+        self._put("time-limit", limit, 2, 2)
+        self._put("size", widgets.number(config, "size", zero=_("photo’s own"), unit=_(" px")), 3, 0)
+        self.finish = self._put("finish", widgets.combo(config, "finish"), 3, 2)
         config.connect("notify::size", lambda *_args: self._update_finish())
         self._update_finish()
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
         body.pack_start(StyleChooser(config, show_error), False, False, 0)
         body.pack_start(self.grid, False, False, 0)
         self.add(body)
+
+    def _sliders(self) -> Gtk.Widget:
+        """Return the sliders, two in a row, each with its ends in words."""
+        sliders = Gtk.Grid(column_spacing=12, row_spacing=6, column_homogeneous=True)
+        for index, (name, step, page, digits, left, right) in enumerate(
+            (
+                ("strength", 1, 10, 0, _("photo"), _("painting")),
+                ("matching", 1, 10, 0, _("strokes anywhere"), _("where they fit")),
+                ("style-scale", 0.05, 0.25, 2, _("fine strokes"), _("broad strokes")),
+                ("color-layout", 1, 10, 0, _("colours as painted"), _("as in the photo")),
+            )
+        ):
+            slider = widgets.scale(self.config, name, step, page, digits)
+            effects.bind_sensitivity(self.config, name, slider)
+            box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2)
+            box.pack_start(slider, False, False, 0)
+            box.pack_start(slider_ends(left, right), False, False, 0)
+            sliders.attach(box, index % 2, index // 2, 1, 1)
+        return sliders
 
     def _put(self, name: str, widget, row: int, column: int, wide: bool = False):
         """Put a setting with its label into the grid and return both."""

@@ -35,7 +35,7 @@ KINK_TRIES = 16
 KERNELS: dict = {}
 
 rng = np.random.default_rng(2016)
-RANDOM_SIZES = [tuple(int(side) for side in rng.integers(16, 112, size=2)) for _ in range(20)]
+RANDOM_SIZES = [tuple(int(side) for side in rng.integers(16, 112, size=2)) for _ in range(10)]
 
 
 @pytest.fixture(scope="module")
@@ -163,16 +163,15 @@ def test_half_flat_picture_equals_torch(network, deep_layers):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("padding", ["edge", "zero"])
-def test_sums_of_millions_stay_exact(network, padding):
+def test_sums_of_millions_stay_exact(network):
     """The picture is large enough that adding one number after the other would lose 1e-5."""
     height, width = 130, 400
-    exact = TorchBackend(network, padding=padding, dtype=torch.float64)
+    exact = TorchBackend(network, padding="edge", dtype=torch.float64)
     objective = make_objective(
         exact, height, width, style=("relu1_1", "relu2_2"), content=("relu1_1",), priors=PRIORS
     )
     at = picture(6, height, width)
-    evaluation = OnnxBackend(network, device="cpu", padding=padding).evaluator(objective, height, width)(at)
+    evaluation = OnnxBackend(network, device="cpu", padding="edge").evaluator(objective, height, width)(at)
     expected = exact.evaluator(objective, height, width)(torch.tensor(at, dtype=torch.float64))
     np.testing.assert_allclose(evaluation.terms, expected.terms, rtol=2e-6)
 
