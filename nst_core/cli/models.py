@@ -15,7 +15,7 @@ from nst_core.cli.commands import SuggestingGroup
 from nst_core.cli.options import json_option, progress_option, store_option
 
 if TYPE_CHECKING:
-    from nst_core.vgg.download import FetchProgress
+    from nst_core.vgg.fetched_files import FetchProgress
     from nst_core.vgg.network import Network
     from nst_core.vgg.store import ModelStore
 

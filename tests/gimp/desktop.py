@@ -53,7 +53,7 @@ class Widget:
 
     @property
     def upper_middle(self) -> tuple[int, int]:
-        """Return the point at which a click moves a slider there; lower down it changes the value a little."""
+        """Return the point to click at on a slider, whose lower half changes the value only a little."""
         return self.x + self.width // 2, self.y + self.height // 4
 
 

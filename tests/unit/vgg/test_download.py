@@ -12,7 +12,8 @@ import pytest
 
 from nst_core.errors import ErrorCode, NstError
 from nst_core.vgg import download as download_module
-from nst_core.vgg.download import FetchProgress, download
+from nst_core.vgg.download import download
+from nst_core.vgg.fetched_files import FetchProgress
 from nst_core.vgg.package_index import IndexSettings
 from nst_core.vgg.sources import WeightSource
 from tests.unit.vgg.file_server import FileServer, serve

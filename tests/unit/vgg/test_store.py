@@ -17,7 +17,7 @@ from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
 from nst_core.vgg import download as download_module
 from nst_core.vgg import sources, store
-from nst_core.vgg.download import FetchProgress
+from nst_core.vgg.fetched_files import FetchProgress
 from nst_core.vgg.network import NORMALISATIONS, ConvWeights, Network, load_network
 from nst_core.vgg.package_index import IndexSettings
 from nst_core.vgg.sources import IndexFile, WeightSource
