@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 
 from nst_core.errors import ErrorCode, NstError
-from nst_core.vgg.graph import GraphOptions, build_graph
+from nst_core.vgg.graph import GraphOptions, build_graph, embed_constants
 from nst_core.vgg.layers import ARCHITECTURES, LAYERS, Architecture, convolution_shapes, layer_names
 from nst_core.vgg.network import Normalisation, Weights, weights_hash, write_metadata
 
@@ -71,7 +71,8 @@ def export_model(
     """
     architecture = recognise_architecture(weights)
     ordered = {layer: weights[layer] for layer in convolution_shapes(architecture)}
-    model = build_graph(LAYERS[architecture], ordered, layer_names(architecture), name, GraphOptions())
+    graph = build_graph(LAYERS[architecture], ordered, layer_names(architecture), name, GraphOptions())
+    model = embed_constants(graph)
     sha256 = weights_hash(ordered)
     write_metadata(model, architecture, normalisation, sha256=sha256, source=source, licence=licence)
     onnx.checker.check_model(model)

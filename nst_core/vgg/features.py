@@ -105,8 +105,8 @@ class OnnxFeatures:
         if key in self.sessions:
             self.sessions.move_to_end(key)
             return self.sessions[key]
-        model = forward_graph(self.network, key, self.pooling, self.padding)
-        session = open_session(model, self.device, self.on_notice)
+        graph = forward_graph(self.network, key, self.pooling, self.padding)
+        session = open_session(graph, self.device, self.on_notice)
         self.device = session.device  # after a fallback to the CPU, it is reported only once
         self.sessions[key] = session
         if len(self.sessions) > MAX_SESSIONS:

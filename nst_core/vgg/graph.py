@@ -1,6 +1,6 @@
 """A VGG as an ONNX graph from a picture to the features of the requested layers.
 
-Takes a :class:`~nst_core.vgg.network.Network` and layer names, and returns an ``onnx.ModelProto`` that any
+Takes a :class:`~nst_core.vgg.network.Network` and layer names, and returns a :class:`Graph` that any
 execution provider can run. Does not run it.
 
 The graph uses only Mul, Add, Pad, Conv, Relu, MaxPool and AveragePool of opset 13, which the CPU, CUDA,
@@ -9,14 +9,15 @@ DirectML, CoreML and WebGPU providers support.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from nst_core.array_types import Array
 from nst_core.vgg.layers import AVERAGE_POOL_GAIN, LAYERS, Layer, check_known_layers, up_to_deepest
 from nst_core.vgg.network import ConvWeights, Network, Normalisation, Weights
 
@@ -33,6 +34,20 @@ INPUT = "image"
 """Name of the only input, (1, 3, height, width), with free ``height`` and ``width``."""
 
 
+LARGE_CONSTANT = 2**14
+"""Bytes from which a constant stays outside the model, as an array."""
+
+
+class Graph(NamedTuple):
+    """A model, and the values of its large constants by name: the model only declares them.
+
+    So weights are neither copied into models nor written and parsed with them.
+    """
+
+    model: onnx.ModelProto
+    constants: Mapping[str, Array]
+
+
 @dataclass(frozen=True, kw_only=True)
 class GraphOptions:
     """Options of a graph; without a ``normalisation``, its input is already normalised."""
@@ -44,7 +59,7 @@ class GraphOptions:
 
 def forward_graph(
     network: Network, outputs: Sequence[str], pooling: Pooling = "max", padding: Padding = "zero"
-) -> onnx.ModelProto:
+) -> Graph:
     """Build the graph from RGB in 0..1, not normalised, to the layers ``outputs``, without deeper layers.
 
     ``padding="edge"`` repeats the picture's edge pixels for the first convolution, instead of the zeros (mean
@@ -63,7 +78,7 @@ def forward_graph(
 
 def build_graph(
     layers: Sequence[Layer], weights: Weights, outputs: Sequence[str], name: str, options: GraphOptions
-) -> onnx.ModelProto:
+) -> Graph:
     """Build a graph called ``name`` of ``layers``, with ``outputs`` as its outputs."""
     writer = _GraphWriter()
     _write_input(writer, options)
@@ -85,9 +100,26 @@ def build_graph(
         ],
         writer.constants,
     )
-    return helper.make_model(
+    model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="nst"
     )
+    return Graph(model, writer.arrays)
+
+
+def embed_constants(graph: Graph) -> onnx.ModelProto:
+    """Write the large constants into the model too, and return it: a complete file."""
+    for tensor in graph.model.graph.initializer:
+        if tensor.name in graph.constants:
+            tensor.CopyFrom(numpy_helper.from_array(graph.constants[tensor.name], tensor.name))
+    return graph.model
+
+
+def declare_constant(name: str, shape: Sequence[int]) -> onnx.TensorProto:
+    """Return a float32 constant without values: they are passed when a session is opened."""
+    tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape)
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="memory")
+    return tensor
 
 
 class _GraphWriter:
@@ -96,11 +128,16 @@ class _GraphWriter:
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
+        self.arrays: dict[str, Array] = {}
         self.current = INPUT
 
     def constant(self, label: str, array: np.ndarray) -> str:
         """Add a constant and return its name."""
-        self.constants.append(numpy_helper.from_array(array, label))
+        if array.nbytes >= LARGE_CONSTANT:
+            self.arrays[label] = array
+            self.constants.append(declare_constant(label, array.shape))
+        else:
+            self.constants.append(numpy_helper.from_array(array, label))
         return label
 
     def add(self, operator: str, output: str, *constants: str, **attributes: object) -> None:

@@ -84,17 +84,38 @@ class Network:
     licence: str = ""
 
     def weights(self, up_to: str | None = None) -> Weights:
-        """Read the convolutions in order, by layer name; with ``up_to``, only those that layer needs.
+        """Return the convolutions in order, by layer name; with ``up_to``, only those that layer needs.
+
+        The arrays cannot be written to: everything in the process shares them.
 
         Raises:
             NstError: ``unknown-layer``, or ``bad-model`` if the file has changed since it was loaded.
         """
-        convolutions = list(convolution_shapes(self.architecture))
-        if up_to is not None:
-            check_known_layers([up_to], self.layers)
-            needed = self.layers[: self.layers.index(up_to) + 1]
-            convolutions = [name for name in convolutions if name in needed]
-        return read_weights(read_model(self.path), convolutions, self.path)
+        if up_to is None:
+            up_to = self.layers[-1]
+        check_known_layers([up_to], self.layers)
+        needed = self.layers[: self.layers.index(up_to) + 1]
+        weights = _read_all_weights(self.path, _version(self.path), self.architecture)
+        return {name: weights[name] for name in weights if name in needed}
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    """Return what changes when a file is replaced; of a file that cannot be opened, nothing."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+@functools.lru_cache(maxsize=1)
+def _read_all_weights(path: Path, _version: tuple[int, ...], architecture: Architecture) -> Weights:
+    """Read all convolutions of a file. They stay in memory: every session of a run needs them."""
+    weights = read_weights(read_model(path), list(convolution_shapes(architecture)), path)
+    for pair in weights.values():
+        for array in pair:
+            array.setflags(write=False)
+    return weights
 
 
 def bad_model_error(path: Path, reason: str) -> NstError:
@@ -109,16 +130,13 @@ def bad_model_error(path: Path, reason: str) -> NstError:
 def read_model(path: Path, max_bytes: int = MAX_FILE_BYTES) -> onnx.ModelProto:
     """Parse an ONNX file of at most ``max_bytes``, without following references to other files.
 
-    Callers share the result and must not change it.
-
     Raises:
         NstError: ``missing-file``, ``unreadable-file`` or ``bad-model``.
     """
     try:
-        status = path.stat()
-        if status.st_size > max_bytes:
+        if path.stat().st_size > max_bytes:
             raise bad_model_error(path, f"it is larger than {max_bytes // 1024**2} MiB")
-        return _parse(path, (status.st_ino, status.st_size, status.st_mtime_ns))
+        return onnx.load(str(path), format="protobuf", load_external_data=False)
     except FileNotFoundError:
         raise NstError(ErrorCode.MISSING_FILE, f"There is no file {path}.") from None
     except OSError as error:
@@ -126,12 +144,6 @@ def read_model(path: Path, max_bytes: int = MAX_FILE_BYTES) -> onnx.ModelProto:
         raise NstError(ErrorCode.UNREADABLE_FILE, f"{path} cannot be read: {reason}.") from None
     except DecodeError:
         raise bad_model_error(path, "it is incomplete, damaged or not an ONNX file") from None
-
-
-@functools.lru_cache(maxsize=1)
-def _parse(path: Path, _version: tuple[int, ...]) -> onnx.ModelProto:
-    """Parse a file. The last one stays in memory, because each session of a run needs its weights."""
-    return onnx.load(str(path), format="protobuf", load_external_data=False)
 
 
 def tensor_array(tensor: onnx.TensorProto) -> Array:

@@ -1,6 +1,6 @@
 """ONNX Runtime sessions on the requested device, with a notice if the CPU has to be used instead.
 
-Takes an ONNX model and the name of a device, and returns a session and the device that it runs on. If a
+Takes a graph and the name of a device, and returns a session and the device that it runs on. If a
 requested or expected device is not available, ``on_notice`` receives a notice and the CPU is used. Does not
 know what the model computes.
 """
@@ -15,12 +15,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-import onnx
 import onnxruntime
-from onnx import numpy_helper
 
 from nst_core.errors import ErrorCode, NstError, first_line, is_framework_oom, nearest
 from nst_core.events import Notice, OnNotice
+from nst_core.vgg.graph import Graph
 
 Configure: TypeAlias = Callable[[onnxruntime.SessionOptions], None]
 
@@ -49,10 +48,6 @@ CUDA_OPTIONS = {
     # Grow by the needed amount, not to the next power of two.
     "arena_extend_strategy": "kSameAsRequested",
 }
-
-
-LARGE_CONSTANT = 2**16
-"""Bytes from which a constant is passed to a session as an array instead of within the model."""
 
 
 @dataclass(frozen=True)
@@ -124,24 +119,24 @@ def thread_count() -> int:
 
 
 def open_session(
-    model: onnx.ModelProto,
+    graph: Graph,
     device: Device,
     on_notice: OnNotice = lambda _notice: None,
     configure: Configure = lambda _options: None,
 ) -> Session:
-    """Open ``model`` on ``device``; if that fails, send a notice and open it on the CPU.
+    """Open ``graph`` on ``device``; if that fails, send a notice and open it on the CPU.
 
-    ``configure`` may change the session's options. Large constants are taken out of ``model``.
+    ``configure`` may change the session's options.
 
     Raises:
         NstError: ``no-engine`` if the CPU cannot run the model either; ``out-of-memory``.
     """
-    large = _take_out_large_constants(model)
-    content = model.SerializeToString()
+    content = graph.model.SerializeToString()
+    constants = {name: onnxruntime.OrtValue.ortvalue_from_numpy(a) for name, a in graph.constants.items()}
 
     def configure_with_constants(options: onnxruntime.SessionOptions) -> None:
-        if large:
-            options.add_external_initializers(list(large), list(large.values()))
+        if constants:
+            options.add_external_initializers(list(constants), list(constants.values()))
         configure(options)
 
     if device.kind != "cpu":
@@ -163,21 +158,6 @@ def open_session(
             f"ONNX Runtime cannot run the network: {error}.",
             "Reinstall ONNX Runtime. `nst doctor` shows what is installed.",
         ) from None
-
-
-def _take_out_large_constants(model: onnx.ModelProto) -> dict[str, onnxruntime.OrtValue]:
-    """Declare the large constants of ``model`` as external, and return their values by name.
-
-    A session takes the values from memory, which saves writing and parsing all weights.
-    """
-    values = {}
-    for tensor in model.graph.initializer:
-        if tensor.data_location != onnx.TensorProto.EXTERNAL and len(tensor.raw_data) >= LARGE_CONSTANT:
-            values[tensor.name] = onnxruntime.OrtValue.ortvalue_from_numpy(numpy_helper.to_array(tensor))
-            tensor.ClearField("raw_data")
-            tensor.data_location = onnx.TensorProto.EXTERNAL
-            tensor.external_data.add(key="location", value="memory")
-    return values
 
 
 class ProviderUnavailable(Exception):  # noqa: N818 - a state of the machine

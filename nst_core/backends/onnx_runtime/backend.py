@@ -17,7 +17,6 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
-import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
@@ -34,7 +33,7 @@ from nst_core.events import Notice
 from nst_core.loss.objective import Objective
 from nst_core.system.free_memory import available_memory
 from nst_core.vgg.features import translate_failure
-from nst_core.vgg.graph import INPUT, IR_VERSION, OPSET
+from nst_core.vgg.graph import INPUT, IR_VERSION, OPSET, Graph
 from nst_core.vgg.layers import Architecture, check_known_layers
 from nst_core.vgg.network import Network
 from nst_core.vgg.sessions import Session, find_device, open_session
@@ -78,7 +77,7 @@ class OnnxBackend:
         self.runtime_device = find_device(device)
         if self.runtime_device.kind != "cpu":
             # Only use shows whether a device can be used; plans name it before a run begins.
-            self.runtime_device = open_session(_smallest_model(), self.runtime_device, self.on_notice).device
+            self.runtime_device = open_session(_smallest_graph(), self.runtime_device, self.on_notice).device
         self._kernels = TransformedKernels(network)
         self._shared: dict[str, onnxruntime.OrtValue] = {}  # sessions share these, which must outlive them
         self._kept: tuple[Shape, Session] | None = None
@@ -178,13 +177,13 @@ class OnnxBackend:
         """Return how one window, (3, h, w), is computed; see :meth:`OnnxEvaluator.shape_for`."""
         return _without_rows_where_it_repeats(self.shape(form, *picture.shape[1:]), picture)
 
-    def open(self, model: onnx.ModelProto, constants: Mapping[str, Array]) -> Session:
-        """Open a model on the backend's device, or if that fails on its replacement, from now on."""
-        for name, array in constants.items():
+    def open(self, graph: Graph, shared: Mapping[str, Array]) -> Session:
+        """Open a graph on the backend's device, or if that fails on its replacement, from now on."""
+        for name, array in shared.items():
             if name not in self._shared:
                 self._shared[name] = onnxruntime.OrtValue.ortvalue_from_numpy(array)
-        shared = {name: self._shared[name] for name in constants}
-        session = open_session(model, self.runtime_device, self.on_notice, partial(_configure, shared))
+        values = {name: self._shared[name] for name in shared}
+        session = open_session(graph, self.runtime_device, self.on_notice, partial(_configure, values))
         self.runtime_device = session.device
         return session
 
@@ -284,12 +283,13 @@ def _configure(constants: Mapping[str, onnxruntime.OrtValue], options: onnxrunti
     options.enable_mem_reuse = False
 
 
-def _smallest_model() -> onnx.ModelProto:
-    """Return a model that any provider can run."""
+def _smallest_graph() -> Graph:
+    """Return a graph that any provider can run."""
     graph = helper.make_graph(
         [helper.make_node("Relu", ["x"], ["y"])],
         "smallest",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 1, 1, 1])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 1, 1, 1])],
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    return Graph(model, {})

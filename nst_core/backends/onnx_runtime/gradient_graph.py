@@ -15,7 +15,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import onnx
 
 from nst_core.array_types import Array
 from nst_core.backends.onnx_runtime import planes, winograd
@@ -30,7 +29,7 @@ from nst_core.backends.onnx_runtime.losses import (
 )
 from nst_core.backends.onnx_runtime.nodes import Nodes, Size
 from nst_core.loss.objective import Objective
-from nst_core.vgg.graph import INPUT, Padding, Pooling, forward_graph
+from nst_core.vgg.graph import INPUT, Graph, Padding, Pooling, forward_graph
 from nst_core.vgg.layers import LAYERS, Layer, up_to_deepest
 from nst_core.vgg.network import Network
 
@@ -116,17 +115,15 @@ def pooling_feeds(shape: Shape) -> dict[str, Array]:
     return feeds
 
 
-def gradient_graph(
-    shape: Shape, kernels: winograd.TransformedKernels
-) -> tuple[onnx.ModelProto, dict[str, Array]]:
-    """Build the graph of ``shape``; return it and the constants to open its session with.
+def gradient_graph(shape: Shape, kernels: winograd.TransformedKernels) -> tuple[Graph, dict[str, Array]]:
+    """Build the graph of ``shape``; return it and the constants that its session shares with others.
 
     Raises:
         NstError: ``unknown-layer``.
     """
     writer = GradientWriter(shape, kernels)
-    model = writer.write()
-    return model, {name: kernels.arrays[name] for name in writer.nodes.shared}
+    graph = writer.write()
+    return graph, {name: kernels.arrays[name] for name in writer.nodes.shared}
 
 
 class GradientWriter:
@@ -144,12 +141,12 @@ class GradientWriter:
             needed = {term.layer for term in shape.form.layers} | {on_planes[-1]}
             outputs = [name for name in on_planes if name in needed]
             forward = forward_graph(shape.network, outputs, shape.pooling, shape.padding)
-            self.nodes = Nodes(forward.graph)
+            self.nodes = Nodes(forward)
             self.features = {name: name for name in on_planes}
         self.biases = kernels.prepare(shape.row_convolutions)
 
-    def write(self) -> onnx.ModelProto:
-        """Write all nodes and return the model."""
+    def write(self) -> Graph:
+        """Write all nodes and return the graph."""
         nodes, shape = self.nodes, self.shape
         size = (3, shape.height, shape.width)
         nodes.input(INPUT, (1, *size))
@@ -168,7 +165,7 @@ class GradientWriter:
         nodes.output("loss", ())
         nodes.output("gradient", size)
         nodes.output("terms", (count,))
-        return nodes.model("gradient")
+        return nodes.graph("gradient")
 
     def forward_on_rows(self) -> None:
         """Write the layers whose features are rows, up to the deepest."""

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from nst_core.vgg.graph import IR_VERSION, OPSET
+from nst_core.vgg.graph import IR_VERSION, LARGE_CONSTANT, OPSET, Graph, declare_constant
 
 Size = tuple[int, int, int]
 """Channels, height and width of a layer's features."""
@@ -23,13 +23,15 @@ Size = tuple[int, int, int]
 class Nodes:
     """A graph being written, which may start with the nodes of another graph. Tensors are named."""
 
-    def __init__(self, start: onnx.GraphProto | None = None) -> None:
-        self.nodes: list[onnx.NodeProto] = list(start.node) if start else []
+    def __init__(self, start: Graph | None = None) -> None:
+        graph = start.model.graph if start else None
+        self.nodes: list[onnx.NodeProto] = list(graph.node) if graph else []
         self.inputs: list[onnx.ValueInfoProto] = []
         self.outputs: list[onnx.ValueInfoProto] = []
         self.constants: dict[str, onnx.TensorProto] = (
-            {tensor.name: tensor for tensor in start.initializer} if start else {}
+            {tensor.name: tensor for tensor in graph.initializer} if graph else {}
         )
+        self.arrays: dict[str, npt.NDArray[Any]] = dict(start.constants) if start else {}
         self.shared: list[str] = []
         self.written = 0
 
@@ -43,16 +45,18 @@ class Nodes:
     def constant(self, array: npt.NDArray[Any], name: str) -> str:
         """Add a constant unless ``name`` is known; equal names must stand for equal arrays."""
         if name not in self.constants:
-            self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
+            array = np.ascontiguousarray(array)
+            if array.dtype == np.float32 and array.nbytes >= LARGE_CONSTANT:
+                self.arrays[name] = array
+                self.constants[name] = declare_constant(name, array.shape)
+            else:
+                self.constants[name] = numpy_helper.from_array(array, name)
         return name
 
     def share(self, name: str, shape: Sequence[int]) -> str:
-        """Declare a float32 constant whose values are passed when a session is opened."""
+        """Declare a float32 constant that sessions share: they do not even copy its values."""
         if name not in self.constants:
-            tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape)
-            tensor.data_location = TensorProto.EXTERNAL
-            tensor.external_data.add(key="location", value="shared")
-            self.constants[name] = tensor
+            self.constants[name] = declare_constant(name, shape)
             self.shared.append(name)
         return name
 
@@ -75,6 +79,8 @@ class Nodes:
 
     def array(self, name: str) -> npt.NDArray[Any]:
         """Return the values of a constant."""
+        if name in self.arrays:
+            return self.arrays[name]
         array: npt.NDArray[Any] = numpy_helper.to_array(self.constants[name])
         return array
 
@@ -114,8 +120,8 @@ class Nodes:
                 sums = self.add("ReduceSum", sums, self.integers(-1), keepdims=0)
         return sums
 
-    def model(self, name: str) -> onnx.ModelProto:
-        """Return the finished model, without constants that no node reads."""
+    def graph(self, name: str) -> Graph:
+        """Return the finished graph, without constants that no node reads."""
         read = {tensor for node in self.nodes for tensor in node.input}
         graph = helper.make_graph(
             self.nodes,
@@ -124,6 +130,7 @@ class Nodes:
             self.outputs,
             [tensor for label, tensor in self.constants.items() if label in read],
         )
-        return helper.make_model(
+        model = helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="nst"
         )
+        return Graph(model, {label: array for label, array in self.arrays.items() if label in read})

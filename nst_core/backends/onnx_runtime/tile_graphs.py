@@ -17,14 +17,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import onnx
-
 from nst_core.array_types import Array
 from nst_core.backends.onnx_runtime.gradient_graph import Form, GradientWriter, Shape
 from nst_core.backends.onnx_runtime.losses import LayerForm, LayerTensors
 from nst_core.backends.onnx_runtime.winograd import TransformedKernels
 from nst_core.loss.objective import Objective
-from nst_core.vgg.graph import INPUT
+from nst_core.vgg.graph import INPUT, Graph
 
 
 @dataclass(frozen=True)
@@ -47,20 +45,18 @@ def window_form(objective: Objective, *, style_only: bool) -> Form:
     )
 
 
-def window_graph(
-    window: WindowShape, kernels: TransformedKernels
-) -> tuple[onnx.ModelProto, dict[str, Array]]:
-    """Build a graph; return it and the constants to open its session with."""
+def window_graph(window: WindowShape, kernels: TransformedKernels) -> tuple[Graph, dict[str, Array]]:
+    """Build a graph; return it and the constants that its session shares with others."""
     writer = (_SumsWriter if window.graph == "sums" else _WindowGradientWriter)(window.shape, kernels)
-    model = writer.write()
-    return model, {name: kernels.arrays[name] for name in writer.nodes.shared}
+    graph = writer.write()
+    return graph, {name: kernels.arrays[name] for name in writer.nodes.shared}
 
 
 class _SumsWriter(GradientWriter):
     """Writes the first pass: forward only."""
 
-    def write(self) -> onnx.ModelProto:
-        """Write all nodes and return the model."""
+    def write(self) -> Graph:
+        """Write all nodes and return the graph."""
         nodes, shape = self.nodes, self.shape
         nodes.input(INPUT, (1, 3, shape.height, shape.width))
         self.forward_on_rows()
@@ -78,14 +74,14 @@ class _SumsWriter(GradientWriter):
             if term.statistic is not None and term.statistic.needs_mean:
                 nodes.add("Gemm", features, mask, output=f"s1.{index}", **transposed)
                 nodes.output(f"s1.{index}", (channels, 1))
-        return nodes.model("sums")
+        return nodes.graph("sums")
 
 
 class _WindowGradientWriter(GradientWriter):
     """Writes the second pass: forward again, content terms, the style terms' gradients, and back."""
 
-    def write(self) -> onnx.ModelProto:
-        """Write all nodes and return the model."""
+    def write(self) -> Graph:
+        """Write all nodes and return the graph."""
         nodes, shape = self.nodes, self.shape
         size = (3, shape.height, shape.width)
         nodes.input(INPUT, (1, *size))
@@ -96,7 +92,7 @@ class _WindowGradientWriter(GradientWriter):
             values = [nodes.reshape(self.values[index], 1) for index in sorted(self.values)]
             nodes.add("Concat", *values, output="terms", axis=0)
             nodes.output("terms", (len(values),))
-        return nodes.model("window")
+        return nodes.graph("window")
 
     def add_term(self, term: LayerForm, index: int, layer: LayerTensors) -> str:
         """Write one term; for a style term only its gradient, (2 dS2 F + dS1) diag(g)."""

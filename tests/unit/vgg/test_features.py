@@ -11,7 +11,7 @@ from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
 from nst_core.vgg import sessions
 from nst_core.vgg.features import MAX_SESSIONS, OnnxFeatures
-from nst_core.vgg.graph import forward_graph
+from nst_core.vgg.graph import embed_constants, forward_graph
 from nst_core.vgg.network import Network
 from nst_core.vgg.store import ModelStore
 
@@ -96,7 +96,7 @@ def test_average_pooling_keeps_the_magnitude_of_activations(vgg16):
 
 
 def test_graph_ends_at_the_deepest_requested_layer(vgg16):
-    graph = forward_graph(vgg16, ["relu2_1", "conv1_2"])
+    graph = embed_constants(forward_graph(vgg16, ["relu2_1", "conv1_2"]))
     onnx.checker.check_model(graph)
     assert [output.name for output in graph.graph.output] == ["relu2_1", "conv1_2"]
     assert [node.output[0] for node in graph.graph.node][-1] == "relu2_1"

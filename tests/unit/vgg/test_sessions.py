@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnxruntime
 import pytest
 
-from nst_core.backends.onnx_runtime.backend import _smallest_model
+from nst_core.backends.onnx_runtime.backend import _smallest_graph
 from nst_core.errors import ErrorCode, NstError, is_out_of_memory
 from nst_core.vgg.sessions import find_device, open_session, session_options, thread_count
 
@@ -36,6 +36,6 @@ def test_out_of_memory_on_opening_differs_from_a_broken_engine(
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", fail)
     with pytest.raises(NstError) as caught:
-        open_session(_smallest_model(), find_device("cpu"))
+        open_session(_smallest_graph(), find_device("cpu"))
     assert caught.value.code is code
     assert is_out_of_memory(caught.value) == (code is ErrorCode.OUT_OF_MEMORY)
