@@ -29,6 +29,12 @@ BUILD_TOOLS = ".build"
 TEMPORARY = ".tmp"
 """Where pip unpacks downloads: on the environment's own disk, because /tmp may be small, or in memory."""
 
+UNPACK = (
+    "import sys, sysconfig, zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sysconfig.get_path('purelib'))"
+)
+"""Puts pip's wheel, which contains only Python, where the environment's Python finds it. pip could install
+itself, but run from its wheel it takes seconds to start."""
+
 
 def pins_hash(packages: PackageSet) -> str:
     """Return a hash of everything that determines the contents of an environment."""
@@ -186,8 +192,8 @@ class Pip:
             self.install(["--require-hashes", "-r", str(pin)], raw_progress=False)
             pin.unlink()
             return
-        command = [self.python, f"{wheel}/pip", "install", "--no-index", "--no-deps", "--no-compile"]
-        self._expect_success(run([*command, str(wheel)], self.console), "pip could not be installed")
+        unpacked = run([self.python, "-I", "-c", UNPACK, str(wheel)], self.console)
+        self._expect_success(unpacked, "pip could not be installed")
         wheel.unlink()
 
     def install(self, arguments: list[str], *, raw_progress: bool = True) -> None:
