@@ -115,6 +115,8 @@ class Gimp:
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2"),
             "PYTHONPYCACHEPREFIX": str(self.folder / "pycache"),
             "GSETTINGS_BACKEND": "memory",
+            # babl times chains of conversions in every process, up to this length; long ones take half a second.
+            "BABL_PATH_LENGTH": "2",
         }
         if self.use_fake_engine:
             env["NST_PYTHON"] = str(HERE / "fake_engine.py")
