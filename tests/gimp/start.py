@@ -115,7 +115,7 @@ class Gimp:
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2"),
             "PYTHONPYCACHEPREFIX": str(self.folder / "pycache"),
             "GSETTINGS_BACKEND": "memory",
-            # babl times chains of conversions in every process, up to this length; long ones take half a second.
+            # babl times chains of conversions up to this length in every process; long ones take 0.5 s.
             "BABL_PATH_LENGTH": "2",
         }
         if self.use_fake_engine:
