@@ -107,7 +107,8 @@ def make_environment(
         (folder / MARKER).write_text(time.strftime("%Y-%m-%d %H:%M:%S\n"), "utf-8")
         pip.create_environment(python)
         build = folder / BUILD_TOOLS
-        pip.install(["--require-hashes", "--target", str(build), "-r", str(REQUIREMENTS / "build.txt")])
+        tools_only = ["--no-compile", "--target", str(build)]  # they are deleted as soon as they have built
+        pip.install(["--require-hashes", *tools_only, "-r", str(REQUIREMENTS / "build.txt")])
         pip.build_tools = build
         pip.install(["--require-hashes", "--no-build-isolation", "-r", str(packages.requirements)])
         torch_build = packages.torch_build()

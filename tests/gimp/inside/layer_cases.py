@@ -401,8 +401,7 @@ def each_call_uses_the_selection_and_position_of_that_moment():
     assert second.get_offsets()[1:] == (7, 9)
 
 
-@case(("rgb", "rgb", "U8_NON_LINEAR", "srgb"), ("rgba-16", "rgba", "U16_NON_LINEAR", "adobe"),
-      ("grey", "grey", "U8_NON_LINEAR", "srgb"), ("greya-float", "greya", "FLOAT_LINEAR", "srgb"),
+@case(("rgba-16", "rgba", "U16_NON_LINEAR", "adobe"), ("greya-float", "greya", "FLOAT_LINEAR", "srgb"),
       ("rgb-half-wide", "rgb", "HALF_LINEAR", "prophoto"))  # fmt: skip
 def real_engine_paints(kind, precision, profile):
     base, alpha = KINDS[kind]
