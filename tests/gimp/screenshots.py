@@ -1,0 +1,123 @@
+"""Make the pictures of the plug-in's READMEs, in a real GIMP with the real engine.
+
+``python -m tests.gimp.screenshots FOLDER`` writes dialog.png, regions.png, keep.png, painting.png and
+result.png. Needs the GIMP that ``tests/gimp/provision`` finds or makes, and a network in the model store.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tests.gimp.desktop import DIALOG, PAINTING_WINDOW, GimpDesktop
+from tests.gimp.screen import Window
+from tests.gimp.start import REPOSITORY, Gimp
+
+SAMPLES = REPOSITORY / "install" / "samples"
+STYLES = {"night swirls": (0, 1, 2), "embers": (0, 2, 1), "meadow": (1, 0, 2), "lagoon": (2, 0, 1)}
+"""Name of a style -> the order of the channels of the sample painting that makes it."""
+
+SETTINGS = {"quality": "draft", "strength": 60.0, "size": 384}
+
+
+def make_styles(folder: Path) -> dict[str, Path]:
+    """Write the sample painting in several colours; return the files by name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pixels = np.asarray(Image.open(SAMPLES / "style.jpg").convert("RGB"))
+    files = {}
+    for name, order in STYLES.items():
+        files[name] = folder / f"{name}.png"
+        Image.fromarray(np.ascontiguousarray(pixels[:, :, order])).save(files[name])
+    return files
+
+
+def begin(desktop: GimpDesktop, style: Path, **values: object) -> Window:
+    """Open the dialog with a style and further arguments."""
+    desktop.forget_last_values()
+    assignments = "".join(
+        f"c.set_property({name.replace('_', '-')!r}, {value!r})\n"
+        for name, value in {**SETTINGS, **values}.items()
+    )
+    desktop.begin(
+        "p = Gimp.get_pdb().lookup_procedure('plug-in-neural-style'); c = p.create_config()\n"
+        "c.set_property('image', image); c.set_core_object_array('drawables', [image.get_layers()[-1]])\n"
+        f"c.set_property('run-mode', Gimp.RunMode.INTERACTIVE)\n{assignments}"
+        f"c.set_property('style-file', Gio.File.new_for_path({str(style)!r}))\n"
+        "answer = p.run(c).index(0).value_nick"
+    )
+    return desktop.wait_for_window(DIALOG)
+
+
+def wait_for_trial(desktop: GimpDesktop, dialog: Window) -> None:
+    """Paint a trial to its end."""
+    desktop.press(dialog, "alt+t")
+    desktop.wait_for_widget(dialog, lambda widget: widget.text.startswith("A trial of"), "the trial's end")
+
+
+def make_pictures(desktop: GimpDesktop, styles: dict[str, Path], target: Path) -> None:
+    """Go through the windows and keep a picture of each."""
+    night = styles["night swirls"]
+    dialog = begin(desktop, night)
+    wait_for_trial(desktop, dialog)
+    desktop.screen.picture(target / "dialog.png", dialog)
+
+    desktop.screen.key("alt+k", dialog)
+    keep = desktop.wait_for_window("^Keep a Style$")
+    desktop.screen.picture(target / "keep.png", keep)
+    desktop.screen.key("Escape", keep)
+    desktop.wait_until_gone("^Keep a Style$")
+
+    desktop.screen.key("alt+p", dialog)
+    painting = desktop.wait_for_window(PAINTING_WINDOW)
+    desktop.wait_for_widget(painting, lambda widget: "left" in widget.text, "the time that is left")
+    desktop.screen.picture(target / "painting.png", painting)
+    desktop.wait_until_gone(PAINTING_WINDOW)
+    desktop.wait_until(lambda: len(desktop.layers()) == 2, "the painting")
+    desktop.ask("Gimp.displays_flush()")
+    desktop.screen.picture(target / "result.png", desktop.main_window())
+
+    desktop.ask(
+        "height = image.get_height() // 2\n"
+        "for name, top in (('sky', 0), ('land', height)):\n"
+        " image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, top, image.get_width(), height)\n"
+        " channel = Gimp.Selection.save(image); channel.set_name(name)\n"
+        "Gimp.Selection.none(image)"
+    )
+    regions = {
+        "region_masks": ["channel:sky", "channel:land"],
+        "region_styles": [str(night), str(styles["embers"])],
+        "region_colors": ["", "luminance"],
+        "outside": "keep",
+    }
+    dialog = begin(desktop, night, **regions)
+    wait_for_trial(desktop, dialog)
+    desktop.press(dialog, "alt+v")
+    desktop.screen.picture(target / "regions.png", dialog)
+    desktop.screen.key("Escape", dialog)
+
+
+def main() -> None:
+    """Make all pictures in the folder that the command line names."""
+    target = Path(sys.argv[1])
+    target.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="gimpscreenshots"))
+    gimp = Gimp(folder=folder)
+    gimp.set_engine_mode("real")
+    photo = folder / "lake.png"
+    Image.open(SAMPLES / "content.jpg").convert("RGB").save(photo)
+    desktop = GimpDesktop(gimp, photo)
+    try:
+        desktop.open_photo()
+        make_pictures(desktop, make_styles(gimp.home / ".local/share/nst/styles"), target)
+    finally:
+        desktop.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
