@@ -178,9 +178,11 @@ def _download(url: str, target: Path, label: str, context: ssl.SSLContext, conso
                 _write(response, target, start, total, label, console)
             if not total or target.stat().st_size >= total:
                 return
-        except CONNECTION_ERRORS:
+        except CONNECTION_ERRORS as error:
             if attempt == ATTEMPTS - 1:
                 raise
+            if getattr(error, "code", 0) == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+                target.unlink()  # it has all bytes of the file already, or is another one: start over
     raise urllib.error.URLError("the connection was lost")
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.install.checkout import REPOSITORY, Checkout, make_checkout
 
@@ -38,8 +39,9 @@ def pip_wheel() -> Path:
     """Return the pinned pip, downloaded by the installer's own code and kept."""
     name, sha256 = tools.pinned_wheel("pip", "any")
     path = cache() / name
-    if not path.exists() or sources.sha256_of(path) != sha256:
-        tools.fetch_pip(cache(), sources.online(), Console(quiet=True))
+    with FileLock(f"{path}.lock"):  # two test processes start together
+        if not path.exists() or sources.sha256_of(path) != sha256:
+            tools.fetch_pip(cache(), sources.online(), Console(quiet=True))
     return path
 
 

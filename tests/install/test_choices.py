@@ -383,6 +383,9 @@ class BrokenIndex(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
             return
+        if self.fault == "complete" and "Range" in self.headers:
+            self.send_error(416)
+            return
         if self.fault == "password" and "Authorization" not in self.headers:
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Basic realm="index"')
@@ -431,6 +434,18 @@ def test_password_of_the_index_is_sent_for_its_files(
     monkeypatch.setenv("PIP_INDEX_URL", f"http://zoe:secret@127.0.0.1:{broken_index.server_port}/simple")
     index.fetch("pip", "pip-1.whl", tmp_path / "pip-1.whl", QUIET)
     assert (tmp_path / "pip-1.whl").read_text() == "wheel"
+
+
+def test_download_that_was_complete_already_starts_over(
+    broken_index: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Servers refuse to continue a file at its end."""
+    monkeypatch.setattr(BrokenIndex, "fault", "complete")
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{broken_index.server_port}/simple")
+    target = tmp_path / "pip-1.whl"
+    target.write_text("xxxxx")
+    index.fetch("pip", "pip-1.whl", target, QUIET)
+    assert target.read_text() == "wheel"
 
 
 def test_old_uv_of_the_system_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
