@@ -22,7 +22,7 @@ SAMPLES = REPOSITORY / "install" / "samples"
 STYLES = {"night swirls": (0, 1, 2), "embers": (0, 2, 1), "meadow": (1, 0, 2), "lagoon": (2, 0, 1)}
 """Name of a style -> the order of the channels of the sample painting that makes it."""
 
-SETTINGS = {"quality": "draft", "strength": 60.0, "size": 384}
+SETTINGS = {"quality": "draft", "strength": 60.0, "size": 256}
 
 
 def make_styles(folder: Path) -> dict[str, Path]:
