@@ -1,7 +1,7 @@
 """Make the pictures of the plug-in's READMEs, in a real GIMP with the real engine.
 
-``python -m tests.gimp.screenshots FOLDER`` writes dialog.png, regions.png, keep.png, painting.png and
-result.png. Needs the GIMP that ``tests/gimp/provision`` finds or makes, and a network in the model store.
+``python -m tests.gimp.screenshots FOLDER`` writes dialog.png, regions.png, keep.png and painting.png.
+Needs the GIMP that ``tests/gimp/provision`` finds or makes, and a network in the model store.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from PIL import Image
 from tests.gimp.desktop import DIALOG, PAINTING_WINDOW, GimpDesktop
 from tests.gimp.screen import Window
 from tests.gimp.start import REPOSITORY, Gimp
+from tests.gimp.test_tiles import events, forget_events
 
 SAMPLES = REPOSITORY / "install" / "samples"
 STYLES = {"night swirls": (0, 1, 2), "embers": (0, 2, 1), "meadow": (1, 0, 2), "lagoon": (2, 0, 1)}
 """Name of a style -> the order of the channels of the sample painting that makes it."""
+
+HALF_PAINTED = 0.5
 
 SETTINGS = {"quality": "draft", "strength": 60.0, "size": 256}
 
@@ -72,14 +75,18 @@ def make_pictures(desktop: GimpDesktop, styles: dict[str, Path], target: Path) -
     desktop.screen.key("Escape", keep)
     desktop.wait_until_gone("^Keep a Style$")
 
+    forget_events(desktop)
     desktop.screen.key("alt+p", dialog)
     painting = desktop.wait_for_window(PAINTING_WINDOW)
-    desktop.wait_for_widget(painting, lambda widget: "left" in widget.text, "the time that is left")
+    desktop.wait_until(
+        lambda: any(event["fraction"] > HALF_PAINTED for event in events(desktop, "progress")),
+        "half a painting",
+    )
+    desktop.screen.focus(painting)
+    desktop.widgets(painting)
     desktop.screen.picture(target / "painting.png", painting)
     desktop.wait_until_gone(PAINTING_WINDOW)
     desktop.wait_until(lambda: len(desktop.layers()) == 2, "the painting")
-    desktop.ask("Gimp.displays_flush()")
-    desktop.screen.picture(target / "result.png", desktop.main_window())
 
     desktop.ask(
         "height = image.get_height() // 2\n"
@@ -107,7 +114,7 @@ def main() -> None:
     target.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="gimpscreenshots"))
     gimp = Gimp(folder=folder)
-    gimp.set_engine_mode("real")
+    gimp.set_engine_mode("recorded")
     photo = folder / "lake.png"
     Image.open(SAMPLES / "content.jpg").convert("RGB").save(photo)
     desktop = GimpDesktop(gimp, photo)
