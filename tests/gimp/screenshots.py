@@ -23,8 +23,6 @@ SAMPLES = REPOSITORY / "install" / "samples"
 STYLES = {"night swirls": (0, 1, 2), "embers": (0, 2, 1), "meadow": (1, 0, 2), "lagoon": (2, 0, 1)}
 """Name of a style -> the order of the channels of the sample painting that makes it."""
 
-HALF_PAINTED = 0.5
-
 SETTINGS = {"quality": "draft", "strength": 60.0, "size": 256}
 
 
@@ -65,29 +63,6 @@ def wait_for_trial(desktop: GimpDesktop, dialog: Window) -> None:
 def make_pictures(desktop: GimpDesktop, styles: dict[str, Path], target: Path) -> None:
     """Go through the windows and keep a picture of each."""
     night = styles["night swirls"]
-    dialog = begin(desktop, night)
-    wait_for_trial(desktop, dialog)
-    desktop.screen.picture(target / "dialog.png", dialog)
-
-    desktop.screen.key("alt+k", dialog)
-    keep = desktop.wait_for_window("^Keep a Style$")
-    desktop.screen.picture(target / "keep.png", keep)
-    desktop.screen.key("Escape", keep)
-    desktop.wait_until_gone("^Keep a Style$")
-
-    forget_events(desktop)
-    desktop.screen.key("alt+p", dialog)
-    painting = desktop.wait_for_window(PAINTING_WINDOW)
-    desktop.wait_until(
-        lambda: any(event["fraction"] > HALF_PAINTED for event in events(desktop, "progress")),
-        "half a painting",
-    )
-    desktop.screen.focus(painting)
-    desktop.widgets(painting)
-    desktop.screen.picture(target / "painting.png", painting)
-    desktop.wait_until_gone(PAINTING_WINDOW)
-    desktop.wait_until(lambda: len(desktop.layers()) == 2, "the painting")
-
     desktop.ask(
         "height = image.get_height() // 2\n"
         "for name, top in (('sky', 0), ('land', height)):\n"
@@ -106,6 +81,30 @@ def make_pictures(desktop: GimpDesktop, styles: dict[str, Path], target: Path) -
     desktop.press(dialog, "alt+v")
     desktop.screen.picture(target / "regions.png", dialog)
     desktop.screen.key("Escape", dialog)
+    desktop.wait_until_gone(DIALOG)
+
+    dialog = begin(desktop, night)
+    wait_for_trial(desktop, dialog)
+    desktop.screen.picture(target / "dialog.png", dialog)
+    desktop.screen.key("alt+k", dialog)
+    keep = desktop.wait_for_window("^Keep a Style$")
+    desktop.screen.picture(target / "keep.png", keep)
+    desktop.screen.key("Escape", keep)
+    desktop.wait_until_gone("^Keep a Style$")
+
+    forget_events(desktop)
+    desktop.screen.key("alt+p", dialog)
+    painting = desktop.wait_for_window(PAINTING_WINDOW)
+    desktop.wait_until(lambda: is_half_painted(desktop), "half a painting")
+    desktop.screen.focus(painting)
+    desktop.widgets(painting)
+    desktop.screen.picture(target / "painting.png", painting)
+    desktop.wait_until_gone(PAINTING_WINDOW)
+
+
+def is_half_painted(desktop: GimpDesktop) -> bool:
+    """Return whether half of the painting is done."""
+    return any(event["fraction"] > 0.5 for event in events(desktop, "progress"))
 
 
 def main() -> None:
