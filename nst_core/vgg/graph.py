@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
@@ -114,6 +115,14 @@ def embed_constants(graph: Graph) -> onnx.ModelProto:
     return graph.model
 
 
+def make_constant(name: str, array: npt.NDArray[Any], arrays: dict[str, Array]) -> onnx.TensorProto:
+    """Return a constant with the values of ``array``; large float32 values go to ``arrays`` instead."""
+    if array.dtype == np.float32 and array.nbytes >= LARGE_CONSTANT:
+        arrays[name] = array
+        return declare_constant(name, array.shape)
+    return numpy_helper.from_array(array, name)
+
+
 def declare_constant(name: str, shape: Sequence[int]) -> onnx.TensorProto:
     """Return a float32 constant without values: they are passed when a session is opened."""
     tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape)
@@ -133,11 +142,7 @@ class _GraphWriter:
 
     def constant(self, label: str, array: np.ndarray) -> str:
         """Add a constant and return its name."""
-        if array.nbytes >= LARGE_CONSTANT:
-            self.arrays[label] = array
-            self.constants.append(declare_constant(label, array.shape))
-        else:
-            self.constants.append(numpy_helper.from_array(array, label))
+        self.constants.append(make_constant(label, array, self.arrays))
         return label
 
     def add(self, operator: str, output: str, *constants: str, **attributes: object) -> None:

@@ -95,11 +95,11 @@ class Network:
             up_to = self.layers[-1]
         check_known_layers([up_to], self.layers)
         needed = self.layers[: self.layers.index(up_to) + 1]
-        weights = _read_all_weights(self.path, _version(self.path), self.architecture)
+        weights = _read_all_weights(self.path, _file_state(self.path), self.architecture)
         return {name: weights[name] for name in weights if name in needed}
 
 
-def _version(path: Path) -> tuple[int, ...]:
+def _file_state(path: Path) -> tuple[int, ...]:
     """Return what changes when a file is replaced; of a file that cannot be opened, nothing."""
     try:
         status = path.stat()
@@ -109,7 +109,7 @@ def _version(path: Path) -> tuple[int, ...]:
 
 
 @functools.lru_cache(maxsize=1)
-def _read_all_weights(path: Path, _version: tuple[int, ...], architecture: Architecture) -> Weights:
+def _read_all_weights(path: Path, _state: tuple[int, ...], architecture: Architecture) -> Weights:
     """Read all convolutions of a file. They stay in memory: every session of a run needs them."""
     weights = read_weights(read_model(path), list(convolution_shapes(architecture)), path)
     for pair in weights.values():

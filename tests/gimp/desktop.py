@@ -57,6 +57,11 @@ class Widget:
         return self.x + self.width // 2, self.y + self.height // 4
 
 
+def is_slider(widget: Widget) -> bool:
+    """Whether a widget is one of GIMP's sliders."""
+    return "SpinScale" in widget.kind
+
+
 class GimpDesktop:
     """One GIMP with one image in a window."""
 
@@ -122,6 +127,21 @@ class GimpDesktop:
         partial.write_text(command)
         partial.replace(self.commands / f"{number}.py")
         return number
+
+    def begin_filter(self, style: Path | None, **values: object) -> int:
+        """Begin an interactive call with a style and further arguments; return the command's number."""
+        assignments = "".join(
+            f"c.set_property({name.replace('_', '-')!r}, {value!r})\n" for name, value in values.items()
+        )
+        if style is not None:
+            assignments += f"c.set_property('style-file', Gio.File.new_for_path({str(style)!r}))\n"
+        return self.begin(
+            "p = Gimp.get_pdb().lookup_procedure('plug-in-neural-style'); c = p.create_config()\n"
+            "c.set_property('image', image)\n"
+            "c.set_core_object_array('drawables', [image.get_layers()[-1]])\n"
+            f"c.set_property('run-mode', Gimp.RunMode.INTERACTIVE)\n{assignments}"
+            "r = p.run(c); answer = r.index(0).value_nick"
+        )
 
     def result(self, number: int):
         """Wait for a command and return the value it left in ``answer``."""

@@ -40,17 +40,7 @@ def make_styles(folder: Path) -> dict[str, Path]:
 def begin(desktop: GimpDesktop, style: Path, **values: object) -> Window:
     """Open the dialog with a style and further arguments."""
     desktop.forget_last_values()
-    assignments = "".join(
-        f"c.set_property({name.replace('_', '-')!r}, {value!r})\n"
-        for name, value in {**SETTINGS, **values}.items()
-    )
-    desktop.begin(
-        "p = Gimp.get_pdb().lookup_procedure('plug-in-neural-style'); c = p.create_config()\n"
-        "c.set_property('image', image); c.set_core_object_array('drawables', [image.get_layers()[-1]])\n"
-        f"c.set_property('run-mode', Gimp.RunMode.INTERACTIVE)\n{assignments}"
-        f"c.set_property('style-file', Gio.File.new_for_path({str(style)!r}))\n"
-        "answer = p.run(c).index(0).value_nick"
-    )
+    desktop.begin_filter(style, **{**SETTINGS, **values})
     return desktop.wait_for_window(DIALOG)
 
 

@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from tests.gimp.desktop import DIALOG, LAST_VALUES, PAINTING_WINDOW, GimpDesktop, Widget
+from tests.gimp.desktop import DIALOG, LAST_VALUES, PAINTING_WINDOW, GimpDesktop, Widget, is_slider
 from tests.gimp.screen import Window
 from tests.gimp.start import draw
 
@@ -54,17 +54,7 @@ def is_style(widget: Widget, name: str = "") -> bool:
 def call(desktop: GimpDesktop, style: bool = True, **values: object) -> int:
     """Begin an interactive call with these arguments, and a style; return the command's number."""
     desktop.forget_last_values()
-    set_values = "\n".join(
-        f"c.set_property({name.replace('_', '-')!r}, {value!r})" for name, value in values.items()
-    )
-    return desktop.begin(
-        "p = Gimp.get_pdb().lookup_procedure('plug-in-neural-style'); c = p.create_config()\n"
-        "c.set_property('image', image); c.set_core_object_array('drawables', [image.get_layers()[-1]])\n"
-        f"c.set_property('run-mode', Gimp.RunMode.INTERACTIVE)\n{set_values}\n"
-        f"if {style}:\n"
-        f" c.set_property('style-file', Gio.File.new_for_path({str(desktop.gimp.folder / 'swirls.ppm')!r}))\n"
-        "r = p.run(c); answer = r.index(0).value_nick"
-    )
+    return desktop.begin_filter(desktop.gimp.folder / "swirls.ppm" if style else None, **values)
 
 
 def leave(desktop: GimpDesktop, dialog: Window, number: int) -> None:
@@ -109,10 +99,6 @@ def test_trial_is_shown_stopped_and_discarded(desktop: GimpDesktop) -> None:
     leave(desktop, dialog, number)  # in the middle of it
 
 
-def is_slider(widget: Widget) -> bool:
-    return "SpinScale" in widget.kind
-
-
 def test_trial_follows_the_layout_of_colours(desktop: GimpDesktop) -> None:
     """Other settings discard a trial. This one acts on finished pictures: the engine gets the new value."""
     forget_requests(desktop)
@@ -124,7 +110,7 @@ def test_trial_follows_the_layout_of_colours(desktop: GimpDesktop) -> None:
     desktop.press(dialog, "alt+t")
     wait_for_trial(desktop, dialog)
     sliders = sorted(filter(is_slider, desktop.widgets(dialog)), key=lambda widget: (widget.y, widget.x))
-    desktop.screen.click(*sliders[3].upper_middle)
+    desktop.screen.click(*sliders[3].upper_middle)  # after strength, matching and brush size
     desktop.wait_until(layout.exists, "a value for the engine")
     assert json.loads(layout.read_text())["color_layout"] > 20
     wait_for_trial(desktop, dialog)  # it is still shown

@@ -10,7 +10,7 @@ import json
 
 from PIL import Image, ImageChops
 
-from tests.gimp.desktop import DIALOG, LAST_VALUES, PAINTING_WINDOW, GimpDesktop, Widget
+from tests.gimp.desktop import DIALOG, LAST_VALUES, PAINTING_WINDOW, GimpDesktop, Widget, is_slider
 from tests.gimp.screen import Window
 
 LAST_BUTTON = (48, 28)
@@ -231,21 +231,11 @@ def begin_painting(desktop: GimpDesktop) -> tuple[int, Window]:
     """Call the filter with a style and press Paint; return the call's number and the painting window."""
     desktop.forget_last_values()
     desktop.select_photo()
-    number = desktop.begin(
-        "p = Gimp.get_pdb().lookup_procedure('plug-in-neural-style'); c = p.create_config()\n"
-        "c.set_property('image', image); c.set_core_object_array('drawables', [image.get_layers()[-1]])\n"
-        "c.set_property('run-mode', Gimp.RunMode.INTERACTIVE)\n"
-        f"c.set_property('style-file', Gio.File.new_for_path({str(desktop.gimp.folder / 'swirls.ppm')!r}))\n"
-        "r = p.run(c); answer = r.index(0).value_nick"
-    )
+    number = desktop.begin_filter(desktop.gimp.folder / "swirls.ppm")
     desktop.screen.key("alt+p", desktop.wait_for_window(DIALOG))
     painting = desktop.wait_for_window(PAINTING_WINDOW)
     desktop.wait_until(lambda: painted_colour(desktop, painting), "a preview")
     return number, painting
-
-
-def is_slider(widget: Widget) -> bool:
-    return "SpinScale" in widget.kind
 
 
 def test_colour_layout_slides_while_painting(desktop: GimpDesktop) -> None:

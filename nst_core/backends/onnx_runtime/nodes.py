@@ -14,7 +14,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from nst_core.vgg.graph import IR_VERSION, LARGE_CONSTANT, OPSET, Graph, declare_constant
+from nst_core.vgg.graph import IR_VERSION, OPSET, Graph, declare_constant, make_constant
 
 Size = tuple[int, int, int]
 """Channels, height and width of a layer's features."""
@@ -45,12 +45,7 @@ class Nodes:
     def constant(self, array: npt.NDArray[Any], name: str) -> str:
         """Add a constant unless ``name`` is known; equal names must stand for equal arrays."""
         if name not in self.constants:
-            array = np.ascontiguousarray(array)
-            if array.dtype == np.float32 and array.nbytes >= LARGE_CONSTANT:
-                self.arrays[name] = array
-                self.constants[name] = declare_constant(name, array.shape)
-            else:
-                self.constants[name] = numpy_helper.from_array(array, name)
+            self.constants[name] = make_constant(name, np.ascontiguousarray(array), self.arrays)
         return name
 
     def share(self, name: str, shape: Sequence[int]) -> str:
