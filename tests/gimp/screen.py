@@ -115,6 +115,8 @@ class Screen:
         return tuple(map(int, self._run("sh", "-c", shot).split()))
 
     def picture(self, path: Path, window: Window | None = None) -> Path:
-        """Write a picture of the screen or of a window to ``path``."""
+        """Write a picture of the screen to ``path``, or of a window, which is raised above the others first."""
+        if window:
+            self._run("xdotool", "windowraise", window.identity)
         self._run("import", "-window", window.identity if window else "root", str(path))
         return path

@@ -84,7 +84,8 @@ def test_repeat_filter_asks_nothing(desktop: GimpDesktop) -> None:
 def test_cancel_in_the_painting_window_returns_to_the_dialog(desktop: GimpDesktop) -> None:
     before = desktop.layers()
     desktop.gimp.set_engine_mode("slow 600")
-    dialog = desktop.open_dialog()
+    desktop.begin_filter(desktop.gimp.folder / "swirls.ppm")
+    dialog = desktop.wait_for_window(DIALOG)
     desktop.screen.key("alt+p", dialog)
     painting = desktop.wait_for_window(PAINTING_WINDOW)
     desktop.wait_until(desktop.gimp.leftovers, "the engine's job")
