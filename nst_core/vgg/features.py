@@ -19,8 +19,8 @@ from nst_core.vgg.network import Network
 from nst_core.vgg.sessions import Session, find_device, open_session, run_options
 
 MAX_SESSIONS = 3
-"""Number of layer sets with an open session, each with its own working memory: a run uses the style layers, the
-content layers, and both."""
+"""Number of layer sets with an open session, each with its own working memory: a run uses the style layers,
+the content layers, and both."""
 
 
 class OnnxFeatures:

@@ -115,7 +115,7 @@ class Screen:
         return tuple(map(int, self._run("sh", "-c", shot).split()))
 
     def picture(self, path: Path, window: Window | None = None) -> Path:
-        """Write a picture of the screen to ``path``, or of a window, which is raised above the others first."""
+        """Write a picture of the screen or of a window (which is raised first) to ``path``."""
         if window:
             self._run("xdotool", "windowraise", window.identity)
         self._run("import", "-window", window.identity if window else "root", str(path))
