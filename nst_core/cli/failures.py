@@ -1,8 +1,8 @@
 """Errors as the user sees them: a sentence for people, a line of JSON for programs, and an exit code.
 
 This is the only place where the command line turns exceptions into messages. Exit codes: 2 for what the user
-can fix, 1 for a bug in nst (or, without a message, if the reader of stdout is gone), 130 and 143 for a run
-that was cancelled with Ctrl-C or SIGTERM.
+can fix, 1 for a bug in nst (or, without a message, if the reader of stdout is gone), 128 and the signal's
+number for a run that was cancelled: 130 with Ctrl-C, 143 with SIGTERM, 129 if the terminal was closed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NOTHING_WRITTEN = "Cancelled; nothing was written."
 
 
 class Cancelled(BaseException):
-    """The user cancelled with Ctrl-C or SIGTERM. Code that catches it cleans up and raises it again."""
+    """Cancelled with a signal, such as Ctrl-C. Code that catches it cleans up and raises it again."""
 
     def __init__(self, signal_number: int = signal.SIGINT, message: str = NOTHING_WRITTEN) -> None:
         super().__init__(message)

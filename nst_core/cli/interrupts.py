@@ -1,21 +1,52 @@
-"""Ctrl-C and SIGTERM: the first one stops the run and keeps the picture so far, the second one cancels.
+"""Ctrl-C and its like: the first one stops the run and keeps the picture so far, the second one cancels.
 
 Before the first picture there is nothing to keep, so the first signal cancels as well. Python handles signals
 between two of its own instructions, so an evaluation that has begun is finished first.
+
+A closed terminal or a lost connection sends SIGHUP, which counts like the others, unless the program was
+started with ``nohup``. On Windows, Ctrl-Break counts. A console window that is closed there leaves a program
+no time to finish; its run can be continued with ``--resume``.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from nst_core.cli.failures import NOTHING_WRITTEN, Cancelled
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    *(getattr(signal, name) for name in ("SIGHUP", "SIGBREAK") if hasattr(signal, name)),
+)
+"""Signals that stop a run: SIGHUP exists on POSIX, SIGBREAK on Windows."""
+
+OUTPUT_DESCRIPTORS = (1, 2)
+"""Descriptors of stdout and stderr."""
+
+
+def caught_signals() -> list[signal.Signals]:
+    """Return ``SIGNALS``, without a SIGHUP that ``nohup`` has set to be ignored."""
+    hangup = getattr(signal, "SIGHUP", None)
+    return [number for number in SIGNALS if number != hangup or signal.getsignal(number) != signal.SIG_IGN]
+
+
+def detach_closed_terminal() -> None:
+    """Discard the output to a terminal that no longer exists, so that it raises no errors."""
+    for descriptor in OUTPUT_DESCRIPTORS:
+        try:
+            os.write(descriptor, b"")
+        except OSError:
+            with suppress(OSError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, descriptor)
+                os.close(nowhere)
 
 
 class Interrupts:
@@ -69,6 +100,7 @@ class Interrupts:
         except BlockingIOError:
             arrived = []
         self.signal_count += max(1, len(arrived))
+        detach_closed_terminal()
         if self.cancelled is not None:
             return  # the clean-up is under way and must not be cancelled
         if self.signal_count > 1 or not self.can_keep_picture:
@@ -90,7 +122,7 @@ def catch_interrupts(
             yield interrupts  # only the main thread may set handlers
             return
         previous_wakeup = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
-        previous = {number: signal.signal(number, interrupts.handle) for number in SIGNALS}
+        previous = {number: signal.signal(number, interrupts.handle) for number in caught_signals()}
         try:
             yield interrupts
         finally:

@@ -160,7 +160,10 @@ def main() -> None:
     with suppress(NstError):
         directory = check_job_directory(Path(os.environ.get("NST_JOB_DIRECTORY", "")))
     reader = RequestReader(directory)
-    signal.signal(signal.SIGTERM, lambda *_: reader.exit_process())
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):  # the last two exist on POSIX and on Windows
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda *_: reader.exit_process())
     # GIMP's console passes Ctrl-C to the whole process group; the caller decides, and writes to stdin.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     writer.send("hello", protocol=PROTOCOL, version=__version__)

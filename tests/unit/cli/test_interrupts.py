@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: once saves the picture, twice cancels."""
+"""Ctrl-C, SIGTERM and a closed terminal: once saves the picture, twice cancels."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
+from nst_core.cli import interrupts as interrupts_module
 from nst_core.cli.failures import Cancelled
-from nst_core.cli.interrupts import catch_interrupts
+from nst_core.cli.interrupts import catch_interrupts, detach_closed_terminal
 from nst_core.images.read import read_picture
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send such signals to a child")
@@ -40,7 +41,7 @@ def wait_for(process: subprocess.Popen[str], kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_first_signal_saves_the_picture(start: Start, workdir: Path, number: signal.Signals) -> None:
     process = start(*LONG)
     wait_for(process, "progress")
@@ -150,3 +151,24 @@ def test_later_signals_do_not_cancel_the_clean_up() -> None:
     with pytest.raises(Cancelled):
         press_three_times()
     assert cleaned == [True]
+
+
+def test_hangup_is_ignored_under_nohup() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with catch_interrupts(print) as interrupts:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not interrupts.should_stop()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_output_to_a_closed_terminal_raises_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal, screen = os.openpty()
+    monkeypatch.setattr(interrupts_module, "OUTPUT_DESCRIPTORS", (screen,))
+    os.close(terminal)
+    with pytest.raises(OSError, match="Input/output error"):
+        os.write(screen, b"x")
+    detach_closed_terminal()
+    assert os.write(screen, b"x") == 1
+    os.close(screen)

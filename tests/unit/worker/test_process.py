@@ -172,12 +172,13 @@ def test_end_of_stdin_during_a_run_ends_process_and_deletes_folder(engine, folde
 
 
 @pytest.mark.slow
-def test_sigterm_deletes_the_folder(engine, folder):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_deletes_the_folder(engine, folder, number):
     engine.send(request(folder, iterations=100_000))
     for event in engine.events():
         if event["event"] == "progress":
             break
-    engine.process.send_signal(signal.SIGTERM)
+    engine.process.send_signal(number)
     engine.process.wait(timeout=20)
     assert not folder.exists()
 
