@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import onnx
 from safetensors import SafetensorError, safe_open
 
@@ -43,6 +44,9 @@ from nst_core.vgg.unpickling import RefusedPickle
 
 MAX_BYTES = 2 * 1024**3
 """Larger files are refused; the largest published VGG file takes 0.58 GB."""
+
+MAX_HEADER_BYTES = 1024**2
+"""Largest header of a .safetensors file that is read. A VGG's has 4 kB."""
 
 SUFFIXES = (".pth", ".pt", ".safetensors", ".onnx")
 
@@ -192,8 +196,20 @@ class SafetensorsFile:
         dtype = self.file.get_slice(name).get_dtype()
         if dtype not in ("F16", "F32", "F64"):
             raise ValueError(f"{name} is stored as {dtype} instead of F32 or F16")
-        array: Array = self.file.get_tensor(name).astype("float32")
+        with np.errstate(over="ignore"):  # the caller refuses numbers that are not finite
+            array: Array = self.file.get_tensor(name).astype("float32")
         return array
+
+
+def check_header(path: Path) -> None:
+    """Check that the header of a .safetensors file, whose size is its first number, is small.
+
+    Raises:
+        ValueError: it is not.
+    """
+    with path.open("rb") as file:
+        if int.from_bytes(file.read(8), "little") > MAX_HEADER_BYTES:
+            raise ValueError("its header is too large")
 
 
 def read_safetensors(path: Path) -> Weights:
@@ -203,6 +219,7 @@ def read_safetensors(path: Path) -> Weights:
         NstError: ``bad-model``, ``unreadable-file``.
     """
     try:
+        check_header(path)
         with safe_open(path, framework="numpy") as file:
             return read_convolutions(SafetensorsFile(file), path)
     except (SafetensorError, ValueError) as error:

@@ -23,12 +23,16 @@ from onnx import numpy_helper
 from nst_core.array_types import Array
 from nst_core.errors import ErrorCode, NstError
 from nst_core.vgg.layers import LAYERS, Architecture, check_known_layers, convolution_shapes, layer_names
+from nst_core.vgg.onnx_outline import OutlineTooLarge, check_outline
 
 FORMAT = "1"
 """Version of the layout of the store's files, written to their metadata."""
 
 MAX_FILE_BYTES = 512 * 1024**2
 """Larger files are not read; VGG-19 without its classifier takes 80 MB in float32."""
+
+LARGEST_SCALE = 1e6
+"""Largest number of a normalisation, and 1 / the smallest. Pictures in 0..65535 are the largest in use."""
 
 
 @dataclass(frozen=True)
@@ -136,13 +140,17 @@ def read_model(path: Path, max_bytes: int = MAX_FILE_BYTES) -> onnx.ModelProto:
     try:
         if path.stat().st_size > max_bytes:
             raise bad_model_error(path, f"it is larger than {max_bytes // 1024**2} MiB")
-        return onnx.load(str(path), format="protobuf", load_external_data=False)
+        content = path.read_bytes()
+        check_outline(content)
+        return onnx.load_model_from_string(content)
     except FileNotFoundError:
         raise NstError(ErrorCode.MISSING_FILE, f"There is no file {path}.") from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise NstError(ErrorCode.UNREADABLE_FILE, f"{path} cannot be read: {reason}.") from None
-    except DecodeError:
+    except OutlineTooLarge:
+        raise bad_model_error(path, "it contains much more than the layers and weights of a VGG") from None
+    except (DecodeError, ValueError):
         raise bad_model_error(path, "it is incomplete, damaged or not an ONNX file") from None
 
 
@@ -158,7 +166,7 @@ def tensor_array(tensor: onnx.TensorProto) -> Array:
         raise ValueError("its weights are not floating-point numbers")
     try:
         return np.asarray(numpy_helper.to_array(tensor), dtype=np.float32)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise ValueError(f"the values of {tensor.name} do not match its shape") from None
 
 
@@ -229,13 +237,15 @@ def parse_normalisation(text: str) -> Normalisation:
         order, scale = values["order"], float(values["scale"])
         mean = tuple(float(value) for value in values["mean"])
         std = tuple(float(value) for value in values["std"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         raise ValueError("its normalisation cannot be read") from None
     numbers = np.array([scale, *mean, *std])
     if order not in ("RGB", "BGR") or len(mean) != 3 or len(std) != 3 or not np.isfinite(numbers).all():
         raise ValueError("its normalisation cannot be read")
     if scale <= 0 or min(std) <= 0:
         raise ValueError("its normalisation divides by zero or inverts the picture")
+    if np.abs(numbers).max() > LARGEST_SCALE or min(scale, *std) < 1 / LARGEST_SCALE:
+        raise ValueError("the numbers of its normalisation are too large or too small")
     return Normalisation(order, scale, (mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
 
 

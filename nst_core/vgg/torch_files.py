@@ -14,11 +14,11 @@ The formats that ``torch.serialization`` writes:
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import struct
 import zipfile
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,12 +28,21 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from nst_core.array_types import Array
-from nst_core.vgg.unpickling import ReadableFile, RefusedPickle, load_pickle
+from nst_core.vgg.pickled_data import (
+    MAX_PICKLE_BYTES,
+    LimitedReader,
+    ReadableFile,
+    read_pickle,
+    text_items,
+)
+from nst_core.vgg.unpickling import RefusedPickle
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
-MAX_PICKLE_BYTES = 4 * 1024**2
-"""The pickle of a state dictionary has a few kilobytes; the numbers are outside it."""
+MAX_DIRECTORY_BYTES = 256 * 1024
+"""Largest directory of an archive that is read. A VGG's has 4 kB; with 1000 tensors it would have 90 kB."""
+
+MAX_DIMENSIONS = 8
 
 # Storage class -> numpy type code; bfloat16 is the upper half of a float32.
 STORAGE_TYPES = {
@@ -82,6 +91,22 @@ class Tensor:
     strides: tuple[int, ...]
 
 
+class ArchiveFile(io.BufferedReader):
+    """The file of an archive. As long as ``opening`` is true, it returns no more than a small directory."""
+
+    opening = True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read at most ``size`` bytes."""
+        if not self.opening:
+            return super().read(size)
+        wanted = MAX_DIRECTORY_BYTES + 1 if size is None or size < 0 else size
+        block = super().read(min(wanted, MAX_DIRECTORY_BYTES + 1))
+        if len(block) > MAX_DIRECTORY_BYTES:
+            raise RefusedPickle("the archive has too many members")
+        return block
+
+
 class TorchFile:
     """The tensors of an open file; names and shapes are known, numbers are read on demand.
 
@@ -120,23 +145,24 @@ class TorchFile:
             raise RefusedPickle(f"{name} claims more numbers than its storage has")
         if last >= storage.count:
             raise RefusedPickle(f"{name} reaches beyond the end of its storage")
-        raw = self.read_storage(storage)
+        raw = self.read_storage(storage, tensor.offset, last + 1)
         flat = np.frombuffer(raw, dtype=self.byte_order + STORAGE_TYPES[storage.type.name])
         if storage.type.name == "BFloat16Storage":
             flat = (flat.astype(np.uint32) << 16).view(np.float32)
-        view = np.lib.stride_tricks.as_strided(
-            flat[tensor.offset :], tensor.shape, [s * flat.itemsize for s in tensor.strides]
-        )
-        return np.array(view, dtype=np.float32)
+        strides = [s * flat.itemsize for s in tensor.strides]
+        with np.errstate(over="ignore"):  # the caller refuses numbers that are not finite
+            return np.array(np.lib.stride_tricks.as_strided(flat, tensor.shape, strides), dtype=np.float32)
 
-    def read_storage(self, storage: Storage) -> bytes:
-        """Read the bytes of a storage."""
-        location, size = self.locations[storage.key], storage.count * storage.type.item_bytes
+    def read_storage(self, storage: Storage, start: int, end: int) -> bytes:
+        """Read the numbers ``start`` to ``end`` of a storage, as bytes."""
+        location, item = self.locations[storage.key], storage.type.item_bytes
+        size = (end - start) * item
         if isinstance(location, str):
             with self.file.open(location) as member:
+                member.seek(start * item)
                 raw: bytes = member.read(size)
         else:
-            self.file.seek(location)
+            self.file.seek(location + start * item)
             raw = self.file.read(size)
         if len(raw) < size:
             raise RefusedPickle("the file is incomplete")
@@ -157,21 +183,30 @@ def open_torch_file(path: Path) -> Iterator[TorchFile]:
         if not is_archive:
             yield open_legacy(file)
             return
+    with ArchiveFile(io.FileIO(path)) as file:
         try:
             with zipfile.ZipFile(file) as archive:
+                file.opening = False
                 yield open_zip(archive)
-        except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError):
+        except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, ValueError, struct.error):
             raise RefusedPickle("the archive is damaged") from None
 
 
 def open_zip(archive: zipfile.ZipFile) -> TorchFile:
-    """Read the index of the newer format."""
+    """Read the index of the newer format.
+
+    PyTorch never compresses, so no more can be read than the file is long.
+    """
     members = {info.filename: info for info in archive.infolist()}
+    if len(members) != len(archive.infolist()):
+        raise RefusedPickle("the archive has two members of the same name")
     indexes = [name for name in members if name.rpartition("/")[2] == "data.pkl"]
     if len(indexes) != 1:
         raise RefusedPickle("PyTorch did not write the archive")
     if members[indexes[0]].file_size > MAX_PICKLE_BYTES:
         raise RefusedPickle("its index is too large")
+    if any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
+        raise RefusedPickle("PyTorch did not write the archive")
     prefix = indexes[0].removesuffix("data.pkl")
     with archive.open(indexes[0]) as member:
         tensors, storages = read_index(member.read(MAX_PICKLE_BYTES))
@@ -179,11 +214,10 @@ def open_zip(archive: zipfile.ZipFile) -> TorchFile:
     for storage in storages.values():
         name = f"{prefix}data/{storage.key}"
         info = members.get(name)
-        # PyTorch never compresses, so no more can be read than the file is long.
-        if info is None or info.compress_type != zipfile.ZIP_STORED:
-            raise RefusedPickle(f"the numbers of storage {storage.key} are missing")
+        if info is None:
+            raise RefusedPickle(f"the numbers of storage {storage.key[:20]!r} are missing")
         if info.file_size != storage.count * storage.type.item_bytes:
-            raise RefusedPickle(f"storage {storage.key} has the wrong size")
+            raise RefusedPickle(f"storage {storage.key[:20]!r} has the wrong size")
         locations[storage.key] = name
     file = TorchFile(tensors, locations, archive)
     order = f"{prefix}byteorder"
@@ -193,37 +227,14 @@ def open_zip(archive: zipfile.ZipFile) -> TorchFile:
     return file
 
 
-class LimitedReader:
-    """Reads from a file, and refuses to read more than ``MAX_PICKLE_BYTES``."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.file = file
-        self.remaining = MAX_PICKLE_BYTES
-
-    def count(self, block: bytes) -> bytes:
-        """Subtract the size of ``block`` from the remaining bytes and return it."""
-        self.remaining -= len(block)
-        if self.remaining < 0:
-            raise RefusedPickle("its index is too large")
-        return block
-
-    def read(self, size: int) -> bytes:
-        """Read like a file."""
-        return self.count(self.file.read(min(size, self.remaining + 1)))
-
-    def readline(self) -> bytes:
-        """Read a line like a file."""
-        return self.count(self.file.readline(self.remaining + 1))
-
-
 def open_legacy(file: BinaryIO) -> TorchFile:
     """Read the index of the older format."""
     reader = LimitedReader(file)
-    if load_pickle(reader, {}) != LEGACY_MAGIC or load_pickle(reader, {}) != LEGACY_PROTOCOL:
+    if read_pickle(reader, {}) != LEGACY_MAGIC or read_pickle(reader, {}) != LEGACY_PROTOCOL:
         raise RefusedPickle("PyTorch did not write it")
-    writer_system = load_pickle(reader, {})
+    writer_system = read_pickle(reader, {})
     tensors, storages = read_index(reader)
-    keys = load_pickle(reader, {})
+    keys = read_pickle(reader, {})
     if not isinstance(writer_system, dict) or not isinstance(keys, list):
         raise RefusedPickle("PyTorch did not write it")
     order = "<" if writer_system.get("little_endian", True) else ">"
@@ -231,7 +242,7 @@ def open_legacy(file: BinaryIO) -> TorchFile:
     size = file.seek(0, os.SEEK_END)
     locations: dict[str, int | str] = {}
     for key in keys:
-        storage = storages.get(key)
+        storage = storages.get(key) if isinstance(key, str) else None
         if storage is None:
             raise RefusedPickle("it contains numbers that no tensor uses")
         file.seek(position)
@@ -239,7 +250,7 @@ def open_legacy(file: BinaryIO) -> TorchFile:
         if len(header) < 8:
             raise RefusedPickle("the file is incomplete")
         if struct.unpack(f"{order}q", header)[0] != storage.count:
-            raise RefusedPickle(f"storage {key} has the wrong size")
+            raise RefusedPickle(f"storage {key[:20]!r} has the wrong size")
         locations[key] = position + 8
         position += 8 + storage.count * storage.type.item_bytes
         if position > size:
@@ -259,27 +270,34 @@ def read_index(pickled: ReadableFile | bytes) -> tuple[dict[str, Tensor], dict[s
         kind, storage_type, key, _device, count, *view = reference
         if kind != "storage" or not isinstance(storage_type, StorageType) or any(view):
             raise RefusedPickle("it refers to something other than the numbers of a tensor")
-        if not isinstance(key, str) or not isinstance(count, int) or count < 0:
+        if not isinstance(key, str) or not is_count(count):
             raise RefusedPickle("it refers to numbers in an unknown way")
         return storages.setdefault(key, Storage(key, storage_type, count))
 
-    tree = load_pickle(pickled, ALLOWED, resolve)
+    tree = read_pickle(pickled, NAMES, resolve)
     for wrapper in ("state_dict", "model"):
         if isinstance(tree, dict) and isinstance(tree.get(wrapper), dict):
             tree = tree[wrapper]
     if not isinstance(tree, dict):
         raise RefusedPickle("it does not contain a state dictionary")
     tensors = {
-        str(name).removeprefix("module."): value for name, value in tree.items() if isinstance(value, Tensor)
+        name.removeprefix("module."): value for name, value in tree.items() if isinstance(value, Tensor)
     }
     return tensors, storages
+
+
+def ordered_dict(pairs: Any = ()) -> dict[str, Any]:
+    """Stand in for ``collections.OrderedDict``; Python 2 pickled its items as a list of pairs."""
+    if not isinstance(pairs, (list, tuple)):
+        raise RefusedPickle("it describes a dictionary in an unknown way")
+    return text_items(pairs)
 
 
 def rebuild_tensor(storage: Storage, offset: int, shape: Any, strides: Any, *_ignored: Any) -> Tensor:
     """Stand in for ``torch._utils._rebuild_tensor`` and ``_rebuild_tensor_v2``."""
     numbers = (offset, *shape, *strides)
-    is_tensor = isinstance(storage, Storage) and all(isinstance(n, int) for n in numbers)
-    if not is_tensor or len(shape) != len(strides):
+    is_tensor = isinstance(storage, Storage) and all(is_count(n) for n in numbers)
+    if not is_tensor or len(shape) != len(strides) or len(shape) > MAX_DIMENSIONS:
         raise RefusedPickle("it describes a tensor in an unknown way")
     return Tensor(storage, offset, tuple(shape), tuple(strides))
 
@@ -289,8 +307,13 @@ def rebuild_parameter(tensor: Any, *_ignored: Any) -> Any:
     return tensor
 
 
-ALLOWED: Mapping[tuple[str, str], Any] = {
-    ("collections", "OrderedDict"): OrderedDict,
+def is_count(value: Any) -> bool:
+    """Return whether a value from a pickle is a number of numbers: 0 to 2^63 - 1."""
+    return isinstance(value, int) and 0 <= value < 2**63
+
+
+NAMES: Mapping[tuple[str, str], Any] = {
+    ("collections", "OrderedDict"): ordered_dict,
     ("torch._utils", "_rebuild_tensor"): rebuild_tensor,
     ("torch._utils", "_rebuild_tensor_v2"): rebuild_tensor,
     ("torch._utils", "_rebuild_parameter"): rebuild_parameter,

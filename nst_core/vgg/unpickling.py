@@ -1,29 +1,18 @@
-"""Reading pickles without running their content.
+"""Reading the pickle of a published file, whose hash has been checked, without running its content.
 
-Takes a binary file and the few globals that its format needs, and returns the pickled object. A pickle that
-names any other global is refused before anything in it is called. Does not know what the pickles mean.
+Takes the pickle and the few globals that its format needs, and returns the pickled object. A pickle that
+names any other global is refused before anything in it is called. Users' own files are read by
+:mod:`nst_core.vgg.pickled_data`, because Python's unpickler has no limits of time and memory.
 """
 
 from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 Allowed: TypeAlias = Mapping[tuple[str, str], Any]
-
-
-class ReadableFile(Protocol):
-    """A file that a pickle can be read from."""
-
-    def read(self, size: int, /) -> bytes:
-        """Read at most ``size`` bytes."""
-        ...
-
-    def readline(self) -> bytes:
-        """Read up to the end of the line."""
-        ...
 
 
 class RefusedPickle(Exception):  # noqa: N818 - a property of the file, not an error of this program
@@ -33,13 +22,9 @@ class RefusedPickle(Exception):  # noqa: N818 - a property of the file, not an e
 class AllowListUnpickler(pickle.Unpickler):
     """Resolves only the globals in ``allowed``, by (module, name)."""
 
-    def __init__(
-        self, file: ReadableFile, allowed: Allowed, persistent_load: Callable[[Any], Any] | None = None
-    ) -> None:
-        # Strings in pickles from Python 2 (the ports of the Caffe models) are ASCII.
-        super().__init__(file, encoding="utf-8")
+    def __init__(self, pickled: bytes, allowed: Allowed) -> None:
+        super().__init__(io.BytesIO(pickled))
         self.allowed = allowed
-        self.resolve = persistent_load
 
     def find_class(self, module: str, name: str) -> Any:
         """Look up a global that the pickle names."""
@@ -48,24 +33,15 @@ class AllowListUnpickler(pickle.Unpickler):
         except KeyError:
             raise RefusedPickle(f"it asks for {module}.{name}, which weights do not need") from None
 
-    def persistent_load(self, pid: Any) -> Any:
-        """Resolve a reference to something outside the pickle."""
-        if self.resolve is None:
-            raise RefusedPickle("it refers to something outside itself")
-        return self.resolve(pid)
 
-
-def load_pickle(
-    file: ReadableFile | bytes, allowed: Allowed, persistent_load: Callable[[Any], Any] | None = None
-) -> Any:
-    """Read one pickle from ``file`` and leave the position after it.
+def load_pickle(pickled: bytes, allowed: Allowed) -> Any:
+    """Return the pickled object.
 
     Raises:
         RefusedPickle: the pickle is damaged or asks for a global that is not allowed.
     """
-    stream = io.BytesIO(file) if isinstance(file, bytes) else file
     try:
-        return AllowListUnpickler(stream, allowed, persistent_load).load()
+        return AllowListUnpickler(pickled, allowed).load()
     except RefusedPickle:
         raise
     except Exception as error:  # a damaged pickle can raise anything

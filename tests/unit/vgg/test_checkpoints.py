@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
 
 from nst_core.errors import ErrorCode, NstError
-from nst_core.vgg import checkpoints, torch_files
+from nst_core.vgg import checkpoints, pickled_data, torch_files
 from nst_core.vgg.checkpoints import read_weights_file, torchvision_names
 from nst_core.vgg.export import export_model
 from nst_core.vgg.network import NORMALISATIONS, Network, Weights
@@ -289,7 +289,7 @@ def test_legacy_file_with_a_wrong_count_is_refused(tmp_path):
 def test_legacy_file_with_a_huge_index_is_refused(tmp_path):
     path = tmp_path / "endless.pth"
     start = pickle.dumps(torch_files.LEGACY_MAGIC, 2) + pickle.dumps(1001, 2) + pickle.dumps({}, 2)
-    size = torch_files.MAX_PICKLE_BYTES + 100
+    size = pickled_data.MAX_PICKLE_BYTES + 100
     path.write_bytes(start + b"\x80\x02X" + struct.pack("<I", size) + b"a" * size + b".")
     assert "too large" in fail(path).message
 
