@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event
+from nst_core.images.float_range import white_level
 from nst_core.images.picture import Picture
 from nst_core.job.model import Job, Region, WeightedStyle
 from nst_core.job.run import Result, run_job
@@ -28,7 +29,7 @@ FULL_SCALE = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
 
 @dataclass(frozen=True)
 class Painting:
-    """Return value of :func:`stylize`: ``pixels`` shaped like the content, float32 in 0..1, and details."""
+    """Return value of :func:`stylize`: ``pixels``, float32 in 0..1, and details."""
 
     pixels: npt.NDArray[np.float32]
     result: Result
@@ -69,7 +70,8 @@ def stylize(
 
     Returns:
         The painting, with the content's channels (alpha unchanged), at the content's size or at
-        ``settings.size``.
+        ``settings.size``. A grey content gets the style's colours, and is returned with 3 or 4 channels; it
+        keeps its own channels if ``keep_colors`` keeps the photo's colours or shifts the style's to them.
 
     Raises:
         NstError: with a code, a message and a hint.
@@ -104,6 +106,8 @@ def stylize(
     )
     result = run_job(job, callbacks)
     channels = 1 if content.ndim == 2 else content.shape[2]
+    if channels < 3 and not result.picture.grey:
+        return Painting(as_array(result.picture, channels + 2), result)
     return Painting(as_array(result.picture, channels, content.ndim), result)
 
 
@@ -141,7 +145,7 @@ def _checked_picture(array: AnyArray, what: str) -> Picture:
         NstError: ``bad-image``.
     """
     picture = as_picture(array, what)
-    if np.issubdtype(array.dtype, np.floating) and float(np.median(array)) > 1.0:
+    if np.issubdtype(array.dtype, np.floating) and white_level(np.atleast_3d(array)) != 1.0:
         raise NstError(
             ErrorCode.BAD_IMAGE,
             f"The {what} has values up to {float(array.max()):g}; floats go from 0 to 1.",

@@ -16,7 +16,7 @@ from nst_core.events import Preview
 from nst_core.images.picture import Picture
 from nst_core.images.resize import resize_picture
 from nst_core.job.color_layout import ColorLayout, colour_regions
-from nst_core.job.keep_colors import blend_by_share, content_colour_share, restore_colours
+from nst_core.job.keep_colors import blend_by_share, content_colour_share, restore_colours, stays_grey
 from nst_core.job.model import Job
 from nst_core.painting.regions import PreparedImage
 from nst_core.painting.resample import resize_planes
@@ -91,4 +91,7 @@ def finish_picture(finisher: Finisher, painted: PaintingResult, color_layout: fl
     rows = as_rows(pixels)
     del pixels  # a large result can nearly fill the memory, so each step frees what was before it
     rows = finisher.lay_out(rows, color_layout)
-    return replace(finisher.content_at(height, width), pixels=finisher.restore(rows))
+    base, grey = finisher.content_at(height, width), stays_grey(job)
+    # A profile of grey cannot describe colours.
+    profile = base.profile if base.grey == grey else None
+    return replace(base, pixels=finisher.restore(rows), grey=grey, profile=profile)

@@ -25,6 +25,30 @@ def region_keep_colors(region: Region, job: Job) -> KeepColors:
     return region.keep_colors or job.settings.keep_colors
 
 
+def stays_grey(job: Job) -> bool:
+    """Return whether the result of a grey content is grey.
+
+    It is if the content's colours are kept or matched everywhere, if no style has any colour, or if the
+    caller asks for it.
+    """
+    if job.content is None or not job.content.grey:
+        return False
+    pictures = [picture for style in job.all_styles for picture in (style.picture, style.fine)]
+    return (
+        job.keep_grey
+        or "none" not in _keep_colors_modes(job)
+        or all(picture is None or picture.grey for picture in pictures)
+    )
+
+
+def _keep_colors_modes(job: Job) -> set[KeepColors]:
+    """Return the values of ``keep_colors`` that apply somewhere in the picture."""
+    modes = {region_keep_colors(region, job) for region in job.regions}
+    if job.styles or not job.regions:
+        modes.add(job.settings.keep_colors)
+    return modes
+
+
 def content_colour_share(job: Job) -> Array | None:
     """Return how much of each pixel's colours is the content's, (height, width); None if nothing is.
 
@@ -38,10 +62,8 @@ def content_colour_share(job: Job) -> Array | None:
     if content is None:
         return None
     size = content.height, content.width
-    modes = {region_keep_colors(region, job) for region in job.regions}
-    if job.styles or not job.regions:
-        modes.add(job.settings.keep_colors)
-    if content.grey or modes == {"luminance"}:
+    modes = _keep_colors_modes(job)
+    if stays_grey(job) or modes == {"luminance"}:
         return np.broadcast_to(np.float32(1.0), size)
     if "luminance" not in modes:
         return None
@@ -64,11 +86,10 @@ def network_colours(pixels: Array, share: Array | None) -> Array:
 
 def restore_colours(painted: Array, base: Picture, share: Array | None) -> Array:
     """Give ``painted`` (h, w, 3) the colours of ``base``, the content at its size, by ``share``."""
-    if base.grey:
-        return to_grey(painted)
     if share is None:
         return painted
-    return blend_by_share(keep_luminance(painted, np.clip(base.pixels, 0.0, 1.0)), painted, share)
+    kept = to_grey(painted) if base.grey else keep_luminance(painted, np.clip(base.pixels, 0.0, 1.0))
+    return blend_by_share(kept, painted, share)
 
 
 def to_grey(pixels: Array) -> Array:

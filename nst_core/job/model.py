@@ -54,7 +54,8 @@ class Job:
     Without ``content`` the job is a texture of the styles, of ``texture_size`` (height, width). Without
     ``styles`` it is a reconstruction of the content. ``init_image`` is the picture to start from if
     ``settings.init`` is a path; the caller reads it. With ``keep_size`` the result has the content's size
-    whatever size it was painted at.
+    whatever size it was painted at. With ``keep_grey`` the result of a grey content is grey whatever
+    ``keep_colors`` says.
 
     With ``regions``, ``styles`` apply outside all of them; without ``styles`` pixels there stay as they are.
     ``selection`` ``(height, width)`` in 0..1 selects the pixels of the content to paint at all.
@@ -68,6 +69,7 @@ class Job:
     init_image: Picture | None = None
     texture_size: tuple[int, int] = (512, 512)
     keep_size: bool = False
+    keep_grey: bool = False
     regions: tuple[Region, ...] = ()
     selection: Array | None = None
     strength_mask: Array | None = None

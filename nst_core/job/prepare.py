@@ -21,7 +21,13 @@ from nst_core.images.colour import match_colors, match_luminance
 from nst_core.images.masks import fit_mask
 from nst_core.images.picture import Picture
 from nst_core.images.resize import crop, crop_mask, fit
-from nst_core.job.keep_colors import content_colour_share, network_colours, region_keep_colors, to_grey
+from nst_core.job.keep_colors import (
+    content_colour_share,
+    network_colours,
+    region_keep_colors,
+    stays_grey,
+    to_grey,
+)
 from nst_core.job.model import Job, WeightedStyle
 from nst_core.loss.weights import strength_maps
 from nst_core.painting.memory import VECTOR_BYTES
@@ -100,7 +106,7 @@ def prepare(job: Job) -> Subject:
     """Convert a job's pictures to the form that the network takes, ``(3, h, w)``.
 
     Transparent pixels are filled from the visible pixels around them and get no weight. Colours are matched
-    according to ``keep_colors``; a region's style is matched to the content there. On a grey content
+    according to ``keep_colors``; a region's style is matched to the content there. If the result stays grey,
     everything is grey.
 
     Raises:
@@ -182,7 +188,9 @@ def _prepare_regions(
         regions.append(StyleRegion(styles, plan.mask, plan.name))
     if not regions:
         raise NstError(
-            ErrorCode.BAD_IMAGE, "The selection contains no region.", "Select a larger part of the picture."
+            ErrorCode.BAD_IMAGE,
+            "All regions are outside the part of the picture that is to be painted.",
+            "Let that part overlap a region.",
         )
     return tuple(regions), multiply_masks(None if job.styles else covered, selection)
 
@@ -243,7 +251,7 @@ def _prepare_style(
             "Use a mask that is white on a visible part of the style.",
         )
     if content is not None and job.content is not None:
-        if job.content.grey or keep_colors == "luminance":
+        if keep_colors == "luminance" or stays_grey(job):
             if keep_colors == "none":
                 pixels = to_grey(pixels)
             else:

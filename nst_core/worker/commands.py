@@ -128,6 +128,7 @@ def read_job(request: Request) -> Job:
         styles=tuple(map(style, request.styles)),
         settings=make_settings(request.settings),
         keep_size=True,
+        keep_grey=True,
         regions=tuple(
             Region(
                 read_mask(region.mask, directory),

@@ -20,7 +20,8 @@ regions        optional list of ``{"mask", "styles", "name", "keep_colors"}``: a
 selection      optional mask: pixels outside it stay as they are and do not influence the result
 strength_mask  optional mask: the style strength of each pixel, from 0 (unchanged) to 1
 settings       names and values of :class:`nst_core.settings.Settings`; the rest have their defaults
-result         path to write: float32, the content's width, height and channels
+result         path to write: float32, the content's width, height and channels. So a grey content stays
+               grey, whatever ``keep_colors`` says
 preview        optional ``{"path", "max_side", "seconds"}``: previews are written there, 8-bit RGB, by
                renaming a temporary file
 =============  =====================================================================================

@@ -91,7 +91,7 @@ def test_reported_loss_is_the_loss_of_a_luminance_result(engine, grey_photo):
     """Nothing is optimised that restoring the colours would undo."""
     base = job(engine=engine, keep_colors="none" if grey_photo else "luminance", iterations=8, seed=3)
     if grey_photo:
-        base = replace(base, content=picture(grey(), grey=True))
+        base = replace(base, content=picture(grey(), grey=True), keep_grey=True)
     result = run_job(base)
     terms = evaluate_job(result.picture, base)
     assert sum(terms.values()) == pytest.approx(result.loss, rel=1e-3)

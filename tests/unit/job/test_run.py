@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from nst_core.events import Plan, Preview, Progress
 from nst_core.images.colour import LMS_TO_LAB, RGB_TO_LMS, srgb_to_linear
 from nst_core.images.picture import Picture
 from nst_core.job import run
-from nst_core.job.model import Job, WeightedStyle
+from nst_core.job.model import Job, Region, WeightedStyle
 from nst_core.job.run import evaluate_job, run_job
 from nst_core.painting.run import RunCallbacks
 from nst_core.settings import Settings, make_settings
@@ -140,19 +142,62 @@ def test_transparent_part_of_the_style_is_ignored():
     np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.slow
-def test_grey_content_gives_a_grey_result():
-    painted = stylize(photo().mean(axis=2), painting(), QUICK).pixels
-    assert painted.shape == (48, 64)
-    rgb = run_job(
-        Job(
-            content=Picture(np.repeat(photo().mean(axis=2)[:, :, None], 3, axis=2), grey=True),
-            styles=(WeightedStyle(Picture(painting())),),
-            settings=make_settings(QUICK),
-        )
-    ).picture
-    assert rgb.grey
-    np.testing.assert_array_equal(rgb.pixels[:, :, 0], rgb.pixels[:, :, 2])
+def grey_job(style=None, keep_colors="none", **options):
+    return Job(
+        content=Picture(np.repeat(photo().mean(axis=2)[:, :, None], 3, axis=2), grey=True, profile=b"grey"),
+        styles=(style or WeightedStyle(Picture(painting())),),
+        settings=make_settings({**QUICK, "keep_colors": keep_colors}),
+        **options,
+    )
+
+
+def test_grey_content_gets_the_colours_of_the_style():
+    """It is painted like the same pixels in colour, and its profile of grey is dropped."""
+    base = grey_job()
+    grey = run_job(base).picture
+    colour = run_job(replace(base, content=replace(base.content, grey=False, profile=None))).picture
+    np.testing.assert_array_equal(grey.pixels, colour.pixels)
+    assert (grey.grey, grey.profile) == (False, None)
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        grey_job(keep_colors="luminance"),
+        grey_job(keep_colors="match"),
+        grey_job(keep_grey=True),
+        grey_job(WeightedStyle(Picture(np.repeat(painting()[:, :, :1], 3, axis=2), grey=True))),
+    ],
+    ids=["colours kept", "colours matched", "as the caller asks", "grey style"],
+)
+def test_grey_content_stays_grey(job):
+    picture = run_job(job).picture
+    assert (picture.grey, picture.profile) == (True, b"grey")
+    np.testing.assert_array_equal(picture.pixels[:, :, 0], picture.pixels[:, :, 2])
+
+
+def test_region_of_a_grey_content_keeps_its_grey_beside_one_in_colour():
+    left = np.zeros((48, 64), np.float32)
+    left[:, :32] = 1.0
+    regions = (
+        Region(left, (WeightedStyle(Picture(painting())),), keep_colors="luminance"),
+        Region(1.0 - left, (WeightedStyle(Picture(painting())),)),
+    )
+    picture = run_job(replace(grey_job(), styles=(), regions=regions)).picture
+    assert not picture.grey
+    assert np.ptp(picture.pixels[:, :30], axis=2).max() == 0.0
+    assert np.ptp(picture.pixels[:, 34:], axis=2).mean() > 0.02
+
+
+@pytest.mark.parametrize("channels", [None, 1, 2])
+@pytest.mark.parametrize("keep_colors", ["none", "luminance"])
+def test_grey_array_is_returned_in_colour_unless_its_grey_is_kept(channels, keep_colors):
+    grey = photo().mean(axis=2)
+    content = {None: grey, 1: grey[:, :, None], 2: np.dstack([grey, np.full_like(grey, 0.5)])}[channels]
+    painted = stylize(content, painting(), {**QUICK, "iterations": 2, "keep_colors": keep_colors}).pixels
+    assert painted.shape == ((48, 64, (channels or 1) + 2) if keep_colors == "none" else content.shape)
+    if channels == 2:
+        np.testing.assert_array_equal(painted[:, :, -1], content[:, :, 1])
 
 
 def lab_chroma(pixels):
