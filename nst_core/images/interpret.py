@@ -17,6 +17,7 @@ from PIL import ImageCms
 from nst_core.array_types import Array
 from nst_core.events import Notice, OnNotice
 from nst_core.images import icc, libvips
+from nst_core.images.float_range import white_level
 from nst_core.images.picture import Picture
 from nst_core.images.raster import Raster, Samples, to_float
 
@@ -46,11 +47,11 @@ def to_picture(raster: Raster, source: str, name: str, on_notice: OnNotice) -> P
 
 def _scale_to_unit_range(samples: Samples, send_notice: SendNotice) -> Samples:
     """Scale floats to 0..1. Most files use that range already; some use 0..255 or 0..65535."""
-    values = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=0.0)
+    values = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
     darkest, brightest = float(values.min()), float(values.max())
-    # If half of the pixels are brighter than white, the picture is not overexposed but in other units.
-    if brightest > 1 and float(np.median(values)) > 1:
-        white = next((number for number in (255.0, 65535.0) if brightest <= number), brightest)
+    white = white_level(values)
+    values[np.isposinf(samples)] = white
+    if white != 1.0:
         send_notice("clipped-values", f"the values go up to {brightest:g}; {white:g} is used as white.")
         return np.clip(values / np.float32(white), 0, 1)
     if brightest > 1.001 or darkest < -0.001:
