@@ -18,6 +18,7 @@ from nst_core import __version__
 from nst_core.batch.folder import BatchTask, PaintOptions, Styles, paint_file
 from nst_core.errors import NstError
 from nst_core.events import Event, Notice
+from nst_core.images.decode import allow_pixels, pixel_limit
 from nst_core.images.file_io import open_input
 from nst_core.job.control_files import ControlFiles
 from nst_core.job.model import init_image_path
@@ -62,6 +63,7 @@ class BatchPayload:
     settings: dict[str, Any]
     init_image: FilePayload | None = None
     shared_files: Mapping[str, FilePayload] = field(default_factory=dict)
+    max_pixels: int = field(default_factory=pixel_limit)
 
     @classmethod
     def pack(
@@ -137,6 +139,7 @@ class Painter:
             local_settings["init"] = str(payload.init_image.write(root))
         if painters_per_machine > 1:
             local_settings["max_memory"] = str(memory_share(recorded_settings, painters_per_machine))
+        self.max_pixels = payload.max_pixels
         self.options = PaintOptions(
             styles=[(style_paths[index], weight) for index, (_, weight) in enumerate(payload.styles)],
             settings=make_settings({**payload.settings, **local_settings}),
@@ -162,7 +165,8 @@ class Painter:
                 own_paths = _write_files(payload.files, folder / "control")
                 control = payload.control.with_paths({**self.shared_paths, **own_paths})
                 task = BatchTask(payload.picture.write(folder), target, control)
-                result = paint_file(task, self.options, self.store, RunCallbacks(on_event=on_event))
+                with allow_pixels(self.max_pixels):
+                    result = paint_file(task, self.options, self.store, RunCallbacks(on_event=on_event))
                 return TaskResult(target.read_bytes(), result.seconds, tuple(notices))
             except NstError as error:
                 described = (error.code.value, error.message, error.hint)

@@ -14,6 +14,7 @@ from nst_core.cli.options import (
     ReportingOptions,
     bundle_options,
     names_of_fields,
+    pixel_limit_option,
     reporting_options,
     store_option,
 )
@@ -61,6 +62,7 @@ def batch_options(command: Command) -> Command:
             "without GPUs]",
         ),
         reporting_options,
+        pixel_limit_option,
         store_option,
     ]  # fmt: skip
     for decorator in reversed(decorators):

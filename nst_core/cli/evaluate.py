@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from nst_core.cli.control_options import ControlOptions, control_options
-from nst_core.cli.options import SettingsCommand, settings_file_option, store_option
+from nst_core.cli.options import SettingsCommand, pixel_limit_option, settings_file_option, store_option
 from nst_core.cli.setting_options import SettingOptions, chosen_settings, setting_options
 from nst_core.settings import names_applying_to
 
@@ -35,6 +35,7 @@ class Weights(NamedTuple):
 @setting_options(names_applying_to("style", "content", "loss"))
 @settings_file_option("Reuse the settings in FILE, as with `nst stylize`.")
 @click.option("--json", is_flag=True, hidden=True, expose_value=False, help="Accepted, and always on.")
+@pixel_limit_option
 @store_option
 def evaluate(
     picture: str,

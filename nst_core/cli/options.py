@@ -127,6 +127,27 @@ def store_option(command: Command) -> Command:
     )(command)
 
 
+def pixel_limit_option(command: Command) -> Command:
+    """Add ``--max-megapixels``, which acts while the command runs and is passed to nothing."""
+    return click.option(
+        "--max-megapixels",
+        cls=GroupedOption,
+        section="machine",
+        metavar="N",
+        type=click.FloatRange(min=0, min_open=True, max=1e6),
+        expose_value=False,
+        callback=_allow_megapixels,
+        help="Read pictures of up to N megapixels, if you trust their files. [default: 268]",
+    )(command)
+
+
+def _allow_megapixels(ctx: click.Context, _option: click.Parameter, value: float | None) -> None:
+    if value is not None:
+        from nst_core.images.decode import allow_pixels
+
+        ctx.with_resource(allow_pixels(int(value * 1e6)))
+
+
 def json_option(text: str) -> Callable[[Command], Command]:
     """Return a decorator that adds ``--json`` with the help ``text``, passed as ``as_json``."""
     return click.option("--json", "as_json", cls=GroupedOption, is_flag=True, help=text)
@@ -209,6 +230,7 @@ def output_options(command: Command) -> Command:
             help="Write loss curves (loss.png), settings and timings (report.json) to DIR.",
         ),
         reporting_options,
+        pixel_limit_option,
         store_option,
     ]  # fmt: skip
     for decorator in reversed(decorators):

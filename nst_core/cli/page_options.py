@@ -15,6 +15,7 @@ from nst_core.cli.options import (
     ReportingOptions,
     bundle_options,
     names_of_fields,
+    pixel_limit_option,
     reporting_options,
     store_option,
 )
@@ -37,7 +38,7 @@ class PageOptions:
 def page_options(command: Command) -> Command:
     """Add the options, passed as ``options``."""
     command = bundle_options(command, "options", PageOptions, names_of_fields(PageOptions))
-    command = reporting_options(store_option(command))
+    command = reporting_options(pixel_limit_option(store_option(command)))
     command = click.option(
         "--force",
         cls=GroupedOption,

@@ -9,7 +9,13 @@ from pathlib import Path
 import click
 
 from nst_core.cli.control_options import ControlOptions, control_options
-from nst_core.cli.options import SettingsCommand, json_option, settings_file_option, store_option
+from nst_core.cli.options import (
+    SettingsCommand,
+    json_option,
+    pixel_limit_option,
+    settings_file_option,
+    store_option,
+)
 from nst_core.cli.setting_options import SettingOptions, chosen_settings, setting_options
 from nst_core.settings import fields
 
@@ -21,6 +27,7 @@ from nst_core.settings import fields
 @setting_options(fields())
 @settings_file_option("Reuse the settings in FILE, as with `nst stylize`.")
 @json_option("Print the plan as JSON.")
+@pixel_limit_option
 @store_option
 def plan(
     content: str,

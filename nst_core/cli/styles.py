@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nst_core.cli.commands import SuggestingGroup
-from nst_core.cli.options import SettingsCommand, json_option, settings_file_option
+from nst_core.cli.options import SettingsCommand, json_option, pixel_limit_option, settings_file_option
 from nst_core.cli.setting_options import SettingOptions, setting_options
 from nst_core.settings import Settings, fields, is_style_setting, setting_infos
 
@@ -35,6 +35,7 @@ def styles(ctx: click.Context) -> None:
 @setting_options([name for name in fields() if is_style_setting(name)])
 @settings_file_option("Take the settings of the style from FILE, a picture painted by nst or a JSON file.")
 @click.option("--force", is_flag=True, help="Replace a style of the same name.")
+@pixel_limit_option
 @json_option("Print the style as JSON.")
 def add(picture: str, name: str, settings: SettingOptions, force: bool, as_json: bool) -> None:
     """Keep a copy of PICTURE as a style.

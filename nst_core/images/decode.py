@@ -12,6 +12,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Any, Literal
@@ -19,11 +20,13 @@ from typing import Any, Literal
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from nst_core.errors import ErrorCode, NstError
-from nst_core.images import libvips, pillow
+from nst_core.images import file_kind, libvips, pillow
 from nst_core.images.raster import Raster
 
 MAX_PIXELS = 1 << 28
 """268 megapixels, 16384 x 16384: larger than any camera's photograph, 3 GiB as floats."""
+
+_max_pixels: ContextVar[int] = ContextVar("max_pixels", default=MAX_PIXELS)
 
 REFUSED_FORMATS = ("EPS", "WMF", "MPEG", "BUFR", "GRIB", "HDF5")
 """EPS starts Ghostscript, WMF calls into the system; Pillow can identify the others but not decode them."""
@@ -33,14 +36,6 @@ RAW_SUFFIXES = (
     *(".raw", ".iiq", ".3fr", ".erf", ".kdc", ".mrw"),
 )
 """Raw photographs: many are TIFF files whose first picture is a thumbnail, not the photograph."""
-
-EXPORT_HINTS = {
-    ".xcf": "Export it as PNG or TIFF from GIMP.",
-    ".heic": "Export it as JPEG from the phone or a photo program.",
-    ".heif": "Export it as JPEG from the phone or a photo program.",
-    ".svg": "Export it as PNG from a drawing program.",
-    ".pdf": "Export the page as PNG or TIFF.",
-}
 
 # Tags of TIFF 6.0 and DNG 1.6.
 BITS_PER_SAMPLE, SAMPLES_PER_PIXEL, PLANAR, EXTRA_SAMPLES, SAMPLE_FORMAT = 258, 277, 284, 338, 339
@@ -52,6 +47,21 @@ PngImagePlugin.MAX_TEXT_CHUNK = 16 * 1024 * 1024
 _pillow_limit = threading.Lock()
 
 
+def pixel_limit() -> int:
+    """Return the largest number of pixels that is read where a caller gives no other limit."""
+    return _max_pixels.get()
+
+
+@contextmanager
+def allow_pixels(max_pixels: int) -> Iterator[None]:
+    """Read pictures of up to ``max_pixels`` while the block runs: the user trusts the files."""
+    token = _max_pixels.set(max_pixels)
+    try:
+        yield
+    finally:
+        _max_pixels.reset(token)
+
+
 def decode_file(file: io.BufferedReader, path: PurePath, name: str, max_pixels: int) -> Raster:
     """Decode the first picture in ``file``. The suffix of ``path`` is a hint; ``name`` is used in messages.
 
@@ -59,7 +69,9 @@ def decode_file(file: io.BufferedReader, path: PurePath, name: str, max_pixels: 
         NstError: ``bad-image`` or ``too-large``.
         MemoryError: the picture does not fit into memory.
     """
-    if path.suffix.lower() in RAW_SUFFIXES:
+    head = file_kind.read_head(file)
+    # Some programs name the JPEG preview of a raw photograph like the photograph.
+    if file_kind.is_raw(head) or (path.suffix.lower() in RAW_SUFFIXES and not file_kind.is_jpeg(head)):
         raise _raw_photograph_error(name)
     with guard_decoding(name, max_pixels):
         image = open_with_pillow(file, path, name)
@@ -106,24 +118,17 @@ def open_with_pillow(file: io.BufferedReader, path: PurePath, name: str) -> Imag
         NstError: ``bad-image`` for a file of another unknown kind.
     """
     Image.init()
-    is_tiff = file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-    file.seek(0)
+    head = file_kind.read_head(file)
     try:
         return Image.open(file, formats=[kind for kind in Image.OPEN if kind not in REFUSED_FORMATS])
     except UnidentifiedImageError:
-        if is_tiff:
+        if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
             return None
-        raise NstError(
-            ErrorCode.BAD_IMAGE,
-            f"{name} is not a picture in a format that can be read.",
-            EXPORT_HINTS.get(path.suffix.lower(), "Use PNG, TIFF, JPEG, WebP or another common format."),
-        ) from None
+        raise file_kind.unreadable_error(name, path, head) from None
 
 
 def _raw_photograph_error(name: str) -> NstError:
-    return NstError(
-        ErrorCode.BAD_IMAGE, f"{name} is a raw photograph.", "Develop it and save it as TIFF or JPEG first."
-    )
+    return NstError(ErrorCode.BAD_IMAGE, f"{name} is a raw photograph.", file_kind.RAW.hint)
 
 
 def check_pixel_count(name: str, width: int, height: int, max_pixels: int) -> None:
@@ -142,7 +147,7 @@ def _too_large_error(statement: str, max_pixels: int) -> NstError:
     return NstError(
         ErrorCode.TOO_LARGE,
         f"{statement}; the limit is {max_pixels / 1e6:.4g} megapixels.",
-        "Make the picture smaller, or raise the limit if you trust the file.",
+        "Make the picture smaller, or raise the limit with --max-megapixels if you trust the file.",
     )
 
 

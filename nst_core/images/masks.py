@@ -30,8 +30,8 @@ def read_mask(path: str | os.PathLike[str], on_notice: OnNotice = ignore_notice)
     return brightness if picture.alpha is None else np.asarray(brightness * picture.alpha, np.float32)
 
 
-def fit_mask(mask: Array, height: int, width: int, what: str) -> Array:
-    """Resize ``mask`` to ``height`` x ``width``; its aspect ratio must match. Messages call it ``what``.
+def check_mask(mask: Array, height: int, width: int, what: str) -> None:
+    """Check that ``mask`` can be used with a picture of ``height`` x ``width``. Messages call it ``what``.
 
     Raises:
         NstError: ``bad-image`` for a mask of another aspect ratio, or one that is completely black.
@@ -52,6 +52,15 @@ def fit_mask(mask: Array, height: int, width: int, what: str) -> Array:
             f"The {what} is completely black, so it selects nothing.",
             "Paint the area to select in white.",
         )
-    if (rows, columns) == (height, width):
+
+
+def fit_mask(mask: Array, height: int, width: int, what: str) -> Array:
+    """Resize ``mask`` to ``height`` x ``width``; its aspect ratio must match. Messages call it ``what``.
+
+    Raises:
+        NstError: as :func:`check_mask`.
+    """
+    check_mask(mask, height, width, what)
+    if mask.shape == (height, width):
         return np.clip(mask, 0.0, 1.0)
     return np.clip(resize(mask, height, width, "bilinear"), 0.0, 1.0)

@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import ExifTags, Image
 
 from nst_core.images import libvips
-from nst_core.images.decode import MAX_PIXELS, guard_decoding, open_with_pillow
+from nst_core.images.decode import guard_decoding, open_with_pillow, pixel_limit
 from nst_core.images.display_name import display_name
 from nst_core.images.file_io import open_input
 
@@ -61,7 +61,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
         NstError: ``missing-file``, ``unreadable-file``, or ``bad-image`` for files that are not pictures.
     """
     name = display_name(path)
-    with open_input(path) as file, guard_decoding(name, MAX_PIXELS):
+    with open_input(path) as file, guard_decoding(name, pixel_limit()):
         image = open_with_pillow(file, Path(path), name)
         if image is None:
             file.seek(0)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice, OnNotice
-from nst_core.images.decode import MAX_PIXELS, decode_file
+from nst_core.images.decode import decode_file, pixel_limit
 from nst_core.images.display_name import display_name
 from nst_core.images.file_io import open_input
 from nst_core.images.interpret import to_picture
@@ -26,7 +26,7 @@ def ignore_notice(notice: Notice) -> None:
 
 def read_picture(
     path: str | os.PathLike[str],
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int | None = None,
     on_notice: OnNotice = ignore_notice,
     *,
     name: str = "",
@@ -36,7 +36,8 @@ def read_picture(
     Applies the EXIF rotation and converts colours from the file's profile to sRGB. The picture keeps the
     profile, so that writing can convert back to it, except for profiles that cannot be converted back to
     (CMYK, look-up tables). Calls ``on_notice`` for ``bad-profile``, ``profile-not-kept`` and
-    ``clipped-values``. Messages call the picture ``name``, by default its path.
+    ``clipped-values``. Messages call the picture ``name``, by default its path. ``max_pixels`` is the largest
+    size, by default :func:`~nst_core.images.decode.pixel_limit`.
 
     Raises:
         NstError: ``missing-file``, ``unreadable-file``, ``bad-image``, ``too-large`` or ``out-of-memory``.
@@ -44,7 +45,7 @@ def read_picture(
     name = name or display_name(path)
     try:
         with open_input(path, name=name) as file:
-            raster = decode_file(file, Path(path), name, max_pixels)
+            raster = decode_file(file, Path(path), name, max_pixels or pixel_limit())
         return to_picture(apply_orientation(raster), str(path), name, on_notice)
     except MemoryError:
         raise NstError(

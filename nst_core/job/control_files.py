@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any
 
+from nst_core.array_types import Array
 from nst_core.events import OnEvent
-from nst_core.images.masks import read_mask
+from nst_core.images.display_name import display_name
+from nst_core.images.masks import check_mask, read_mask
 from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
 from nst_core.job.model import Job, Region, WeightedStyle
@@ -138,28 +140,38 @@ def read_control_files(job: Job, control: ControlFiles, on_event: OnEvent) -> Jo
     return replace(
         job,
         styles=tuple(replace(style, fine=fine) for style in job.styles),
-        regions=tuple(_read_regions(control, fine, on_event)),
-        selection=read_mask(control.mask, on_event) if control.mask else None,
-        strength_mask=read_mask(control.strength_mask, on_event) if control.strength_mask else None,
+        regions=tuple(_read_regions(job, control, fine, on_event)),
+        selection=_read_mask_of(job.content, control.mask, on_event),
+        strength_mask=_read_mask_of(job.content, control.strength_mask, on_event),
     )
 
 
-def _read_regions(control: ControlFiles, fine: Picture | None, on_event: OnEvent) -> Iterator[Region]:
+def _read_mask_of(picture: Picture | None, path: str | None, on_event: OnEvent) -> Array | None:
+    """Read the mask of ``picture`` at ``path``, and check it here, where its file's name is known."""
+    if not path:
+        return None
+    mask = read_mask(path, on_event)
+    if picture is not None:
+        check_mask(mask, picture.height, picture.width, f"mask {display_name(PurePath(path).name)}")
+    return mask
+
+
+def _read_regions(
+    job: Job, control: ControlFiles, fine: Picture | None, on_event: OnEvent
+) -> Iterator[Region]:
     """Read the regions. Styles with the same mask are blended in one region."""
     files_of_mask: dict[str, list[RegionFile]] = {}
     for file in control.regions:
         files_of_mask.setdefault(file.mask, []).append(file)
     for number, (mask, files) in enumerate(files_of_mask.items(), start=1):
-        styles = tuple(
-            WeightedStyle(
-                _read(file.style.path, on_event),
-                file.style.weight,
-                mask=read_mask(file.style_mask, on_event) if file.style_mask else None,
-                fine=fine,
-            )
-            for file in files
-        )
-        yield Region(read_mask(mask, on_event), styles, files[0].title or str(number), files[0].keep_colors)
+        styles = []
+        for file in files:
+            picture = _read(file.style.path, on_event)
+            style_mask = _read_mask_of(picture, file.style_mask, on_event)
+            styles.append(WeightedStyle(picture, file.style.weight, mask=style_mask, fine=fine))
+        region_mask = _read_mask_of(job.content, mask, on_event)
+        assert region_mask is not None  # noqa: S101 -- a region has a mask
+        yield Region(region_mask, tuple(styles), files[0].title or str(number), files[0].keep_colors)
 
 
 def _read(path: str, on_event: OnEvent) -> Picture:

@@ -143,7 +143,7 @@ def test_single_mask_is_used_for_pictures_of_its_shape(nst: Nst, photos: Path, w
     left_half(workdir / "left.png", (96, 64))
     outcome = nst("batch", "photos", "painting.png", "-o", "out", "--strength-mask", "left.png", *QUICK)
     assert outcome.code == 2
-    assert "b.jpg: The strength mask is 96 x 64 pixels, but its picture is 32 x 40" in outcome.err
+    assert "b.jpg: The mask left.png is 96 x 64 pixels, but its picture is 32 x 40" in outcome.err
     assert not changed(photos / "a.png", workdir / "out" / "a.png")[:, 30:].any()
 
 

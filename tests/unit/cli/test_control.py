@@ -152,11 +152,11 @@ def test_style_option_equals_style_argument(nst: Nst, workdir: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--mask", "tall.png"), ("selection", "aspect ratio")),
-        (("--mask", "black.png"), ("selection", "black")),
+        (("--mask", "tall.png"), ("The mask tall.png", "aspect ratio")),
+        (("--mask", "black.png"), ("The mask black.png", "black")),
         (("--mask", "nowhere.png"), ("nowhere.png",)),
-        (("--strength-mask", "tall.png"), ("strength mask", "aspect ratio")),
-        (("--region", "black.png", "painting.png"), ("mask of region black", "black")),
+        (("--strength-mask", "tall.png"), ("The mask tall.png", "aspect ratio")),
+        (("--region", "black.png", "painting.png"), ("The mask black.png", "black")),
         (("--region", "white.png", "nowhere.png"), ("nowhere.png",)),
         (("--region-colors", "white.png", "luminance"), ("white.png", "not the mask of any region")),
         (("--region-colors", "white.png", "lumniance"), ("lumniance", "luminance")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image
 
 import nst_core
+from nst_core.images import decode
 from nst_core.images.metadata import read_metadata
 from nst_core.images.read import read_picture
 from nst_core.settings import Settings
@@ -158,11 +160,19 @@ def test_run_starts_from_a_given_picture(nst: Nst, workdir: Path) -> None:
     assert str(workdir) not in json.dumps(read_metadata("b.png"))
 
 
-def test_size_grey_alpha_and_16_bits_are_kept(nst: Nst, workdir: Path) -> None:
+@pytest.mark.parametrize(("keep_colors", "mode"), [("none", "RGBA"), ("luminance", "LA")])
+def test_grey_file_is_painted_in_colour_unless_its_colours_are_kept(
+    nst: Nst, workdir: Path, keep_colors: str, mode: str
+) -> None:
     Image.open("photo.png").convert("LA").save("grey.png")
-    assert nst("stylize", "grey.png", "painting.png", "-o", "small.png", *QUICK, "--size", 36).code == 0
+    arguments = (*QUICK, "--size", 36, "--keep-colors", keep_colors)
+    assert nst("stylize", "grey.png", "painting.png", "-o", "small.png", *arguments).code == 0
     with Image.open("small.png") as image:
-        assert (image.size, image.mode) == ((36, 24), "LA")
+        assert (image.size, image.mode) == ((36, 24), mode)
+    assert bool(np.ptp(read_picture("small.png").pixels, axis=2).max() > 0.05) == (mode == "RGBA")
+
+
+def test_16_bits_are_kept(nst: Nst, workdir: Path) -> None:
     deep = np.asarray(Image.open("photo.png").convert("L")).astype(np.uint16) * 257
     Image.fromarray(deep).save("deep.tif")
     assert nst("stylize", "deep.tif", "painting.png", "-o", "deep-out.tif", *QUICK).code == 0
@@ -306,3 +316,17 @@ def test_plan_matches_what_stylize_does(nst: Nst, workdir: Path) -> None:
     assert lines[1].split() == ["64", "x", "43", "2", "evaluations"]
     assert re.fullmatch(r"about \d+ s, \d\.\d GB of memory", lines[2])
     assert nst("plan", "photo.png", "missing.png").code == 2
+
+
+def test_limit_of_pixels_is_raised_by_the_option_that_its_message_names(
+    nst: Nst, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit holds for the photo and for the style, and only for one command."""
+    limit = contextvars.ContextVar("max_pixels", default=3000)
+    monkeypatch.setattr(decode, "_max_pixels", limit)  # photo.png has 3456 pixels, painting.png 3072
+    arguments = ("stylize", "photo.png", "painting.png", "-o", "out.png", *QUICK)
+    assert_refused(nst(*arguments), "photo.png", "--max-megapixels")
+    assert_refused(nst("stylize", "painting.png", "photo.png", "-o", "out.png", *QUICK), "--max-megapixels")
+    assert_refused(nst(*arguments, "--max-megapixels", "0.003"), "photo.png", "--max-megapixels")
+    assert nst(*arguments, "--max-megapixels", "0.004").code == 0
+    assert_refused(nst(*arguments, "--force"), "photo.png")

@@ -93,8 +93,45 @@ def test_postscript_is_refused_and_not_run(tmp_path):
 
 @pytest.mark.parametrize(("suffix", "word"), [(".xcf", "GIMP"), (".heic", "JPEG"), (".svg", "PNG")])
 def test_hint_names_a_suitable_program_or_format(tmp_path, suffix, word):
-    (tmp_path / f"x{suffix}").write_bytes(b"something else entirely")
+    (tmp_path / f"x{suffix}").write_bytes(b"\x01something else")
     assert word in refusal(tmp_path / f"x{suffix}").hint
+
+
+HTML = b"\xef\xbb\xbf\n<!DOCTYPE html><html><head><title>Holiday</title></head></html>"
+KINDS = {
+    "heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "IMG_0003.jpg", "a HEIC picture, though", "phone"),
+    "jpeg xl": (b"\xff\x0a\xfa\x7f", "y.png", "a JPEG XL picture, though", "export"),
+    "web page": (HTML, "page.jpg", "a web page, though", "browser"),
+    "drawing": (b"<?xml version='1.0'?>\n<!-- a drawing --><svg/>", "a.png", "an SVG drawing, though", "PNG"),
+    "gimp": (b"gimp xcf v011\0", "a.jpg", "a GIMP image, though", "GIMP"),
+    "raw": (b"II*\0\x10\0\0\0CR\x02\0" + b"\0" * 40, "photo.tif", "a raw photograph", "Develop"),
+    "zeros": (b"\0" * 5000, "a.jpg", "zeros", "Copy it again"),
+    "mac": (b"\0\x05\x16\x07\0\x02\0\0Mac OS X", "._a.jpg", "a note that macOS keeps", "picture"),
+    "video": (b"\0\0\0\x18ftypmp42\0\0\0\0", "clip.jpg", "a video, though", "frame"),
+    "text": ("Grüße".encode(), "notes.png", "a text file, though", "picture"),
+    "cut png": (
+        b"\x89PNG\r\n\x1a\n\0\0",
+        "a.jpg",
+        "a PNG picture, though its name ends in .jpg, and is",
+        "Copy",
+    ),
+    "right name": (b"%PDF-1.7\n\xe2\xe3", "a.pdf", "a PDF document, which cannot be read", "PNG"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_message_says_what_a_file_really_is(tmp_path, kind):
+    content, name, words, hint = KINDS[kind]
+    (tmp_path / name).write_bytes(content)
+    error = refusal(tmp_path / name)
+    assert error.code == ErrorCode.BAD_IMAGE
+    assert words in error.message
+    assert hint in error.hint
+
+
+def test_jpeg_with_the_name_of_a_raw_photograph_is_read(tmp_path):
+    (tmp_path / "photo.nef").write_bytes(encoded("JPEG"))
+    assert read_picture(tmp_path / "photo.nef").width == PHOTO.shape[1]
 
 
 def test_raw_photographs_are_refused(tmp_path):
