@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 
+from nst_core.contract import printable
+
 
 class ErrorCode(str, Enum):
     """Kind of error. Stable, unlike the wording."""
@@ -44,14 +46,15 @@ class ErrorCode(str, Enum):
 class NstError(Exception):
     """An error that the user can understand.
 
-    ``message`` says what is wrong and ``hint`` what to do about it, both in full sentences.
+    ``message`` says what is wrong and ``hint`` what to do about it, both in full sentences. What files and
+    servers contributed to them is made printable and bounded here.
     """
 
     def __init__(self, code: ErrorCode, message: str, hint: str = "") -> None:
-        super().__init__(message)
         self.code = code
-        self.message = message
-        self.hint = hint
+        self.message = printable(message)
+        self.hint = printable(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from nst_core.array_types import Array
+from nst_core.contract import printable
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,18 @@ class Preview:
 class Notice:
     """A warning that does not stop the run, with a code like an error's.
 
-    ``message`` says what happened and ``hint``, if there is one, what to do about it, both in full sentences.
+    ``message`` says what happened and ``hint``, if there is one, what to do about it, both in full sentences,
+    printable and bounded as in an error.
     """
 
     code: str
     message: str
     hint: str = ""
+
+    def __post_init__(self) -> None:
+        """Make what files contributed to the texts printable."""
+        object.__setattr__(self, "message", printable(self.message))
+        object.__setattr__(self, "hint", printable(self.hint))
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()

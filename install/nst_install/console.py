@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import IO
 
+from nst_install.contract import printable
+
 LOG_BYTES = 2_000_000
 """A larger log is renamed before the next run starts a new one."""
 
@@ -53,6 +55,7 @@ class Console:
 
     def say(self, text: str = "") -> None:
         """Print a line and log it."""
+        text = "\n".join(map(printable, text.split("\n")))
         self.clear_bar()
         self.log(text)
         if not self.quiet:
@@ -60,6 +63,7 @@ class Console:
 
     def say_error(self, text: str) -> None:
         """Print what is wrong to stderr and log it."""
+        text = "\n".join(map(printable, text.split("\n")))
         self.clear_bar()
         self.log(text)
         print(text, file=sys.stderr, flush=True)

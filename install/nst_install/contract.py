@@ -1,5 +1,5 @@
 # A copy of nst_core/contract.py, made by gimp_plugin/generate_settings.py.
-"""Names, folders, suffixes and the version that the engine, the GIMP plug-in and the installer share.
+"""Names, folders, suffixes, the version and ways of writing that engine, GIMP plug-in and installer share.
 
 They stand here once. The plug-in and the installer run in other Pythons, so they carry copies of this file
 that ``gimp_plugin/generate_settings.py`` writes; a test compares them. Standard library only, Python 3.9.
@@ -54,6 +54,45 @@ DEVICE_NAMES = frozenset(
     ("con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10)))
 )
 """Names that Windows takes for a device, with any suffix."""
+
+
+LONGEST_TEXT = 1000
+"""Characters of a message, whatever a file or a server put into it."""
+
+JOINERS = "\u200c\u200d"
+"""Characters without a shape of their own that words and emoji need."""
+
+
+def printable(text: str, longest: int = LONGEST_TEXT) -> str:
+    r"""Return ``text`` for one line of a message, with nothing in it that could control a terminal.
+
+    Files, their names and servers are not trusted: line breaks, escape sequences, characters that turn the
+    direction of writing and bytes that are no text are shown as ``\n``, ``\x1b``, ``\u202e`` and
+    ``\udcff``; of a text longer than ``longest`` characters, the middle is left out.
+    """
+    cut = _cut_middle(text, longest)
+    if cut.isprintable():
+        return cut
+    return _cut_middle("".join(map(_shown, cut)), longest)
+
+
+def _cut_middle(text: str, longest: int) -> str:
+    half = (longest - 3) // 2
+    return text if len(text) <= longest else f"{text[:half]}...{text[-half:]}"
+
+
+def _shown(character: str) -> str:
+    if character.isprintable() or character in JOINERS or unicodedata.category(character) == "Zs":
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def format_bytes(count: float) -> str:
+    """Return a number of bytes in words: 320 kB, 100 MB, 1.5 GB."""
+    for unit, size, decimals in (("GB", 1e9, 1), ("MB", 1e6, 0), ("kB", 1e3, 0)):
+        if count >= 0.9995 * size:
+            return f"{count / size:.{decimals}f} {unit}"
+    return f"{count:.0f} bytes"
 
 
 def data_folder(environment: Mapping[str, str], home: Path, platform: str) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 from nst_install import copies, gimps, networks, plug_in, record
 from nst_install.commands import locked_and_logged
 from nst_install.console import Console
+from nst_install.contract import format_bytes
 from nst_install.errors import InstallError, from_os
 from nst_install.paths import InstallPaths, size_of
 from nst_install.record import InstallRecord
@@ -115,5 +116,5 @@ def may_delete(what: str, names: list[str], folder: Path, choice: bool | None, c
         return True
     if choice is not None:
         return choice
-    size = size_of(folder) / 1e6
-    return console.ask(f"Delete the {what} too ({', '.join(names)}; {size:.0f} MB)?", default=False)
+    size = format_bytes(size_of(folder))
+    return console.ask(f"Delete the {what} too ({', '.join(names)}; {size})?", default=False)

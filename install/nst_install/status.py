@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nst_install import copies, engine_code, environment, gimps, networks, plug_in, record
 from nst_install.console import Console
+from nst_install.contract import format_bytes
 from nst_install.environment import MARKER
 from nst_install.paths import InstallPaths, size_of
 from nst_install.record import InstallRecord
@@ -61,7 +62,7 @@ def show_engine(paths: InstallPaths, installed: InstallRecord, console: Console)
     console.say(f"Engine   {installed.version}, {installed.engine}")
     if fault:
         console.say(f"         {fault} Run `install.py install` to fix this.")
-    console.say(f"         {folder}  {size_of(folder) / 1e6:.0f} MB")
+    console.say(f"         {folder}  {format_bytes(size_of(folder))}")
     code = engine_code.code_folder(folder)
     has_files = code is not None and bool(copies.read_file_list(code / "nst_core"))
     is_current = has_files and installed.code == engine_code.checkout_hash()

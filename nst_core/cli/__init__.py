@@ -8,5 +8,7 @@ neighbours, which it imports only when it runs, so that ``nst --help`` answers a
 def main() -> None:
     """Run ``nst`` with the arguments of the process, and exit."""
     from nst_core.cli.commands import nst
+    from nst_core.cli.terminal import keep_streams_open
 
+    keep_streams_open()
     nst()

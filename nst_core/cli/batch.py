@@ -12,9 +12,6 @@ from nst_core.cli.options import SettingsCommand
 from nst_core.cli.setting_options import SettingOptions, chosen_settings, setting_options
 from nst_core.settings import fields
 
-LONGEST_NAME = 120
-"""Characters of the default name of the folder of results."""
-
 
 @click.command(
     cls=SettingsCommand,
@@ -66,7 +63,9 @@ def batch(
 
 def default_output_folder(folder: Path, styles: list[str]) -> Path:
     """Return the default folder of the results: next to ``folder``, named after it and the styles."""
+    from nst_core.images.file_names import LONGEST_STEM, fit_name
+
     resolved = folder.resolve()
     stems = dict.fromkeys(Path(style).stem for style in styles)
     name = "-".join(filter(None, [resolved.name, *stems]))  # the root of a drive has no name
-    return resolved.parent / name[:LONGEST_NAME]
+    return resolved.parent / fit_name(name, "", resolved.parent, longest_stem=LONGEST_STEM)

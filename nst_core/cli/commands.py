@@ -83,7 +83,7 @@ class NstGroup(SuggestingGroup):
         arguments = options.get("args", args[0] if args else None)
         try:
             code = super().main(*args, **{"prog_name": "nst", **options, "standalone_mode": False})
-        except SystemExit:  # click exits silently with 1 if the reader of stdout is gone
+        except SystemExit:
             raise
         except BaseException as error:
             code = report_failure(error, list(sys.argv[1:] if arguments is None else arguments))

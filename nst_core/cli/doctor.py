@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import click
 
 from nst_core.cli.failures import BAD_INPUT, SUCCESS
 from nst_core.cli.options import json_option, store_option
+from nst_core.cli.terminal import print_answer
 
 
 @click.command
@@ -24,5 +24,5 @@ def doctor(as_json: bool, store: Path | None) -> int:
     from nst_core.diagnostics.doctor import diagnose, format_report
 
     report = diagnose(store)
-    click.echo(json.dumps(asdict(report), indent=1) if as_json else format_report(report))
+    print_answer(asdict(report), format_report(report), as_json=as_json)
     return SUCCESS if report.works else BAD_INPUT

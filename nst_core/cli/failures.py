@@ -1,8 +1,8 @@
 """Errors as the user sees them: a sentence for people, a line of JSON for programs, and an exit code.
 
 This is the only place where the command line turns exceptions into messages. Exit codes: 2 for what the user
-can fix, 1 for a bug in nst (or, without a message, if the reader of stdout is gone), 128 and the signal's
-number for a run that was cancelled: 130 with Ctrl-C, 143 with SIGTERM, 129 if the terminal was closed.
+can fix, 1 for a bug in nst, 128 and the signal's number for a run that was cancelled: 130 with Ctrl-C, 143
+with SIGTERM, 129 if the terminal was closed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 import click
 
+from nst_core.cli.terminal import print_line
 from nst_core.errors import ErrorCode, NstError, nearest
 
 SUCCESS, BUG, BAD_INPUT = 0, 1, 2
@@ -88,9 +89,12 @@ def report_failure(error: BaseException, arguments: Sequence[str]) -> int:
             "message": nst_error.message,
             "hint": nst_error.hint,
         }
-        click.echo(json.dumps(fields))
-    else:
-        click.echo(f"nst: {nst_error}", err=True)
+        try:
+            click.echo(json.dumps(fields))
+            return code
+        except OSError:
+            pass  # the disk is full under stdout
+    print_line(f"nst: {nst_error}", err=True)
     return code
 
 
@@ -102,7 +106,8 @@ def wants_traceback(arguments: Sequence[str]) -> bool:
 def _from_click(error: click.ClickException) -> NstError:
     """Convert an error in the arguments."""
     if isinstance(error, click.NoSuchOption):
-        return NstError(ErrorCode.BAD_SETTING, _unknown_option(error), _see_help(error))
+        hint = f"{_see_help(error)} The name of a file that begins with a dash is written ./-name."
+        return NstError(ErrorCode.BAD_SETTING, _unknown_option(error), hint)
     hint = _see_help(error) if isinstance(error, click.UsageError) else ""
     return NstError(ErrorCode.BAD_SETTING, _sentence(error.format_message()), hint)
 

@@ -18,6 +18,7 @@ from nst_core.errors import ErrorCode, NstError
 from nst_core.events import OnEvent
 from nst_core.images.display_name import display_name
 from nst_core.images.file_io import check_not_an_input
+from nst_core.images.file_names import LONGEST_STEM, fit_name
 from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
 from nst_core.images.write import check_writable
@@ -29,9 +30,6 @@ from nst_core.style_library.library import StyleLibrary
 
 RESERVED = re.compile(r'[<>:"/\\|?*,\x00-\x1f]+')
 """Characters that some platform does not allow in a file name, and the commas between layers."""
-
-LONGEST_STEM = 120
-"""Characters of a file name that is put together from others: file systems allow 255 bytes."""
 
 SIDES = re.compile(r"(\d{1,5})[x×](\d{1,5})")
 
@@ -93,7 +91,7 @@ def read_stored_settings(options: SettingOptions) -> RunRecord:
     Raises:
         NstError: the file cannot be read, or contains no settings.
     """
-    return read_run_record(options.file) if options.file else RunRecord({})
+    return read_run_record(options.file) if options.file else RunRecord(settings={})
 
 
 def read_styles(files: Iterable[StyleFile], on_event: OnEvent) -> tuple[WeightedStyle, ...]:
@@ -129,9 +127,10 @@ def default_output(first: str, *others: str) -> Path:
     become one more style.
     """
     folder = Path(first).parent
+    if folder == StyleLibrary().root:
+        folder = Path()
     stems = [PurePath(name).stem for name in (first, *others)]
-    name = RESERVED.sub("_", "-".join(stems))[:LONGEST_STEM] + ".png"
-    return Path(name) if folder == StyleLibrary().root else folder / name
+    return folder / fit_name(RESERVED.sub("_", "-".join(stems)), ".png", folder, longest_stem=LONGEST_STEM)
 
 
 def check_output(path: Path, force: bool, inputs: Sequence[str]) -> None:

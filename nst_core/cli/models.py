@@ -13,6 +13,8 @@ import click
 
 from nst_core.cli.commands import SuggestingGroup
 from nst_core.cli.options import json_option, progress_option, store_option
+from nst_core.cli.terminal import print_answer, print_line
+from nst_core.contract import format_bytes
 
 if TYPE_CHECKING:
     from nst_core.vgg.fetched_files import FetchProgress
@@ -56,13 +58,13 @@ def list_models(as_json: bool, store: Path | None) -> None:
     for model in model_store.list():
         if model.network:
             network = model.network
-            click.echo(f"{model.name}  {model.bytes / 1e6:.0f} MB  {network.sha256[:12]}  {network.source}")
+            print_line(f"{model.name}  {format_bytes(model.bytes)}  {network.sha256[:12]}  {network.source}")
         else:
-            click.echo(f"{model.name}  cannot be used: {model.problem}")
+            print_line(f"{model.name}  cannot be used: {model.problem}")
     for name in available:
-        size = SOURCES[name][0].bytes / 1e6
-        click.echo(f"{name}  not installed; `nst models fetch {name}` downloads {size:.0f} MB")
-    click.echo(f"Folder: {model_store.root}")
+        size = format_bytes(SOURCES[name][0].bytes)
+        print_line(f"{name}  not installed; `nst models fetch {name}` downloads {size}")
+    print_line(f"Folder: {model_store.root}")
 
 
 @models.command()
@@ -131,7 +133,7 @@ def verify(name: str | None, as_json: bool, store: Path | None) -> None:
         click.echo(json.dumps([_describe(network) for network in networks], indent=1))
         return
     for network in networks:
-        click.echo(f"{network.name}: OK, {network.sha256}")
+        print_line(f"{network.name}: OK, {network.sha256}")
 
 
 @models.command()
@@ -144,7 +146,7 @@ def remove(name: str, as_json: bool, store: Path | None) -> None:
 
     ModelStore(store).remove(name)
     if not as_json:
-        click.echo(f"Removed {name}.")
+        print_line(f"Removed {name}.")
 
 
 def _describe(network: Network) -> dict[str, Any]:
@@ -169,8 +171,7 @@ def _describe_store(model_store: ModelStore, available: list[str]) -> dict[str, 
 
 
 def _print_network(network: Network, *, as_json: bool) -> None:
-    text = f"Installed {network.name}: {network.path}"
-    click.echo(json.dumps(_describe(network), indent=1) if as_json else text)
+    print_answer(_describe(network), f"Installed {network.name}: {network.path}", as_json=as_json)
 
 
 @contextmanager
@@ -181,7 +182,8 @@ def _show_progress(name: str, progress: bool | None) -> Iterator[Callable[[Fetch
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
         with Progress(
-            TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(), DownloadColumn(), TimeRemainingColumn(),
             console=Console(stderr=True), transient=True,
         ) as bar:  # fmt: skip
             task = bar.add_task(f"Fetching {name}", total=None)
@@ -205,9 +207,9 @@ class _LinePrinter:
 
     def print_line(self, step: FetchProgress) -> None:
         if step.phase == "wait":
-            click.echo(f"{PHASES[step.phase]} {self.name}", err=True)
+            print_line(f"{PHASES[step.phase]} {self.name}", err=True)
         elif step.total and step.phase in PHASES_IN_BYTES:
             tenth = 10 * step.done // step.total
             if tenth != self.last_tenth:
                 self.last_tenth = tenth
-                click.echo(f"{PHASES[step.phase]} {self.name}: {10 * tenth}%", err=True)
+                print_line(f"{PHASES[step.phase]} {self.name}: {10 * tenth}%", err=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+
+from nst_core.contract import printable
 
 Command = Callable[..., Any]
 
@@ -55,6 +58,31 @@ class SettingsCommand(click.Command):
                 help="Explain every option and exit.",
             )
         )  # fmt: skip
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, unless one of them is a file that looks like options.
+
+        Raises:
+            click.UsageError: there is such a file.
+        """
+        takes_value = {
+            name
+            for option in self.get_params(ctx)
+            if isinstance(option, click.Option) and not option.is_flag
+            for name in option.opts
+        }
+        names = {name for option in self.get_params(ctx) for name in (*option.opts, *option.secondary_opts)}
+        for before, argument in zip(["", *args], args, strict=False):
+            if argument == "--":
+                break
+            is_option = not argument.startswith("-") or argument in names or before in takes_value
+            if not is_option and os.path.lexists(argument):
+                raise click.UsageError(
+                    f"The name {printable(argument)} begins with a dash, as options do. Write "
+                    f"./{printable(argument)}, or -- before the names of the pictures.",
+                    ctx,
+                )
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options section by section, starting with the look."""

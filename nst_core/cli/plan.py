@@ -17,6 +17,7 @@ from nst_core.cli.options import (
     store_option,
 )
 from nst_core.cli.setting_options import SettingOptions, chosen_settings, setting_options
+from nst_core.cli.terminal import print_line
 from nst_core.settings import fields
 
 
@@ -71,4 +72,4 @@ def plan(
         return
     for notice in notices:
         QuietReporter().report(notice)
-    click.echo(format_plan_table(estimate))
+    print_line(format_plan_table(estimate))

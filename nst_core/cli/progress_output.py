@@ -16,9 +16,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-import click
-
 from nst_core.cli.options import ReportingOptions
+from nst_core.cli.terminal import print_line
+from nst_core.contract import format_bytes, printable
 from nst_core.events import Event, Notice, Plan, Preview, Progress
 
 LINE_SECONDS = 2.0
@@ -32,8 +32,11 @@ class ProgressReporter(Protocol):
         """Report an event; ``path`` is the file that a preview was written to, if any."""
         ...
 
-    def finish(self, sentence: str, fields: dict[str, Any]) -> None:
-        """Report the end of the run: ``sentence`` for people, ``fields`` for programs."""
+    def finish(self, sentence: str, fields: dict[str, Any], *, is_news: bool = False) -> None:
+        """Report the end of the run: ``sentence`` for people, ``fields`` for programs.
+
+        ``is_news``: the sentence names a file that the user did not name.
+        """
         ...
 
     def say(self, sentence: str) -> None:
@@ -58,14 +61,14 @@ class QuietReporter:
         elif isinstance(event, Plan) and self.verbose:
             self.say(format_plan_sentence(event))
 
-    def finish(self, sentence: str, fields: dict[str, Any]) -> None:  # noqa: ARG002 -- for programs
-        """Write the sentence, with ``verbose`` only."""
-        if self.verbose:
+    def finish(self, sentence: str, fields: dict[str, Any], *, is_news: bool = False) -> None:  # noqa: ARG002
+        """Write the sentence if it is news, or with ``verbose``."""
+        if self.verbose or is_news:
             self.say(sentence)
 
     def say(self, sentence: str) -> None:
         """Write a line to stderr."""
-        click.echo(sentence, err=True)
+        print_line(sentence, err=True)
 
     def start_step(self, name: str) -> None:
         """Write the name, with ``verbose`` only."""
@@ -88,7 +91,7 @@ class LineReporter(QuietReporter):
                 notes = [f"{event.fraction:.0%}", format_time_left(event.seconds_left)]
                 self.say(", ".join(filter(None, [format_progress(event), *notes])))
 
-    def finish(self, sentence: str, fields: dict[str, Any]) -> None:  # noqa: ARG002 -- for programs
+    def finish(self, sentence: str, fields: dict[str, Any], *, is_news: bool = False) -> None:  # noqa: ARG002
         """Write the sentence."""
         self.say(sentence)
 
@@ -110,7 +113,7 @@ class BarReporter(QuietReporter):
 
         self.console = Console(stderr=True)
         self.bar = RichProgress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%"),
             TextColumn("{task.fields[time_left]}"),
@@ -131,18 +134,18 @@ class BarReporter(QuietReporter):
                 time_left=format_time_left(event.seconds_left),
             )
 
-    def finish(self, sentence: str, fields: dict[str, Any]) -> None:  # noqa: ARG002 -- for programs
+    def finish(self, sentence: str, fields: dict[str, Any], *, is_news: bool = False) -> None:  # noqa: ARG002
         """Remove the bar and write the sentence."""
         self.bar.stop()
         self.say(sentence)
 
     def start_step(self, name: str) -> None:
         """Show the name in front of the progress."""
-        self.prefix = f"{name}: "
+        self.prefix = f"{printable(name)}: "
 
     def say(self, sentence: str) -> None:
         """Write a line above the bar."""
-        self.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(printable(sentence), markup=False, highlight=False, soft_wrap=True)
 
 
 class JsonReporter:
@@ -166,13 +169,13 @@ class JsonReporter:
             fields = asdict(event)
         self.write_line(type(event).__name__.lower(), fields)
 
-    def finish(self, sentence: str, fields: dict[str, Any]) -> None:  # noqa: ARG002 -- for people
+    def finish(self, sentence: str, fields: dict[str, Any], *, is_news: bool = False) -> None:  # noqa: ARG002
         """Write the ``done`` event."""
         self.write_line("done", fields)
 
     def say(self, sentence: str) -> None:
         """Write to stderr, because the sentence is not an event."""
-        click.echo(sentence, err=True)
+        print_line(sentence, err=True)
 
     def start_step(self, name: str) -> None:
         """Write a ``step`` event."""
@@ -223,9 +226,9 @@ def format_plan_sentence(plan: Plan) -> str:
     upsampled = f", upsampled to {plan.width} x {plan.height}" if _is_upsampled(plan) else ""
     estimates = "" if plan.seconds is None else f"; about {plan.seconds:.0f} s"
     if plan.bytes is not None:
-        estimates += f", {plan.bytes / 1e9:.1f} GB of memory"
+        estimates += f", {format_bytes(plan.bytes)} of memory"
     if plan.device_bytes is not None:
-        estimates += f", {plan.device_bytes / 1e9:.1f} GB of device memory"
+        estimates += f", {format_bytes(plan.device_bytes)} of device memory"
     engine = _engine_and_network(plan)
     return f"{engine}; levels (evaluations): {levels}{upsampled}{estimates}; seed {plan.seed}."
 
@@ -240,9 +243,9 @@ def format_plan_table(plan: Plan) -> str:
         lines.append(f"  {plan.width:>5} x {plan.height:<5} upsampled from the level above")
     estimates = [] if plan.seconds is None else [f"about {_format_duration(plan.seconds)}"]
     if plan.bytes is not None:
-        estimates.append(f"{plan.bytes / 1e9:.1f} GB of memory")
+        estimates.append(f"{format_bytes(plan.bytes)} of memory")
     if plan.device_bytes is not None:
-        estimates.append(f"{plan.device_bytes / 1e9:.1f} GB of device memory")
+        estimates.append(f"{format_bytes(plan.device_bytes)} of device memory")
     return "\n".join([*lines, ", ".join(estimates)])
 
 

@@ -82,7 +82,7 @@ def run_batch(request: BatchRequest, options: BatchOptions) -> None:
             _paint_on_cluster(tasks, payload, options, batch_reporter, interrupts)
         else:
             _paint_here(request, tasks, store, batch_reporter, force=options.force)
-        batch_reporter.finish()
+        batch_reporter.finish(is_default_output=options.output is None)
 
 
 def _check_output(request: BatchRequest, masks: MaskFolders) -> None:
@@ -210,7 +210,7 @@ class _BatchReporter:
         else:
             self.reporter.say(f"{display_name(outcome.task.target)}: {outcome.seconds:.1f} s")
 
-    def finish(self) -> None:
+    def finish(self, *, is_default_output: bool) -> None:
         """Report the end of the batch.
 
         Raises:
@@ -235,4 +235,5 @@ class _BatchReporter:
                 "there_already": self.request.finished,
                 "failed": {},
             },
+            is_news=is_default_output,
         )

@@ -72,6 +72,7 @@ class RunOptions:
     stored: RunRecord
     texture_size: str
     output: Path
+    is_default_output: bool
     force: bool
     frames: Path | None
     frames_every: int
@@ -105,6 +106,7 @@ def check_options(task: PaintingTask, settings: SettingOptions, output: OutputOp
         stored=stored,
         texture_size=task.texture_size or stored.texture_size,
         output=path,
+        is_default_output=output.output is None,
         force=output.force,
         frames=output.frames,
         frames_every=(output.frames_every or FRAMES_EVERY) if output.frames else 0,
@@ -237,6 +239,13 @@ def find_differences(plan: Plan, stored: RunRecord, task: PaintingTask) -> Itera
             f"The settings were recorded with another network than {plan.model} (SHA-256 "
             f"{stored.model_sha256[:12]} instead of {plan.model_sha256[:12]}). The picture will differ.",
         )
+    if stored.unused:
+        names = " and ".join(f"--{name.replace('_', '-')}" for name in stored.unused)
+        yield Notice(
+            "unused-settings",
+            f"The file of --settings also holds {names}, which are not taken from a picture.",
+            "Give them as options if the picture needs them.",
+        )
     control = task.control.as_metadata()
     missing = [
         f"--{'region' if name == 'regions' else name}" for name in stored.control if name not in control
@@ -295,4 +304,5 @@ def _report_result(reporter: ProgressReporter, result: Result, options: RunOptio
             "frames": str(options.frames) if options.frames else None,
             "report": str(options.report) if options.report else None,
         },
+        is_news=options.is_default_output,
     )

@@ -12,6 +12,7 @@ import click
 from nst_core.cli.commands import SuggestingGroup
 from nst_core.cli.options import SettingsCommand, json_option, pixel_limit_option, settings_file_option
 from nst_core.cli.setting_options import SettingOptions, setting_options
+from nst_core.cli.terminal import print_answer, print_line
 from nst_core.settings import Settings, fields, is_style_setting, setting_infos
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ def list_styles(as_json: bool) -> None:
         return
     for style in kept_styles:
         options = [f"--{name.replace('_', '-')} {value}" for name, value in style.settings.items()]
-        click.echo(f"{style.name}  {' '.join(options)}".rstrip())
-    click.echo(f"Folder: {library.root}")
+        print_line(f"{style.name}  {' '.join(options)}".rstrip())
+    print_line(f"Folder: {library.root}")
 
 
 @styles.command()
@@ -78,7 +79,7 @@ def rename(name: str, new_name: str, force: bool, as_json: bool) -> None:
     from nst_core.style_library.library import StyleLibrary
 
     style = StyleLibrary().rename(name, new_name, force=force)
-    click.echo(json.dumps(_describe(style), indent=1) if as_json else f"Renamed {name} to {style.name}.")
+    print_answer(_describe(style), f"Renamed {name} to {style.name}.", as_json=as_json)
 
 
 @styles.command()
@@ -89,7 +90,7 @@ def remove(name: str, as_json: bool) -> None:
     from nst_core.style_library.library import StyleLibrary
 
     StyleLibrary().remove(name)
-    click.echo(json.dumps({"removed": name}) if as_json else f"Removed {name}.")
+    print_answer({"removed": name}, f"Removed {name}.", as_json=as_json)
 
 
 @styles.command()
@@ -112,7 +113,7 @@ def export(file: Path, names: tuple[str, ...], force: bool, as_json: bool) -> No
         replace_file(file, StyleLibrary().export(names), force=force)
     except NstError as error:
         raise with_force_hint(error) from None
-    click.echo(json.dumps({"file": str(file)}) if as_json else f"Wrote {file}.")
+    print_answer({"file": str(file)}, f"Wrote {file}.", as_json=as_json)
 
 
 @styles.command(name="import")
@@ -146,7 +147,7 @@ def _describe(style: KeptStyle) -> dict[str, Any]:
 def _print_styles(kept_styles: Iterable[KeptStyle], *, as_json: bool) -> None:
     for style in kept_styles:
         text = f"Kept {style.name}: {style.path}"
-        click.echo(json.dumps(_describe(style), indent=1) if as_json else text)
+        print_answer(_describe(style), text, as_json=as_json)
 
 
 def _changed_style_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from nst_core import __version__
+from nst_core.contract import format_bytes
 from nst_core.diagnostics.installation import Installation, Problem, find_installation, installer_command
 from nst_core.errors import NstError, first_line
 from nst_core.planning.rate_cache import rates_file
@@ -165,8 +166,8 @@ def format_report(report: Report) -> str:
     lines = [
         f"nst {report.version}, Python {report.python} ({report.executable})",
         f"System: {report.system}, {report.cpus} cores",
-        f"Memory: {report.memory_free / 1e9:.1f} of {report.memory_total / 1e9:.1f} GB free",
-        f"Disk: {report.disk_free / 1e9:.1f} GB free",
+        f"Memory: {format_bytes(report.memory_free)} of {format_bytes(report.memory_total)} free",
+        f"Disk: {format_bytes(report.disk_free)} free",
         "",
         f"A run uses: {choice.engine} on {choice.device}; {choice.why}" if choice.engine else "No engine.",
         f"Network: {choice.model}" if choice.model else "No network.",
@@ -175,7 +176,7 @@ def format_report(report: Report) -> str:
         "Networks:",
     ]
     lines += [
-        f"  {model.name}  {model.sha256}  {model.bytes / 1e6:.0f} MB  {model.problem or model.source}"
+        f"  {model.name}  {model.sha256}  {format_bytes(model.bytes)}  {model.problem or model.source}"
         for model in report.models
     ] or ["  none"]
     lines += ["", "Folders:"] + [f"  {name}: {path}" for name, path in report.folders.items()]
@@ -311,7 +312,7 @@ def find_shortages(memory: int, disk: int, folder: Path) -> list[Problem]:
     if memory < LOW_MEMORY:
         problems.append(
             Problem(
-                f"Only {memory / 1e9:.1f} GB of memory are free.",
+                f"Only {format_bytes(memory)} of memory are free.",
                 "Close other programs, or paint at --size 384 or smaller.",
                 fatal=False,
             )
@@ -319,7 +320,7 @@ def find_shortages(memory: int, disk: int, folder: Path) -> list[Problem]:
     if disk < LOW_DISK:
         problems.append(
             Problem(
-                f"Only {disk / 1e6:.0f} MB of disk space are free at {folder}.",
+                f"Only {format_bytes(disk)} of disk space are free at {folder}.",
                 "Free some disk space, or set NST_MODELS to another folder.",
                 fatal=False,
             )

@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from nst_core.contract import printable
+
+LONGEST_PATH = 200
+"""Characters of a path in a message."""
+
 
 def display_name(path: str | os.PathLike[str]) -> str:
     """Return ``path`` for a message: unprintable characters escaped, a very long path cut in the middle."""
-    text = "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in str(Path(path))
-    )
-    return text if len(text) <= 200 else f"{text[:90]}...{text[-90:]}"
+    return printable(str(Path(path)), LONGEST_PATH)

@@ -21,6 +21,7 @@ from nst_core.images.metadata import read_metadata
 from nst_core.job.control_files import RECORDED_CONTROLS
 from nst_core.job.model import init_image_path
 from nst_core.job.run import Result
+from nst_core.settings import Settings, setting_infos, with_underscores
 
 LARGEST_JSON = 32 << 20
 """Bytes of a settings file that are read: a report of a run of hours lists every step."""
@@ -29,17 +30,19 @@ FILE_START = 64
 """Bytes at the start of a file that tell JSON from pictures."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunRecord:
     """The record of a painted picture: settings by name, and the network's hash if it is known.
 
-    ``control`` names the control options of the run, whose files are not stored.
+    ``control`` names the control options of the run, whose files are not stored. ``unused`` names settings in
+    the file that a picture may not set, because they belong to the machine that it was painted on.
     """
 
     settings: Mapping[str, Any]
     model_sha256: str = ""
     texture_size: str = ""
     control: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
 
 def settings_to_repeat(result: Result) -> dict[str, Any]:
@@ -85,6 +88,7 @@ def read_run_record(path: str | Path) -> RunRecord:
     """Read the settings in a picture that this program wrote, or in a JSON file.
 
     The JSON file is an object of settings, or contains such an object as ``settings``, as a report does.
+    Pictures and reports set only what decides the look of the result; the user's own object sets everything.
 
     Raises:
         NstError: ``missing-file``, ``unreadable-file``, ``bad-image``; ``bad-setting`` if it has no settings.
@@ -117,9 +121,22 @@ def _record_from(described: Any, name: str) -> RunRecord:
     if not isinstance(settings, dict) or not settings:
         raise _no_settings_in(name)
     if settings is described:
-        return RunRecord(settings)
+        return RunRecord(settings=settings)
+    infos = setting_infos()
+    allowed = {
+        key: value
+        for key, value in with_underscores(settings).items()
+        if key not in infos or infos[key].takes_from_picture(value)
+    }
+    defaults = Settings().model_dump(mode="json")
+    unused = [
+        key
+        for key, value in with_underscores(settings).items()
+        if key not in allowed and value != defaults[key]
+    ]
     return RunRecord(
-        settings,
+        settings=allowed,
+        unused=tuple(unused),
         model_sha256=str(described.get("model_sha256", "")),
         texture_size=str(described.get("texture_size", "")),
         control=tuple(key for key in RECORDED_CONTROLS if described.get(key)),

@@ -25,6 +25,7 @@ import psutil
 from nst_core.backends.interface import Backend
 from nst_core.backends.tiling.evaluator import tiling_overhead
 from nst_core.backends.tiling.layout import Tile, make_tiles, network_reach, window_pixels
+from nst_core.contract import format_bytes
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.resize import fit
 from nst_core.loss.neighbours import CELL
@@ -292,7 +293,7 @@ def _too_large(request: _LayoutRequest) -> NstError:
     hint = ", or ".join([*remedies, "close other programs"])
     return NstError(
         ErrorCode.OUT_OF_MEMORY,
-        f"Painting {width} x {height} pixels needs about {needed / 1e9:.1f} GB of memory on {where}, "
-        f"but only {max(0.0, free) / 1e9:.1f} GB may be used.",
+        f"Painting {width} x {height} pixels needs about {format_bytes(needed)} of memory on {where}, "
+        f"but only {format_bytes(max(0.0, free))} may be used.",
         f"{hint[0].upper()}{hint[1:]}.",
     )

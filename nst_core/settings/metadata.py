@@ -6,6 +6,7 @@ lists settings by name.
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -38,6 +39,8 @@ class SettingInfo:
         the loss in some other way.
     with_style: whether it is kept with a style in the library: ``always``; ``if changed`` from its default;
         ``on request``, if the user names it; ``never``.
+    from_picture: regular expression of the values that ``--settings PICTURE`` may set, since a picture that a
+        stranger made decides the look of the result and nothing else. None: any, but none of the machine's.
     used_if: the name of another setting and the values of that one for which this has an effect. An empty
         tuple of values stands for anything above 0.
     """
@@ -49,7 +52,14 @@ class SettingInfo:
     source: str = ""
     applies_to: tuple[Role, ...] = ()
     with_style: StyleRule = "never"
+    from_picture: str | None = None
     used_if: tuple[str, tuple[str, ...]] | None = None
+
+    def takes_from_picture(self, value: object) -> bool:
+        """Return whether a picture that nst painted may set this setting to ``value``."""
+        if self.from_picture is None:
+            return self.group != "machine"
+        return re.fullmatch(self.from_picture, str(value)) is not None
 
     @property
     def description(self) -> str:

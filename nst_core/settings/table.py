@@ -19,6 +19,7 @@ class Settings(LookSettings):
             label="Start from",
             help="Picture that the optimisation starts from: content, style, noise, or the path of a "
             "picture.",
+            from_picture="content|style|noise",
         ),
     )
     loss: Literal["relative", "paper"] = setting(
@@ -294,6 +295,7 @@ class Settings(LookSettings):
             help="Network to use: auto (VGG-19 if installed, else VGG-16), vgg19, vgg16 or the name of an "
             "imported one.",
             applies_to=("loss",),
+            from_picture=r"\w[\w.-]*",  # a name, no path
         ),
     )
     engine: Literal["auto", "torch", "onnx"] = setting(
@@ -336,6 +338,7 @@ class Settings(LookSettings):
                 ),
             },
             source="He and Sun 2015, Fast Guided Filter",
+            from_picture=".*",
         ),
     )
     time_limit: float = setting(
@@ -345,6 +348,7 @@ class Settings(LookSettings):
             label="Time limit",
             help="Approximate limit in seconds. A picture that would take longer is painted smaller and then "
             "enlarged. 0 means no limit.",
+            from_picture=".*",
         ),
         ge=0.0,
         le=1e7,

@@ -10,15 +10,20 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from nst_core.contract import printable
 from nst_core.errors import ErrorCode, NstError, nearest
 from nst_core.settings.metadata import Role, SettingInfo, info_of
 from nst_core.settings.table import Settings
 
+LONGEST_NAME = 60
+"""Characters that messages show of the name of an unknown setting."""
+
 
 def describe_setting_error(error: ErrorDetails, names: Iterable[str]) -> str:
     """Turn one of pydantic's errors into a sentence about one setting; ``names`` are those that exist."""
-    name = str(error["loc"][0]) if error["loc"] else ""
-    option, context, value = name.replace("_", "-"), error.get("ctx", {}), error["input"]
+    name = printable(str(error["loc"][0]), LONGEST_NAME) if error["loc"] else ""
+    option, context = name.replace("_", "-"), error.get("ctx", {})
+    value = reprlib.repr(error["input"])
     match error["type"]:
         case "extra_forbidden":
             suggestion = nearest(option, [word.replace("_", "-") for word in names])
@@ -30,14 +35,14 @@ def describe_setting_error(error: ErrorDetails, names: Iterable[str]) -> str:
         case "literal_error":
             choices = str(context["expected"])
             words = re.findall(r"'(.*?)'", choices)
-            return f"{option} must be {choices}, not {value!r}.{nearest(str(value), words)}"
+            return f"{option} must be {choices}, not {value}.{nearest(value, words)}"
         case "finite_number":
             return f"{option} must be a finite number, not {value}."
         case "value_error":
             reason = str(context["error"])
             return f"{option}: {reason}" if reason.endswith("?") else f"{option}: {reason}."
         case _:
-            return f"{option}: {error['msg'].lower()} (value: {reprlib.repr(value)})."
+            return f"{option}: {error['msg'].lower()} (value: {value})."
 
 
 def with_underscores(values: Mapping[str, object]) -> dict[str, object]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import reprlib
 from collections.abc import Iterable
 from typing import Annotated, Literal, NamedTuple, TypeAlias
 
@@ -53,7 +54,7 @@ def parse_layers(value: object) -> object:
         try:
             pairs.append(LayerWeight(layer, float(weight) if weight else 1.0))
         except ValueError:
-            raise ValueError(f"the weight of {layer} must be a number, not {weight!r}") from None
+            raise ValueError(f"the weight of {layer} must be a number, not {reprlib.repr(weight)}") from None
     return tuple(pairs)
 
 
@@ -66,9 +67,9 @@ def check_layer_name(name: str) -> None:
     if not LAYER_NAME.fullmatch(name):
         suggestion = nearest(name, LAYER_EXAMPLES)
         raise ValueError(
-            f"{name!r} is not a layer.{suggestion}"
+            f"{reprlib.repr(name)} is not a layer.{suggestion}"
             if suggestion
-            else f"{name!r} is not a layer; layers are named like conv4_2, relu4_2 or pool4"
+            else f"{reprlib.repr(name)} is not a layer; layers are named like conv4_2, relu4_2 or pool4"
         )
 
 
@@ -137,7 +138,7 @@ def parse_bytes(text: str) -> int:
     """
     match = MEMORY.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{text!r} is not an amount of memory; write it like 4GB or 800MB")
+        raise ValueError(f"{reprlib.repr(text)} is not an amount of memory; write it like 4GB or 800MB")
     units = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
     binary = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
     return round(float(match[1] or 0) * {**units, **binary}[match[2].lower()])

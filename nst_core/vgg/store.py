@@ -18,6 +18,7 @@ from pathlib import Path
 import onnx
 from filelock import FileLock, Timeout
 
+from nst_core.contract import format_bytes
 from nst_core.errors import ErrorCode, NstError, nearest
 from nst_core.events import Notice, OnNotice
 from nst_core.system.folders import is_file, models_folder
@@ -312,6 +313,6 @@ class ModelStore:
         if free < needed:
             raise NstError(
                 ErrorCode.DISK_FULL,
-                f"{self.root} has {free // 10**6} MB free, but {needed // 10**6} MB are needed.",
+                f"{self.root} has {format_bytes(free)} free, but {format_bytes(needed)} are needed.",
                 "Free some space, or choose another folder with NST_MODELS.",
             )

@@ -144,8 +144,8 @@ def test_uninstall_asks_before_it_deletes_networks_and_styles(checkout: Checkout
     (styles / "Plain.png").write_bytes(b"x")
     code, output = checkout.run_on_terminal("uninstall", answers=["\n", "y\n"])
     assert code == 0, output
-    assert "Delete the networks too (vgg19; 0 MB)? [y/N]" in output
-    assert "Delete the styles you kept too (Plain, Starry; 0 MB)? [y/N]" in output
+    assert re.search(r"Delete the networks too \(vgg19; \d+ (bytes|kB)\)\? \[y/N\]", output)
+    assert re.search(r"Delete the styles you kept too \(Plain, Starry; \d+ (bytes|kB)\)\? \[y/N\]", output)
     assert [path.name for path in checkout.data.iterdir()] == ["models"]
     code, output = checkout.run_on_terminal("uninstall", answers=["y\n"])
     assert code == 0, output

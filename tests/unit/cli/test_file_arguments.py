@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,29 @@ def test_default_output_is_named_after_the_inputs() -> None:
     assert default_output("a/photo.jpg", "b/sky.tif", "waves.png") == Path("a/photo-sky-waves.png")
     assert default_output("photo.jpg", 'relu4_1:2,relu5_1:"?*') == Path("photo-relu4_1_2_relu5_1_.png")
     assert len(default_output("photo.jpg", *["long" * 30] * 9).name) < 130
+
+
+@pytest.mark.parametrize(
+    "stem",
+    [
+        "🌻" * 70,
+        "星月夜ゴッホの有名な絵画" * 9,
+        "ก็" * 90,
+        "👩\u200d🎨" * 40,
+        "x" + "e\u0301" * 200,
+        "é" * 119,
+    ],
+)
+def test_default_output_has_a_possible_name(stem: str, tmp_path: Path) -> None:
+    """File systems count bytes; characters that are shown as one stay together."""
+    made = default_output(f"{tmp_path}/{stem}.jpg", "絵.png")
+    made.write_bytes(b"painted")
+    name = made.stem
+    assert name.startswith(stem[:30])
+    assert len(f"{name}.png".encode()) <= 255
+    rest = f"{stem}-絵"[len(name) :]
+    assert not rest or unicodedata.category(rest[0])[0] != "M"
+    assert "\u200d" not in (name[-1], rest[:1])
 
 
 def fail_while_filling(path: Path) -> None:

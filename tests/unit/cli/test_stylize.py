@@ -182,8 +182,10 @@ def test_16_bits_are_kept(nst: Nst, workdir: Path) -> None:
 def test_default_output_is_next_to_the_content(nst: Nst, workdir: Path) -> None:
     (workdir / "in").mkdir()
     Image.open("photo.png").save("in/shot.jpg")
-    assert nst("stylize", "in/shot.jpg", "painting.png", *QUICK).code == 0
+    outcome = nst("stylize", "in/shot.jpg", "painting.png", *QUICK)
+    assert outcome.code == 0
     assert (workdir / "in" / "shot-painting.png").exists()
+    assert "shot-painting.png: 72 x 48" in outcome.err
 
 
 def test_force_overwrites_the_output(nst: Nst, workdir: Path) -> None:
