@@ -53,7 +53,10 @@ def check_inside(path: Path, directory: Path) -> Path:
     Raises:
         NstError: ``protocol``.
     """
-    resolved = path.resolve()
+    try:
+        resolved = path.resolve()
+    except (OSError, ValueError, RuntimeError):  # no possible name, or a link to itself
+        resolved = Path()
     if directory not in resolved.parents:
         raise NstError(ErrorCode.PROTOCOL, f"{path} is not in the job directory.")
     return resolved

@@ -62,25 +62,41 @@ class RequestReader:
         self.color_layout = LiveSetting()
         self.directory = directory
         self.exit_status = 0
-        self.thread = threading.Thread(target=self._read, name="stdin", daemon=True)
+        self.thread = threading.Thread(target=self._read_to_end, name="stdin", daemon=True)
         self.thread.start()
+
+    def _read_to_end(self) -> None:
+        """Read until stdin ends or reading fails, then end the process: it must not outlive its caller."""
+        try:
+            self._read()
+        except BaseException:
+            self.exit_status = 1
+            traceback.print_exc()
+        finally:
+            self.exit_process()
 
     def _read(self) -> None:
         # os.read, not sys.stdin: a thread blocked inside Python's buffered reader aborts the interpreter.
         rest = b""
-        while True:
-            try:
-                chunk = os.read(0, 65536)
-            except OSError:
-                chunk = b""
-            if not chunk:
-                self.exit_process()
+        is_too_long = False
+        while chunk := self._read_chunk():
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
-                self._take(line)
+                if not is_too_long:
+                    self._take(line)
+                is_too_long = False
             if len(rest) > LARGEST_REQUEST:
-                self.requests.put(b"")
+                if not is_too_long:  # refuse the line once; the rest of it is skipped
+                    self.requests.put(b"")
+                is_too_long = True
                 rest = b""
+
+    def _read_chunk(self) -> bytes:
+        """Return what has arrived on stdin; nothing if stdin has ended."""
+        try:
+            return os.read(0, 65536)
+        except OSError:
+            return b""
 
     def _take(self, line: bytes) -> None:
         """Obey a command for the run that is going on, or queue a request."""
@@ -99,9 +115,11 @@ class RequestReader:
 
     def exit_process(self) -> NoReturn:
         """Delete the job directory and end the process, from any thread."""
-        if self.directory is not None:
-            delete_folder(self.directory)
-        os._exit(self.exit_status)
+        try:
+            if self.directory is not None:
+                delete_folder(self.directory)
+        finally:
+            os._exit(self.exit_status)
 
 
 def delete_folder(directory: Path) -> None:

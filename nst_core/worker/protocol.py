@@ -168,14 +168,16 @@ def check_job_directory(path: Path | None) -> Path:
     return path.resolve()
 
 
-def parse_request(line: bytes | None) -> Request:
+def parse_request(line: bytes) -> Request:
     """Parse a request line.
 
     Raises:
         NstError: ``protocol``, also if the request has another protocol number than this engine.
     """
+    if not line:
+        raise NstError(ErrorCode.PROTOCOL, f"A request must have 1 to {LARGEST_REQUEST} bytes.")
     try:
-        message = json.loads(line or b"")
+        message = json.loads(line)
         number = message.get("protocol")
         if number != PROTOCOL:
             raise NstError(
@@ -185,7 +187,7 @@ def parse_request(line: bytes | None) -> Request:
                 "Install the same version of the plug-in and the engine.",
             )
         return Request.model_validate(message)
-    except (ValueError, AttributeError, ValidationError) as error:
+    except (ValueError, AttributeError, OverflowError, RecursionError, ValidationError) as error:
         raise NstError(ErrorCode.PROTOCOL, f"The request cannot be read: {describe_error(error)}.") from None
 
 

@@ -261,6 +261,47 @@ def change(message, **fields):
     return {**message, **fields}
 
 
+def test_impossible_lines_are_refused_and_the_process_still_ends(engine, folder):
+    """Nothing on stdin may end the thread that waits for the end of stdin."""
+    plan = request(folder, command="plan")
+    lines = [
+        b"[" * 200_000,
+        b'{"a":' * 200_000,
+        b"a" * 3_000_000,
+        b"\0" * 10 + b"\xff\xfe",
+        b'{"protocol":' + b"9" * 5000 + b"}",
+        change(request(folder), content={**plan["content"], "path": f"{folder}/\0"}),
+        change(request(folder), result=f"{folder}/\ud800"),
+    ]
+    for line in lines:
+        engine.send(line)
+        assert list(engine.events())[-1]["code"] == "protocol"
+    engine.send(plan)
+    assert [event["event"] for event in engine.events()] == ["plan", "done"]
+    engine.send(lines[0])
+    assert engine.close() == 1
+    assert not folder.exists()
+
+
+def test_failure_of_the_reading_thread_ends_the_process():
+    script = (
+        "import sys; from nst_core.worker import process\n"
+        "process.RequestReader._take = lambda self, line: sys.exit(f'no memory for {line}')\n"
+        "process.main()"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    child.stdin.write(b"{}\n")
+    child.stdin.flush()
+    assert child.wait(timeout=60) == 1  # although stdin is still open
+    child.stdin.close()
+    child.stderr.close()
+
+
 @pytest.mark.parametrize(
     ("make_invalid", "code", "word"),
     [
