@@ -16,9 +16,10 @@ from nst_core.backends.interface import Backend, FeatureExtractor
 from nst_core.errors import ErrorCode, NstError, nearest
 from nst_core.events import Notice
 from nst_core.settings import Settings
+from nst_core.system.threads import discard_thread_count, thread_count
 from nst_core.vgg.features import OnnxFeatures
 from nst_core.vgg.network import Network
-from nst_core.vgg.sessions import DEVICE, thread_count
+from nst_core.vgg.sessions import DEVICE
 from nst_core.vgg.store import ModelStore
 
 OnNotice = Callable[[Notice], None]
@@ -107,6 +108,9 @@ def open_engine(settings: Settings, store: ModelStore, on_notice: OnNotice) -> E
     Raises:
         NstError: ``no-model``, ``bad-model``, ``no-engine``, ``no-device``, ``bad-setting``.
     """
+    about_threads = discard_thread_count()
+    if about_threads is not None:
+        on_notice(about_threads)
     network = store.resolve(settings.model, on_notice)
     needs_torch = settings.engine == "torch" or "," in settings.device or settings.device.endswith(":all")
     if needs_torch and not torch_installed():

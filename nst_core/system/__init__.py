@@ -1,1 +1,1 @@
-"""Facts about the machine and the installation: free memory, the user's folders."""
+"""Facts about the machine and the installation: free memory, threads, the user's folders."""

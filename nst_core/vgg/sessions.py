@@ -8,7 +8,6 @@ know what the model computes.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ import onnxruntime
 
 from nst_core.errors import ErrorCode, NstError, first_line, is_framework_oom, nearest
 from nst_core.events import Notice, OnNotice
+from nst_core.system.threads import thread_count
 from nst_core.vgg.graph import Graph
 
 Configure: TypeAlias = Callable[[onnxruntime.SessionOptions], None]
@@ -106,16 +106,6 @@ def session_options() -> onnxruntime.SessionOptions:
     options.enable_mem_pattern = False
     options.log_severity_level = 3  # failures are raised as exceptions; the rest is of no interest
     return options
-
-
-def thread_count() -> int:
-    """Return the number of threads set by OMP_NUM_THREADS, or 0 (one per core) if it is not set.
-
-    ONNX Runtime's usual builds ignore the variable. But people, schedulers and Ray set it when several
-    programs share a machine, and torch follows it.
-    """
-    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return int(first) if first.isascii() and first.isdigit() else 0
 
 
 def open_session(
