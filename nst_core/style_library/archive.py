@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.display_name import display_name
@@ -21,6 +21,12 @@ from nst_core.style_library.model import KeptStyle, PackedStyle
 
 LARGEST_FILE = 1 << 30
 """Most bytes of an archive that are read or written."""
+
+MOST_STYLES = 1000
+"""Most styles in an archive. Far more would take hours to check, and nobody keeps as many."""
+
+MOST_COMMAS = 300 * MOST_STYLES
+"""Most commas in an archive, whose pictures have none: a style has less than 300 settings."""
 
 FORMAT = 1
 """Format number of an archive; other formats are refused."""
@@ -41,7 +47,7 @@ class _Archive(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     nst_styles: int
-    styles: list[_ArchivedStyle]
+    styles: list[_ArchivedStyle] = Field(max_length=MOST_STYLES)
 
 
 def pack(styles: Iterable[KeptStyle]) -> bytes:
@@ -50,8 +56,11 @@ def pack(styles: Iterable[KeptStyle]) -> bytes:
     Raises:
         NstError: ``too-large``, or a picture cannot be read.
     """
-    packed, bytes_left = [], LARGEST_FILE
+    packed: list[dict[str, Any]] = []
+    bytes_left = LARGEST_FILE
     for style in styles:
+        if len(packed) == MOST_STYLES:
+            raise _too_many_error("This archive")
         with open_input(style.path) as file:
             picture = base64.b64encode(file.read(bytes_left)).decode("ascii")
         bytes_left -= len(picture)
@@ -79,6 +88,8 @@ def unpack(path: str | Path) -> list[PackedStyle]:
     if len(data) > LARGEST_FILE:
         raise _too_large_error(f"{display_name(path)} takes")
     try:
+        if data.count(b",") > MOST_COMMAS:
+            raise _too_many_error(display_name(path))
         archive = _Archive.model_validate_json(data)
         if archive.nst_styles != FORMAT:
             raise ValueError
@@ -88,12 +99,22 @@ def unpack(path: str | Path) -> list[PackedStyle]:
             )
             for style in archive.styles
         ]
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, ValidationError) and error.errors()[0]["type"] == "too_long":
+            raise _too_many_error(display_name(path)) from None
         raise NstError(
             ErrorCode.BAD_SETTING,
             f"{display_name(path)} is not a style archive.",
             "Use a file that `nst styles export` wrote.",
         ) from None
+
+
+def _too_many_error(what: str) -> NstError:
+    return NstError(
+        ErrorCode.TOO_LARGE,
+        f"{what} has more than {MOST_STYLES} styles, the limit for a style archive.",
+        "Export fewer styles at a time: nst styles export FILE NAME...",
+    )
 
 
 def _too_large_error(what: str) -> NstError:

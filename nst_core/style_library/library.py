@@ -171,21 +171,25 @@ class StyleLibrary:
         """Keep ``styles``. All of them are checked before the first is put in place."""
         for style in styles:
             _check(style)
-        names = [_folded(style.name) for style in styles]
+        names = set[str]()
         for style in styles:
-            if names.count(_folded(style.name)) > 1:
+            if _folded(style.name) in names:
                 raise NstError(
                     ErrorCode.BAD_SETTING,
                     f"Several of the styles have the name {style.name}.",
                     "Export them again, each once.",
                 )
+            names.add(_folded(style.name))
         with self._locked():
+            kept = {_folded(style.name): style for style in reversed(self.styles())}
             for style in styles:
-                existing = self._find_same_files(style.name)
+                existing = kept.get(_folded(style.name))
                 if existing is not None and not force:
                     raise _exists_error(existing.name)
             staged_styles = [self._stage(style) for style in styles]
-            return [self._put_in_place(staged) for staged in staged_styles]
+            return [
+                self._put_in_place(staged, kept.get(_folded(staged.style.name))) for staged in staged_styles
+            ]
 
     def _stage(self, style: PackedStyle) -> _StagedStyle:
         """Write a style's picture under a temporary name, and check that it can be read."""
@@ -196,11 +200,10 @@ class StyleLibrary:
         thumbnail = resize_picture(picture, *fit(picture.height, picture.width, side))
         return _StagedStyle(style, path, thumbnail)
 
-    def _put_in_place(self, staged: _StagedStyle) -> KeptStyle:
-        """Give a staged style its name, and delete the files of the style that had it."""
+    def _put_in_place(self, staged: _StagedStyle, old: KeptStyle | None) -> KeptStyle:
+        """Give a staged style its name, and delete the files of ``old``, the style that had it."""
         style = staged.style
         path = self.root / f"{style.name}{style.suffix}"
-        old = self._find_same_files(style.name)
         self._thumbnail_path(style.name).parent.mkdir(exist_ok=True)
         write_picture(staged.thumbnail, self._thumbnail_path(style.name), force=True)
         settings = style_settings(style.settings)
