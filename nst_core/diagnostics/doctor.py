@@ -22,7 +22,7 @@ from nst_core import __version__
 from nst_core.contract import format_bytes
 from nst_core.diagnostics.installation import Installation, Problem, find_installation, installer_command
 from nst_core.errors import NstError, first_line
-from nst_core.planning.rate_cache import rates_file
+from nst_core.planning.rate_cache import fallback_file, rates_file
 from nst_core.system.folders import data_folder
 
 if TYPE_CHECKING:
@@ -333,7 +333,12 @@ def find_unwritable(models: Path, cache: Path) -> list[Problem]:
     problems = []
     for folder, content, variable, consequence in (
         (models, "networks", "NST_MODELS", "Until then, no network can be fetched."),
-        (cache, "the cache", "NST_CACHE", "Until then, every plan measures the speed of the machine again."),
+        (
+            cache,
+            "the cache",
+            "NST_CACHE",
+            f"Until then, the speed of the machine is kept in {fallback_file().parent}.",
+        ),
     ):
         if not os.access(_existing(folder), os.W_OK):
             cure = f"Make it writable, or set {variable} to another folder. {consequence}"

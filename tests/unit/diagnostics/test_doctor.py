@@ -198,6 +198,7 @@ def test_unwritable_folder_is_reported(models: ModelStore, monkeypatch: pytest.M
     messages = [problem.message for problem in problems]
     assert messages == ["The folder for the cache, /nowhere/at, cannot be written."]
     assert "NST_CACHE" in problems[0].cure
+    assert "nst-cache" in problems[0].cure
 
 
 def test_hint_of_a_notice_is_the_remedy_of_a_problem(models: ModelStore) -> None:

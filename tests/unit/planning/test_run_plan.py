@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -240,3 +241,41 @@ def test_damaged_file_of_rates_counts_as_missing(cache, stored):
     assert rate_cache.load_rate("a") is None
     rate_cache.store_rate("a", TEN)
     assert rate_cache.load_rate("a") == TEN
+
+
+@pytest.fixture
+def no_cache(tmp_path, monkeypatch):
+    """A cache folder that cannot be written, and an empty folder of temporary files."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NST_CACHE", str(tmp_path / "file" / "cache"))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(rate_cache.tempfile, "gettempdir", lambda: str(temporary))
+    monkeypatch.setattr(rate_cache, "_remembered", {})
+    return temporary
+
+
+def test_rate_is_kept_in_a_private_folder_if_the_cache_cannot_be_written(no_cache, monkeypatch):
+    rate_cache.store_rate("a", TEN)
+    monkeypatch.setattr(rate_cache, "_remembered", {})  # another process
+    assert rate_cache.load_rate("a") == TEN
+    if os.name == "posix":
+        assert rate_cache.fallback_file().parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(os.name != "posix", reason="on Windows, folders of temporary files are private")
+@pytest.mark.parametrize("is_link", [True, False])
+def test_folder_that_others_prepared_is_not_used(no_cache, is_link):
+    """Files in a shared folder may be anybody's: the process then remembers the rate."""
+    theirs = no_cache / "theirs"
+    theirs.mkdir(mode=0o700)
+    folder = rate_cache.fallback_file().parent
+    if is_link:
+        folder.symlink_to(theirs)
+    else:
+        folder.mkdir()
+        folder.chmod(0o777)
+    rate_cache.store_rate("a", TEN)
+    assert rate_cache.load_rate("a") == TEN
+    assert list(theirs.iterdir()) == []
+    assert list(folder.iterdir()) == []
