@@ -42,11 +42,11 @@ TORCH_NEEDS = ("filelock", "typing-extensions", "sympy", "networkx", "jinja2", "
 """Dependencies of every PyTorch build, for systems on which PyTorch itself is not among the pins."""
 
 ENGINE_PINS = {
-    # Engine -> an extra of pyproject.toml, and requirements in addition to it.
-    "cpu": ("cpu", ()),
-    "torch-cpu": ("cpu", (f"torch=={TORCH} ; sys_platform != 'linux'", *TORCH_NEEDS)),
+    # Engine -> extras of pyproject.toml, and requirements in addition to them.
+    "cpu": (("cpu", "formats"), ()),
+    "torch-cpu": (("cpu", "formats"), (f"torch=={TORCH} ; sys_platform != 'linux'", *TORCH_NEEDS)),
     "cuda": (
-        "",
+        ("formats",),
         (
             "onnxruntime-gpu>=1.19",
             f"torch=={TORCH} ; sys_platform == 'linux'",
@@ -54,7 +54,7 @@ ENGINE_PINS = {
             *TORCH_NEEDS,
         ),
     ),
-    "directml": ("directml", ()),
+    "directml": (("directml", "formats"), ()),
 }
 
 UV_KINDS = {
@@ -172,9 +172,9 @@ if __name__ == "__main__":
     else:
         keep = "--keep" in sys.argv
         REQUIREMENTS.mkdir(exist_ok=True)
-        for engine, (extra, lines) in ENGINE_PINS.items():
-            extras = ["--extra", extra] if extra else []
-            compile_pins(engine, ["pyproject.toml", *extras], lines, keep=keep)
+        for engine, (extras, lines) in ENGINE_PINS.items():
+            options = [f"--extra={extra}" for extra in extras]
+            compile_pins(engine, ["pyproject.toml", *options], lines, keep=keep)
         compile_pins("build", [], ("setuptools", "cffi"), keep=keep)
         if not keep:
             pin_tools()

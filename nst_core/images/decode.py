@@ -20,8 +20,9 @@ from typing import Any, Literal
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from nst_core.errors import ErrorCode, NstError
-from nst_core.images import file_kind, libvips, pillow
-from nst_core.images.raster import Raster
+from nst_core.images import file_kind, heif, jpeg_xl, libvips, pillow
+from nst_core.images.plug_ins import open_plug_ins
+from nst_core.images.raster import Raster, spread_bits
 
 MAX_PIXELS = 1 << 28
 """268 megapixels, 16384 x 16384: larger than any camera's photograph, 3 GiB as floats."""
@@ -36,6 +37,13 @@ RAW_SUFFIXES = (
     *(".raw", ".iiq", ".3fr", ".erf", ".kdc", ".mrw"),
 )
 """Raw photographs: many are TIFF files whose first picture is a thumbnail, not the photograph."""
+
+PLUG_INS: Mapping[file_kind.FileKind | None, str] = {
+    file_kind.HEIC: "HEIF",
+    file_kind.JPEG_XL: "JXL",
+    file_kind.AVIF: "AVIF",
+}
+"""Kinds that Pillow reads if it has the plug-in of this name."""
 
 # Tags of TIFF 6.0 and DNG 1.6.
 BITS_PER_SAMPLE, SAMPLES_PER_PIXEL, PLANAR, EXTRA_SAMPLES, SAMPLE_FORMAT = 258, 277, 284, 338, 339
@@ -79,7 +87,8 @@ def decode_file(file: io.BufferedReader, path: PurePath, name: str, max_pixels: 
             return _decode_tiff(file, pillow.tiff_tags(file), name, max_pixels)
         with image:
             check_pixel_count(name, *image.size, max_pixels)
-            return _decode(file, image, name, max_pixels)
+            raster = _decode(file, image, name, max_pixels)
+            return replace(raster, frames=pillow.count_frames(image))
 
 
 @contextmanager
@@ -117,14 +126,41 @@ def open_with_pillow(file: io.BufferedReader, path: PurePath, name: str) -> Imag
     Raises:
         NstError: ``bad-image`` for a file of another unknown kind.
     """
-    Image.init()
+    open_plug_ins()
     head = file_kind.read_head(file)
     try:
+        if file_kind.kind_of(head) is file_kind.JPEG_XL:
+            return _open_jpeg_xl(file, name)
         return Image.open(file, formats=[kind for kind in Image.OPEN if kind not in REFUSED_FORMATS])
     except UnidentifiedImageError:
         if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
             return None
-        raise file_kind.unreadable_error(name, path, head) from None
+        readable = PLUG_INS.get(file_kind.kind_of(head)) in Image.OPEN
+        raise file_kind.unreadable_error(name, path, head, readable=readable) from None
+
+
+def _open_jpeg_xl(file: io.BufferedReader, name: str) -> Image.Image:
+    """Open a JPEG XL, but not what Pillow's plug-in would decode at once: a large picture, an animation.
+
+    Raises:
+        NstError: ``bad-image`` or ``too-large``.
+        UnidentifiedImageError: the file is damaged, or there is no plug-in.
+    """
+    try:
+        header = jpeg_xl.read_header(file)
+    except ValueError as error:
+        raise UnidentifiedImageError from error
+    check_pixel_count(name, header.width, header.height, Image.MAX_IMAGE_PIXELS or MAX_PIXELS)
+    if header.animated:
+        raise NstError(
+            ErrorCode.BAD_IMAGE, f"{name} is a JPEG XL animation.", "Export the frame that you want as PNG."
+        )
+    try:
+        return Image.open(file, formats=["JXL"])
+    except MemoryError:
+        raise
+    except Exception as error:  # anything that the plug-in raises on damaged data
+        raise UnidentifiedImageError from error
 
 
 def _raw_photograph_error(name: str) -> NstError:
@@ -152,7 +188,7 @@ def _too_large_error(statement: str, max_pixels: int) -> NstError:
 
 
 def _decode(file: io.BufferedReader, image: Image.Image, name: str, max_pixels: int) -> Raster:
-    """Decode an image that Pillow opened, with libvips if Pillow would lose bits."""
+    """Decode an image that Pillow opened, with another decoder if Pillow would lose bits."""
     # The last argument of Pillow's decoder names the samples in the file: "RGB;16B".
     if image.format == "PNG" and any("16" in str(tile[3]) for tile in image.tile):  # type: ignore[attr-defined]
         raster = _decode_with_libvips(file, "png", extra_is_alpha=True, name=name, max_pixels=max_pixels)
@@ -169,7 +205,34 @@ def _decode(file: io.BufferedReader, image: Image.Image, name: str, max_pixels: 
                 file.seek(0)
         elif DNG_VERSION in tags:
             raise _raw_photograph_error(name)
+    if image.format == "HEIF" and (bits := heif.bits_per_sample(image)) > 8:
+        return heif.decode(file, bits)
+    if image.format == "AVIF":
+        deep = _decode_deep_avif(file, name, max_pixels)
+        return deep or pillow.decode(image)
     return pillow.decode(image)
+
+
+def _decode_deep_avif(file: io.BufferedReader, name: str, max_pixels: int) -> Raster | None:
+    """Decode an AVIF with more than 8 bits; return None for the others, and those that only Pillow reads."""
+    try:
+        image = libvips.open_header(_read_all(file), "avif")
+        if image.format != "ushort":
+            return None
+        check_pixel_count(name, image.width, image.height, max_pixels)
+        raster = libvips.decode(image, extra_is_alpha=True)
+        bits = int(image.get("bits-per-sample"))
+    except libvips.LibvipsError:
+        return None
+    alpha = None if raster.alpha is None else spread_bits(raster.alpha, bits)
+    return replace(raster, samples=spread_bits(raster.samples, bits), alpha=alpha)
+
+
+def _read_all(file: io.BufferedReader) -> bytes:
+    file.seek(0)
+    data = file.read()
+    file.seek(0)
+    return data
 
 
 def _decode_tiff(file: io.BufferedReader, tags: Mapping[int, Any], name: str, max_pixels: int) -> Raster:

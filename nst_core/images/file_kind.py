@@ -164,8 +164,11 @@ def kind_by_suffix(suffix: str) -> FileKind | None:
     return next((kind for kind in kinds if suffix.lower() in kind.suffixes), None)
 
 
-def unreadable_error(name: str, path: PurePath, head: bytes) -> NstError:
-    """Return the error about a file that no decoder knows; messages call it ``name``."""
+def unreadable_error(name: str, path: PurePath, head: bytes, *, readable: bool = False) -> NstError:
+    """Return the error about a file that no decoder knows; messages call it ``name``.
+
+    ``readable``: other files of its kind can be read here, so this one is damaged.
+    """
     kind, suffix = kind_of(head), path.suffix.lower()
     if kind is None:
         expected = kind_by_suffix(suffix)
@@ -176,7 +179,7 @@ def unreadable_error(name: str, path: PurePath, head: bytes) -> NstError:
         )
     misnamed = kind.suffixes and suffix and suffix not in kind.suffixes
     message = f"{name} is {kind.name}{f', though its name ends in {suffix}' if misnamed else ''}"
-    if kind in PICTURES.values():
+    if readable or kind in PICTURES.values():
         message += f"{', and' if misnamed else ' that'} is damaged or cut short"
     elif not misnamed and kind not in (ZEROS, TEXT):
         message += ", which cannot be read"

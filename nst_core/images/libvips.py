@@ -40,9 +40,13 @@ INTERPRETATIONS: dict[tuple[Space, int], str] = {
 }
 
 
-def open_header(data: bytes, file_type: Literal["png", "tiff"]) -> Any:
+def open_header(data: bytes, file_type: Literal["png", "tiff", "avif"]) -> Any:
     """Read only the header; the result has ``width``, ``height`` and ``format``, and decodes on demand."""
-    load = pyvips.Image.pngload_buffer if file_type == "png" else pyvips.Image.tiffload_buffer
+    load = {
+        "png": pyvips.Image.pngload_buffer,
+        "tiff": pyvips.Image.tiffload_buffer,
+        "avif": pyvips.Image.heifload_buffer,
+    }[file_type]
     return load(data, fail_on="error")
 
 

@@ -21,6 +21,16 @@ SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 # Pillow mode -> the mode to convert it to first. Other modes are used as they are or handled in _samples.
 MODE_CONVERSIONS = {"La": "LA", "RGBa": "RGBA", "RGBX": "RGB", "YCbCr": "RGB", "HSV": "RGB", "PA": "RGBA"}
 
+FRAME_WORDS = {
+    **dict.fromkeys(("GIF", "WEBP", "PNG", "AVIF", "FLI"), "frames"),
+    "TIFF": "pages",
+    "HEIF": "pictures",
+}
+"""What the pictures in a file are called, for the formats in which they are equals."""
+
+MOST_PAGES = 1000
+"""Pages of a TIFF that are looked at."""
+
 
 def decode(image: Image.Image) -> Raster:
     """Decode the first frame of ``image``.
@@ -40,10 +50,39 @@ def decode(image: Image.Image) -> Raster:
         space=space,
         alpha=alpha,
         profile=profile,
-        orientation=_orientation(exif),
+        orientation=1 if is_upright(image) else _orientation(exif),
         gamma=png_gamma(image),
         adobe_rgb=_is_adobe_rgb(exif),
     )
+
+
+def is_upright(image: Image.Image) -> bool:
+    """Return whether the decoder has turned the picture, so that its EXIF orientation is over.
+
+    JPEG XL has an orientation of its own; only a JPEG that was packed into it keeps that of EXIF.
+    """
+    return image.format == "JXL" and not getattr(image, "jpeg", False)
+
+
+def count_frames(image: Image.Image) -> str:
+    """Return of what the picture is the first, "12 frames" or "3 pages"; nothing if it stands alone.
+
+    Thumbnails of a TIFF and the second picture in a camera's JPEG do not count.
+    """
+    word = FRAME_WORDS.get(image.format or "")
+    try:
+        count = getattr(image, "n_frames", 1) if word else 1
+        if image.format == "TIFF" and count > 1:
+            count = sum(not _is_thumbnail(image, page) for page in range(min(count, MOST_PAGES)))
+    except Exception:  # the rest of the file is damaged, in any way; the first picture is not
+        return ""
+    return f"{count} {word}" if count > 1 else ""
+
+
+def _is_thumbnail(image: Image.Image, page: int) -> bool:
+    """Return whether a page of a TIFF is a smaller copy of another one (TIFF 6.0, tag 254)."""
+    image.seek(page)
+    return bool(image.tag_v2.get(254, 0) & 1)  # type: ignore[attr-defined]
 
 
 def _samples(image: Image.Image) -> tuple[Samples, Space, Samples | None]:

@@ -27,7 +27,8 @@ class Raster:
     ``alpha`` is ``(height, width)``, straight. Both are uint8 or uint16 over their full range, or float32
     with 1.0 as the maximum (float samples may leave 0..1). ``orientation`` is the EXIF value, 1..8, not yet
     applied. ``gamma`` comes from a PNG without a profile (light = value ** gamma). ``adobe_rgb`` is true for
-    a camera's file without a profile that is marked as Adobe RGB.
+    a camera's file without a profile that is marked as Adobe RGB. ``frames`` says of what the picture is the
+    first: "12 frames", "3 pages"; it is empty for a single picture.
     """
 
     samples: Samples
@@ -37,6 +38,7 @@ class Raster:
     orientation: int = 1
     gamma: float | None = None
     adobe_rgb: bool = False
+    frames: str = ""
 
     @property
     def bits(self) -> Literal[8, 16]:
@@ -70,6 +72,12 @@ def to_full_range(samples: Samples) -> Samples:
         return samples.astype(np.float32)
     scale = 65535.0 / np.iinfo(dtype).max
     return np.rint(np.maximum(samples, 0) * scale).astype(np.uint16)
+
+
+def spread_bits(samples: Samples, bits: int) -> Samples:
+    """Spread uint16 samples whose upper ``bits`` are used over the full range: of 10 bits, white is 65472."""
+    white = 65536 - (1 << (16 - bits))
+    return np.rint(samples * np.float32(65535 / white)).astype(np.uint16)
 
 
 def to_float(samples: Samples) -> Array:

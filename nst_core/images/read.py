@@ -35,9 +35,9 @@ def read_picture(
 
     Applies the EXIF rotation and converts colours from the file's profile to sRGB. The picture keeps the
     profile, so that writing can convert back to it, except for profiles that cannot be converted back to
-    (CMYK, look-up tables). Calls ``on_notice`` for ``bad-profile``, ``profile-not-kept`` and
-    ``clipped-values``. Messages call the picture ``name``, by default its path. ``max_pixels`` is the largest
-    size, by default :func:`~nst_core.images.decode.pixel_limit`.
+    (CMYK, look-up tables). Calls ``on_notice`` for ``first-frame``, ``bad-profile``,
+    ``profile-not-kept`` and ``clipped-values``. Messages call the picture ``name``, by default its path.
+    ``max_pixels`` is the largest size, by default :func:`~nst_core.images.decode.pixel_limit`.
 
     Raises:
         NstError: ``missing-file``, ``unreadable-file``, ``bad-image``, ``too-large`` or ``out-of-memory``.
@@ -46,6 +46,8 @@ def read_picture(
     try:
         with open_input(path, name=name) as file:
             raster = decode_file(file, Path(path), name, max_pixels or pixel_limit())
+        if raster.frames:
+            on_notice(Notice("first-frame", f"{name} has {raster.frames}; only the first is used."))
         return to_picture(apply_orientation(raster), str(path), name, on_notice)
     except MemoryError:
         raise NstError(

@@ -82,7 +82,7 @@ def dependencies(table: str) -> set[str]:
 def test_pins_include_all_dependencies_of_the_engine(engine: str) -> None:
     """Fails after a dependency is added to pyproject.toml, until install/pin.py is run."""
     text = (REQUIREMENTS / f"{engine}.txt").read_text("utf-8")
-    needed = dependencies("dependencies") | dependencies(engine)
+    needed = dependencies("dependencies") | dependencies(engine) | dependencies("formats")
     builds = engines.ENGINES[engine].torch_builds
     assert needed <= names(text) | {
         name for build in builds.values() for name in names("\n".join(build.requirements))
