@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import difflib
 import errno
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from enum import Enum
 
 from nst_core.contract import printable
@@ -69,50 +68,7 @@ def nearest(word: str, choices: Iterable[str]) -> str:
 DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """System errors for a full disk, an exceeded quota and a file that is too large."""
 
-OUT_OF_MEMORY_PHRASES = ("out of memory", "allocat", "not enough memory", "alloc_failed", "bad_alloc")
-"""Phrases in the out-of-memory errors of torch, ONNX Runtime and GPU libraries, on Linux and Windows."""
-
-
-def is_framework_oom(error: BaseException) -> bool:
-    """Return whether an error of a framework reports that memory ran out."""
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or any(phrase in text for phrase in OUT_OF_MEMORY_PHRASES)
-
 
 def first_line(error: BaseException) -> str:
     """Return the first line of a library's error message, without the full stop."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error reports that memory ran out: an :class:`NstError` or a framework's error."""
-    if isinstance(error, NstError):
-        return error.code is ErrorCode.OUT_OF_MEMORY
-    return isinstance(error, RuntimeError | MemoryError) and is_framework_oom(error)
-
-
-@contextmanager
-def translate_resource_errors() -> Iterator[None]:
-    """Convert out-of-memory and disk-full exceptions to :class:`NstError`; let all others pass.
-
-    Raises:
-        NstError: ``out-of-memory`` or ``disk-full``.
-    """
-    try:
-        yield
-    except NstError:
-        raise
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise NstError(
-                ErrorCode.OUT_OF_MEMORY,
-                "There is not enough memory for these pictures.",
-                "Close other programs, or use smaller pictures.",
-            ) from error
-        if isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS:
-            raise NstError(
-                ErrorCode.DISK_FULL,
-                "The disk is too full for the temporary files of a picture of this size.",
-                "Free some disk space, allow more memory with --max-memory, or use a smaller --size.",
-            ) from error
-        raise

@@ -11,7 +11,8 @@ import click
 
 from nst_core import __version__
 from nst_core.cli.failures import SUCCESS, report_failure
-from nst_core.errors import nearest
+from nst_core.errors import ErrorCode, NstError, nearest
+from nst_core.system.process_limits import LEAST_TO_START, is_memory_exhausted, limit_threads
 
 
 class CommandEntry(NamedTuple):
@@ -41,6 +42,22 @@ COMMANDS: Mapping[str, CommandEntry] = {
 """The commands in the order of the help. Short helps are written here only, so that the help imports none."""
 
 
+def check_memory_limit() -> None:
+    """Check that a limit on the memory of this process leaves enough to load the engine.
+
+    Raises:
+        NstError: ``out-of-memory``.
+    """
+    limit_threads()
+    if is_memory_exhausted(LEAST_TO_START):
+        raise NstError(
+            ErrorCode.OUT_OF_MEMORY,
+            "A limit on the memory of this command leaves less than nst needs to start "
+            f"({LEAST_TO_START // 2**20} MB).",
+            "Raise the limit, for example with `ulimit -v`.",
+        )
+
+
 class SuggestingGroup(click.Group):
     """A group of commands that suggests the nearest command for an unknown one."""
 
@@ -68,6 +85,7 @@ class NstGroup(SuggestingGroup):
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
+        check_memory_limit()
         command = getattr(importlib.import_module(f"nst_core.cli.{entry.module}"), entry.attribute)
         assert isinstance(command, click.Command)  # noqa: S101 -- the table above
         command.short_help = entry.short_help

@@ -19,6 +19,8 @@ import click
 
 from nst_core.cli.terminal import print_line
 from nst_core.errors import ErrorCode, NstError, nearest
+from nst_core.system.process_limits import is_memory_exhausted
+from nst_core.system.resource_errors import is_out_of_memory
 
 SUCCESS, BUG, BAD_INPUT = 0, 1, 2
 BUG_CODES = (ErrorCode.INTERNAL, ErrorCode.PROTOCOL)
@@ -44,17 +46,17 @@ def to_nst_error(error: BaseException) -> NstError:
         return NstError(ErrorCode.CANCELLED, str(error))
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return NstError(ErrorCode.CANCELLED, NOTHING_WRITTEN)
+    if is_out_of_memory(error) or is_memory_exhausted():
+        return NstError(
+            ErrorCode.OUT_OF_MEMORY,
+            "There is not enough memory.",
+            "Use a smaller --size, close other programs, or raise the limit if there is one (ulimit -v).",
+        )
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("nst_core"):
         return NstError(
             ErrorCode.NO_ENGINE,
             f"The Python package {error.name} is missing.",
             "Install the package, or install nst again.",
-        )
-    if isinstance(error, MemoryError):
-        return NstError(
-            ErrorCode.OUT_OF_MEMORY,
-            "There is not enough memory.",
-            "Use a smaller --size, or close other programs.",
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return NstError(

@@ -23,6 +23,7 @@ from nst_core.errors import ErrorCode, NstError
 from nst_core.images import file_kind, heif, jpeg_xl, libvips, pillow
 from nst_core.images.plug_ins import open_plug_ins
 from nst_core.images.raster import Raster, spread_bits
+from nst_core.system.resource_errors import is_out_of_memory
 
 MAX_PIXELS = 1 << 28
 """268 megapixels, 16384 x 16384: larger than any camera's photograph, 3 GiB as floats."""
@@ -111,6 +112,8 @@ def guard_decoding(name: str, max_pixels: int) -> Iterator[None]:
             raise _too_large_error(f"{name} has too many pixels", max_pixels) from None
         # On damaged files decoders raise anything, from struct.error to AttributeError.
         except Exception as error:
+            if is_out_of_memory(error):
+                raise MemoryError from error
             raise NstError(
                 ErrorCode.BAD_IMAGE,
                 f"{name} is damaged, incomplete or of a rare kind.",

@@ -18,6 +18,7 @@ from nst_core.images.file_io import check_replaceable, replace_file
 from nst_core.images.libvips import LibvipsError
 from nst_core.images.picture import Picture
 from nst_core.images.read import ignore_notice
+from nst_core.system.resource_errors import is_out_of_memory
 
 
 def check_writable(
@@ -55,13 +56,13 @@ def write_picture(
     check_replaceable(path, force=force)
     try:
         data = encode(picture, file_format, metadata or {}, on_notice)
-    except MemoryError:
-        raise NstError(
-            ErrorCode.OUT_OF_MEMORY,
-            f"{display_name(path)} does not fit into memory.",
-            "Write a smaller picture.",
-        ) from None
-    except (OSError, ValueError, LibvipsError) as error:
+    except (MemoryError, OSError, ValueError, LibvipsError) as error:
+        if is_out_of_memory(error):
+            raise NstError(
+                ErrorCode.OUT_OF_MEMORY,
+                f"{display_name(path)} does not fit into memory.",
+                "Write a smaller picture.",
+            ) from None
         raise NstError(
             ErrorCode.UNWRITABLE_OUTPUT,
             f"The picture cannot be saved as {file_format.name}: {error}.",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import psutil
 
 from nst_core.backends.choose import Engine
-from nst_core.errors import translate_resource_errors
 from nst_core.events import Plan
 from nst_core.job.model import Job
 from nst_core.job.prepare import (
@@ -22,6 +21,7 @@ from nst_core.job.prepare import (
 )
 from nst_core.painting.windows import BoundingBox
 from nst_core.planning.run_plan import PlanRequest, RunPlan, plan_event, plan_run
+from nst_core.system.resource_errors import translate_resource_errors
 
 
 @translate_resource_errors()

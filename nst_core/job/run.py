@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from nst_core.backends.choose import Engine, open_engine
-from nst_core.errors import ErrorCode, NstError, translate_resource_errors
+from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice, OnEvent, Preview
 from nst_core.images.picture import Picture
 from nst_core.job.fine_style import combine_fine_styles
@@ -35,6 +35,7 @@ from nst_core.painting.run import (
 from nst_core.planning.rate_cache import update_rate
 from nst_core.planning.run_plan import RunPlan, plan_event
 from nst_core.settings import Settings
+from nst_core.system.resource_errors import translate_resource_errors
 from nst_core.vgg.layers import check_known_layers
 from nst_core.vgg.store import ModelStore
 

@@ -16,7 +16,7 @@ from array_api_compat import array_namespace
 from nst_core.array_types import Array, DeviceArray
 from nst_core.backends.interface import Backend, Evaluation, Evaluator, FeatureExtractor
 from nst_core.backends.tiling.features import TiledFeatures
-from nst_core.errors import ErrorCode, NstError, is_out_of_memory
+from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
 from nst_core.loss.objective import Objective
 from nst_core.loss.weights import matching_share
@@ -37,6 +37,7 @@ from nst_core.painting.subject import Subject, crop_to_window, subject_at_level,
 from nst_core.painting.targets import make_objective
 from nst_core.painting.windows import Window, level_window
 from nst_core.settings import Settings
+from nst_core.system.resource_errors import is_out_of_memory
 
 Wrapper = MaskedEvaluator | LuminanceEvaluator
 """An evaluator that changes the picture before another evaluates it."""
@@ -182,6 +183,10 @@ def iterate(context: RunContext, level: OpenLevel) -> Array | None:
     except RunEnded:
         if picture is None:
             return None
+    except Exception as error:
+        if picture is None or not is_out_of_memory(error):
+            raise
+        reporter.out_of_memory = True
     return level.view.whole_level(backend.download(level.view.compose(picture)))
 
 

@@ -34,6 +34,7 @@ from nst_core.optim.vectors import Storage
 from nst_core.painting.workload import ONE_STYLE, Workload
 from nst_core.settings import Settings, parse_bytes
 from nst_core.system.free_memory import available_memory
+from nst_core.system.process_limits import memory_left
 from nst_core.vgg.layers import LAYERS, Layer
 
 HISTORY = 10
@@ -112,7 +113,8 @@ class MemoryLayout:
 def memory_budget(backend: Backend, settings: Settings, held_bytes: float | None = None) -> MemoryBudget:
     """Measure the free memory, and apply the limits of ``settings``.
 
-    ``max_memory`` limits the whole process, including what it already uses. ``held_bytes`` is the memory
+    ``max_memory`` limits the whole process, including what it already uses. So does a limit of the system on
+    this process (``ulimit -v``), which other programs take nothing of. ``held_bytes`` is the memory
     that the process will use when painting begins, if that is another process or not everything has been
     read yet; None is what this process uses now.
     """
@@ -120,6 +122,9 @@ def memory_budget(backend: Backend, settings: Settings, held_bytes: float | None
     used = psutil.Process().memory_info().rss
     needed = used if held_bytes is None else held_bytes
     machine = MACHINE_SHARE * (available_memory() + used - needed)
+    own_limit = memory_left()
+    if own_limit is not None:
+        machine = min(machine, own_limit + used - needed)
     if allowed:
         machine = min(machine, allowed - needed)
     if not backend.limits.own_memory:
@@ -290,7 +295,9 @@ def _too_large(request: _LayoutRequest) -> NstError:
     remedies = [] if fits is None else [f"paint at --size {side} or smaller"]
     if parse_bytes(getattr(settings, name)):
         remedies.append(f"allow more with --{name.replace('_', '-')}")
-    hint = ", or ".join([*remedies, "close other programs"])
+    own_limit = memory_left()
+    limited = not short_of_device and own_limit is not None and own_limit < needed
+    hint = ", or ".join([*remedies, "raise the limit on its memory" if limited else "close other programs"])
     return NstError(
         ErrorCode.OUT_OF_MEMORY,
         f"Painting {width} x {height} pixels needs about {format_bytes(needed)} of memory on {where}, "

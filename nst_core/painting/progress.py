@@ -62,7 +62,10 @@ class RunEnded(Exception):  # noqa: N818 -- nothing went wrong
 
 
 class RunReporter:
-    """Sends a run's reports, and knows whether it was ``stopped`` or has ``timed_out``."""
+    """Sends a run's reports, and knows why it ends early, if it does.
+
+    It was ``stopped``, has ``timed_out``, or is ``out_of_memory``.
+    """
 
     def __init__(self, callbacks: RunCallbacks, clock: Clock) -> None:
         self.callbacks, self.clock = callbacks, clock
@@ -70,13 +73,13 @@ class RunReporter:
         self.level = clock.levels[0].level
         self.loss, self.terms = math.nan, dict[str, float]()
         self.curve: list[LossSample] = []
-        self.stopped = self.timed_out = False
+        self.stopped = self.timed_out = self.out_of_memory = False
         self.partial_work = 0.0  # done since work was last counted
 
     @property
     def ended(self) -> bool:
         """True if the run ends before all levels are finished."""
-        return self.stopped or self.timed_out
+        return self.stopped or self.timed_out or self.out_of_memory
 
     @property
     def work(self) -> LevelWork:

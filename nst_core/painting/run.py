@@ -15,7 +15,7 @@ from pathlib import Path
 from nst_core.array_types import Array
 from nst_core.backends.choose import Engine
 from nst_core.backends.tiling.features import TiledFeatures
-from nst_core.errors import ErrorCode, NstError, is_out_of_memory
+from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
 from nst_core.painting.clock import PLAIN, Clock, Rate, estimate_level_work
 from nst_core.painting.level import RunContext, paint_level
@@ -29,6 +29,7 @@ from nst_core.painting.targets import make_objective
 from nst_core.painting.upsample import upsample_change
 from nst_core.painting.windows import choose_level_layout, level_window
 from nst_core.settings import Settings
+from nst_core.system.resource_errors import is_out_of_memory
 
 __all__ = [
     "LossSample",
@@ -90,8 +91,8 @@ def paint(
 ) -> PaintingResult:
     """Paint ``subject`` through all ``levels`` and return the best picture of the last.
 
-    If ``callbacks.should_stop`` returns True, or the time limit is reached, the run ends with the best
-    picture so far.
+    If ``callbacks.should_stop`` returns True, the time limit is reached, or memory runs out after the first
+    level, the run ends with the best picture so far.
 
     Raises:
         NstError: ``diverged`` if a loss is not a finite number, ``out-of-memory``, ``cancelled`` if the run
@@ -143,8 +144,13 @@ def _paint_levels(
             reporter.timed_out = True
             break
         reporter.begin_level(index, level)
-        with translate_memory_errors(level):
-            painted = paint_level(context, subject, layout, picture)
+        try:
+            with translate_memory_errors(level):
+                painted = paint_level(context, subject, layout, picture)
+        except NstError as error:
+            if picture is None or error.code is not ErrorCode.OUT_OF_MEMORY:
+                raise
+            reporter.out_of_memory, painted = True, None
         # If a level ended before its first step, the picture of the level before is better.
         picture = painted if painted is not None else picture
         if reporter.ended:
@@ -154,18 +160,28 @@ def _paint_levels(
 
 
 def _finish(context: RunContext, picture: Array, subject: Subject, full_size: tuple[int, int]) -> Array:
-    """Report a time limit that was reached, and upsample a picture that is smaller than ``full_size``."""
+    """Report why a run has ended early, and upsample a picture that is smaller than ``full_size``."""
     is_full_size = picture.shape[1:] == full_size
+    outcome = "is the result" if is_full_size else "is enlarged to the full size"
     if context.reporter.timed_out:
-        outcome = "is the result" if is_full_size else "is enlarged to the full size"
         context.reporter.callbacks.on_event(
             Notice("time-limit", f"The time limit was reached. The picture so far {outcome}.")
+        )
+    if context.reporter.out_of_memory:
+        height, width = picture.shape[1:]
+        context.reporter.callbacks.on_event(
+            Notice(
+                "memory-ended",
+                f"Memory ran out. The picture so far, {width} x {height} pixels, {outcome}.",
+                "For finer strokes, close other programs or use a smaller --size.",
+            )
         )
     if is_full_size:
         return picture
     context.backend.close()
-    content = content_at_size(subject, *picture.shape[1:])
-    return upsample_change(picture, content, subject.content, full_size)
+    with translate_memory_errors(Level(*full_size, 0)):
+        content = content_at_size(subject, *picture.shape[1:])
+        return upsample_change(picture, content, subject.content, full_size)
 
 
 @contextmanager

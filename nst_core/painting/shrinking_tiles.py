@@ -12,9 +12,9 @@ from collections.abc import Callable
 from nst_core.array_types import DeviceArray
 from nst_core.backends.interface import Backend, Evaluation, Evaluator, Tiling
 from nst_core.backends.tiling.layout import network_reach
-from nst_core.errors import is_out_of_memory
 from nst_core.events import Notice
 from nst_core.loss.objective import Objective
+from nst_core.system.resource_errors import is_out_of_memory
 
 
 class ShrinkingTileEvaluator:

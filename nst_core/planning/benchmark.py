@@ -17,7 +17,6 @@ from array_api_compat import array_namespace
 from nst_core.array_types import Array, DeviceArray
 from nst_core.backends.choose import Engine
 from nst_core.backends.interface import Backend
-from nst_core.errors import is_out_of_memory
 from nst_core.loss.objective import ContentTerm, Objective, RangePenalty, StyleTerm, TotalVariation
 from nst_core.loss.statistics.base import StyleTarget
 from nst_core.loss.statistics.wasserstein import WASSERSTEIN
@@ -29,6 +28,7 @@ from nst_core.painting.regions import PreparedImage
 from nst_core.painting.upsample import upsample_change
 from nst_core.planning.rate_cache import load_rate, store_rate
 from nst_core.settings import Settings
+from nst_core.system.resource_errors import is_out_of_memory
 from nst_core.vgg.layers import LAYERS
 
 SIDES = {False: (128, 384), True: (256, 1024)}

@@ -1,7 +1,8 @@
-"""Memory that a process may still take: what is free on the machine, and what its container allows.
+"""Memory that a process may still take: what is free on the machine, and what its limits allow.
 
 The limit of a container (Docker, Kubernetes, systemd: Linux's control groups) does not show in the machine's
-free memory, and a process that exceeds it is killed. Returns bytes; does not depend on how they are used.
+free memory, and a process that exceeds it is killed. Limits on the process itself are in
+:mod:`nst_core.system.process_limits`. Returns bytes; does not depend on how they are used.
 """
 
 from __future__ import annotations

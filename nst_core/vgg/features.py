@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nst_core.array_types import Array
-from nst_core.errors import ErrorCode, NstError, first_line, is_framework_oom
+from nst_core.errors import ErrorCode, NstError, first_line
 from nst_core.events import OnNotice
+from nst_core.system.resource_errors import is_out_of_memory
 from nst_core.vgg.graph import INPUT, Padding, Pooling, forward_graph
 from nst_core.vgg.layers import LAYERS, check_known_layers
 from nst_core.vgg.network import Network
@@ -121,7 +122,7 @@ class OnnxFeatures:
 def translate_failure(error: Exception, session: Session, picture: Array) -> NstError:
     """Return the error for people for an exception of ONNX Runtime."""
     _, height, width = picture.shape
-    if is_framework_oom(error):
+    if is_out_of_memory(error):
         return NstError(
             ErrorCode.OUT_OF_MEMORY,
             f"{session.device.words} does not have enough memory for a picture of {width} x {height} pixels.",

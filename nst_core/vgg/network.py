@@ -22,6 +22,7 @@ from onnx import numpy_helper
 
 from nst_core.array_types import Array
 from nst_core.errors import ErrorCode, NstError
+from nst_core.system.process_limits import is_memory_exhausted
 from nst_core.vgg.layers import LAYERS, Architecture, check_known_layers, convolution_shapes, layer_names
 from nst_core.vgg.onnx_outline import OutlineTooLarge, check_outline
 
@@ -33,6 +34,9 @@ MAX_FILE_BYTES = 512 * 1024**2
 
 LARGEST_SCALE = 1e6
 """Largest number of a normalisation, and 1 / the smallest. Pictures in 0..65535 are the largest in use."""
+
+PARSING_COPIES = 4
+"""Upper limit of the memory that parsing a file takes, as a multiple of the file's size."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,7 @@ def read_model(path: Path, max_bytes: int = MAX_FILE_BYTES) -> onnx.ModelProto:
 
     Raises:
         NstError: ``missing-file``, ``unreadable-file`` or ``bad-model``.
+        MemoryError: the file does not fit into the memory that this process may take.
     """
     try:
         if path.stat().st_size > max_bytes:
@@ -151,6 +156,8 @@ def read_model(path: Path, max_bytes: int = MAX_FILE_BYTES) -> onnx.ModelProto:
     except OutlineTooLarge:
         raise bad_model_error(path, "it contains much more than the layers and weights of a VGG") from None
     except (DecodeError, ValueError):
+        if is_memory_exhausted(PARSING_COPIES * path.stat().st_size):  # protobuf does not say which it was
+            raise MemoryError from None
         raise bad_model_error(path, "it is incomplete, damaged or not an ONNX file") from None
 
 

@@ -16,8 +16,9 @@ from typing import TypeAlias
 
 import onnxruntime
 
-from nst_core.errors import ErrorCode, NstError, first_line, is_framework_oom, nearest
+from nst_core.errors import ErrorCode, NstError, first_line, nearest
 from nst_core.events import Notice, OnNotice
+from nst_core.system.resource_errors import is_out_of_memory
 from nst_core.system.threads import thread_count
 from nst_core.vgg.graph import Graph
 
@@ -26,6 +27,9 @@ Configure: TypeAlias = Callable[[onnxruntime.SessionOptions], None]
 DEVICE = re.compile(r"([a-z]+)(?::(\d{1,3}))?")
 
 CPU = "CPUExecutionProvider"
+
+FATAL = 4
+"""ONNX Runtime's level of messages on stderr that leaves out errors."""
 
 PROVIDERS: Mapping[str, str] = {
     # Name of a device -> its execution provider.
@@ -104,7 +108,7 @@ def session_options() -> onnxruntime.SessionOptions:
     options.intra_op_num_threads = thread_count()
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
-    options.log_severity_level = 3  # failures are raised as exceptions; the rest is of no interest
+    options.log_severity_level = FATAL  # errors are raised as exceptions, too
     return options
 
 
@@ -180,7 +184,7 @@ def open_on_device(
         # ONNX Runtime's own fallback prints to stdout and continues silently, so it is turned off.
         session = onnxruntime.InferenceSession(content, options, providers=providers, enable_fallback=0)
     except Exception as error:  # every provider raises its own exceptions
-        if device.kind == "cpu" and is_framework_oom(error):  # a full GPU falls back to the CPU
+        if device.kind == "cpu" and is_out_of_memory(error):  # a full GPU falls back to the CPU
             raise NstError(
                 ErrorCode.OUT_OF_MEMORY,
                 "There is not enough memory to open the network.",

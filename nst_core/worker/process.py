@@ -22,7 +22,9 @@ from typing import NoReturn, TextIO
 
 from nst_core import __version__
 from nst_core.contract import PROTOCOL
-from nst_core.errors import ErrorCode, NstError, translate_resource_errors
+from nst_core.errors import ErrorCode, NstError
+from nst_core.system.process_limits import is_memory_exhausted, limit_threads
+from nst_core.system.resource_errors import translate_resource_errors
 from nst_core.worker.live_setting import LiveSetting
 from nst_core.worker.protocol import (
     LARGEST_REQUEST,
@@ -31,6 +33,8 @@ from nst_core.worker.protocol import (
     parse_request,
     read_color_layout,
 )
+
+OUT_OF_MEMORY = "The limit on the engine's memory is reached."
 
 
 class EventWriter:
@@ -172,6 +176,7 @@ def handle_request(writer: EventWriter, reader: RequestReader, line: bytes) -> N
 
 def main() -> None:
     """Write the greeting, then answer requests until stdin ends."""
+    limit_threads()
     writer = EventWriter()
     directory = None
     # Known before the request, so that the folder is deleted even if the caller dies while it writes pixels.
@@ -201,6 +206,9 @@ def answer_request(writer: EventWriter, reader: RequestReader, line: bytes) -> N
         writer.send("error", code=error.code.value, message=error.message, hint=error.hint)
     except Exception as error:  # no caller could report it
         reader.exit_status = 1
+        if is_memory_exhausted():
+            writer.send("error", code=ErrorCode.OUT_OF_MEMORY.value, message=OUT_OF_MEMORY, hint="")
+            return
         traceback.print_exc()
         writer.send(
             "error",

@@ -31,8 +31,9 @@ import torch.distributed as dist
 from nst_core.array_types import Array
 from nst_core.backends.interface import BackendLimits, Evaluation, Evaluator, Tiling
 from nst_core.backends.pytorch.backend import TorchBackend
-from nst_core.errors import ErrorCode, NstError, is_out_of_memory
+from nst_core.errors import ErrorCode, NstError
 from nst_core.loss.objective import Objective
+from nst_core.system.resource_errors import is_out_of_memory
 from nst_core.vgg.network import Network
 
 COMMAND_TIMEOUT = timedelta(days=7)

@@ -18,10 +18,10 @@ import numpy as np
 from nst_core.array_types import Array
 from nst_core.backends.interface import FeatureExtractor
 from nst_core.backends.tiling.layout import Tile, make_tiles, network_reach, strides_of, window_pixels
-from nst_core.errors import is_out_of_memory
 from nst_core.loss.layer_losses import StyleSums, style_sums
 from nst_core.optim.scratch_files import anonymous_file
 from nst_core.optim.vectors import Storage
+from nst_core.system.resource_errors import is_out_of_memory
 from nst_core.vgg.layers import LAYERS, Architecture
 
 Result = TypeVar("Result")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,3 +76,19 @@ def test_closed_stdout_ends_the_command_silently(start: Start) -> None:
     os.close(writer)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux enforces the limit")
+@pytest.mark.parametrize("kilobytes", [100_000, 400_000])
+def test_limit_on_memory_is_never_called_a_bug(start: Start, workdir: Path, kilobytes: int) -> None:
+    resource = pytest.importorskip("resource")
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (kilobytes * 1024,) * 2)
+
+    process = start("stylize", "photo.png", "painting.png", "-o", "out.png", preexec_fn=limit)
+    _, err = process.communicate(timeout=120)
+    *notices, sentence = err.splitlines()
+    assert process.returncode == 2
+    assert "memory" in sentence
+    assert [line for line in notices if not line.startswith("VGG-16 is used")] == []

@@ -15,7 +15,7 @@ from nst_core.backends.tiling.features import TiledFeatures, feature_sums
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice, Progress
 from nst_core.optim import vectors
-from nst_core.painting import memory, progress, windows
+from nst_core.painting import memory, progress, run, windows
 from nst_core.painting.memory import MemoryBudget, choose_memory_layout, memory_budget
 from nst_core.painting.pyramid import Level
 from nst_core.painting.regions import PreparedImage
@@ -326,6 +326,36 @@ def test_memory_too_small_for_the_smallest_tiles_is_an_error(engine, monkeypatch
     with pytest.raises(NstError) as raised:
         paint(subject(), make_settings(QUICK), (Level(96, 130, 3),), engine, RunCallbacks())
     assert raised.value.code is ErrorCode.OUT_OF_MEMORY
+
+
+@pytest.mark.parametrize(("evaluations", "size"), [(0, (48, 64)), (2, (96, 130))])
+def test_finished_level_is_kept_when_memory_ends_in_the_next(engine, monkeypatch, evaluations, size):
+    """The second level fails at once, or after its first step."""
+    levels = (Level(48, 64, 3), Level(96, 130, 3))
+    real, events, painted_sizes = engine.backend.evaluator, [], []
+
+    def scarce(objective, height, width, tiling=None):
+        evaluate, calls = real(objective, height, width, tiling), []
+
+        def call(image):
+            calls.append(image)
+            if height > 48 and (tiling is not None or len(calls) > evaluations):
+                raise MemoryError
+            return evaluate(image)
+
+        return call
+
+    def enlarge(pixels, *_arguments):
+        painted_sizes.append(pixels.shape[1:])
+        return np.zeros((3, 200, 270), np.float32)
+
+    monkeypatch.setattr(engine.backend, "evaluator", scarce)
+    monkeypatch.setattr(run, "upsample_change", enlarge)
+    callbacks, options = RunCallbacks(on_event=events.append), PaintOptions(full_size=(200, 270))
+    paint(subject(), make_settings(QUICK), levels, engine, callbacks, options)
+    assert painted_sizes == [size]
+    (notice,) = (event for event in events if isinstance(event, Notice) and event.code == "memory-ended")
+    assert f"{size[1]} x {size[0]} pixels, is enlarged to the full size" in str(notice)
 
 
 @pytest.mark.slow

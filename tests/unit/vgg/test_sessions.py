@@ -6,7 +6,8 @@ import onnxruntime
 import pytest
 
 from nst_core.backends.onnx_runtime.backend import _smallest_graph
-from nst_core.errors import ErrorCode, NstError, is_out_of_memory
+from nst_core.errors import ErrorCode, NstError
+from nst_core.system.resource_errors import is_out_of_memory
 from nst_core.vgg.sessions import find_device, open_session, session_options
 
 
