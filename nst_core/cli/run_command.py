@@ -25,13 +25,14 @@ from nst_core.cli.interrupts import Interrupts, catch_interrupts
 from nst_core.cli.options import FRAMES_EVERY, OutputOptions, ReportingOptions
 from nst_core.cli.output_folders import OutputFolder, check_folder, fill_folder
 from nst_core.cli.progress_output import ProgressReporter, open_reporter
+from nst_core.cli.saving import OutputFile, save_painting
 from nst_core.cli.setting_options import SettingOptions, chosen_settings
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice, OnEvent, Plan, Preview
 from nst_core.images.display_name import display_name
 from nst_core.images.file_io import check_not_an_input, replace_file
 from nst_core.images.read import read_picture
-from nst_core.images.write import check_writable, write_picture
+from nst_core.images.write import check_writable
 from nst_core.job.control_files import ControlFiles, StyleFile, read_control_files
 from nst_core.job.metadata import RunRecord, describe_run, settings_to_repeat
 from nst_core.job.model import Job, init_image_path
@@ -160,6 +161,7 @@ def run_painting(task: PaintingTask, settings: SettingOptions, output: OutputOpt
         Cancelled: the user cancelled; nothing is left behind.
     """
     options = check_options(task, settings, output)
+    output_file = OutputFile.look_up(options.output, force=options.force)
     with (
         open_reporter(options.reporting) as reporter,
         catch_interrupts(reporter.say) as interrupts,
@@ -178,20 +180,19 @@ def run_painting(task: PaintingTask, settings: SettingOptions, output: OutputOpt
         if options.report:
             folder = folders.enter_context(fill_folder(options.report))
             _write_report(folder, watcher.history, result, task, texture_size)
-        write_picture(
+        path = save_painting(
             result.picture,
-            options.output,
-            force=options.force,
-            metadata=describe_run(
+            output_file,
+            describe_run(
                 result,
                 content=task.content,
                 styles=[(style.path, style.weight) for style in task.styles],
                 texture_size=texture_size,
                 control=task.control.as_metadata(),
             ),
-            on_notice=reporter.report,
+            reporter.report,
         )
-        _report_result(reporter, result, options)
+        _report_result(reporter, result, options, path)
 
 
 class _RunWatcher:
@@ -278,17 +279,17 @@ def _write_report(
     replace_file(folder.new_file(run_report.CURVES_FILE), curves, force=True)
 
 
-def _report_result(reporter: ProgressReporter, result: Result, options: RunOptions) -> None:
+def _report_result(reporter: ProgressReporter, result: Result, options: RunOptions, path: Path) -> None:
     """Report where the picture is and how it was painted."""
     picture = result.picture
-    sentence = f"{display_name(options.output)}: {picture.width} x {picture.height}, {result.seconds:.1f} s"
+    sentence = f"{display_name(path)}: {picture.width} x {picture.height}, {result.seconds:.1f} s"
     if result.stopped:
         last = result.curve[-1]
         sentence += f"; stopped at level {last.level + 1} of {len(result.levels)}, iteration {last.iteration}"
     reporter.finish(
         f"{sentence}.",
         {
-            "path": str(options.output),
+            "path": str(path),
             "width": picture.width,
             "height": picture.height,
             "seed": result.seed,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from nst_core.errors import DISK_FULL_ERRNOS, ErrorCode, NstError
 from nst_core.images.display_name import display_name
+from nst_core.images.part_files import write_part
 
 FORBIDDEN_ERRNOS = (errno.EACCES, errno.EPERM, errno.EROFS)
 INVALID_NAME_ERRNOS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
@@ -98,9 +98,8 @@ def check_replaceable(path: str | os.PathLike[str], *, force: bool) -> None:
     """
     name = display_name(path)
     target = _resolve_target(path, name, force)
-    with _translate_write_errors(name):
-        temporary = _write_temporary(target, b"\0")
-        temporary.unlink()
+    with _translate_write_errors(name), write_part(target.parent, b"\0"):
+        pass
 
 
 def replace_file(path: str | os.PathLike[str], data: bytes, *, force: bool) -> None:
@@ -114,18 +113,31 @@ def replace_file(path: str | os.PathLike[str], data: bytes, *, force: bool) -> N
     """
     name = display_name(path)
     target = _resolve_target(path, name, force)
-    with _translate_write_errors(name):
-        temporary = _write_temporary(target, data)
-        try:
-            if target.exists():
-                # Another program may have created it since the check.
-                _refuse_existing(name, force)
-                with suppress(OSError):
-                    shutil.copymode(target, temporary)
+    with _translate_write_errors(name), write_part(target.parent, data) as temporary:
+        if target.exists():
+            # Another program may have created it since the check.
+            _refuse_existing(name, force)
+            with suppress(OSError):
+                shutil.copymode(target, temporary)
+        if force or not _link_new(temporary, target, name):
             temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+
+
+def _link_new(temporary: Path, target: Path, name: str) -> bool:
+    """Give a temporary file the name of a file that does not exist, even if two programs do so at once.
+
+    Returns False if the file system has no second names for files.
+
+    Raises:
+        NstError: ``output-exists``.
+    """
+    try:
+        target.hardlink_to(temporary)
+    except FileExistsError:
+        _refuse_existing(name, force=False)
+    except (OSError, NotImplementedError):
+        return False
+    return True
 
 
 def _refuse_existing(name: str, force: bool) -> None:
@@ -154,24 +166,6 @@ def _resolve_target(path: str | os.PathLike[str], name: str, force: bool) -> Pat
                 "Create it, or choose another folder.",
             )
         return target
-
-
-def _write_temporary(target: Path, data: bytes) -> Path:
-    """Write a temporary file in the folder of ``target`` and flush it to the disk; on failure, remove it."""
-    # A fresh name, since the target's may already be as long as the file system allows.
-    temporary = target.parent / f".nst-{secrets.token_hex(8)}.part"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    # 0o666 minus the umask, as for any file a program writes; mkstemp would make the picture private.
-    descriptor = os.open(temporary, flags, 0o666)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return temporary
 
 
 @contextmanager

@@ -398,6 +398,7 @@ def test_interruption_leaves_no_file(tmp_path, monkeypatch, interruption):
         raise interruption
 
     monkeypatch.setattr(Path, "replace", fail)
+    monkeypatch.setattr(Path, "hardlink_to", fail)
     with pytest.raises((KeyboardInterrupt, NstError)):
         write_picture(Picture(COLOURS), tmp_path / "x.png")
     assert file_names(tmp_path) == []
