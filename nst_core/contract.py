@@ -40,6 +40,15 @@ GIMP_CONSOLES = ("gimp-console-3.2", "gimp-console-3.0", "gimp-console-3", "gimp
 STYLE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
 """Suffixes of pictures in the style library."""
 
+READY_STYLES = (
+    *("Impressionist", "Oil Swirls", "Watercolour", "Pastel", "Pointillist", "Cubist"),
+    *("Ink", "Pencil", "Charcoal", "Woodcut", "Mosaic", "Stained Glass"),
+)
+"""Names of the styles that come with the engine, in the order in which they are shown."""
+
+READY_FOLDER = "nst_core/style_library/ready"
+"""The folder of their pictures, ``NAME.jpg``, below the folder that holds the package."""
+
 LONGEST_STYLE_NAME = 64
 """Characters in the name of a kept style."""
 

@@ -27,6 +27,7 @@ from nst_core.job.metadata import RunRecord, read_run_record
 from nst_core.job.model import BUILT_IN_STARTS, WeightedStyle, init_image_path
 from nst_core.settings import Settings
 from nst_core.style_library.library import StyleLibrary
+from nst_core.style_library.ready_styles import READY_FOLDER
 
 RESERVED = re.compile(r'[<>:"/\\|?*,\x00-\x1f]+')
 """Characters that some platform does not allow in a file name, and the commas between layers."""
@@ -123,11 +124,11 @@ def read_start(settings: Settings, on_event: OnEvent) -> Picture | None:
 def default_output(first: str, *others: str) -> Path:
     """Return the default path of the result: a PNG next to the first picture, named after all inputs.
 
-    If the first picture is a kept style, the result goes to the working folder: in the style library it would
-    become one more style.
+    If the first picture is a kept or a ready style, the result goes to the working folder: in the style
+    library it would become one more style.
     """
     folder = Path(first).parent
-    if folder == StyleLibrary().root:
+    if folder in (StyleLibrary().root, READY_FOLDER):
         folder = Path()
     stems = [PurePath(name).stem for name in (first, *others)]
     return folder / fit_name(RESERVED.sub("_", "-".join(stems)), ".png", folder, longest_stem=LONGEST_STEM)

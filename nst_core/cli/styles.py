@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 def styles(ctx: click.Context) -> None:
     """Keep styles under a name, with settings that suit them.
 
-    The name of a kept style can be given wherever a STYLE is expected.
+    The name of a kept style, or of a ready style such as Watercolour, can be given wherever a STYLE is
+    expected.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
@@ -54,18 +55,18 @@ def add(picture: str, name: str, settings: SettingOptions, force: bool, as_json:
 @styles.command(name="list")
 @json_option("Print the list as JSON.")
 def list_styles(as_json: bool) -> None:
-    """List the kept styles with their settings."""
+    """List the kept styles with their settings, then the ready styles."""
     from nst_core.style_library.library import StyleLibrary
 
     library = StyleLibrary()
-    kept_styles = library.styles()
+    all_styles = library.all_styles()
     if as_json:
-        rows = [_describe(style) for style in kept_styles]
+        rows = [_describe(style) for style in all_styles]
         click.echo(json.dumps({"folder": str(library.root), "styles": rows}, indent=1))
         return
-    for style in kept_styles:
+    for style in all_styles:
         options = [f"--{name.replace('_', '-')} {value}" for name, value in style.settings.items()]
-        print_line(f"{style.name}  {' '.join(options)}".rstrip())
+        print_line(f"{style.name}  {'(ready style)' if style.is_ready else ' '.join(options)}".rstrip())
     print_line(f"Folder: {library.root}")
 
 
@@ -141,6 +142,7 @@ def _describe(style: KeptStyle) -> dict[str, Any]:
         "path": str(style.path),
         "thumbnail": str(style.thumbnail) if style.thumbnail else None,
         "settings": dict(style.settings),
+        "ready": style.is_ready,
     }
 
 

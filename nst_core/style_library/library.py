@@ -31,6 +31,7 @@ from nst_core.images.write import write_picture
 from nst_core.settings import is_style_setting, make_settings, with_underscores
 from nst_core.style_library import archive
 from nst_core.style_library.model import KeptStyle, PackedStyle
+from nst_core.style_library.ready_styles import find_ready_style, ready_styles
 from nst_core.system.folders import data_folder
 
 THUMBNAIL_SIDE = 256
@@ -70,23 +71,47 @@ class StyleLibrary:
                 styles.setdefault(path.stem, self._load(path))
         return sorted(styles.values(), key=lambda style: style.name.casefold())
 
+    def all_styles(self) -> list[KeptStyle]:
+        """Return the kept styles, then the ready styles whose names no kept style has taken."""
+        kept = self.styles()
+        taken = {_folded(style.name) for style in kept}
+        return kept + [style for style in ready_styles() if _folded(style.name) not in taken]
+
     def find(self, name: str) -> KeptStyle | None:
-        """Return the style of that name, or None."""
-        return next((style for style in self.styles() if _composed(style.name) == _composed(name)), None)
+        """Return the kept style of that name, or else the ready style, or None."""
+        return self._find_kept(name) or find_ready_style(name)
 
     def get(self, name: str) -> KeptStyle:
-        """Return the style of that name.
+        """Return the kept style of that name, or else the ready style.
 
         Raises:
             NstError: ``missing-file``, with the most similar name.
         """
         style = self.find(name)
         if style is None:
-            names = [style.name for style in self.styles()]
+            names = [style.name for style in self.all_styles()]
             raise NstError(
                 ErrorCode.MISSING_FILE,
                 f"There is no style {display_name(name)}.{nearest(name, names)}",
-                "`nst styles list` shows the kept styles.",
+                "`nst styles list` shows the styles.",
+            )
+        return style
+
+    def _find_kept(self, name: str) -> KeptStyle | None:
+        return next((style for style in self.styles() if _composed(style.name) == _composed(name)), None)
+
+    def _get_kept(self, name: str) -> KeptStyle:
+        """Return the kept style of that name.
+
+        Raises:
+            NstError: ``missing-file``, or ``bad-setting`` if it is a ready style.
+        """
+        style = self.get(name)
+        if style.is_ready:
+            raise NstError(
+                ErrorCode.BAD_SETTING,
+                f"{style.name} is a ready style. It cannot be removed or renamed.",
+                f"To replace it, keep a picture under its name: nst styles add PICTURE --as '{style.name}'.",
             )
         return style
 
@@ -114,23 +139,23 @@ class StyleLibrary:
         """Delete a style with its files.
 
         Raises:
-            NstError: ``missing-file``, ``unwritable-output``.
+            NstError: ``missing-file``, ``unwritable-output``; ``bad-setting`` for a ready style.
         """
-        self.get(name)
+        self._get_kept(name)
         with self._locked():
-            self._delete(self.get(name))
+            self._delete(self._get_kept(name))
 
     def rename(self, name: str, new_name: str, *, force: bool = False) -> KeptStyle:
         """Rename a style with its files.
 
         Raises:
-            NstError: ``missing-file``; ``bad-setting`` for an invalid name; ``output-exists`` without
-                ``force``; ``unwritable-output``.
+            NstError: ``missing-file``; ``bad-setting`` for an invalid name or a ready style;
+                ``output-exists`` without ``force``; ``unwritable-output``.
         """
         _check_name(new_name)
-        self.get(name)
+        self._get_kept(name)
         with self._locked():
-            style = self.get(name)
+            style = self._get_kept(name)
             if new_name == style.name:
                 return style
             existing = self._find_same_files(new_name)
@@ -152,7 +177,7 @@ class StyleLibrary:
             return self._load(new_path)
 
     def export(self, names: Iterable[str] = ()) -> bytes:
-        """Return an archive of the named styles, or of all styles if there are no ``names``.
+        """Return an archive of the named styles, or of all kept styles if there are no ``names``.
 
         Raises:
             NstError: ``missing-file`` for an unknown name.

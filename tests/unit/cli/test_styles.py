@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nst_core.contract import READY_STYLES
 from nst_core.images.metadata import read_metadata
 from nst_core.style_library import archive
 from tests.unit.cli.conftest import QUICK, Nst, assert_refused
@@ -26,11 +27,26 @@ def files_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
 
 
+def kept_styles(nst: Nst) -> list[dict]:
+    """Return the styles that ``nst styles list`` shows, without the ready ones."""
+    return [style for style in nst("styles", "list", "--json").json["styles"] if not style["ready"]]
+
+
+def test_ready_styles_are_listed_and_used_by_name(nst: Nst, workdir: Path) -> None:
+    listed = nst("styles", "list", "--json").json["styles"]
+    assert [style["name"] for style in listed] == list(READY_STYLES)
+    assert "Stained Glass  (ready style)" in nst("styles", "list").out
+    outcome = nst("stylize", "photo.png", "Watercolour", *QUICK)
+    assert outcome.code == 0, outcome
+    assert Path("photo-Watercolour.png").is_file()
+    assert_refused(nst("styles", "remove", "Watercolour"), "ready style")
+
+
 @pytest.mark.slow
 def test_kept_style_works_like_a_style_file(nst: Nst, workdir: Path, library: Path) -> None:
     outcome = nst("styles", "add", "painting.png", "--as", "Blue waves", "--strength", 90, "--tv", 0.5)
     assert outcome.code == 0, outcome
-    (listed,) = nst("styles", "list", "--json").json["styles"]
+    (listed,) = kept_styles(nst)
     assert (listed["name"], listed["settings"]) == ("Blue waves", {"strength": 90.0, "tv": 0.5})
     assert Path(listed["path"]).read_bytes() == (workdir / "painting.png").read_bytes()
     with Image.open(listed["thumbnail"]) as thumbnail:
@@ -43,7 +59,7 @@ def test_kept_style_works_like_a_style_file(nst: Nst, workdir: Path, library: Pa
     assert nst("stylize", "photo.png", "Blue waves:2", "-o", "weak.png", "--strength", 5, *QUICK).code == 0
     assert json.loads(read_metadata("weak.png")["settings"])["strength"] == 5.0
     assert nst("styles", "remove", "Blue waves").code == 0
-    assert nst("styles", "list", "--json").json["styles"] == []
+    assert kept_styles(nst) == []
     assert files_in(library) == []
     assert_refused(nst("stylize", "photo.png", "Blue waves", "-o", "gone.png", *QUICK), "Blue waves")
 
@@ -55,7 +71,7 @@ def test_styles_are_exported_and_imported(nst: Nst, workdir: Path, monkeypatch, 
     assert_refused(nst("styles", "export", "all.json"), "--force")
     monkeypatch.setenv("NST_STYLES", str(tmp_path / "elsewhere"))
     assert nst("styles", "import", "all.json").code == 0
-    listed = nst("styles", "list", "--json").json["styles"]
+    listed = kept_styles(nst)
     assert [style["name"] for style in listed] == ["painting", "photo"]
     assert listed[0]["settings"] == {"style_scale": 0.5}
     assert Path(listed[1]["path"]).read_bytes() == (workdir / "photo.png").read_bytes()
@@ -67,7 +83,7 @@ def test_renamed_style_keeps_its_files(nst: Nst, workdir: Path, library: Path) -
     assert nst("styles", "add", "painting.png", "--strength", 90).code == 0
     assert nst("styles", "add", "photo.png").code == 0
     assert nst("styles", "rename", "painting", "Blue waves").code == 0
-    listed = nst("styles", "list", "--json").json["styles"]
+    listed = kept_styles(nst)
     assert [style["name"] for style in listed] == ["Blue waves", "photo"]
     assert listed[0]["settings"] == {"strength": 90.0}
     assert Path(listed[0]["thumbnail"]).name == "Blue waves.png"
@@ -139,7 +155,7 @@ def test_damaged_settings_are_ignored(nst: Nst, workdir: Path, library: Path) ->
     assert nst("styles", "add", "painting.png", "--strength", 20).code == 0
     (library / "painting.json").write_text("{")
     (library / "notes.txt").write_text("mine")
-    (listed,) = nst("styles", "list", "--json").json["styles"]
+    (listed,) = kept_styles(nst)
     assert listed["settings"] == {}
     assert_refused(nst("styles", "remove", "paintign"), "Did you mean 'painting'?")
 
@@ -182,7 +198,7 @@ def test_settings_of_a_machine_are_not_kept_with_a_style(nst: Nst, workdir: Path
     assert nst("styles", "import", "all.json").code == 0
     assert nst("styles", "add", "painting.png", "--settings", "settings.json").code == 0
     (library / "painting.json").write_text(json.dumps(machine))
-    listed = nst("styles", "list", "--json").json["styles"]
+    listed = kept_styles(nst)
     assert [style["settings"] for style in listed] == [{"tv": 1.0}] * 2
 
 

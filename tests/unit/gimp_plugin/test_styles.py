@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gettext
 import json
 import sys
 from dataclasses import asdict
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nst_core.contract import is_style_name
+from nst_core.contract import READY_STYLES, is_style_name
 from nst_core.events import Plan, PlannedLevel
 from nst_core.images.read import read_picture
 from nst_core.style_library.library import StyleLibrary
@@ -28,6 +29,7 @@ def plugin(monkeypatch, tmp_path: Path):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.delenv("NST_STYLES", raising=False)
+    monkeypatch.delenv("NST_PYTHON", raising=False)
 
     def module(name: str):
         return __import__(f"nst_gimp.{name}", fromlist=["nst_gimp"])
@@ -95,6 +97,77 @@ def test_recent_styles_come_latest_first_and_skip_missing_files(plugin, tmp_path
     Path(paths[14]).unlink()
     assert paths[14] not in kept_styles.list_recent()
     assert [entry.name for entry in kept_styles.recent_file().parent.iterdir()] == ["recent-styles.json"]
+
+
+@pytest.fixture
+def engine_environment(tmp_path: Path, monkeypatch) -> Path:
+    """Make an environment whose Python would find the engine's package through a .pth file."""
+    packages = tmp_path / "venv" / "lib" / "python3.12" / "site-packages"
+    packages.mkdir(parents=True)
+    (packages / "nst.pth").write_text(f"import site\n\n{ROOT}\n")
+    python = tmp_path / "venv" / "bin" / "python"
+    python.parent.mkdir()
+    python.symlink_to(sys.executable)
+    monkeypatch.setenv("NST_PYTHON", str(python))
+    return packages
+
+
+def test_gallery_gets_the_ready_styles_of_the_engine(
+    plugin, engine_environment: Path, tmp_path: Path
+) -> None:
+    kept_styles = plugin("process.kept_styles")
+    ready = kept_styles.list_ready()
+    assert [style.name for style in ready] == list(READY_STYLES)
+    assert all(Path(style.path).is_file() for style in ready)
+    assert kept_styles.find_path("watercolour") == ready[2].path
+    assert kept_styles.display_name(ready[1].path) == "Oil Swirls"
+    assert kept_styles.list_styles() == []
+    (engine_environment / "nst.pth").unlink()
+    assert kept_styles.list_ready() == []
+    (engine_environment / "nst_core").symlink_to(ROOT / "nst_core")
+    assert len(kept_styles.list_ready()) == len(READY_STYLES)
+
+
+def test_first_start_has_a_style(plugin, engine_environment: Path, tmp_path: Path) -> None:
+    kept_styles = plugin("process.kept_styles")
+    first = kept_styles.first_choice()
+    assert kept_styles.display_name(first) == READY_STYLES[0]
+    kept_styles.add_recent([first])  # ready styles are always at hand
+    assert kept_styles.list_recent() == []
+    path = str(painting(tmp_path / "a.png"))
+    kept_styles.add_recent([path])
+    assert kept_styles.first_choice() == path
+
+
+def test_ready_style_is_found_after_an_update_of_the_engine(plugin, engine_environment: Path) -> None:
+    old = "/data/nst/code-1234/nst_core/style_library/ready/Stained Glass.jpg"
+    kept_styles = plugin("process.kept_styles")
+    assert kept_styles.display_name(old) == "Stained Glass"
+    assert Path(kept_styles.find_path(old)).is_file()
+    assert kept_styles.find_path("/pictures/Stained Glass.jpg") is None
+
+
+def test_kept_style_takes_the_place_of_a_ready_one(plugin, engine_environment: Path, tmp_path: Path) -> None:
+    kept_styles = plugin("process.kept_styles")
+    kept = StyleLibrary(tmp_path / "data" / "nst" / "styles").add(painting(tmp_path / "a.png"), "Ink")
+    assert kept_styles.find_path("Ink") == str(kept.path)
+    assert "Ink" not in [style.name for style in kept_styles.list_ready()]
+
+
+def test_without_an_engine_there_are_no_ready_styles(plugin) -> None:
+    kept_styles = plugin("process.kept_styles")
+    assert kept_styles.list_ready() == []
+    assert kept_styles.first_choice() == ""
+
+
+@pytest.mark.parametrize("language", ["de", "fr"])
+def test_ready_styles_have_names_in_every_language(plugin, language: str) -> None:
+    labels = plugin("process.ready_styles").LABELS
+    assert list(labels) == list(READY_STYLES)
+    folder = ROOT / "gimp_plugin" / "neural-style" / "locale"
+    with (folder / language / "LC_MESSAGES" / "neural-style.mo").open("rb") as file:
+        catalogue = gettext.GNUTranslations(file)
+    assert all(catalogue.gettext(name) != name or name in ("Pastel",) for name in READY_STYLES)
 
 
 @pytest.mark.parametrize("damage", ["", "{", "7", '{"a": 1}', json.dumps([7, None, "/not/there.png"])])

@@ -1,4 +1,4 @@
-"""Kept styles (``nst styles``) and recently used styles. Works without GIMP.
+"""Kept styles (``nst styles``), recently used styles and ready styles. Works without GIMP.
 
 Kept styles are in the folder ``styles``: the picture ``NAME.jpg``, its settings ``NAME.json``, if there are
 any, and ``thumbnails/NAME.png``. The engine writes them (see ``style_commands``); this module only reads
@@ -15,12 +15,12 @@ from collections import namedtuple
 from contextlib import suppress
 from pathlib import Path
 
-from nst_gimp.process import locations
+from nst_gimp.process import locations, ready_styles
 from nst_gimp.settings import arguments
 from nst_gimp.settings.contract import STYLE_SUFFIXES
 
 KeptStyle = namedtuple("KeptStyle", "name path thumbnail")
-"""A style that is kept under a name. ``thumbnail`` is the path of a small picture of it, or ""."""
+"""A style with a name. ``thumbnail`` is the path of a small picture of it, or ""."""
 
 MOST_RECENT = 12
 
@@ -41,8 +41,12 @@ def list_recent() -> list:
 
 
 def add_recent(paths) -> None:
-    """Put ``paths`` at the front of the recent styles. Nothing happens if the disk cannot be written to."""
-    _write_recent(list(dict.fromkeys([*paths, *list_recent()]))[:MOST_RECENT])
+    """Put ``paths`` at the front of the recent styles, without ready styles, which are always at hand.
+
+    Nothing happens if the disk cannot be written to.
+    """
+    own = [path for path in paths if not ready_styles.is_ready(path)]
+    _write_recent(list(dict.fromkeys([*own, *list_recent()]))[:MOST_RECENT])
 
 
 def remove_recent(path: str) -> None:
@@ -81,6 +85,19 @@ def list_styles() -> list:
     return sorted(styles.values(), key=lambda style: style.name.casefold())
 
 
+def list_ready() -> list:
+    """Return the ready styles whose names no kept style has taken."""
+    taken = {style.name.casefold() for style in list_styles()}
+    paths = [path for path in ready_styles.list_paths() if path.stem.casefold() not in taken]
+    return [KeptStyle(ready_styles.label(path), str(path), "") for path in paths]
+
+
+def first_choice() -> str:
+    """Return the path of the style to start with: the one used last, or else a ready one, or ""."""
+    paths = [*list_recent(), *(style.path for style in list_ready())]
+    return paths[0] if paths else ""
+
+
 def _pictures(folder: Path) -> list:
     try:
         entries = sorted(folder.iterdir())
@@ -107,14 +124,18 @@ def read_settings(path: str) -> dict:
 
 
 def find_path(text: str):
-    """Return the absolute path of the file or kept style that ``text`` names, or None."""
+    """Return the absolute path of the file, kept style or ready style that ``text`` names, or None."""
     if os.path.isfile(text):
         return os.path.abspath(text)
-    return next((style.path for style in list_styles() if style.name == text), None)
+    kept = next((style.path for style in list_styles() if style.name == text), None)
+    ready = None if kept else ready_styles.find_path(text)
+    return kept or (str(ready) if ready else None)
 
 
 def display_name(path: str) -> str:
-    """Return the name of the kept style at ``path``, or else the name of the file."""
+    """Return the name of the kept or ready style at ``path``, or else the name of the file."""
+    if ready_styles.is_ready(path):
+        return ready_styles.label(path)
     name = next((style.name for style in list_styles() if style.path == path), "")
     return name or file_stem(path)
 

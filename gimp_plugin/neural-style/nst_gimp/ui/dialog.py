@@ -15,6 +15,7 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GimpUi, Gio, Gtk  # noqa: E402
 
 from nst_gimp.image import style  # noqa: E402
+from nst_gimp.process import kept_styles  # noqa: E402
 from nst_gimp.process.warm_engine import WarmEngine  # noqa: E402
 from nst_gimp.settings.settings_table import SETTINGS  # noqa: E402
 from nst_gimp.text import help_pages  # noqa: E402
@@ -167,7 +168,7 @@ class StyleDialog:
 
 
 def reset_missing_style(config) -> None:
-    """Clear a style file that no longer exists.
+    """Choose a style if there is none, and clear a style file that no longer exists.
 
     A layer, named by the caller or used by the last run of this session, replaces the last run's file.
     """
@@ -176,5 +177,8 @@ def reset_missing_style(config) -> None:
         layer = style.last_layer(config)
         config.set_property("style-layer", layer)
     path = file.get_path() if isinstance(file, Gio.File) else None
-    if layer is not None or (path and not os.path.exists(path)):
+    if layer is not None:
         config.set_property("style-file", None)
+    elif file is None or (path and not os.path.exists(path)):
+        chosen = kept_styles.find_path(path) if path else kept_styles.first_choice()
+        config.set_property("style-file", Gio.File.new_for_path(chosen) if chosen else None)

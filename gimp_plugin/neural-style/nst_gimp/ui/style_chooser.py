@@ -5,8 +5,6 @@ A file can also be dropped on the thumbnail. Choosing a file clears the layer, a
 
 from __future__ import annotations
 
-import os
-
 import gi
 
 gi.require_version("Gdk", "3.0")
@@ -22,7 +20,7 @@ from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import style_grid, style_menus, style_picker, widgets  # noqa: E402
 
 SIDE = 136
-GRID_HEIGHT = 134
+GRID_HEIGHT = 276
 
 
 class StyleChooser(Gtk.Box):
@@ -174,7 +172,7 @@ class StyleChooser(Gtk.Box):
                 name, width, height = layer.get_name(), layer.get_width(), layer.get_height()
             elif file is not None:
                 picture, width, height = previews.of_file(file, SIDE * pixels)
-                name = os.path.splitext(file.get_basename())[0]
+                name = kept_styles.display_name(file.get_path() or file.get_basename())
             else:
                 self.picture.set_from_icon_name("insert-image-symbolic", Gtk.IconSize.DIALOG)
                 self.caption.set_text(_("Choose a painting"))

@@ -1,4 +1,4 @@
-"""Thumbnails of the kept styles and of those used recently; a click takes one.
+"""Thumbnails of the styles with their names: kept, used recently, and ready ones; a click takes one.
 
 They are read one at a time while GTK is idle, so that the dialog opens at once.
 """
@@ -12,26 +12,29 @@ import gi
 gi.require_version("Gdk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gdk, GdkPixbuf, GLib, Gtk  # noqa: E402
+gi.require_version("Pango", "1.0")
+from gi.repository import Gdk, GdkPixbuf, GLib, Gtk, Pango  # noqa: E402
 
 from nst_gimp.process import kept_styles  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import widgets  # noqa: E402
 
-SIDE = 56
-ROW = 6
+SIDE = 96
+ROW = 4
+NAME_CHARACTERS = 12
 
 _thumbnails = {}
 
 
 def list_styles() -> list:
-    """Return (name, path, thumbnail's path, its time of change) of the kept styles, then the recent ones."""
+    """Return (name, path, thumbnail's path, its time of change) of the kept, recent and ready styles."""
     kept = kept_styles.list_styles()
     paths = {style.path for style in kept}
     recent = [path for path in kept_styles.list_recent() if path not in paths]
     entries = [
         *((style.name, style.path, style.thumbnail or style.path) for style in kept),
         *((kept_styles.display_name(path), path, path) for path in recent),
+        *((style.name, style.path, style.path) for style in kept_styles.list_ready()),
     ]
     return [(*style, modified_at(style[-1])) for style in entries]
 
@@ -88,13 +91,13 @@ class StyleGrid(Gtk.FlowBox):
             child.destroy()
         for name, path, picture, _modified in styles:
             image = Gtk.Image.new_from_icon_name("image-x-generic-symbolic", Gtk.IconSize.DND)
-            button = Gtk.Button(
-                relief=Gtk.ReliefStyle.NONE,
-                tooltip_text=style_tooltip(name, path),
-                image=image,
-                always_show_image=True,
-            )
-            button.set_size_request(SIDE + 8, SIDE + 8)
+            image.set_size_request(SIDE, SIDE)
+            label = Gtk.Label(label=name, ellipsize=Pango.EllipsizeMode.END, max_width_chars=NAME_CHARACTERS)
+            content = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2)
+            content.pack_start(image, False, False, 0)
+            content.pack_start(label, False, False, 0)
+            button = Gtk.Button(relief=Gtk.ReliefStyle.NONE, tooltip_text=style_tooltip(name, path))
+            button.add(content)
             button.get_accessible().set_name(name)
             button.connect("clicked", lambda _button, path=path: self.take(path))
             if self.menu is not None:

@@ -16,7 +16,7 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import GLib, Gtk  # noqa: E402
 
 from nst_gimp.image import previews, style  # noqa: E402
-from nst_gimp.process import kept_styles, style_commands  # noqa: E402
+from nst_gimp.process import kept_styles, ready_styles, style_commands  # noqa: E402
 from nst_gimp.process.job_folder import JobFolder  # noqa: E402
 from nst_gimp.settings import arguments, contract  # noqa: E402
 from nst_gimp.text.messages import UserError, to_user_error  # noqa: E402
@@ -43,6 +43,8 @@ class StyleMenus:
 
     def menu_of(self, path: str) -> Gtk.Menu:
         """Return the menu for one style."""
+        if ready_styles.is_ready(path):
+            return _menu((_("_Keep…"), lambda: self.keep(style.from_path(path)), True))
         if not is_kept(path):
             return _menu(
                 (_("_Keep…"), lambda: self.keep(style.from_path(path)), True),
