@@ -8,7 +8,7 @@ devices at once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 
 from nst_core.errors import ErrorCode, NstError
@@ -17,7 +17,7 @@ from nst_core.images.display_name import display_name
 from nst_core.images.picture import Picture
 from nst_core.images.picture_folder import list_pictures
 from nst_core.images.read import read_picture
-from nst_core.images.write import check_writable, write_picture
+from nst_core.images.write import check_writable, storable, write_picture
 from nst_core.job.control_files import ControlFiles, read_control_files
 from nst_core.job.metadata import describe_run
 from nst_core.job.model import Job, WeightedStyle, init_image_path
@@ -54,13 +54,15 @@ class PaintOptions:
     """Options that all pictures of a batch share.
 
     ``recorded_settings`` are the settings to store in the results, if not ``settings``. ``force`` overwrites
-    existing files.
+    existing files. ``keep_location`` copies the place where a photograph was taken to its result.
     """
 
     styles: Styles
     settings: Settings
+    _: KW_ONLY
     recorded_settings: Settings | None = None
     force: bool = False
+    keep_location: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def paint_file(task: BatchTask, options: PaintOptions, store: ModelStore, callba
     """
     on_event = callbacks.on_event
     job = Job(
-        content=read_picture(task.source, on_notice=on_event),
+        content=storable(read_picture(task.source, on_notice=on_event), task.target, on_event),
         styles=read_styles(options.styles, on_event),
         settings=options.settings,
         init_image=read_init_image(options.settings, on_event),
@@ -151,6 +153,7 @@ def paint_file(task: BatchTask, options: PaintOptions, store: ModelStore, callba
             control=task.control.as_metadata(),
         ),
         on_notice=on_event,
+        keep_location=options.keep_location,
     )
     return result
 

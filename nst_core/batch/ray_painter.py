@@ -64,6 +64,7 @@ class BatchPayload:
     init_image: FilePayload | None = None
     shared_files: Mapping[str, FilePayload] = field(default_factory=dict)
     max_pixels: int = field(default_factory=pixel_limit)
+    keep_location: bool = False
 
     @classmethod
     def pack(
@@ -144,6 +145,7 @@ class Painter:
             styles=[(style_paths[index], weight) for index, (_, weight) in enumerate(payload.styles)],
             settings=make_settings({**payload.settings, **local_settings}),
             recorded_settings=recorded_settings,
+            keep_location=payload.keep_location,
         )
 
     def ready(self) -> None:

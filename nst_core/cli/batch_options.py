@@ -13,6 +13,7 @@ from nst_core.cli.options import (
     GroupedOption,
     ReportingOptions,
     bundle_options,
+    location_option,
     names_of_fields,
     pixel_limit_option,
     reporting_options,
@@ -29,6 +30,7 @@ class BatchOptions:
     output: Path | None
     suffix: str
     force: bool
+    keep_location: bool
     ray_address: str | None
     painters: int
     reporting: ReportingOptions
@@ -51,6 +53,7 @@ def batch_options(command: Command) -> Command:
         click.option(
             "--force", cls=GroupedOption, is_flag=True, help="Paint again and overwrite existing results."
         ),
+        location_option,
         click.option(
             "--ray", "ray_address", cls=GroupedOption, section="machine", metavar="ADDRESS",
             help="Paint on the GPUs of the Ray cluster at ADDRESS; `local` uses those of this machine.",

@@ -176,6 +176,14 @@ def _allow_megapixels(ctx: click.Context, _option: click.Parameter, value: float
         ctx.with_resource(allow_pixels(int(value * 1e6)))
 
 
+def location_option(command: Command) -> Command:
+    """Add ``--keep-location``, passed as ``keep_location``."""
+    return click.option(
+        "--keep-location", cls=GroupedOption, is_flag=True,
+        help="Copy the place where the photo was taken to the result, not only author, date and camera.",
+    )(command)  # fmt: skip
+
+
 def json_option(text: str) -> Callable[[Command], Command]:
     """Return a decorator that adds ``--json`` with the help ``text``, passed as ``as_json``."""
     return click.option("--json", "as_json", cls=GroupedOption, is_flag=True, help=text)
@@ -224,6 +232,7 @@ class OutputOptions:
 
     output: Path | None
     force: bool
+    keep_location: bool
     frames: Path | None
     frames_every: int | None
     report: Path | None
@@ -242,6 +251,7 @@ def output_options(command: Command) -> Command:
             "[default: a PNG next to the first picture, named after all of them]",
         ),
         click.option("--force", cls=GroupedOption, is_flag=True, help="Overwrite existing files."),
+        location_option,
         settings_file_option(
             "Reuse the settings in FILE, a picture painted by nst or a JSON file. Options override them."
         ),

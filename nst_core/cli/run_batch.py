@@ -79,9 +79,10 @@ def run_batch(request: BatchRequest, options: BatchOptions) -> None:
         if tasks and options.ray_address:
             shared = [*masks.shared_masks, *request.control.style_masks, *request.control.pictures]
             payload = BatchPayload.pack(network, request.styles, request.settings, shared)
+            payload = replace(payload, keep_location=options.keep_location)
             _paint_on_cluster(tasks, payload, options, batch_reporter, interrupts)
         else:
-            _paint_here(request, tasks, store, batch_reporter, force=options.force)
+            _paint_here(request, tasks, store, batch_reporter, options)
         batch_reporter.finish(is_default_output=options.output is None)
 
 
@@ -137,12 +138,13 @@ def _paint_here(
     tasks: Sequence[BatchTask],
     store: ModelStore,
     reporter: _BatchReporter,
-    *,
-    force: bool,
+    options: BatchOptions,
 ) -> None:
     """Paint one picture after another in this process."""
     callbacks = RunCallbacks(on_event=reporter.report)
-    paint_options = PaintOptions(request.styles, request.settings, force=force)
+    paint_options = PaintOptions(
+        request.styles, request.settings, force=options.force, keep_location=options.keep_location
+    )
     for task in tasks:
         reporter.start_task(task)
         try:

@@ -32,7 +32,7 @@ from nst_core.events import Event, Notice, OnEvent, Plan, Preview
 from nst_core.images.display_name import display_name
 from nst_core.images.file_io import check_not_an_input, replace_file
 from nst_core.images.read import read_picture
-from nst_core.images.write import check_writable
+from nst_core.images.write import check_writable, storable
 from nst_core.job.control_files import ControlFiles, StyleFile, read_control_files
 from nst_core.job.metadata import RunRecord, describe_run, settings_to_repeat
 from nst_core.job.model import Job, init_image_path
@@ -75,6 +75,7 @@ class RunOptions:
     output: Path
     is_default_output: bool
     force: bool
+    keep_location: bool
     frames: Path | None
     frames_every: int
     report: Path | None
@@ -109,6 +110,7 @@ def check_options(task: PaintingTask, settings: SettingOptions, output: OutputOp
         output=path,
         is_default_output=output.output is None,
         force=output.force,
+        keep_location=output.keep_location,
         frames=output.frames,
         frames_every=(output.frames_every or FRAMES_EVERY) if output.frames else 0,
         report=output.report,
@@ -169,6 +171,8 @@ def run_painting(task: PaintingTask, settings: SettingOptions, output: OutputOpt
     ):
         job = read_job(task, options.settings, options.texture_size, reporter.report)
         check_writable(options.output, force=options.force, size=painted_size(job))
+        if job.content is not None:
+            job = replace(job, content=storable(job.content, options.output, reporter.report))
         watcher = _RunWatcher(task, options, reporter, interrupts, folders)
         callbacks = RunCallbacks(
             on_event=watcher.on_event, should_stop=interrupts.should_stop, frames_every=options.frames_every
@@ -191,6 +195,7 @@ def run_painting(task: PaintingTask, settings: SettingOptions, output: OutputOpt
                 control=task.control.as_metadata(),
             ),
             reporter.report,
+            keep_location=options.keep_location,
         )
         _report_result(reporter, result, options, path)
 

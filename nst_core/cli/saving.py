@@ -34,9 +34,17 @@ class OutputFile(NamedTuple):
 
 
 def save_painting(
-    picture: Picture, output: OutputFile, metadata: Mapping[str, str], on_notice: OnNotice
+    picture: Picture,
+    output: OutputFile,
+    metadata: Mapping[str, str],
+    on_notice: OnNotice,
+    *,
+    keep_location: bool = False,
 ) -> Path:
     """Write a painting and return its path: the next free name if another run has written the file meanwhile.
+
+    ``metadata``, ``on_notice`` and ``keep_location`` are those of
+    :func:`~nst_core.images.write.write_picture`.
 
     Raises:
         NstError: ``unwritable-output``, ``disk-full``, ``too-large`` or ``out-of-memory``.
@@ -44,7 +52,14 @@ def save_painting(
     path, force = output.path, output.force and output.is_unchanged()
     for number in itertools.count(2):
         try:
-            write_picture(picture, path, force=force, metadata=metadata, on_notice=on_notice)
+            write_picture(
+                picture,
+                path,
+                force=force,
+                metadata=metadata,
+                on_notice=on_notice,
+                keep_location=keep_location,
+            )
         except NstError as error:
             if error.code is not ErrorCode.OUTPUT_EXISTS:
                 raise

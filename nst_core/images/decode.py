@@ -21,8 +21,10 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images import file_kind, heif, jpeg_xl, libvips, pillow
+from nst_core.images.jpeg_scans import check_scans
 from nst_core.images.plug_ins import open_plug_ins
 from nst_core.images.raster import Raster, spread_bits
+from nst_core.images.read_info import read_info
 from nst_core.system.resource_errors import is_out_of_memory
 
 MAX_PIXELS = 1 << 28
@@ -89,6 +91,7 @@ def decode_file(file: io.BufferedReader, path: PurePath, name: str, max_pixels: 
         with image:
             check_pixel_count(name, *image.size, max_pixels)
             raster = _decode(file, image, name, max_pixels)
+            raster = replace(raster, info=read_info(image))
             return replace(raster, frames=pillow.count_frames(image))
 
 
@@ -192,6 +195,11 @@ def _too_large_error(statement: str, max_pixels: int) -> NstError:
 
 def _decode(file: io.BufferedReader, image: Image.Image, name: str, max_pixels: int) -> Raster:
     """Decode an image that Pillow opened, with another decoder if Pillow would lose bits."""
+    if image.format in ("JPEG", "MPO"):
+        position = file.tell()
+        file.seek(0)
+        check_scans(file.read(), image.width * image.height, name)
+        file.seek(position)
     # The last argument of Pillow's decoder names the samples in the file: "RGB;16B".
     if image.format == "PNG" and any("16" in str(tile[3]) for tile in image.tile):  # type: ignore[attr-defined]
         raster = _decode_with_libvips(file, "png", extra_is_alpha=True, name=name, max_pixels=max_pixels)

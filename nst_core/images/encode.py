@@ -18,15 +18,17 @@ from PIL import Image
 from nst_core.array_types import Array
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice, OnNotice
-from nst_core.images import icc, libvips
+from nst_core.images import embed, icc, libvips
 from nst_core.images.colour import luminance
 from nst_core.images.display_name import display_name
-from nst_core.images.metadata import KEYWORD, to_exif, to_line
+from nst_core.images.metadata import KEYWORD, to_line
+from nst_core.images.photo_info import NO_INFO, PhotoInfo
 from nst_core.images.picture import Picture
 from nst_core.images.raster import Samples, Space
+from nst_core.images.write_info import to_exif, to_iptc, to_photoshop_segment, to_xmp
 
-LONGEST_EXIF = 65_000
-"""In bytes: a JPEG segment holds 65,533, including its overhead."""
+LONGEST_BLOCK = 65_000
+"""Bytes of EXIF or XMP: a JPEG segment holds 65,533, including its overhead."""
 
 ROWS_AT_A_TIME = 256
 
@@ -46,6 +48,7 @@ class FileFormat:
     sixteen_bits: bool = False
     profile: bool = False
     exif: bool = False
+    dpi: bool = False
     longest: int = 65_535
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -57,6 +60,7 @@ JPEG = FileFormat(
     alpha=False,
     profile=True,
     exif=True,
+    dpi=True,
     longest=65_500,
     # 4:4:4, because strokes are edges of colour, which halved chroma would smear.
     options={"quality": 95, "subsampling": 0},
@@ -76,7 +80,7 @@ FORMATS: dict[str, FileFormat] = {
     ".webp": WEBP,
     ".avif": AVIF,
     ".jp2": FileFormat("JPEG2000", grey_alpha=True),
-    ".bmp": FileFormat("BMP", alpha=False),
+    ".bmp": FileFormat("BMP", alpha=False, dpi=True),
     ".gif": FileFormat("GIF"),
     ".ppm": PPM,
     ".pgm": PPM,
@@ -142,7 +146,8 @@ def encode(
     """Encode ``picture`` in ``file_format``, with ``metadata`` if the format can hold it.
 
     Pixels are converted from sRGB to the picture's profile, which is embedded; in formats without profiles
-    they stay sRGB. If the format has no alpha, the picture is put on white. Notices: ``no-alpha``,
+    they stay sRGB. If the format has no alpha, the picture is put on white. The information about the
+    photograph goes into EXIF, XMP and IPTC, as far as the format has them. Notices: ``no-alpha``,
     ``no-metadata``.
 
     Raises:
@@ -162,10 +167,13 @@ def encode(
     embedded_profile = picture.profile if profile is not None else None
     line = to_line(metadata)
     if file_format is PNG:
-        return libvips.encode_png(samples, space, embedded_profile, {KEYWORD: line} if line else {})
+        png = libvips.encode_png(samples, space, embedded_profile, {KEYWORD: line} if line else {})
+        return embed.add_to_png(png, picture.info)
     if file_format is TIFF:
-        return libvips.encode_tiff(samples, space, embedded_profile, line)
-    return _encode_with_pillow(samples, file_format, embedded_profile, line, on_notice)
+        tiff = libvips.encode_tiff(samples, space, embedded_profile, line)
+        return embed.add_to_tiff(tiff, picture.info)
+    options = _profile_option(embedded_profile) | _info_options(file_format, picture.info, line, on_notice)
+    return _encode_with_pillow(samples, file_format, options)
 
 
 def on_white(pixels: Array, alpha: Array) -> Array:
@@ -208,24 +216,36 @@ def _quantise(values: Array, alpha: Array | None, bits: Literal[8, 16]) -> Sampl
     return samples
 
 
-def _encode_with_pillow(
-    samples: Samples,
-    file_format: FileFormat,
-    profile: bytes | None,
-    line: str,
-    on_notice: OnNotice,
-) -> bytes:
-    options = dict(file_format.options)
-    if profile is not None:
-        options["icc_profile"] = profile
-    exif = to_exif(line) if file_format.exif else b""
-    if 0 < len(exif) <= LONGEST_EXIF:
-        options["exif"] = exif
-    elif line:
-        on_notice(Notice("no-metadata", f"A {file_format.name} file cannot hold the settings."))
+def _profile_option(profile: bytes | None) -> dict[str, Any]:
+    return {} if profile is None else {"icc_profile": profile}
+
+
+def _info_options(file_format: FileFormat, info: PhotoInfo, line: str, on_notice: OnNotice) -> dict[str, Any]:
+    """Return Pillow's options for the resolution, EXIF with the settings, XMP and IPTC."""
+    options: dict[str, Any] = {}
+    if info.dpi and file_format.dpi:
+        options["dpi"] = info.dpi
+    if not file_format.exif:
+        if line:
+            on_notice(Notice("no-metadata", f"A {file_format.name} file cannot hold the settings."))
+        return options
+    exif, xmp = to_exif(info, line), to_xmp(info)
+    if max(len(exif), len(xmp)) > LONGEST_BLOCK:
+        exif, xmp = to_exif(NO_INFO, line), b""
+        kept = len(exif) <= LONGEST_BLOCK
+        missing = "everything that is known about the photo" if kept else "the settings"
+        on_notice(Notice("no-metadata", f"A {file_format.name} file cannot hold {missing}."))
+        exif = exif if kept else b""
+    options |= {name: block for name, block in (("exif", exif), ("xmp", xmp)) if block}
+    if file_format is JPEG and (segment := to_photoshop_segment(to_iptc(info))):
+        options["extra"] = segment
+    return options
+
+
+def _encode_with_pillow(samples: Samples, file_format: FileFormat, options: Mapping[str, Any]) -> bytes:
     image = Image.fromarray(samples[:, :, 0] if samples.shape[2] == 1 else samples)
     if (image.mode == "L" and not file_format.grey) or (image.mode == "LA" and not file_format.grey_alpha):
         image = image.convert(image.mode.replace("L", "RGB"))
     buffer = io.BytesIO()
-    image.save(buffer, file_format.name, **options)
+    image.save(buffer, file_format.name, **{**file_format.options, **options})
     return buffer.getvalue()

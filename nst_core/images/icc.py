@@ -139,6 +139,20 @@ def parse_profile(data: bytes) -> IccProfile | None:
     return None
 
 
+def with_right_length(data: bytes) -> bytes:
+    """Return a parsed profile with the length that its header and its tags say, without padding.
+
+    Readers accept other lengths, the writers of PNG do not (ICC.1:2022, section 7.2.2).
+    """
+    length, count = struct.unpack_from(">I", data)[0], struct.unpack_from(">I", data, 128)[0]
+    if length == len(data) and length % 4 == 0:
+        return data
+    tags = (struct.unpack_from(">II", data, 136 + 12 * index) for index in range(count))
+    body = data[: max(offset + size for offset, size in tags)]
+    body += b"\0" * (-len(body) % 4)
+    return struct.pack(">I", len(body)) + body[4:]
+
+
 def _read_tags(data: bytes) -> dict[bytes, bytes]:
     """Return the tagged elements by signature."""
     (count,) = struct.unpack_from(">I", data, 128)

@@ -42,7 +42,8 @@ def to_picture(raster: Raster, source: str, name: str, on_notice: OnNotice) -> P
     if raster.samples.dtype.kind == "f":
         raster = replace(raster, samples=_scale_to_unit_range(raster.samples, send_notice))
     pixels, profile = _to_srgb(raster, send_notice)
-    return Picture(pixels, alpha, grey=raster.space == "grey", bits=bits, profile=profile, source=source)
+    grey = raster.space == "grey"
+    return Picture(pixels, alpha, grey=grey, bits=bits, profile=profile, info=raster.info, source=source)
 
 
 def _scale_to_unit_range(samples: Samples, send_notice: SendNotice) -> Samples:
@@ -71,7 +72,7 @@ def _to_srgb(raster: Raster, send_notice: SendNotice) -> tuple[Array, bytes | No
         if profile is None:
             return _apply_lookup_tables(raster, raster.profile, send_notice)
         if profile.space == raster.space:
-            return _apply_curves(profile, samples), raster.profile
+            return _apply_curves(profile, samples), icc.with_right_length(raster.profile)
         if raster.space == "grey":
             # Grey samples in an RGB space are three equal channels. A grey file cannot hold such a profile.
             return _apply_curves(profile, np.repeat(samples, 3, axis=2)), None

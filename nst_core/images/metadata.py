@@ -12,21 +12,19 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from PIL import ExifTags, Image
+from PIL import ExifTags
 
 from nst_core.images import libvips
 from nst_core.images.decode import guard_decoding, open_with_pillow, pixel_limit
 from nst_core.images.display_name import display_name
 from nst_core.images.file_io import open_input
+from nst_core.images.write_info import ASCII_COMMENT
 
 KEYWORD = "nst"
 """The keyword of the text in a PNG."""
 
 MARK = "nst settings: "
 """The beginning of the line, because other programs write to the same fields."""
-
-ASCII_COMMENT = b"ASCII\0\0\0"
-"""The prefix of an ASCII EXIF UserComment (EXIF 2.32, tag 0x9286)."""
 
 
 def to_line(metadata: Mapping[str, str]) -> str:
@@ -42,16 +40,9 @@ def from_line(line: str) -> dict[str, str]:
         content = json.loads(line[len(MARK) :].rstrip("\0 \n"))
     except (ValueError, RecursionError):
         return {}
-    return {str(name): str(value) for name, value in content.items()} if isinstance(content, dict) else {}
-
-
-def to_exif(line: str) -> bytes:
-    """Return an EXIF block with the line as UserComment; an empty line gives an empty block."""
-    if not line:
-        return b""
-    exif = Image.Exif()
-    exif[ExifTags.IFD.Exif] = {ExifTags.Base.UserComment: ASCII_COMMENT + line.encode("ascii")}
-    return exif.tobytes()
+    if not isinstance(content, dict):
+        return {}
+    return {name: value for name, value in content.items() if isinstance(value, str)}
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from nst_core.array_types import Array
+from nst_core.images.photo_info import NO_INFO, PhotoInfo
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +23,8 @@ class Picture:
 
     ``grey`` and ``bits`` (8 or 16) describe the file that was read and the file that will be written. A grey
     picture is written as its luminance, so set ``grey`` to False after painting colours on it. ``profile``
-    is an ICC profile: written pixels are converted to it and it is embedded (None means sRGB). ``source`` is
-    the path, for messages and metadata.
+    is an ICC profile: written pixels are converted to it and it is embedded (None means sRGB). ``info`` is
+    what the file says about the photograph. ``source`` is the path, for messages and metadata.
     """
 
     pixels: Array = field(repr=False)
@@ -32,6 +33,7 @@ class Picture:
     grey: bool = False
     bits: Literal[8, 16] = 8
     profile: bytes | None = field(default=None, repr=False)
+    info: PhotoInfo = field(default=NO_INFO, repr=False)
     source: str = ""
 
     def __post_init__(self) -> None:

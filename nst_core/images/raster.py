@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nst_core.array_types import Array
+from nst_core.images.photo_info import NO_INFO, PhotoInfo
 
 Samples: TypeAlias = npt.NDArray[Any]
 Space: TypeAlias = Literal["grey", "rgb", "cmyk"]
@@ -28,7 +29,7 @@ class Raster:
     with 1.0 as the maximum (float samples may leave 0..1). ``orientation`` is the EXIF value, 1..8, not yet
     applied. ``gamma`` comes from a PNG without a profile (light = value ** gamma). ``adobe_rgb`` is true for
     a camera's file without a profile that is marked as Adobe RGB. ``frames`` says of what the picture is the
-    first: "12 frames", "3 pages"; it is empty for a single picture.
+    first: "12 frames", "3 pages"; it is empty for a single picture. ``info`` is about the stored picture.
     """
 
     samples: Samples
@@ -39,6 +40,7 @@ class Raster:
     gamma: float | None = None
     adobe_rgb: bool = False
     frames: str = ""
+    info: PhotoInfo = NO_INFO
 
     @property
     def bits(self) -> Literal[8, 16]:
@@ -51,7 +53,9 @@ def apply_orientation(raster: Raster) -> Raster:
     if raster.orientation not in range(2, 9):
         return replace(raster, orientation=1)
     alpha = None if raster.alpha is None else _turn(raster.alpha, raster.orientation)
-    return replace(raster, samples=_turn(raster.samples, raster.orientation), alpha=alpha, orientation=1)
+    info = raster.info.turned() if raster.orientation >= 5 else raster.info
+    samples = _turn(raster.samples, raster.orientation)
+    return replace(raster, samples=samples, alpha=alpha, info=info, orientation=1)
 
 
 def _turn(array: Samples, orientation: int) -> Samples:

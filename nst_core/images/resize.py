@@ -74,8 +74,10 @@ def resize_picture(
     """Resize ``picture`` with its alpha, clamped to 0..1.
 
     Colours are weighted by their alpha, so that hidden colours under transparent pixels do not bleed into
-    visible ones. Pixels that become fully transparent are black.
+    visible ones. Pixels that become fully transparent are black. The resolution changes with the size.
     """
+    info = picture.info.resized(width / picture.width, height / picture.height)
+    picture = replace(picture, info=info)
     if picture.alpha is None:
         pixels = resize(picture.pixels, height, width, method)
         return replace(picture, pixels=np.clip(pixels, 0, 1, out=pixels))

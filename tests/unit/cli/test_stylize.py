@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 import nst_core
 from nst_core.images import decode
@@ -170,6 +170,22 @@ def test_grey_file_is_painted_in_colour_unless_its_colours_are_kept(
     with Image.open("small.png") as image:
         assert (image.size, image.mode) == ((36, 24), mode)
     assert bool(np.ptp(read_picture("small.png").pixels, axis=2).max() > 0.05) == (mode == "RGBA")
+
+
+@pytest.mark.parametrize("options", [(), ("--keep-location",)])
+def test_author_and_resolution_are_kept_and_the_place_on_request(
+    nst: Nst, workdir: Path, options: tuple[str, ...]
+) -> None:
+    """The resolution changes with the size, so that a print of the result is as large as one of the photo."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist] = "Ann Onymous"
+    exif[ExifTags.IFD.GPSInfo] = {1: "N", 2: (46.0, 57.0, 0.0)}
+    Image.open("photo.png").save("shot.jpg", exif=exif, dpi=(300, 300))
+    arguments = ("shot.jpg", "painting.png", "-o", "out.tif", *QUICK, "--size", 36, *options)
+    assert nst("stylize", *arguments).code == 0
+    info = read_picture("out.tif").info
+    assert info.dpi == pytest.approx((150, 150))
+    assert (info.texts["author"], bool(info.gps_tags)) == (("Ann Onymous",), bool(options))
 
 
 def test_16_bits_are_kept(nst: Nst, workdir: Path) -> None:

@@ -334,6 +334,7 @@ def test_profile_on_sixteen_bits_makes_no_bands(read):
 def test_large_profile_in_a_png_is_read(read):
     # Two megabytes, like printer profiles: more than Pillow unpacks by default.
     large = build.PROFILES["adobe"] + RANDOM.integers(0, 256, 2_000_000).astype(np.uint8).tobytes()
+    large = struct.pack(">I", len(large)) + large[4:]
     assert read(Image.fromarray(PHOTO), icc_profile=large).profile == large
 
 

@@ -12,10 +12,11 @@ import pytest
 import pyvips
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image
 
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.display_name import display_name
+from nst_core.images.jpeg_scans import count_scans
 from nst_core.images.metadata import read_metadata
 from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
@@ -127,6 +128,31 @@ def test_message_says_what_a_file_really_is(tmp_path, kind):
     assert error.code == ErrorCode.BAD_IMAGE
     assert words in error.message
     assert hint in error.hint
+
+
+def jpeg_in_scans(side, scans):
+    """Return a progressive JPEG of ``side`` x ``side`` pixels, most of whose scans are empty."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(buffer, "JPEG", progressive=True, subsampling=0)
+    whole = buffer.getvalue()
+    size, first = whole.index(b"\xff\xc2") + 5, whole.index(b"\xff\xda\0\x08")
+    header = whole[:size] + struct.pack(">HH", side, side) + whole[size + 4 : first]
+    return header + whole[first : first + 10] * (scans - 1) + b"\xff\xd9"
+
+
+def test_jpeg_of_many_empty_scans_is_refused_before_it_is_decoded(tmp_path):
+    (tmp_path / "large.jpg").write_bytes(jpeg_in_scans(16_000, 60))
+    assert "60 scans" in refusal(tmp_path / "large.jpg").message
+    (tmp_path / "small.jpg").write_bytes(jpeg_in_scans(160, 60))
+    assert read_picture(tmp_path / "small.jpg").width == 160
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}])
+def test_scans_of_a_jpeg_are_counted_without_those_of_its_thumbnail(options):
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription] = b"\xff\xda" * 50
+    whole = encoded("JPEG", exif=exif, **options)
+    assert count_scans(whole + whole) == (10 if options else 1)
 
 
 def test_jpeg_with_the_name_of_a_raw_photograph_is_read(tmp_path):

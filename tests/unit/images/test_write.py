@@ -3,6 +3,7 @@
 import io
 import os
 import stat
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from nst_core.images.encode import FORMATS
 from nst_core.images.metadata import read_metadata
 from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
-from nst_core.images.write import check_writable, write_picture
+from nst_core.images.write import check_writable, storable, write_picture
 from tests.unit.images import build
 
 RANDOM = np.random.default_rng(5)
@@ -414,3 +415,40 @@ def test_picture_too_large_for_the_format_is_refused(tmp_path):
     write_picture(wide, tmp_path / "x.png")
     check_writable(tmp_path / "y.webp", size=(16_383, 1))
     assert file_names(tmp_path) == ["x.png"]
+
+
+def other_length(profile: bytes, length: int) -> bytes:
+    return struct.pack(">I", length) + profile[4:]
+
+
+ADOBE = build.PROFILES["adobe"]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
+@pytest.mark.parametrize(
+    "profile",
+    [ADOBE + b"\0" * 7, other_length(ADOBE, len(ADOBE) - 40), other_length(ADOBE, 1_000_000)],
+    ids=["padded", "too short a length", "too great a length"],
+)
+def test_profile_of_a_wrong_length_is_mended(tmp_path: Path, profile: bytes, suffix: str) -> None:
+    Image.new("RGB", (20, 12), (200, 40, 30)).save(tmp_path / "photo.jpg", quality=95, icc_profile=profile)
+    picture, notices = read_picture(tmp_path / "photo.jpg"), []
+    write_picture(picture, tmp_path / f"a{suffix}", on_notice=notices.append)
+    assert not notices
+    with Image.open(tmp_path / f"a{suffix}") as image:
+        assert image.info["icc_profile"] == ADOBE
+    assert np.abs(read_picture(tmp_path / f"a{suffix}").pixels - picture.pixels).max() < 0.03
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_profile_that_the_writer_refuses_is_told_before_painting(tmp_path: Path, suffix: str) -> None:
+    """The colours are then those of sRGB, and the file is written all the same."""
+    unknown_class = ADOBE[:12] + b"none" + ADOBE[16:]
+    Image.new("RGB", (20, 12), (200, 40, 30)).save(tmp_path / "photo.jpg", icc_profile=unknown_class)
+    picture, told, notices = read_picture(tmp_path / "photo.jpg"), [], []
+    fitting = storable(picture, tmp_path / f"a{suffix}", told.append)
+    assert [notice.code for notice in told] == ["profile-not-kept"]
+    for number, content in enumerate((fitting, picture)):
+        write_picture(content, tmp_path / f"{number}{suffix}", on_notice=notices.append)
+        assert np.abs(read_picture(tmp_path / f"{number}{suffix}").pixels - picture.pixels).max() < 0.01
+    assert notices == told
