@@ -53,6 +53,7 @@ def shared_desktop(request: pytest.FixtureRequest, gimp: Gimp, rates_folder: Pat
     folder = Path(tempfile.gettempdir()) / f"gimpdesktop{os.getpid()}"
     folder.mkdir(mode=0o700)
     own_gimp = Gimp(folder=folder, version=request.param, variables={"NST_CACHE": str(rates_folder)})
+    own_gimp.add_ready_styles()
     queried = gimp.profile / "pluginrc"
     if own_gimp.version == gimp.version and queried.exists():
         shutil.copy2(queried, own_gimp.profile)  # GIMP's own plug-ins need not be queried again

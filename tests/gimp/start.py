@@ -77,6 +77,17 @@ class Gimp:
         (self.fake_folder / "real").write_text(json.dumps(self.real_engine()))
         self.set_engine_mode("copy")
 
+    def add_ready_styles(self) -> None:
+        """Put the fake engine into an environment that has the engine's package, for its ready styles."""
+        environment = self.folder / "venv"
+        packages = environment / "lib" / "python3.12" / "site-packages"
+        packages.mkdir(parents=True)
+        (packages / "nst.pth").write_text(f"{REPOSITORY}\n")
+        (environment / "bin").mkdir()
+        python = environment / "bin" / "fake_engine.py"
+        python.symlink_to(HERE / "fake_engine.py")
+        self.variables["NST_PYTHON"] = str(python)
+
     def _load_only(self, names: Sequence[str]) -> None:
         """Let GIMP load only these of its own plug-ins, if their folder is where it usually is."""
         system = self.location / "usr" if self.kind == "root" else self.location.resolve().parents[1]

@@ -20,7 +20,7 @@ from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import style_grid, style_menus, style_picker, widgets  # noqa: E402
 
 SIDE = 136
-GRID_HEIGHT = 276
+GRID_HEIGHT = 252
 
 
 class StyleChooser(Gtk.Box):
@@ -70,7 +70,7 @@ class StyleChooser(Gtk.Box):
         """Return the grid of styles with its two buttons."""
         self.styles = style_grid.StyleGrid(self.take_kept, self.menus.menu_of)
         self.scrolled = Gtk.ScrolledWindow(
-            hscrollbar_policy=Gtk.PolicyType.NEVER, propagate_natural_height=True
+            hscrollbar_policy=Gtk.PolicyType.NEVER, propagate_natural_height=True, overlay_scrolling=False
         )
         self.scrolled.set_max_content_height(GRID_HEIGHT)
         self.scrolled.add(self.styles)

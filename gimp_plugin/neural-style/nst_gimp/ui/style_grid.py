@@ -91,7 +91,7 @@ class StyleGrid(Gtk.FlowBox):
             child.destroy()
         for name, path, picture, _modified in styles:
             image = Gtk.Image.new_from_icon_name("image-x-generic-symbolic", Gtk.IconSize.DND)
-            image.set_size_request(SIDE, SIDE)
+            image.set_size_request(SIDE, SIDE * 4 // 5)
             label = Gtk.Label(label=name, ellipsize=Pango.EllipsizeMode.END, max_width_chars=NAME_CHARACTERS)
             content = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2)
             content.pack_start(image, False, False, 0)
