@@ -387,6 +387,18 @@ def record_says_how_to_repeat_the_painting():
 
 
 @case()
+def grey_image_stays_grey_and_says_so_once():
+    """Unless nothing would have the style's colours anyway."""
+    image = new_image(base="GRAY")
+    layer = new_layer(image)
+    painted = paint(image, layer)
+    assert painted.is_gray()
+    (notice,) = record_of(painted)["notices"]
+    assert "Image > Mode > RGB" in notice
+    assert record_of(paint(image, layer, keep_colors="luminance"))["notices"] == []
+
+
+@case()
 def each_call_uses_the_selection_and_position_of_that_moment():
     """The selection is read when the filter is called. The painting follows the layer to its new position."""
     image = new_image(200, 160)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import struct
 import sys
+import zlib
 from array import array
 from pathlib import Path
 
@@ -81,6 +83,45 @@ def style_can_have_any_format_that_gimp_opens(name):
     assert sent_style()[:2] == (48, 32)
     tolerance = 0.05 if name.endswith(("jpg", "heic", "webp", "gif")) else 1 / 255
     assert_near(style_pixels()[:3], ORANGE, tolerance)
+
+
+def save_turned_picture(name: str, orientation: int) -> Path:
+    """Write a PNG of 48 x 32 pixels, orange above black, whose Exif data say how to turn it upright."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = [b"\0" + bytes(round(255 * value) for value in ORANGE) * 48] * 16 + [b"\0" + bytes(3 * 48)] * 16
+    exif = struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, 0x0112, 3, 1, orientation, 0, 0)
+    path = FAKE_FOLDER / name
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", 48, 32, 8, 2, 0, 0, 0))
+        + chunk(b"eXIf", exif)
+        + chunk(b"IDAT", zlib.compress(b"".join(rows)))
+        + chunk(b"IEND", b"")
+    )
+    return path
+
+
+@case(("upside-down", 3, (48, 32), -1), ("right", 6, (32, 48), 31), ("left", 8, (32, 48), 0))
+def style_file_is_turned_upright(orientation, size, orange_pixel):
+    image = new_image()
+    paint(image, new_layer(image), style_file=save_turned_picture("turned.png", orientation))
+    assert sent_style()[:2] == size
+    pixels = style_pixels()
+    at = orange_pixel % (len(pixels) // 3) * 3
+    assert_near(pixels[at : at + 3], ORANGE, 1 / 255)
+
+
+@case(allowed=REFUSAL)
+def style_file_that_is_cut_short_is_refused():
+    image = new_image()
+    path = save_picture("cut.jpg")
+    path.write_bytes(path.read_bytes()[:-40])
+    assert_refused(image, [new_layer(image)], "cut.jpg", "damaged", style_file=path)
+    path.write_bytes(b"")
+    assert_refused(image, [image.get_layers()[0]], "cut.jpg", "empty", style_file=path)
 
 
 @case()

@@ -14,6 +14,7 @@ from nst_gimp.process.job_folder import PREVIEW, JobFolder
 from nst_gimp.run.inputs import InputReader
 from nst_gimp.run.run_request import RunRequest
 from nst_gimp.settings import arguments
+from nst_gimp.text.words import _
 
 
 def paint(image, drawables, config, watcher):
@@ -28,6 +29,13 @@ def paint(image, drawables, config, watcher):
     with ExitStack() as stack:
         watcher.begin(subject, run_request.title())
         stack.callback(watcher.end)
+        if subject.layer.is_gray() and run_request.wants_style_colors(settings["keep-colors"]):
+            watcher.add_notice(
+                _(
+                    "The image is in greyscale mode, so the painting is grey. For the colours of the style, "
+                    "convert the image with Image > Mode > RGB and paint again."
+                )
+            )
         # The folder outlives the engine. The engine starts first, so that it loads while pixels are read.
         job_folder = stack.enter_context(JobFolder())
         engine = stack.enter_context(EngineProcess(job_folder.directory))

@@ -31,6 +31,10 @@ class ProgressBar:
         """Show the progress bar."""
         Gimp.progress_init(_("Painting in the style of {name}").format(name=style_name))
 
+    def add_notice(self, text: str) -> None:
+        """Take a notice for the layer's record."""
+        self.notices.append(text)
+
     def follow(self, engine, _job_folder) -> dict:
         """Show the engine's progress until it is done, and return its last event."""
         last_update = 0.0
@@ -46,7 +50,7 @@ class ProgressBar:
                 Gimp.progress_update(min(1.0, max(0.0, float(event.get("fraction", 0.0)))))
                 Gimp.progress_set_text(describe_progress(event))
             elif kind == "notice":
-                self.notices.append(f"{event.get('message') or ''} {event.get('hint') or ''}".strip())
+                self.add_notice(f"{event.get('message') or ''} {event.get('hint') or ''}".strip())
             elif kind == "done":
                 Gimp.progress_update(1.0)
                 return event

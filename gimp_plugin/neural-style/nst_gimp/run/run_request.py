@@ -26,6 +26,9 @@ the region's keep-colors, or "" for the global setting."""
 
 LARGEST_WEIGHT = 1e6
 
+STYLE_COLORS = "none"
+"""The keep-colors with which a result has the colours of its style."""
+
 
 @dataclass(frozen=True)
 class RunRequest:
@@ -59,6 +62,13 @@ class RunRequest:
     def all_styles(self) -> list:
         """Return the styles of the whole picture and of all regions."""
         return self.styles + [source for region in self.regions for source in region.styles]
+
+    def wants_style_colors(self, keep_colors: str) -> bool:
+        """Return whether the result has the colours of a style somewhere. ``keep_colors`` is the setting."""
+        used = {region.colors or keep_colors for region in self.regions}
+        if self.styles:
+            used.add(keep_colors)
+        return STYLE_COLORS in used
 
     def title(self) -> str:
         """Return the name of the result: the names of its styles."""

@@ -104,6 +104,12 @@ class PaintingWindow:
         while Gtk.events_pending():
             Gtk.main_iteration()
 
+    def add_notice(self, text: str) -> None:
+        """Show a notice, and take it for the layer's record."""
+        self.notices.append(text)
+        self.notice_text.set_text("\n".join(self.notices[-MOST_NOTICES:]))
+        self.notice_text.show()
+
     def follow(self, engine, job_folder) -> dict:
         """Run until the engine is done and return its last event.
 
@@ -163,9 +169,7 @@ class PaintingWindow:
         elif kind == "preview":
             self._show_preview(event)
         elif kind == "notice":
-            self.notices.append(f"{event.get('message') or ''} {event.get('hint') or ''}".strip())
-            self.notice_text.set_text("\n".join(self.notices[-MOST_NOTICES:]))
-            self.notice_text.show()
+            self.add_notice(f"{event.get('message') or ''} {event.get('hint') or ''}".strip())
         elif kind == "done":
             self._outcome = event
 
