@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import time
 
@@ -13,8 +14,22 @@ from gi.repository import Gegl, Gimp, Gio  # noqa: E402
 
 with open(os.environ["NST_BATCH_JOB"], encoding="utf-8") as job_file:
     job = json.load(job_file)
-sys.path.insert(0, job["plug_in"])
-from nst_gimp.image import files, layers, masks  # noqa: E402
+sys.path[:0] = [job["plug_in"], job["batch"]]
+import export  # noqa: E402
+from claims import claim  # noqa: E402
+from nst_gimp.image import files, layers, masks, metadata  # noqa: E402
+from nst_gimp.text.messages import UserError  # noqa: E402
+
+PAINTED, THERE, FAILED = "painted", "there", "failed"
+"""Outcomes of a picture. THERE means that another program has painted it since the batch began."""
+
+WAIT_SECONDS = 1.0
+"""Pause before the next look at pictures that other programs are painting."""
+
+GIMP_MESSAGE = re.compile(r"^(?!GIMP-)[\w ]+-\w+: (.+)$")
+"""A message of a file procedure on GIMP's stderr, such as "JPEG image-Warning: Corrupt JPEG data"."""
+
+MOST_MESSAGES = 3
 
 
 def report(**event):
@@ -22,15 +37,48 @@ def report(**event):
     print("neural-style-batch " + json.dumps(event), flush=True)
 
 
+class GimpMessages:
+    """The messages that GIMP prints on its stderr, which is the file ``path``."""
+
+    def __init__(self, path):
+        self.path = path
+        self.start = os.path.getsize(path)
+
+    def read(self):
+        """Return the messages since this object was made, at most MOST_MESSAGES."""
+        with open(self.path, "rb") as log:
+            log.seek(self.start)
+            lines = log.read().decode("utf-8", "replace").splitlines()
+        matches = [GIMP_MESSAGE.match(line.strip()) for line in lines]
+        return list(dict.fromkeys(f"GIMP says: {match[1]}" for match in matches if match))[:MOST_MESSAGES]
+
+
+def open_picture(path, notices):
+    """Open a picture file. Its notices and GIMP's own messages about it are added to ``notices``.
+
+    Raises:
+        RuntimeError: it cannot be opened. The message says why.
+    """
+    messages = GimpMessages(job["log"])
+    try:
+        image = files.load(Gio.File.new_for_path(path), notices)
+    except UserError as error:
+        raise RuntimeError(" ".join([str(error), *messages.read()])) from None
+    notices += messages.read()
+    return image
+
+
 def layer_to_paint(image):
     """Return the layer to paint: the only layer, or else a new layer from all that is visible.
 
-    Layers that are used as masks are hidden and stay hidden; they would cover the result.
+    Layers that are used as masks are hidden and stay hidden; they would cover the result. A picture whose
+    mode cannot hold the colours of the result becomes RGB.
 
     Raises:
         CallError: a mask does not exist.
     """
-    if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
+    mode = image.get_base_type()
+    if mode == Gimp.ImageBaseType.INDEXED or (mode == Gimp.ImageBaseType.GRAY and job["style_colors"]):
         image.convert_rgb()
     mask_items = [masks.find(image, name) for name in job["masks"]]
     mask_layers = [item for item in mask_items if isinstance(item, Gimp.Layer)]
@@ -69,47 +117,65 @@ def paint(image):
     return layers.read_record(values.index(1)).get("notices", [])
 
 
-def save(image, path):
-    """Save an image under a temporary name, then rename it, so that no result is ever half written.
+def paint_file(picture, result, notices):
+    """Paint one picture file, save the result, and return the outcome. ``notices`` is a list to add to.
 
     Raises:
-        RuntimeError: GIMP cannot write to this folder or in this format.
+        Exception: the picture cannot be opened, painted or saved.
     """
-    folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".part-{name}")  # GIMP needs the whole suffix, such as xcf.gz
+    if os.path.lexists(result) and not job["overwrite"]:
+        return THERE
+    image = open_picture(picture, notices)
     try:
-        if not Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(temporary), None):
-            raise RuntimeError(Gimp.get_pdb().get_last_error() or f"{path} cannot be written.")
-        os.replace(temporary, path)
+        notices += paint(image)
+        metadata.prepare_for_result(image, keep_location=job["keep_location"])
+        export.save(image, result, job["format"])
     finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+        image.delete()
+    return PAINTED
 
 
-def paint_picture(picture, result):
-    """Paint one picture file. Return an error message, "" if it was painted, and the engine's notices."""
-    image, notices = None, []
-    try:
-        image = files.load(Gio.File.new_for_path(picture))
-        notices = paint(image)
-        save(image, result)
-    except Exception as error:  # the other pictures are still painted
-        return str(error) or type(error).__name__, notices
-    finally:
-        if image is not None:
-            image.delete()
-    return "", notices
-
-
-Gegl.init(None)
-for picture_path, result_path in job["pictures"]:
+def paint_and_report(picture, result):
+    """Paint one picture file, and report the beginning and the end."""
     started = time.monotonic()
-    report(event="begin", picture=picture_path)
-    problem, notices = paint_picture(picture_path, result_path)
+    report(event="begin", picture=picture)
+    notices, problem = [], ""
+    try:
+        outcome = paint_file(picture, result, notices)
+    except Exception as error:  # the other pictures are still painted
+        outcome, problem = FAILED, str(error) or type(error).__name__
     report(
         event="end",
-        picture=picture_path,
+        picture=picture,
+        outcome=outcome,
         problem=problem,
         notices=notices,
         seconds=time.monotonic() - started,
     )
+
+
+def run_job():
+    """Paint all pictures of the job. Those that another program is painting come last, if still needed."""
+    Gegl.init(None)
+    problem = export.check_format(job["output"], job["format"])
+    if problem:
+        report(event="format", problem=problem)
+        return
+    waiting, has_said_so = job["pictures"], False
+    while waiting:
+        elsewhere = []
+        for picture, result in waiting:
+            with claim(result) as is_ours:
+                if is_ours:
+                    paint_and_report(picture, result)
+                else:
+                    elsewhere.append((picture, result))
+        if elsewhere and len(elsewhere) == len(waiting):
+            if not has_said_so:
+                report(event="waiting", count=len(elsewhere))
+                has_said_so = True
+            time.sleep(WAIT_SECONDS)
+        waiting = elsewhere
+
+
+run_job()

@@ -5,14 +5,13 @@ The pictures can be in any format that GIMP opens. The results are XCF files, wi
 any format that GIMP exports. Regions are given by the names of channels, layers or groups in each picture, so
 they need XCF files or another format that keeps these. If a picture fails, the others are still painted. At
 the end the failures are listed, and the exit status is 1 (2: wrong command line; 3: GIMP itself cannot be
-run).
+run). Results that are there already are passed over.
 
 Runs in any Python 3.9 or newer, with only the standard library.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -24,11 +23,11 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PLUG_IN = HERE.parent / "neural-style"
-sys.path.insert(0, str(PLUG_IN))
-from nst_gimp.process import kept_styles  # noqa: E402
-from nst_gimp.settings.arguments import help_text  # noqa: E402
+sys.path[:0] = [str(HERE), str(PLUG_IN)]
+from batch_command_line import parse_command_line  # noqa: E402
 from nst_gimp.settings.contract import GIMP_CONSOLES  # noqa: E402
 from nst_gimp.settings.settings_table import SETTINGS  # noqa: E402
+from picture_list import describe_passed_over, list_pictures, printable, result_paths  # noqa: E402
 
 EVENT_PREFIX = "neural-style-batch "
 """The script inside GIMP prints its events on lines that start with this."""
@@ -40,133 +39,14 @@ INSTALLED_CONSOLES = (
 )
 """The usual paths of gimp-console outside the PATH."""
 
-COLORS = next(setting.choices for setting in SETTINGS if setting.name == "keep-colors")
-KINDS = {"double": float, "int": int, "choice": str, "string": str, "boolean": lambda text: text == "yes"}
+STYLE_COLORS = "none"
+"""The keep-colors with which the result has the style's colours."""
+
+CRASHED = {"outcome": "failed", "problem": "GIMP crashed while painting it."}
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("pictures", nargs="+", type=Path, help="pictures, or folders of pictures")
-    parser.add_argument("--style", help="the painting to take the style from, or the name of a kept style")
-    parser.add_argument("--output", required=True, type=Path, help="folder for the results; made if needed")
-    parser.add_argument(
-        "--format", default="xcf", help="xcf (with layers), png, jpg, tif, webp, ... (%(default)s)"
-    )
-    parser.add_argument("--overwrite", action="store_true", help="replace results that already exist")
-    parser.add_argument("--gimp", help="gimp-console to start (default: GIMP_CONSOLE, or else from the PATH)")
-    add_style_options(parser)
-    look = parser.add_argument_group("settings of the filter")
-    for setting in SETTINGS:
-        look.add_argument(
-            f"--{setting.name}",
-            type=KINDS[setting.kind],
-            choices=setting.choices or None,
-            help=f"{help_text(setting)} ({setting.default})".replace("%", "%%"),
-        )
-    return parser
-
-
-def add_style_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options for several styles and regions."""
-    group = parser.add_argument_group(
-        "several styles and regions",
-        "A style is a picture file or the name of a kept style. A mask is the name of a channel or layer.",
-    )
-    group.add_argument(
-        "--more-style",
-        action="append",
-        default=[],
-        metavar="STYLE[:WEIGHT]",
-        help="style to blend with the first; may be repeated",
-    )
-    group.add_argument("--style-weight", type=float, help="weight of the first style in the blend (1)")
-    group.add_argument(
-        "--region",
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("MASK", "STYLE"),
-        help="paint in STYLE where MASK is white; may be repeated",
-    )
-    group.add_argument(
-        "--region-colors",
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("MASK", "|".join(COLORS)),
-        help="override --keep-colors for the region of MASK; may be repeated",
-    )
-    group.add_argument(
-        "--outside",
-        choices=("style", "keep"),
-        help="style: paint the area outside all regions in --style, if it is given; keep: leave it unchanged "
-        "(style)",
-    )
-    group.add_argument(
-        "--strength-mask", metavar="MASK", help="leave the picture unchanged where MASK is black"
-    )
-    group.add_argument("--fine-style", metavar="STYLE", help="take the fine strokes from STYLE")
-
-
-def parse_command_line(arguments) -> argparse.Namespace:
-    """Parse and check the command line. Exit with status 2 and a message if it is wrong."""
-    parser = make_parser()
-    options = parser.parse_args(arguments)
-    if options.style is None and not options.region:
-        parser.error("no style: give --style, or --region MASK STYLE")
-    masks = [mask for mask, _style in options.region]
-    for mask, colors in options.region_colors:
-        if mask not in masks:
-            parser.error(f"--region-colors {mask}: no --region has the mask {mask}")
-        if colors not in COLORS:
-            parser.error(f"--region-colors {mask} cannot be {colors}; use one of {', '.join(COLORS)}")
-    options.kept_settings = read_kept_settings(options.style) if options.style else {}
-    try:
-        options.style = options.style and resolve_style(options.style, weighted=False)
-        options.fine_style = options.fine_style and resolve_style(options.fine_style)
-        options.more_style = [resolve_style(style) for style in options.more_style]
-        options.region = [(mask, resolve_style(style)) for mask, style in options.region]
-    except FileNotFoundError as error:
-        parser.error(str(error))
-    for path in options.pictures:
-        if not os.path.exists(path):
-            parser.error(f"{path} does not exist")
-        if os.path.isdir(path) and path.resolve() == options.output.resolve():
-            parser.error(f"--output {path} is the folder of the pictures; choose another folder")
-    return options
-
-
-def resolve_style(text: str, *, weighted: bool = True) -> str:
-    """Return a style in the form that the filter takes: the full path of its file, with its weight.
-
-    Raises:
-        FileNotFoundError: there is neither a file nor a kept style of that name.
-    """
-    name, colon, weight = text.rpartition(":")
-    splits = [(text, "")]
-    if weighted and is_number(weight):
-        splits.append((name, colon + weight))
-    for style, suffix in splits:
-        path = kept_styles.find_path(style) if style else None
-        if path is not None:
-            return path + suffix
-    raise FileNotFoundError(f"there is no style file {text} and no kept style of that name")
-
-
-def read_kept_settings(style: str) -> dict:
-    """Return the settings kept with a style that is given by its name, as ``nst`` uses them."""
-    path = None if os.path.isfile(style) else kept_styles.find_path(style)
-    return kept_styles.read_settings(path) if path else {}
-
-
-def is_number(text: str) -> bool:
-    """Return whether ``text`` is a number."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+class WrongFormatError(Exception):
+    """GIMP cannot write the results. The text says why."""
 
 
 def build_job(options, pictures: list) -> dict:
@@ -186,44 +66,23 @@ def build_job(options, pictures: list) -> dict:
         "strength-mask": options.strength_mask,
         "fine-style": options.fine_style,
     }
+    keep_colors = values.get("keep-colors", STYLE_COLORS)
+    all_colors = [colors.get(mask, keep_colors) for mask in region_masks]
+    if options.style:
+        all_colors.append(keep_colors)
     return {
         "plug_in": str(PLUG_IN),
+        "batch": str(HERE),
         "style": options.style,
         "masks": region_masks + ([options.strength_mask] if options.strength_mask else []),
         "arguments": {name: value for name, value in values.items() if value is not None},
+        "style_colors": STYLE_COLORS in all_colors,
+        "output": os.path.abspath(options.output),
+        "format": options.format,
+        "overwrite": options.overwrite,
+        "keep_location": options.keep_location,
         "pictures": pictures,
     }
-
-
-def list_pictures(paths) -> list:
-    """Return the pictures to paint. A folder stands for its files, without hidden files and subfolders.
-
-    Raises:
-        OSError: a folder cannot be read.
-    """
-    pictures = []
-    for path in paths:
-        if path.is_dir():
-            pictures += sorted(
-                item for item in path.iterdir() if item.is_file() and not item.name.startswith(".")
-            )
-        else:
-            pictures.append(path)
-    return list(dict.fromkeys(picture.resolve() for picture in pictures))
-
-
-def result_paths(pictures, output: Path, extension: str) -> list:
-    """Return the path of each result. Pictures that differ only in their format keep it in the name."""
-    stems = [picture.stem for picture in pictures]
-    names = [
-        picture.stem if stems.count(picture.stem) == 1 else picture.name.replace(".", "-")
-        for picture in pictures
-    ]
-    counts, unique_names = {}, []
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-        unique_names.append(name if counts[name] == 1 else f"{name}-{counts[name]}")
-    return [output.resolve() / f"{name}.{extension}" for name in unique_names]
 
 
 def find_gimp(program) -> str:
@@ -241,8 +100,10 @@ def find_gimp(program) -> str:
 def paint_all(gimp: str, job: dict, folder: Path) -> dict:
     """Paint all pictures. If GIMP crashes, start it again for the rest.
 
-    Return a dictionary from picture to error message, "" if it was painted. It lacks pictures if GIMP cannot
-    run.
+    Return a dictionary from picture to its last event. It lacks pictures if GIMP cannot run.
+
+    Raises:
+        WrongFormatError: GIMP cannot write the results.
     """
     outcomes, remaining = {}, job["pictures"]
     while remaining:
@@ -255,16 +116,20 @@ def paint_all(gimp: str, job: dict, folder: Path) -> dict:
 
 
 def run_gimp(gimp: str, job: dict, folder: Path, total: int) -> dict:
-    """Start GIMP once, print its progress, and return the outcomes of the pictures that it came to.
+    """Start GIMP once, print its progress, and return the last events of the pictures that it came to.
 
     The job has the last pictures of ``total``.
+
+    Raises:
+        WrongFormatError: GIMP cannot write the results.
     """
-    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    log_path = folder / "gimp.log"
+    (folder / "job.json").write_text(json.dumps(dict(job, log=str(log_path))), encoding="utf-8")
     script = f"exec(open({str(HERE / 'inside_gimp.py')!r}, encoding='utf-8').read())"
     line = [gimp, "-idf", "--quit", "--batch-interpreter=python-fu-eval", "-b", script]
     environment = dict(os.environ, NST_BATCH_JOB=str(folder / "job.json"))
     outcomes, number = {}, total - len(job["pictures"])
-    with open(folder / "gimp.log", "wb") as log:
+    with open(log_path, "wb") as log:
         process = subprocess.Popen(
             line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=environment
         )
@@ -274,14 +139,15 @@ def run_gimp(gimp: str, job: dict, folder: Path, total: int) -> dict:
                 if not text.startswith(EVENT_PREFIX):
                     continue
                 event = json.loads(text[len(EVENT_PREFIX) :])
+                if event["event"] == "format":
+                    process.wait()
+                    raise WrongFormatError(event["problem"])
                 if event["event"] == "begin":
                     number += 1
-                    outcomes[event["picture"]] = "GIMP crashed while painting it."
-                    print(f"[{number}/{total}] {event['picture']}", flush=True)
-                else:
-                    outcomes[event["picture"]] = event["problem"]
-                    for message in (*event["notices"], outcome_message(event)):
-                        print(f"[{number}/{total}]   {message}", flush=True)
+                if "picture" in event:
+                    outcomes[event["picture"]] = CRASHED if event["event"] == "begin" else event
+                for text in describe(event):
+                    print(f"[{number}/{total}] {printable(text)}", flush=True)
             process.wait()
         except BaseException:
             process.terminate()  # the engine sees the end of its stdin and ends, too
@@ -290,22 +156,32 @@ def run_gimp(gimp: str, job: dict, folder: Path, total: int) -> dict:
     return outcomes
 
 
-def outcome_message(event: dict) -> str:
-    """Return the error of a picture that failed, or else the time that it took."""
-    return f"failed: {event['problem']}" if event["problem"] else f"{event['seconds']:.1f} s"
+def describe(event: dict) -> list:
+    """Return lines about an event of the script inside GIMP."""
+    if event["event"] == "waiting":
+        return [f"Waiting for another program that is painting {event['count']} of the pictures."]
+    if event["event"] == "begin":
+        return [event["picture"]]
+    outcomes = {
+        "painted": f"{event['seconds']:.1f} s",
+        "there": "Another program has painted it.",
+        "failed": f"failed: {event['problem']}",
+    }
+    return [f"  {text}" for text in (*event["notices"], outcomes[event["outcome"]])]
 
 
 def check_results(pictures, results, *, overwrite: bool):
-    """Return (pairs of picture and result to paint, dictionary from picture to error message)."""
-    to_paint, problems = [], {}
+    """Return (pairs of picture and result to paint, number of results there, picture -> error message)."""
+    to_paint, there, problems = [], 0, {}
+    originals = {os.path.realpath(picture) for picture in pictures}
     for picture, result in zip(pictures, results):  # noqa: B905 - strict came with 3.10
-        if result in pictures:
+        if os.path.realpath(result) in originals:
             problems[str(picture)] = f"{result} is one of the pictures to paint; choose another --output."
-        elif result.exists() and not overwrite:
-            problems[str(picture)] = f"{result} already exists; --overwrite replaces it."
+        elif os.path.lexists(result) and not overwrite:
+            there += 1
         else:
             to_paint.append([str(picture), str(result)])
-    return to_paint, problems
+    return to_paint, there, problems
 
 
 def main(arguments=None) -> int:
@@ -319,32 +195,64 @@ def main(arguments=None) -> int:
         )
         return 3
     try:
-        pictures = list_pictures(options.pictures)
+        listing = list_pictures(options.pictures, options.output)
         options.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         print(f"{error.filename}: {error.strerror}. Choose another folder.", file=sys.stderr)
         return 2
-    if not pictures:
+    for sentence in describe_passed_over(listing.others):
+        print(sentence, flush=True)
+    if not listing.pictures and not listing.unusable:
         print("There are no pictures in the folder.", file=sys.stderr)
         return 2
-    results = result_paths(pictures, options.output, options.format.lower().lstrip("."))
-    to_paint, problems = check_results(pictures, results, overwrite=options.overwrite)
+    return paint_listing(gimp, listing, options)
+
+
+def paint_listing(gimp: str, listing, options) -> int:
+    """Paint the listed pictures, print what became of them, and return the exit status."""
+    results = result_paths(listing.pictures, options.output, options.format)
+    to_paint, there, problems = check_results(listing.pictures, results, overwrite=options.overwrite)
+    problems.update(listing.unusable)
     with tempfile.TemporaryDirectory(prefix="nst-batch-") as folder:
-        outcomes = paint_all(gimp, build_job(options, to_paint), Path(folder))
+        try:
+            outcomes = paint_all(gimp, build_job(options, to_paint), Path(folder))
+        except WrongFormatError as error:
+            print(
+                f"GIMP cannot write .{options.format} files into {options.output}: {error}\n"
+                "Choose another --format or --output.",
+                file=sys.stderr,
+            )
+            return 2
         gimp_log = (Path(folder) / "gimp.log").read_text("utf-8", "replace") if to_paint else ""
-    for picture, _result in to_paint:
-        problems[picture] = outcomes.get(picture, "GIMP could not be started.")
-    failed = {picture: problem for picture, problem in problems.items() if problem}
-    print(f"{len(problems) - len(failed)} painted, {len(failed)} failed.")
-    for picture, problem in failed.items():
-        print(f"  {picture}: {problem}", file=sys.stderr)
-    if to_paint and not outcomes:
+    started = bool(outcomes)
+    outcomes = {
+        picture: outcomes.get(picture, dict(CRASHED, problem="GIMP could not be started."))
+        for picture, _result in to_paint
+    }
+    ends = [event["outcome"] for event in outcomes.values()]
+    problems.update(
+        (picture, event["problem"]) for picture, event in outcomes.items() if event["outcome"] == "failed"
+    )
+    print(summary(ends.count("painted"), len(problems), there + ends.count("there")))
+    for picture, problem in problems.items():
+        print(printable(f"  {picture}: {problem}"), file=sys.stderr)
+    if to_paint and not started:
         print(gimp_log[-2000:], file=sys.stderr)
         return 3
-    return 1 if failed else 0
+    return 1 if problems else 0
+
+
+def summary(painted: int, failed: int, there: int) -> str:
+    """Return the numbers of pictures in one sentence."""
+    parts = [f"{painted} painted", f"{failed} failed"]
+    if there:
+        parts.append(f"{there} there already (--overwrite paints again)")
+    return ", ".join(parts) + "."
 
 
 if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # names may have characters that cannot be shown
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that GIMP is ended, too
     try:
         sys.exit(main())

@@ -4,6 +4,9 @@
 import os
 
 image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(os.environ["PHOTO"]))
+image.policy_rotate(False)  # turns it upright, as its Exif data say
+if image.get_base_type() != Gimp.ImageBaseType.RGB:  # then it could not take the style's colours
+    image.convert_rgb()
 filter = Gimp.get_pdb().lookup_procedure("plug-in-neural-style")
 call = filter.create_config()
 call.set_property("image", image)

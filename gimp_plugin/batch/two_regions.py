@@ -6,6 +6,7 @@
 import os
 
 image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(os.environ["PHOTO"]))
+image.policy_rotate(False)  # turns it upright, as its Exif data say
 filter = Gimp.get_pdb().lookup_procedure("plug-in-neural-style")
 call = filter.create_config()
 call.set_property("image", image)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -22,6 +23,9 @@ with (here / "jobs").open("a") as jobs:
     jobs.write(json.dumps(job) + "\\n")
 def say(**event):
     print("neural-style-batch " + json.dumps(event), flush=True)
+if job["format"] == "mp4":
+    say(event="format", problem="Unknown file type")
+    job["pictures"] = []
 for picture, result in job["pictures"]:
     say(event="begin", picture=picture)
     if "crash" in Path(picture).name:
@@ -30,7 +34,8 @@ for picture, result in job["pictures"]:
         (here / "pid").write_text(str(os.getpid()))
         time.sleep(0.05)
     Path(result).write_text("painted")
-    say(event="end", picture=picture, problem="", seconds=0, notices=["The sky is too small."])
+    say(event="end", picture=picture, outcome="painted", problem="", seconds=0,
+        notices=["The sky is too small."])
 """
 
 
@@ -109,3 +114,72 @@ def test_kept_style_brings_its_settings_and_options_override_them(
     assert by_name["style"] == by_path["style"] == str(kept / "Night.png")
     assert by_name["arguments"] == {"strength": 40.0, "tv": 2.5}
     assert by_path["arguments"] == {"strength": 40.0}
+
+
+def test_what_is_there_already_is_passed_over(gimp: Path, tmp_path: Path) -> None:
+    """The same command goes on with a batch; GIMP is not even started if nothing is left to paint."""
+    photos = pictures(tmp_path, "a.png", "b.png")
+    line = command(gimp, photos, "--style", tmp_path / "style.png", "--output", tmp_path / "out")
+    for painted in (2, 0, 1):
+        done = subprocess.run(line, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert f"{painted} painted, 0 failed" in done.stdout
+        if painted == 0:
+            assert "2 there already (--overwrite paints again)" in done.stdout
+            (tmp_path / "out" / "b.xcf").unlink()
+    assert [len(job["pictures"]) for job in jobs(tmp_path)] == [2, 1]
+    done = subprocess.run([*line, "--force"], capture_output=True, text=True)
+    assert "2 painted, 0 failed." in done.stdout
+
+
+def test_what_is_no_picture_is_named_and_no_failure(gimp: Path, tmp_path: Path) -> None:
+    others = ("Thumbs.db", "notes.txt", "clip.mp4", "page\x1b[2J.html", ".hidden.jpg", "._a.png")
+    photos = pictures(tmp_path, "a.png", *others)
+    (photos / "more").mkdir()
+    line = command(gimp, photos, "--style", tmp_path / "style.png", "--output", photos / "painted")
+    done = subprocess.run(line, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (
+        "Passed over 4, because they are no pictures: Thumbs.db, clip.mp4, notes.txt, page\\x1b[2J.html."
+        in (done.stdout)
+    )
+    assert "Passed over 1, because they are folders in a folder: more" in done.stdout
+    assert "1 painted, 0 failed." in done.stdout
+    (photos / "gone.jpg").symlink_to("nowhere.jpg")
+    again = subprocess.run(line, capture_output=True, text=True)
+    assert again.returncode == 1
+    assert "gone.jpg: It is a link to a file that does not exist." in again.stderr
+
+
+def test_format_that_gimp_cannot_write_is_said_before_anything_is_painted(gimp: Path, tmp_path: Path) -> None:
+    photos = pictures(tmp_path, "a.png")
+    options = ("--style", tmp_path / "style.png", "--output", tmp_path / "out", "--format", ".MP4")
+    done = subprocess.run(command(gimp, photos, *options), capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "GIMP cannot write .mp4 files" in done.stderr
+    assert "Unknown file type" in done.stderr
+
+
+def test_colours_of_the_style_are_asked_for_unless_all_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIMP then makes a grey picture RGB, as a grey one could not take them."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    spec = importlib.util.spec_from_file_location("neural_style_batch", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    photo = pictures(tmp_path, "a.png") / "a.png"
+    style = str(tmp_path / "style.png")
+    sky = ("--region", "sky", style)
+    for options, expected in (
+        (("--style", style), True),
+        (("--style", style, "--keep-colors", "luminance"), False),
+        ((*sky, "--keep-colors", "match"), False),
+        ((*sky, "--keep-colors", "match", "--region-colors", "sky", "none"), True),
+        ((*sky, "--region-colors", "sky", "luminance"), False),
+        (("--style", style, *sky, "--region-colors", "sky", "luminance"), True),
+    ):
+        line = [str(photo), *options, "--output", str(tmp_path / "out")]
+        assert script.build_job(script.parse_command_line(line), [])["style_colors"] == expected, options
