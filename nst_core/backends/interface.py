@@ -62,6 +62,11 @@ class FeatureExtractor(Protocol):
         """Names of all layers of the network, in order."""
         ...
 
+    @property
+    def paper_scale(self) -> float:
+        """Factor from the features to those of the paper; see ``Normalisation.paper_scale``."""
+        ...
+
     def features(self, picture: Array, layers: Sequence[str]) -> Mapping[str, Array]:
         """Return the ``(channels, height, width)`` features of ``picture`` at each of ``layers``."""
         ...

@@ -19,6 +19,7 @@ from nst_core.images.picture import Picture
 from nst_core.job.fine_style import combine_fine_styles
 from nst_core.job.finish import Finisher, finish_picture
 from nst_core.job.keep_colors import content_colour_share, network_colours
+from nst_core.job.likeness import likeness_notice
 from nst_core.job.live_previews import LivePreviews
 from nst_core.job.model import BUILT_IN_STARTS, Job
 from nst_core.job.plan import plan_painting
@@ -132,6 +133,9 @@ def run_job(
         engine.close()
     update_rate(engine.name, painted.work, painted.painting_seconds)
     picture = finish_picture(finisher, painted, color_layout)
+    likeness = None if painted.stopped else likeness_notice(finisher, picture)
+    if likeness is not None:
+        notices.add(likeness)
     if live is not None:
         job = replace(job, settings=job.settings.model_copy(update={"color_layout": color_layout}))
     return _make_result(picture, job, engine, plan.levels, painted, tuple(notices.notices))

@@ -60,6 +60,23 @@ def style_share(strength: float) -> float:
     return math.exp(float(np.interp(strength, list(STYLE_SHARE), logarithms)))
 
 
+def relative_weights(settings: Settings, *, both: bool) -> tuple[float, float]:
+    """Return the relative loss's weights of content and style; ``both`` says that the objective has both."""
+    if not both:
+        return 1.0, 1.0
+    share = style_share(settings.strength)
+    return 1.0 / (1.0 + share), share / (1.0 + share)
+
+
+def paper_weights(settings: Settings, feature_scale: float) -> tuple[float, float]:
+    """Return the paper's weights of content and style, alpha and beta, for features of any scale.
+
+    The paper's features are ``feature_scale`` times those of the network. Its content loss is quadratic in
+    them; its style loss compares products of two, and so is of the fourth power.
+    """
+    return settings.alpha * feature_scale**2, settings.beta * feature_scale**4
+
+
 def matching_share(settings: Settings) -> float:
     """Return the share of the style's weight that the matches have; the statistics have the rest."""
     return 0.0 if settings.loss == "paper" else settings.matching / 100.0

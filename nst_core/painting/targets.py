@@ -39,10 +39,11 @@ from nst_core.loss.weights import (
     matching_share,
     normalise,
     normalised_weights,
+    paper_weights,
     relative_content_weight,
     relative_style_weight,
+    relative_weights,
     style_layers,
-    style_share,
 )
 from nst_core.painting.matching import LevelMatching, MatchedRegion, Matcher, grid_guide, whole_level
 from nst_core.painting.regions import PreparedImage, StyleRegion, coverage, multiply_masks, region_weights
@@ -97,7 +98,10 @@ def make_objective(
     """
     content = subject.content
     regions = subject.regions or ((StyleRegion(subject.styles),) if subject.styles else ())
-    content_scale, style_scale = _loss_scales(settings, both=content is not None and bool(regions))
+    if settings.loss == "paper":
+        content_scale, style_scale = paper_weights(settings, extractor.paper_scale)
+    else:
+        content_scale, style_scale = relative_weights(settings, both=content is not None and bool(regions))
     covered = coverage(regions)
     contents: tuple[ContentTerm, ...] = ()
     if content is not None:
@@ -128,16 +132,6 @@ def _matched_region(
     covered, strengths = _masks_at_layers(extractor, region, subject, settings, list(MATCHING_LAYERS))
     alpha = subject.content.alpha if subject.content else None
     return MatchedRegion(region.styles, covered, strengths, grid_guide(multiply_masks(alpha, region.mask)))
-
-
-def _loss_scales(settings: Settings, *, both: bool) -> tuple[float, float]:
-    """Return the weights of content and style; ``both`` says that the objective has both."""
-    if settings.loss == "paper":
-        return settings.alpha, settings.beta
-    if not both:
-        return 1.0, 1.0
-    share = style_share(settings.strength)
-    return 1.0 / (1.0 + share), share / (1.0 + share)
 
 
 def content_terms(

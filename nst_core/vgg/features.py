@@ -52,6 +52,11 @@ class OnnxFeatures:
         return self.network.layers
 
     @property
+    def paper_scale(self) -> float:
+        """The factor from the features to those of the paper."""
+        return self.network.normalisation.paper_scale
+
+    @property
     def device_words(self) -> str:
         """The name of the device for people and reports."""
         return self.device.words

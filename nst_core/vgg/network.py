@@ -51,6 +51,16 @@ class Normalisation:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
+    @property
+    def paper_scale(self) -> float:
+        """Factor from the network's features to those of the paper, whose networks see pictures in 0..255.
+
+        Such a picture is 255 std / scale times the network's input: 58.4, 57.1 and 57.4 in the channels of
+        torchvision's networks, of which the middle one, 57.4, counts for all; 1 with Caffe's. Convolutions,
+        ReLU and pooling pass a scale on to the features.
+        """
+        return 255.0 / self.scale * sorted(self.std)[1]
+
 
 NORMALISATIONS: Mapping[str, Normalisation] = {
     # torchvision's transforms for VGG16_Weights.IMAGENET1K_V1 and VGG19_Weights.IMAGENET1K_V1.

@@ -193,6 +193,11 @@ class TorchBackend:
         """Names of all layers of the network, in order."""
         return self.network.layers
 
+    @property
+    def paper_scale(self) -> float:
+        """Factor from the features to those of the paper."""
+        return self.network.normalisation.paper_scale
+
     def end(self) -> None:
         """Release everything; this backend keeps nothing longer than a level."""
         self.close()

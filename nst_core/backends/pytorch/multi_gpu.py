@@ -174,6 +174,11 @@ class DistributedBackend:
         """Names of all layers of the network, in order."""
         return self.network.layers
 
+    @property
+    def paper_scale(self) -> float:
+        """Factor from the features to those of the paper."""
+        return self.network.normalisation.paper_scale
+
     def features(self, picture: Array, layers: Sequence[str]) -> dict[str, Array]:
         """Return features, computed on the first device."""
         return self.local.features(picture, layers)

@@ -56,6 +56,11 @@ class TiledFeatures:
         """Names of all layers of the network, in order."""
         return self.extractor.layers
 
+    @property
+    def paper_scale(self) -> float:
+        """Factor from the features to those of the paper."""
+        return self.extractor.paper_scale
+
     def features(self, picture: Array, layers: Sequence[str]) -> Mapping[str, Array]:
         """Return the ``(channels, height, width)`` features of ``picture``; float16 unless stored in full."""
         if not layers:

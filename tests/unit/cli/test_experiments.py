@@ -102,14 +102,28 @@ def test_alpha_and_beta_weight_the_loss_of_the_paper(nst: Nst, workdir: Path) ->
     assert without_style["total"] == pytest.approx(3 * weighted["content"], rel=1e-6)
 
 
-def test_content_loss_of_the_paper_is_equation_1(nst: Nst, workdir: Path, models: ModelStore) -> None:
-    Image.open("painting.png").resize((72, 48)).save("wide.png")
-    losses = nst("evaluate", "wide.png", "photo.png", "painting.png").json["paper"]
-    usual = Settings()
-    extractor = OnnxFeatures(models.resolve("vgg16"), pooling=usual.pooling, padding=usual.padding)
-    features = [
-        extractor.features(np.ascontiguousarray(pixels(name).transpose(2, 0, 1)), ["relu4_2"])["relu4_2"]
-        for name in ("wide.png", "photo.png")
-    ]
-    difference = features[0].astype(np.float64) - features[1]
+@pytest.mark.slow
+def test_loss_of_the_paper_is_its_equations(nst: Nst, workdir: Path, models: ModelStore) -> None:
+    """Equations 1, 4 and 5 in float64, with the features that pictures in 0..255 have."""
+    for name in ("wide.png", "style.png"):  # the equations have one number of positions
+        Image.open("painting.png").rotate(len(name)).resize((72, 48)).save(name)
+    losses = nst("evaluate", "wide.png", "photo.png", "style.png").json["paper"]
+    usual, network = Settings(), models.resolve("vgg16")
+    extractor = OnnxFeatures(network, pooling=usual.pooling, padding=usual.padding)
+    layers = ["relu4_2", *(f"relu{block}_1" for block in range(1, 6))]
+    wide, photo, style = (
+        {
+            layer: planes.reshape(len(planes), -1).astype(np.float64) * 57.375
+            for layer, planes in extractor.features(rows.transpose(2, 0, 1), layers).items()
+        }
+        for rows in map(pixels, ("wide.png", "photo.png", "style.png"))
+    )
+    difference = wide["relu4_2"] - photo["relu4_2"]
     assert losses["content"] == pytest.approx(0.5 * np.square(difference).sum(), rel=1e-3)
+    total = 0.0
+    for layer in layers[1:]:
+        n, m = wide[layer].shape
+        gram, target = (features[layer] @ features[layer].T for features in (wide, style))
+        total += np.square(gram - target).sum() / (4 * n**2 * m**2) / 5
+    assert losses["style"] == pytest.approx(total, rel=1e-3)
+    assert losses["total"] == pytest.approx(losses["content"] + 1000 * losses["style"], rel=1e-6)

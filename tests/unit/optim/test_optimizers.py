@@ -130,3 +130,11 @@ def test_adam_stays_within_0_and_1():
     for _ in range(100):
         state = optimizer.iterate()
     assert state.picture.max() == 1.0
+
+
+def test_adam_gains_from_its_first_step_on():
+    """Near the minimum, steps of full length would be grain that costs more than they gain."""
+    near = GOAL + 0.04 * RNG.choice([-1.0, 1.0], size=SHAPE)
+    optimizer = Adam(bowl, near, iterations=20)
+    losses = [float(optimizer.loss), *(float(optimizer.iterate().loss) for _ in range(2))]
+    assert losses == sorted(set(losses), reverse=True)

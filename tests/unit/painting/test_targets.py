@@ -19,6 +19,9 @@ STRIDES = {"relu1_1": 1, "relu2_1": 2, "relu3_1": 4, "relu4_1": 8, "relu4_2": 8,
 class Blocks:
     """A feature extractor whose features can be computed by hand: block means, with a made-up channel."""
 
+    def __init__(self, paper_scale=1.0):
+        self.paper_scale = paper_scale
+
     def features(self, picture, layers):
         result = {}
         for layer in layers:
@@ -34,10 +37,10 @@ def image(height=48, width=64, **kwargs):
     return PreparedImage(RNG.uniform(size=(3, height, width)).astype(np.float32), **kwargs)
 
 
-def objective_of(content, styles, settings=None, **subject):
+def objective_of(content, styles, settings=None, paper_scale=1.0, **subject):
     """Make the objective of pictures with the features of :class:`Blocks`."""
     images = Subject(content=content, styles=tuple(styles), **subject)
-    return make_objective(Blocks(), images, settings or Settings())
+    return make_objective(Blocks(paper_scale), images, settings or Settings())
 
 
 def loss_of(term, features):
@@ -67,21 +70,29 @@ def test_strength_moves_weight_from_content_to_style():
     assert weak.style[0].weight < strong.style[0].weight
 
 
-def test_paper_loss_is_alpha_and_beta_times_the_sums_of_the_paper():
+@pytest.mark.parametrize("scale", [1.0, 57.375])
+def test_paper_loss_is_alpha_and_beta_times_the_sums_of_the_paper(scale):
+    """Equations 1 to 7 in float64, with features of pictures in 0..255, ``scale`` times the network's."""
     settings = make_settings({"loss": "paper", "alpha": 3.0, "beta": 500.0})
-    content, style = image(), image()
-    objective = objective_of(content, [style], settings)
-    (content_term,) = objective.content
-    assert content_term.weight == 3.0
-    assert [term.weight for term in objective.style] == pytest.approx([100.0] * 5)
+    content, style, painted = image(), image(), image()
+    objective = objective_of(content, [style], settings, scale)
     assert objective.priors == ()
-    other = Blocks().features(image().pixels, ["relu3_1"])["relu3_1"].astype(np.float64)
-    same = Blocks().features(style.pixels, ["relu3_1"])["relu3_1"].astype(np.float64)
-    n, m = other.shape[0], other.shape[1] * other.shape[2]
-    plain = [f.reshape(n, m) @ f.reshape(n, m).T for f in (other, same)]
-    paper = 500.0 / 5 * ((plain[0] - plain[1]) ** 2).sum() / (4 * n**2 * m**2)
-    (term,) = (term for term in objective.style if term.layer == "relu3_1")
-    assert loss_of(term, other) == pytest.approx(paper, rel=1e-4)
+
+    def features(picture, layer):
+        planes = Blocks().features(picture.pixels, [layer])[layer].astype(np.float64) * scale
+        return planes.reshape(len(planes), -1)
+
+    for term in objective.terms:
+        f = features(painted, term.layer)
+        n, m = f.shape
+        if isinstance(term, ContentTerm):
+            paper = 3.0 * ((f - features(content, term.layer)) ** 2).sum() / 2
+        else:
+            p = features(style, term.layer)
+            paper = 500.0 / 5 * ((f @ f.T - p @ p.T) ** 2).sum() / (4 * n**2 * m**2)
+        plain = Blocks().features(painted.pixels, [term.layer])[term.layer].astype(np.float64)
+        assert loss_of(term, plain) == pytest.approx(paper, rel=1e-4)
+    assert len(objective.terms) == 6
 
 
 def test_blend_of_two_equal_styles_is_that_style():
