@@ -204,10 +204,13 @@ def _png_texts(image: Image.Image) -> Texts:
 def _resolution(image: Image.Image, exif: Tags) -> tuple[float, float] | None:
     """Return the pixels per inch, horizontal and vertical.
 
-    Pillow makes up 72 for a JPEG that says nothing.
+    Pillow makes up 72 for a JPEG that says nothing, and 1 for a TIFF.
     """
     info = image.info
-    if "dpi" in info and not (image.format in ("JPEG", "MPO") and info.get("jfif_unit") not in (1, 2)):
+    made_up = (
+        info.get("jfif_unit") not in (1, 2) if image.format in ("JPEG", "MPO") else image.format == "TIFF"
+    )
+    if "dpi" in info and not made_up:
         resolution = tuple(map(float, info["dpi"]))
     elif Base.XResolution in exif and exif.get(Base.ResolutionUnit) != NO_UNIT:
         unit = CENTIMETRES_PER_INCH if exif.get(Base.ResolutionUnit) == PER_CENTIMETRE else 1.0

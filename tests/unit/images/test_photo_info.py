@@ -110,8 +110,8 @@ def test_resolution_is_kept_with_the_size_and_scaled_with_it(photograph: Path, s
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
 def test_result_of_a_file_without_a_resolution_has_none(tmp_path: Path, suffix: str) -> None:
-    Image.fromarray(PIXELS).save(tmp_path / "photo.png")
-    picture, result = read_picture(tmp_path / "photo.png"), tmp_path / f"result.{suffix}"
+    Image.fromarray(PIXELS).save(tmp_path / f"photo.{suffix}")
+    picture, result = read_picture(tmp_path / f"photo.{suffix}"), tmp_path / f"result.{suffix}"
     write_picture(picture, result)
     assert picture.info.dpi is read_picture(result).info.dpi is None
 
