@@ -34,7 +34,7 @@ def test_regions_are_painted_and_the_rest_stays_identical(nst: Nst, workdir: Pat
         "other.png", "half.png", "-o", "out.png", *QUICK,
     )  # fmt: skip
     # The mask has another aspect ratio than the style: refused before anything is painted.
-    assert_refused(outcome, "style mask", "aspect ratio")
+    assert_refused(outcome, "The mask half.png", "aspect ratio")
     mask("half.png", (0, 0, 64, 32), (64, 64))
     outcome = nst(
         "stylize", "photo.png", "--region", "left.png", "painting.png", "--region-from", "right.png",
