@@ -30,10 +30,10 @@ def paint(width: int) -> Field:
     ground = mix(rgb("#d9b48f"), scene.colour, 0.35 * np.ones_like(sheet.x))
     canvas = Canvas(ground, 0.06 * weave(sheet))
     brushes = (
-        Brush(0.036, 2.4, variety=0.05, wander=0.22),
-        Brush(0.024, 2.4, error=0.26, variety=0.06, wander=0.22),
-        Brush(0.015, 2.6, error=0.30, variety=0.05, wander=0.20),
-        Brush(0.009, 2.8, error=0.30, variety=0.04, wander=0.10),
+        Brush(0.050, 2.3, variety=0.04, wander=0.20),
+        Brush(0.034, 2.4, error=0.26, variety=0.05, wander=0.20),
+        Brush(0.021, 2.6, error=0.34, variety=0.04, wander=0.18),
+        Brush(0.011, 2.8, error=0.36, variety=0.03, wander=0.10),
     )
     paint_scene(canvas, scene, brushes, bristle_marks(sheet.random, dry=0.3, hairs=10), pull=0.5)
     return lit(canvas.colour, canvas.relief, 0.30, 0.08)
