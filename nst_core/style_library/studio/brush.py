@@ -111,16 +111,10 @@ class Canvas:
 
     def paint(self, stroke: Stroke, mark: Mark, colour: Field, opacity: float = 1.0) -> None:
         """Lay a mark in ``colour``; bristles streak it by a few per cent."""
-        height, width = self.relief.shape
-        reach = 0.5 * (stroke.length + stroke.width) + abs(stroke.bend) * stroke.length**2 / 8
-        cos, sin = np.cos(stroke.angle), np.sin(stroke.angle)
-        half = 0.5 * stroke.width + abs(stroke.bend) * stroke.length**2 / 8
-        wide = min(reach, abs(cos) * stroke.length / 2 + abs(sin) * half + stroke.width / 2) + 1
-        high = min(reach, abs(sin) * stroke.length / 2 + abs(cos) * half + stroke.width / 2) + 1
-        left, right = max(0, int(stroke.x - wide)), min(width, int(stroke.x + wide) + 2)
-        top, bottom = max(0, int(stroke.y - high)), min(height, int(stroke.y + high) + 2)
+        top, bottom, left, right = _box_of(stroke, self.relief.shape)
         if left >= right or top >= bottom:
             return
+        cos, sin = np.cos(stroke.angle), np.sin(stroke.angle)
         dx = (np.arange(left, right, dtype=np.float32) - stroke.x)[None, :]
         dy = (np.arange(top, bottom, dtype=np.float32) - stroke.y)[:, None]
         along = dx * cos + dy * sin
@@ -134,16 +128,28 @@ class Canvas:
         if self.tooth is not None:
             cover = np.clip(2.2 * (cover * (0.45 + 0.55 * opacity) - self.tooth[part]), 0, 1)
         if self.areas is not None:
-            row_here, column_here = (
-                min(max(int(stroke.y), 0), height - 1),
-                min(max(int(stroke.x), 0), width - 1),
-            )
-            cover = cover * (self.areas[part] == self.areas[row_here, column_here])
+            middle = np.clip((int(stroke.y), int(stroke.x)), 0, np.subtract(self.areas.shape, 1))
+            cover = cover * (self.areas[part] == self.areas[tuple(middle)])
         cover = cover * np.float32(opacity)
         streaked = colour * (1 + 0.07 * mark.streak.ravel()[index][..., None])
         self.colour[part] += (streaked - self.colour[part]) * cover[..., None]
         raised = mark.height.ravel()[index] * np.float32(min(1.0, stroke.width / 16) + 0.3)
         self.relief[part] += (0.35 * self.relief[part] + raised - self.relief[part]) * cover
+
+
+def _box_of(stroke: Stroke, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Return the rows (from, to) and columns (from, to) that a stroke may touch on a canvas of this shape."""
+    cos, sin = abs(np.cos(stroke.angle)), abs(np.sin(stroke.angle))
+    sag = abs(stroke.bend) * stroke.length**2 / 8
+    along, across = stroke.length / 2, stroke.width / 2 + sag
+    wide = cos * along + sin * across + stroke.width / 2 + 1
+    high = sin * along + cos * across + stroke.width / 2 + 1
+    return (
+        max(0, int(stroke.y - high)),
+        min(shape[0], int(stroke.y + high) + 2),
+        max(0, int(stroke.x - wide)),
+        min(shape[1], int(stroke.x + wide) + 2),
+    )
 
 
 def lit(colour: Field, relief: Field, strength: float, gloss: float = 0.0) -> Field:

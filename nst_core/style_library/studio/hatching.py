@@ -66,7 +66,7 @@ def outline(sheet: Sheet, scene: Scene, width: float) -> Field:
     lines = np.zeros_like(sheet.x)
     tone = luminance(scene.colour)
     for _ in range(2):
-        value = sheet.random.uniform(0, 1, len(scene.layers)).astype(np.float32)[scene.label]
+        value = sheet.random.uniform(0, 1, scene.count).astype(np.float32)[scene.label]
         for field, weight in ((value, 1.0), (tone, 1.4)):
             jitter = (0.0022 * sheet.noise(0.08, 2) * sheet.width).astype(np.int32)
             rows, columns = np.mgrid[0 : sheet.height, 0 : sheet.width]

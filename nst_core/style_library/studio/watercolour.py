@@ -67,7 +67,7 @@ def rims(sheet: Sheet, scene: Scene) -> Field:
     """Return where pigment gathers at the edges of things while they dry, in 0..1."""
     total = np.zeros_like(sheet.x)
     for _ in range(3):
-        value = sheet.random.uniform(0, 1, len(scene.layers)).astype(np.float32)[scene.label]
+        value = sheet.random.uniform(0, 1, scene.count).astype(np.float32)[scene.label]
         total += np.abs(value - sheet.blur(value, 0.003))
     return smooth(total / 3, 0.03, 0.22)
 
