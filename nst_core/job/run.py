@@ -16,8 +16,10 @@ from nst_core.backends.choose import Engine, open_engine
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice, OnEvent, Preview
 from nst_core.images.picture import Picture
+from nst_core.job.checkpoint import Checkpoint
 from nst_core.job.fine_style import combine_fine_styles
 from nst_core.job.finish import Finisher, finish_picture
+from nst_core.job.identity import run_identity
 from nst_core.job.keep_colors import content_colour_share, network_colours
 from nst_core.job.likeness import likeness_notice
 from nst_core.job.live_previews import LivePreviews
@@ -33,6 +35,7 @@ from nst_core.painting.run import (
     evaluate_terms,
     paint,
 )
+from nst_core.painting.run_state import NO_STATES
 from nst_core.planning.rate_cache import update_rate
 from nst_core.planning.run_plan import RunPlan, plan_event
 from nst_core.settings import Settings
@@ -43,7 +46,10 @@ from nst_core.vgg.store import ModelStore
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """The result of a run: the picture, and everything that is needed to repeat the run."""
+    """The result of a run: the picture, and everything that is needed to repeat the run.
+
+    ``unfinished`` says that the run was stopped, or memory ran out, so that it may go on later.
+    """
 
     picture: Picture
     settings: Settings
@@ -58,6 +64,7 @@ class Result:
     curve: tuple[LossSample, ...]
     seconds: float
     stopped: bool
+    unfinished: bool = False
     notices: tuple[Notice, ...] = ()
 
 
@@ -96,13 +103,17 @@ def run_job(
     callbacks: RunCallbacks | None = None,
     store: ModelStore | None = None,
     live: LivePreviews | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Result:
     """Run a job. Reports one plan, then progress, previews and notices to ``callbacks``.
 
     With ``live``, ``color_layout`` may change until the run ends; the result's settings have the last value.
 
+    With ``checkpoint``, the state of the run is kept there, and the run may go on from one. The caller
+    removes it when it has the result.
+
     Raises:
-        NstError: the job cannot be done. No files are left behind.
+        NstError: the job cannot be done. No files are left behind, apart from the checkpoint.
     """
     callbacks = callbacks or RunCallbacks()
     notices = _NoticeLog(callbacks.on_event)
@@ -112,6 +123,8 @@ def run_job(
         check_job(job, engine.network.layers)
         subject = prepare(job)
         plan = plan_painting(job, engine, painted_box(job))
+        if checkpoint is not None:
+            checkpoint.begin(run_identity(job, engine.network), plan.levels, notices.add)
         callbacks.on_event(plan_event(plan, job.settings, engine))
         callbacks = replace(callbacks, on_event=notices.on_event)
         combined = combine_fine_styles(
@@ -126,7 +139,12 @@ def run_job(
             plan.levels,
             engine,
             _finish_previews(callbacks, finisher, live),
-            PaintOptions(full_size=plan.full_size, rate=plan.rate, time_limit=time_limit.left(plan)),
+            PaintOptions(
+                states=checkpoint or NO_STATES,
+                full_size=plan.full_size,
+                rate=plan.rate,
+                time_limit=time_limit.left(plan),
+            ),
         )
     finally:
         color_layout = job.settings.color_layout if live is None else live.end(job.settings.color_layout)
@@ -205,6 +223,7 @@ def _make_result(
         curve=painted.curve,
         seconds=painted.seconds,
         stopped=painted.stopped,
+        unfinished=painted.stopped or painted.out_of_memory,
         notices=notices,
     )
 

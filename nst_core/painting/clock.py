@@ -146,13 +146,15 @@ def _search_passes(level: Level, style_pictures: float) -> float:
 class Clock:
     """The progress of one run. Times are in seconds since it started; ``limit`` None is no time limit.
 
-    ``done`` is finished work. ``last_report`` and ``last_preview`` are when these were last sent.
+    ``done`` is finished work, and ``resumed`` what an earlier run has done of this one. ``last_report`` and
+    ``last_preview`` are when these were last sent.
     """
 
     levels: Sequence[LevelWork]
     limit: float | None = None
     started: float = field(default_factory=time.perf_counter)
     done: float = 0.0
+    resumed: float = 0.0
     last_report: float = -math.inf
     last_preview: float = -math.inf
 
@@ -174,9 +176,13 @@ class Clock:
 
     def fraction(self, unfinished: float = 0.0) -> float:
         """Return the share of all work that is done, including ``unfinished`` work on the way."""
-        total = sum(level.total for level in self.levels)
-        return min(1.0, (self.done + unfinished) / total)
+        return min(1.0, (self.resumed + self.done + unfinished) / self._total)
+
+    @property
+    def _total(self) -> float:
+        return sum(level.total for level in self.levels)
 
     def seconds_left(self, fraction: float) -> float | None:
         """Return the seconds left at ``fraction``, or None until enough has been measured."""
-        return self.seconds * (1.0 - fraction) / fraction if fraction > 0.005 else None
+        here = fraction - self.resumed / self._total
+        return self.seconds * (1.0 - fraction) / here if here > 0.005 else None

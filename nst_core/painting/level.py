@@ -31,6 +31,7 @@ from nst_core.painting.matching import LevelMatching, MatchedLevel, Matcher
 from nst_core.painting.memory import MemoryLayout
 from nst_core.painting.progress import RunEnded, RunReporter
 from nst_core.painting.resample import resize_planes
+from nst_core.painting.run_state import NO_STATES, RunState, StateKeeper
 from nst_core.painting.shrinking_tiles import ShrinkingTileEvaluator
 from nst_core.painting.start import content_noise, start_picture
 from nst_core.painting.subject import Subject, crop_to_window, subject_at_level, target_pixels
@@ -48,7 +49,7 @@ class RunContext:
     """The objects that every step of a run uses.
 
     ``scratch_folder`` is for files that replace memory; None is the system's folder for temporary files.
-    ``matcher`` remembers the matches of the level before.
+    ``states`` keeps the state of the run. ``matcher`` remembers the matches of the level before.
     """
 
     backend: Backend
@@ -56,6 +57,7 @@ class RunContext:
     settings: Settings
     reporter: RunReporter
     scratch_folder: Path | None = None
+    states: StateKeeper = NO_STATES
     matcher: Matcher = field(default_factory=Matcher)
 
 
@@ -113,17 +115,16 @@ class BestTerms:
 
 @dataclass(frozen=True)
 class OpenLevel:
-    """A level that is ready to be iterated."""
+    """A level that is ready to be iterated, from ``start`` on."""
 
+    start: RunState
     optimizer: Lbfgs | Adam
     best_terms: BestTerms
     view: LevelView
 
 
-def paint_level(
-    context: RunContext, subject: Subject, layout: MemoryLayout, previous: Array | None
-) -> Array | None:
-    """Paint the reporter's level, starting from the picture of the ``previous`` one.
+def paint_level(context: RunContext, subject: Subject, layout: MemoryLayout, start: RunState) -> Array | None:
+    """Paint the reporter's level, going on from the state ``start``.
 
     Returns the best picture (3, height, width), or None if the run ended before the first step.
 
@@ -131,15 +132,13 @@ def paint_level(
         NstError: ``diverged`` if the loss is not a finite number, ``out-of-memory``.
     """
     try:
-        level = open_level(context, subject, layout, previous)
+        level = open_level(context, subject, layout, start)
     except RunEnded:
         return None
     return iterate(context, level)
 
 
-def open_level(
-    context: RunContext, subject: Subject, layout: MemoryLayout, previous: Array | None
-) -> OpenLevel:
+def open_level(context: RunContext, subject: Subject, layout: MemoryLayout, start: RunState) -> OpenLevel:
     """Make the level's targets, bind the evaluator, and start the optimiser with a first evaluation.
 
     The pictures of which the targets are made are freed before the optimiser takes memory.
@@ -148,12 +147,17 @@ def open_level(
         RunEnded: the run ended before the first evaluation was finished.
         NstError: ``diverged``, ``out-of-memory``.
     """
-    best_terms, view, start = _bind_evaluator(context, subject, layout, previous)
-    picture = context.backend.upload(start)
-    del start  # the host's copy is not needed during the first evaluation
-    optimizer = _start_optimizer(context, best_terms, picture, layout)
+    context.matcher.maps = list(start.maps)
+    best_terms, view, first = _bind_evaluator(context, subject, layout, start.previous)
+    if start.picture is not None and start.picture.shape == first.shape:
+        first = start.picture
+    else:
+        start = replace(start, picture=None, iteration=0)
+    picture = context.backend.upload(first)
+    del first  # the host's copy is not needed during the first evaluation
+    optimizer = _start_optimizer(context, best_terms, picture, layout, start.iteration)
     context.reporter.add_work(context.reporter.work.evaluation)
-    return OpenLevel(optimizer, best_terms, view)
+    return OpenLevel(replace(start, picture=None), optimizer, best_terms, view)
 
 
 def iterate(context: RunContext, level: OpenLevel) -> Array | None:
@@ -168,7 +172,7 @@ def iterate(context: RunContext, level: OpenLevel) -> Array | None:
     iterations = reporter.level.iterations
     picture: DeviceArray = None
     try:
-        for iteration in range(1, iterations + 1):
+        for iteration in range(min(level.start.iteration, iterations - 1) + 1, iterations + 1):
             state = _step(level.optimizer, reporter)
             picture = state.picture
             reporter.add_work(reporter.work.evaluation)
@@ -180,6 +184,8 @@ def iterate(context: RunContext, level: OpenLevel) -> Array | None:
                 _send_preview(context, level.view, picture)
             if reporter.ended:
                 break
+            if not last and context.states.is_due():
+                _keep_state(context, level, picture)
     except RunEnded:
         if picture is None:
             return None
@@ -187,7 +193,15 @@ def iterate(context: RunContext, level: OpenLevel) -> Array | None:
         if picture is None or not is_out_of_memory(error):
             raise
         reporter.out_of_memory = True
+    if (reporter.stopped or reporter.out_of_memory) and not reporter.is_finished:
+        _keep_state(context, level, picture)
     return level.view.whole_level(backend.download(level.view.compose(picture)))
+
+
+def _keep_state(context: RunContext, level: OpenLevel, picture: DeviceArray) -> None:
+    """Keep the optimiser's ``picture`` as the state of the run."""
+    pixels = context.backend.download(picture)
+    context.states.keep(replace(level.start, iteration=context.reporter.iteration, picture=pixels))
 
 
 def _bind_evaluator(
@@ -280,12 +294,14 @@ def _wrap(evaluator: Evaluator, backend: Backend, images: Subject) -> tuple[Wrap
 
 
 def _start_optimizer(
-    context: RunContext, evaluate: BestTerms, start: DeviceArray, layout: MemoryLayout
+    context: RunContext, evaluate: BestTerms, start: DeviceArray, layout: MemoryLayout, done: int
 ) -> Lbfgs | Adam:
+    """Start the optimiser; ``done`` of the level's evaluations are behind it."""
     iterations = context.reporter.level.iterations
     optimizer: Lbfgs | Adam
     if context.settings.optimizer == "adam":
         optimizer = Adam(evaluate, start, iterations=iterations)
+        optimizer.count = done
     else:
         optimizer = Lbfgs(
             evaluate,

@@ -82,6 +82,12 @@ class RunReporter:
         return self.stopped or self.timed_out or self.out_of_memory
 
     @property
+    def is_finished(self) -> bool:
+        """True if the last level has had all its evaluations."""
+        last = self.clock.levels[-1].level
+        return self.level_index == len(self.clock.levels) - 1 and self.iteration >= last.iterations
+
+    @property
     def work(self) -> LevelWork:
         """The work of the current level."""
         return self.clock.levels[self.level_index]

@@ -23,6 +23,7 @@ from nst_core.painting.matching import Matcher
 from nst_core.painting.memory import MemoryLayout, memory_budget
 from nst_core.painting.progress import LossSample, RunCallbacks, RunReporter, as_rows
 from nst_core.painting.pyramid import Level
+from nst_core.painting.run_state import NO_STATES, RunState, StateKeeper
 from nst_core.painting.shrinking_tiles import ShrinkingTileEvaluator
 from nst_core.painting.subject import Subject, content_at_size, crop_to_window, subject_at_level
 from nst_core.painting.targets import make_objective
@@ -46,12 +47,14 @@ __all__ = [
 class PaintOptions:
     """Options of a run.
 
+    ``states`` keeps the state of the run.
     ``full_size`` (height, width) is the size to which a smaller painting is upsampled by its change of the
     content; None is the last level's size. ``rate`` is the expected speed of the engine. After
     ``time_limit`` seconds the run ends with the best picture so far; None is no limit. ``scratch_folder`` is
     for files that replace memory; None is the system's.
     """
 
+    states: StateKeeper = NO_STATES
     full_size: tuple[int, int] | None = None
     rate: Rate = PLAIN
     time_limit: float | None = None
@@ -66,7 +69,8 @@ NO_OPTIONS = PaintOptions()
 class PaintingResult:
     """The result of a run: ``pixels`` (3, height, width), as the optimiser left them.
 
-    ``stopped`` says that the user ended the run, ``timed_out`` that the time limit did. ``work`` is what was
+    ``stopped`` says that the user ended the run, ``timed_out`` that the time limit did, and
+    ``out_of_memory`` that memory did. ``work`` is what was
     done, in the unit of the given rate, in ``painting_seconds``; ``seconds`` includes upsampling.
     """
 
@@ -79,6 +83,7 @@ class PaintingResult:
     work: float
     stopped: bool
     timed_out: bool
+    out_of_memory: bool
 
 
 def paint(
@@ -114,6 +119,7 @@ def paint(
         settings=settings,
         reporter=reporter,
         scratch_folder=options.scratch_folder,
+        states=options.states,
         matcher=Matcher(settings.seed, backend.upload, backend.download),
     )
     picture = _paint_levels(context, subject, levels, layouts)
@@ -130,6 +136,7 @@ def paint(
         work=clock.done + reporter.partial_work,
         stopped=reporter.stopped,
         timed_out=reporter.timed_out,
+        out_of_memory=reporter.out_of_memory,
     )
 
 
@@ -138,25 +145,38 @@ def _paint_levels(
 ) -> Array:
     """Paint level after level until all are finished or the run ends; returns the last picture."""
     reporter, clock = context.reporter, context.reporter.clock
-    picture: Array | None = None
+    state = context.states.start or RunState()
+    clock.resumed = _resumed_work(clock, state)
+    picture = state.previous
     for index, (level, layout) in enumerate(zip(levels, layouts, strict=True)):
+        if index < state.level:
+            continue
         if picture is not None and not clock.fits(clock.levels[index].least):
             reporter.timed_out = True
             break
         reporter.begin_level(index, level)
         try:
             with translate_memory_errors(level):
-                painted = paint_level(context, subject, layout, picture)
+                painted = paint_level(context, subject, layout, state)
         except NstError as error:
             if picture is None or error.code is not ErrorCode.OUT_OF_MEMORY:
                 raise
             reporter.out_of_memory, painted = True, None
+        if painted is None and picture is not None and not reporter.timed_out:
+            context.states.keep(state)
         # If a level ended before its first step, the picture of the level before is better.
         picture = painted if painted is not None else picture
         if reporter.ended:
             break
+        state = RunState(level=index + 1, previous=picture, maps=tuple(context.matcher.maps))
     assert picture is not None  # noqa: S101 -- there is always a level
     return picture
+
+
+def _resumed_work(clock: Clock, state: RunState) -> float:
+    """Return the work of the levels and evaluations that ``state`` has behind it."""
+    finished = sum(work.total for work in clock.levels[: state.level])
+    return finished + state.iteration * clock.levels[state.level].evaluation
 
 
 def _finish(context: RunContext, picture: Array, subject: Subject, full_size: tuple[int, int]) -> Array:
