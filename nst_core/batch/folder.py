@@ -18,6 +18,7 @@ from nst_core.images.picture import Picture
 from nst_core.images.picture_folder import list_pictures
 from nst_core.images.read import read_picture
 from nst_core.images.write import check_writable, storable, write_picture
+from nst_core.job.checkpoint import Checkpoint, checkpoint_path
 from nst_core.job.control_files import ControlFiles, read_control_files
 from nst_core.job.metadata import describe_run
 from nst_core.job.model import Job, WeightedStyle, init_image_path
@@ -54,7 +55,8 @@ class PaintOptions:
     """Options that all pictures of a batch share.
 
     ``recorded_settings`` are the settings to store in the results, if not ``settings``. ``force`` overwrites
-    existing files. ``keep_location`` copies the place where a photograph was taken to its result.
+    existing files. ``keep_location`` copies the place where a photograph was taken to its result. ``resume`` goes on
+    from the state of a picture that was interrupted; ``keep_states`` keeps such states.
     """
 
     styles: Styles
@@ -63,6 +65,8 @@ class PaintOptions:
     recorded_settings: Settings | None = None
     force: bool = False
     keep_location: bool = False
+    keep_states: bool = False
+    resume: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,11 @@ def paint_file(task: BatchTask, options: PaintOptions, store: ModelStore, callba
     )
     job = read_control_files(job, task.control, on_event)
     check_writable(task.target, force=options.force, size=painted_size(job))
-    result = run_job(job, callbacks, store)
+    checkpoint = None
+    if options.keep_states:
+        path, name = checkpoint_path(task.target), display_name(task.target)
+        checkpoint = Checkpoint(path, resume=options.resume, name=name, expected=False)
+    result = run_job(job, callbacks, store, checkpoint=checkpoint)
     write_picture(
         result.picture,
         task.target,
@@ -155,6 +163,8 @@ def paint_file(task: BatchTask, options: PaintOptions, store: ModelStore, callba
         on_notice=on_event,
         keep_location=options.keep_location,
     )
+    if checkpoint is not None:
+        checkpoint.remove()
     return result
 
 

@@ -17,6 +17,7 @@ from nst_core.cli.options import (
     names_of_fields,
     pixel_limit_option,
     reporting_options,
+    resume_option,
     store_option,
 )
 
@@ -31,6 +32,7 @@ class BatchOptions:
     suffix: str
     force: bool
     keep_location: bool
+    resume: bool
     ray_address: str | None
     painters: int
     reporting: ReportingOptions
@@ -54,6 +56,7 @@ def batch_options(command: Command) -> Command:
             "--force", cls=GroupedOption, is_flag=True, help="Paint again and overwrite existing results."
         ),
         location_option,
+        resume_option("Go on within the picture that was being painted when the batch ended."),
         click.option(
             "--ray", "ray_address", cls=GroupedOption, section="machine", metavar="ADDRESS",
             help="Paint on the GPUs of the Ray cluster at ADDRESS; `local` uses those of this machine.",

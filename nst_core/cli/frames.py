@@ -45,12 +45,15 @@ class Thumbnail:
 
 
 class FrameWriter:
-    """Writes previews to ``folder``, after deleting the frames of an earlier run."""
+    """Writes previews to ``folder``. Deletes the frames of an earlier run first, unless ``keep`` is given.
 
-    def __init__(self, folder: OutputFolder) -> None:
+    The contact sheet has the frames of this run.
+    """
+
+    def __init__(self, folder: OutputFolder, *, keep: bool = False) -> None:
         self.folder = folder
         self.thumbnails: list[Thumbnail] = []
-        for path in folder.path.iterdir():
+        for path in () if keep else list(folder.path.iterdir()):
             if FRAME_NAME.fullmatch(path.name):
                 path.unlink()
 

@@ -199,6 +199,11 @@ def progress_option(command: Command) -> Command:
     )(command)
 
 
+def resume_option(text: str) -> Callable[[Command], Command]:
+    """Return a decorator that adds ``--resume`` with the help ``text``, passed as ``resume``."""
+    return click.option("--resume", cls=GroupedOption, is_flag=True, help=text)
+
+
 def settings_file_option(text: str) -> Callable[[Command], Command]:
     """Return a decorator that adds ``--settings`` with the help ``text``.
 
@@ -233,6 +238,7 @@ class OutputOptions:
     output: Path | None
     force: bool
     keep_location: bool
+    resume: bool
     frames: Path | None
     frames_every: int | None
     report: Path | None
@@ -252,6 +258,7 @@ def output_options(command: Command) -> Command:
         ),
         click.option("--force", cls=GroupedOption, is_flag=True, help="Overwrite existing files."),
         location_option,
+        resume_option("Go on with the same command where it was stopped or killed."),
         settings_file_option(
             "Reuse the settings in FILE, a picture painted by nst or a JSON file. Options override them."
         ),

@@ -33,7 +33,7 @@ from nst_core.painting.run import RunCallbacks
 from nst_core.settings import Settings
 from nst_core.vgg.store import ModelStore
 
-CANCELLED = "Cancelled; the finished pictures are kept. Run the same command again to continue."
+CANCELLED = "Cancelled; the finished pictures are kept. Run the command again with --resume to continue."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +63,12 @@ def run_batch(request: BatchRequest, options: BatchOptions) -> None:
     """
     store = ModelStore(options.store)
     if options.ray_address:
+        if options.resume:
+            raise NstError(
+                ErrorCode.BAD_SETTING,
+                "With --ray no picture goes on where it was interrupted.",
+                "Leave out --resume: the same command paints the pictures that are missing.",
+            )
         check_ray_installed()
     check_folder(request.output, force=True)
     with (
@@ -143,7 +149,12 @@ def _paint_here(
     """Paint one picture after another in this process."""
     callbacks = RunCallbacks(on_event=reporter.report)
     paint_options = PaintOptions(
-        request.styles, request.settings, force=options.force, keep_location=options.keep_location
+        request.styles,
+        request.settings,
+        force=options.force,
+        keep_location=options.keep_location,
+        keep_states=True,
+        resume=options.resume,
     )
     for task in tasks:
         reporter.start_task(task)

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from nst_core.cli.failures import Cancelled
 from nst_core.cli.file_arguments import (
     check_output,
     default_output,
@@ -33,6 +34,7 @@ from nst_core.images.display_name import display_name
 from nst_core.images.file_io import check_not_an_input, replace_file
 from nst_core.images.read import read_picture
 from nst_core.images.write import check_writable, storable
+from nst_core.job.checkpoint import Checkpoint, checkpoint_path
 from nst_core.job.control_files import ControlFiles, StyleFile, read_control_files
 from nst_core.job.metadata import RunRecord, describe_run, settings_to_repeat
 from nst_core.job.model import Job, init_image_path
@@ -76,6 +78,7 @@ class RunOptions:
     is_default_output: bool
     force: bool
     keep_location: bool
+    checkpoint: Checkpoint
     frames: Path | None
     frames_every: int
     report: Path | None
@@ -95,7 +98,9 @@ def check_options(task: PaintingTask, settings: SettingOptions, output: OutputOp
     path = output.output or default_output(task.input_files[0], *task.output_words)
     init_image = init_image_path(chosen)
     inputs = [*task.input_files, init_image] if init_image else task.input_files
-    check_output(path, output.force, inputs)
+    checkpoint = Checkpoint(checkpoint_path(path), resume=output.resume, name=display_name(path))
+    force = output.force or (output.resume and checkpoint.has_saved(path))
+    check_output(path, force, inputs)
     if output.frames_every and not output.frames:
         raise NstError(
             ErrorCode.BAD_SETTING,
@@ -109,8 +114,9 @@ def check_options(task: PaintingTask, settings: SettingOptions, output: OutputOp
         texture_size=task.texture_size or stored.texture_size,
         output=path,
         is_default_output=output.output is None,
-        force=output.force,
+        force=force,
         keep_location=output.keep_location,
+        checkpoint=checkpoint,
         frames=output.frames,
         frames_every=(output.frames_every or FRAMES_EVERY) if output.frames else 0,
         report=output.report,
@@ -132,7 +138,7 @@ def _check_output_folders(output: OutputOptions, inputs: list[str]) -> None:
         (output.report, [run_report.REPORT_FILE, run_report.CURVES_FILE]),
     ):
         if folder:
-            check_folder(folder, output.force)
+            check_folder(folder, output.force or output.resume)
             for name in names:
                 check_not_an_input(folder / name, inputs)
     if output.report:
@@ -177,7 +183,11 @@ def run_painting(task: PaintingTask, settings: SettingOptions, output: OutputOpt
         callbacks = RunCallbacks(
             on_event=watcher.on_event, should_stop=interrupts.should_stop, frames_every=options.frames_every
         )
-        result = run_job(job, callbacks, options.store)
+        try:
+            result = run_job(job, callbacks, options.store, checkpoint=options.checkpoint)
+        except Cancelled:
+            options.checkpoint.discard()
+            raise
         if watcher.frames:
             watcher.frames.write_sheet()
         texture_size = f"{job.texture_size[1]}x{job.texture_size[0]}" if job.content is None else ""
@@ -197,6 +207,10 @@ def run_painting(task: PaintingTask, settings: SettingOptions, output: OutputOpt
             reporter.report,
             keep_location=options.keep_location,
         )
+        if result.unfinished:
+            options.checkpoint.record_result(path)
+        else:
+            options.checkpoint.remove()
         _report_result(reporter, result, options, path)
 
 
@@ -231,7 +245,10 @@ class _RunWatcher:
     def _begin_painting(self, plan: Plan) -> None:
         self.interrupts.begin_painting()
         if self.options.frames:  # created only now that nothing can be refused any more
-            self.frames = FrameWriter(self.folders.enter_context(fill_folder(self.options.frames)))
+            self.frames = FrameWriter(
+                self.folders.enter_context(fill_folder(self.options.frames)),
+                keep=self.options.checkpoint.resume,
+            )
         self.reporter.report(plan)
         for notice in find_differences(plan, self.options.stored, self.task):
             self.reporter.report(notice)
@@ -291,6 +308,8 @@ def _report_result(reporter: ProgressReporter, result: Result, options: RunOptio
     if result.stopped:
         last = result.curve[-1]
         sentence += f"; stopped at level {last.level + 1} of {len(result.levels)}, iteration {last.iteration}"
+    if result.unfinished and options.checkpoint.written:
+        sentence += " (the same command with --resume goes on from there)"
     reporter.finish(
         f"{sentence}.",
         {

@@ -81,12 +81,13 @@ class Checkpoint:
     """The file of one run; see :class:`nst_core.painting.run_state.StateKeeper`.
 
     ``resume`` goes on from a state that is there; it must be of the same run. ``name`` is what messages call
-    the picture; without a name there are messages only about states that are used or damaged.
+    the picture. ``expected`` says that a state to ``resume`` is missed if there is none.
     """
 
     path: Path
     resume: bool = False
     name: str = ""
+    expected: bool = True
     start: RunState | None = None
     written: bool = False
     _identity: Mapping[str, str] = field(default_factory=dict)
@@ -106,7 +107,7 @@ class Checkpoint:
         self._next_time = time.monotonic() + LEAST_SECONDS
         stored = self._read()
         if stored is None:
-            if self.resume and self.name and not self.path.exists():
+            if self.resume and self.expected and not self.path.exists():
                 self._say("nothing-to-resume", f"There is no interrupted run of {self.name}. It starts anew.")
             return
         other = differences(stored.identity, identity)
