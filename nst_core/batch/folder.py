@@ -55,8 +55,8 @@ class PaintOptions:
     """Options that all pictures of a batch share.
 
     ``recorded_settings`` are the settings to store in the results, if not ``settings``. ``force`` overwrites
-    existing files. ``keep_location`` copies the place where a photograph was taken to its result. ``resume`` goes on
-    from the state of a picture that was interrupted; ``keep_states`` keeps such states.
+    existing files. ``keep_location`` copies the place where a photograph was taken to its result.
+    ``keep_states`` keeps the state of the picture that is painted, and ``resume`` goes on from it.
     """
 
     styles: Styles
