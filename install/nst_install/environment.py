@@ -13,12 +13,13 @@ import re
 import secrets
 import shutil
 import time
+import urllib.parse
 from pathlib import Path
 
-from nst_install import tools
+from nst_install import connections, pip_settings, tools
 from nst_install.console import Console
 from nst_install.engines import PackageSet, TorchBuild
-from nst_install.errors import InstallError, disk_full, from_os
+from nst_install.errors import InstallError, disk_full, from_os, untrusted_certificate
 from nst_install.paths import REQUIREMENTS, InstallPaths, python_in
 from nst_install.processes import ProcessResult, run
 from nst_install.pythons import PythonInterpreter, find_python
@@ -183,19 +184,27 @@ class Pip:
         )
         try:
             wheel = tools.fetch_pip(self.folder, self.source, self.console)
-        except InstallError:
-            if run(create, self.console).code != 0:
-                raise
-            name, sha256 = tools.pinned_wheel("pip", "any")
-            pin = self.folder / "pip.txt"
-            version = name.split("-")[1]
-            pin.write_text(f"pip=={version} --hash=sha256:{sha256}\n", "utf-8")
-            self.install(["--require-hashes", "-r", str(pin)], raw_progress=False)
-            pin.unlink()
+        except InstallError as error:
+            if run(create, self.console).code != 0 or not self._replace_pip():
+                raise error from None  # it says why; pip does not always
             return
         unpacked = run([self.python, "-I", "-c", UNPACK, str(wheel)], self.console)
         self._expect_success(unpacked, "pip could not be installed")
         wheel.unlink()
+
+    def _replace_pip(self) -> bool:
+        """Let the pip that comes with the Python install the pinned one. Return whether it worked."""
+        name, sha256 = tools.pinned_wheel("pip", "any")
+        pin = self.folder / "pip.txt"
+        version = name.split("-")[1]
+        pin.write_text(f"pip=={version} --hash=sha256:{sha256}\n", "utf-8")
+        try:
+            self.install(["--require-hashes", "-r", str(pin)], raw_progress=False)
+        except InstallError as error:
+            self.console.log(str(error))
+            return False
+        pin.unlink()
+        return True
 
     def install(self, arguments: list[str], *, raw_progress: bool = True) -> None:
         """Install exactly the packages that the arguments pin; pip chooses nothing itself.
@@ -280,6 +289,13 @@ CONNECTION_LOST = (
 """Matches pip's many messages about a connection that could not be made or was lost."""
 
 
+def failed_host(tail: str) -> str:
+    """Return the host that pip could not connect to, by its output; the index's if a proxy is in between."""
+    index = urllib.parse.urlsplit(pip_settings.index_url()).hostname or "the package index"
+    named = re.findall(r"host='([^']+)'", tail)
+    return named[-1] if named and not connections.find_proxy(index)[0] else index
+
+
 def explain_failure(tail: str, failure: str, paths: InstallPaths, *, offline: bool) -> InstallError:
     """Convert the last lines of pip's output to an error for the user.
 
@@ -295,10 +311,9 @@ def explain_failure(tail: str, failure: str, paths: InstallPaths, *, offline: bo
             "Nothing was changed. Something in your network changes downloads; try another network.",
         )
     if "CERTIFICATE_VERIFY_FAILED" in tail:
-        return InstallError(
-            "This system does not trust the certificate of the package index.",
-            "If your network intercepts connections, set PIP_CERT and SSL_CERT_FILE to its certificate.",
-        )
+        return untrusted_certificate("the package index")
+    if not offline and re.search(connections.NOT_CONNECTED, tail):
+        return connections.unreachable(failed_host(tail), tail)
     if re.search(CONNECTION_LOST, tail):
         return InstallError(
             "The connection was lost while packages were being downloaded.",

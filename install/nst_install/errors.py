@@ -41,3 +41,11 @@ def from_os(path: object, error: OSError) -> InstallError:
 def disk_full(path: object) -> InstallError:
     """Return the error for a full disk, which holds ``path``."""
     return InstallError(f"The disk that holds {path} is full.", "Free some space and run the command again.")
+
+
+def untrusted_certificate(server: str) -> InstallError:
+    """Return the error for a server whose certificate no authority of this system has signed."""
+    return InstallError(
+        f"This system does not trust the certificate of {server}.",
+        "If your network intercepts connections, set PIP_CERT and SSL_CERT_FILE to its certificate.",
+    )

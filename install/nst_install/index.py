@@ -1,32 +1,29 @@
 """Download of one file from the package index with the standard library only.
 
-The index is the one configured for pip or uv, in the environment or in pip's configuration files. The caller
-checks the file by its hash. ``nst_core/vgg/package_index.py`` reads index pages too: it runs inside the
-environment, where httpx and pip are available, and can ask pip for its configuration.
+The index is the one configured for pip or uv. Nothing is downloaded from a server that is not verified,
+unless the user asks for it (:mod:`nst_install.verification`). The caller checks the file by its hash.
+``nst_core/vgg/package_index.py`` reads index pages too: it runs inside the environment, where httpx and pip
+are available, and can ask pip for its configuration.
 """
 
 from __future__ import annotations
 
-import configparser
 import http.client
 import json
-import os
 import socket
 import ssl
-import sys
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from nst_install import connections, pip_settings
 from nst_install.console import Console
-from nst_install.errors import InstallError, from_os
-from nst_install.paths import home_folder
+from nst_install.errors import InstallError, from_os, untrusted_certificate
+from nst_install.verification import VerifiedRedirects, context_for, is_verified
 
-DEFAULT = "https://pypi.org/simple"
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
 PAGE_BYTES = 64 * 1024**2
 FILE_BYTES = 256 * 1024**2
@@ -50,11 +47,10 @@ def fetch(package: str, file_name: str, target: Path, console: Console) -> None:
     Raises:
         InstallError: the index cannot be reached, or does not have the file.
     """
-    base = index_url()
+    base = pip_settings.index_url()
     page_url = f"{base.rstrip('/')}/{package}/"
-    context = tls_context()
     try:
-        with _open(page_url, context) as page:
+        with _open(page_url) as page:
             if page is None:
                 raise InstallError(f"The package index {_without_login(base)} has no {package}.", HINT)
             text = page.read(PAGE_BYTES).decode("utf-8", "replace")
@@ -63,10 +59,15 @@ def fetch(package: str, file_name: str, target: Path, console: Console) -> None:
         for link in links:
             url = urllib.parse.urldefrag(urllib.parse.urljoin(location, link)).url
             if urllib.parse.unquote(urllib.parse.urlsplit(url).path).rpartition("/")[2] == file_name:
-                _download(_with_login_of(base, url), target, file_name, context, console)
+                _download(_with_login_of(base, url), target, file_name, console)
                 return
     except CONNECTION_ERRORS as error:
         reason = getattr(error, "reason", error)
+        if connections.is_unreachable(reason):
+            host = urllib.parse.urlsplit(base).hostname or base
+            raise connections.unreachable(host, str(reason)) from None
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            raise untrusted_certificate(_without_login(base)) from None
         raise InstallError(
             f"The package index {_without_login(base)} cannot be reached: {reason}.", HINT
         ) from None
@@ -75,63 +76,11 @@ def fetch(package: str, file_name: str, target: Path, console: Console) -> None:
     raise InstallError(f"The package index {_without_login(base)} has no {file_name}.", HINT)
 
 
-def index_url(environment: Mapping[str, str] = os.environ) -> str:
-    """Return the URL of the package index that is configured for pip or uv."""
-    for name in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"):
-        words = environment.get(name, "").split()
-        if words:  # uv accepts "name=URL" too
-            return words[0].partition("=")[2] if "=" in words[0].partition("://")[0] else words[0]
-    url = DEFAULT
-    for path in configuration_files(environment):
-        parser = configparser.RawConfigParser()
-        try:
-            parser.read(path, encoding="utf-8")
-            url = parser.get("global", "index-url", fallback=url)
-        except (configparser.Error, UnicodeDecodeError, OSError):
-            continue
-    return url.strip()
+def _open(url: str, start: int = 0) -> Any:
+    """Return urllib's response from byte ``start`` on, or a context manager of None for "not found".
 
-
-def configuration_files(environment: Mapping[str, str], platform: str = sys.platform) -> list[Path]:
-    """Return pip's configuration files; later ones override earlier ones."""
-    named = environment.get("PIP_CONFIG_FILE", "")
-    if named == os.devnull:
-        return []
-    home = home_folder(environment)
-    if platform == "win32":
-        files = [
-            Path(environment.get("ProgramData", "C:\\ProgramData")) / "pip" / "pip.ini",
-            home / "pip" / "pip.ini",
-        ]
-        files.append(Path(environment.get("APPDATA", home)) / "pip" / "pip.ini")
-    else:
-        config = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
-        files = [Path("/etc/xdg/pip/pip.conf"), Path("/etc/pip.conf"), home / ".pip" / "pip.conf"]
-        if platform == "darwin":
-            files += [home / "Library" / "Application Support" / "pip" / "pip.conf"]
-        files += [config / "pip" / "pip.conf"]
-    return [*files, Path(named)] if named else files
-
-
-def tls_context(environment: Mapping[str, str] = os.environ) -> ssl.SSLContext:
-    """Return the TLS settings: trust pip's certificate if one is configured, else the system's authorities.
-
-    A bare system has no list of authorities. The server is not verified then: every file downloaded here is
-    accepted or refused by its pinned SHA-256 alone.
+    The user name and password in ``url`` are sent to its own server only, and only if that is verified.
     """
-    named = environment.get("PIP_CERT", "")
-    context = ssl.create_default_context(cafile=named if Path(named).is_file() else None)
-    verify_paths = ssl.get_default_verify_paths()
-    authorities = verify_paths.capath
-    has_folder = authorities and Path(authorities).is_dir() and any(os.scandir(authorities))
-    if not context.get_ca_certs() and not has_folder:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _open(url: str, context: ssl.SSLContext, start: int = 0) -> Any:
-    """Return urllib's response from byte ``start`` on, or a context manager of None for "not found"."""
     headers = {"Accept": ACCEPT, "User-Agent": "nst-install"}
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in ("https", "http", "file"):
@@ -140,8 +89,17 @@ def _open(url: str, context: ssl.SSLContext, start: int = 0) -> Any:
         url += "index.html"
     if start:
         headers["Range"] = f"bytes={start}-"
-    handlers: list[urllib.request.BaseHandler] = [urllib.request.HTTPSHandler(context=context)]
-    if "@" in parts.netloc:
+    context = context_for(url)
+    handlers: list[urllib.request.BaseHandler] = [
+        urllib.request.HTTPSHandler(context=context),
+        VerifiedRedirects(),
+    ]
+    proxy = pip_settings.proxy()
+    if proxy:
+        handlers.append(urllib.request.ProxyHandler({"http": proxy, "https": proxy}))
+    if "@" in parts.netloc and not is_verified(url, context):
+        url = _without_login(url)
+    elif "@" in parts.netloc:
         passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
         url = _without_login(url)
         passwords.add_password(None, url, urllib.parse.unquote(parts.username or ""),
@@ -164,12 +122,12 @@ class _NotFound:
         return None
 
 
-def _download(url: str, target: Path, label: str, context: ssl.SSLContext, console: Console) -> None:
+def _download(url: str, target: Path, label: str, console: Console) -> None:
     """Download ``url`` to ``target``, resuming a few times if the connection breaks."""
     for attempt in range(ATTEMPTS):
         start = target.stat().st_size if target.exists() else 0
         try:
-            with _open(url, context, start) as response:
+            with _open(url, start) as response:
                 if response is None:
                     raise urllib.error.URLError("the file is not there")
                 if start and response.status != http.client.PARTIAL_CONTENT:
@@ -227,12 +185,18 @@ class _LinkParser(HTMLParser):
 
 
 def _with_login_of(index: str, url: str) -> str:
-    """Return ``url`` with the user and password from the index's URL if both are on the same host."""
+    """Return ``url`` with the user and password from the index's URL if both are on the same server."""
     index_parts, parts = urllib.parse.urlsplit(index), urllib.parse.urlsplit(url)
     has_login = "@" in index_parts.netloc and "@" not in parts.netloc
-    if has_login and index_parts.hostname == parts.hostname:
+    if has_login and _server(index) == _server(url):
         return parts._replace(netloc=f"{index_parts.netloc.rpartition('@')[0]}@{parts.netloc}").geturl()
     return url
+
+
+def _server(url: str) -> tuple[str, str]:
+    """Return scheme, host and port."""
+    parts = urllib.parse.urlsplit(url)
+    return parts.scheme, parts.netloc.rpartition("@")[2].lower()
 
 
 def _without_login(url: str) -> str:

@@ -1,7 +1,7 @@
 """pip and uv, each pinned to one file by its SHA-256. They set up everything else.
 
 ``requirements/tools.json`` names the files. They are downloaded from the package index without pip, which a
-bare Python lacks. The hash decides whether a download is right, so the connection need not be trusted.
+bare Python lacks. The hash decides whether a download is right.
 """
 
 from __future__ import annotations

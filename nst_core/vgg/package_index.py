@@ -24,6 +24,8 @@ from urllib.request import url2pathname
 
 import httpx
 
+from nst_core.vgg.connections import describe_failure, host_name, without_login
+
 DEFAULT_INDEX = "https://pypi.org/simple"
 """The default of pip."""
 
@@ -33,12 +35,13 @@ MAX_PAGE_BYTES = 32 * 1024**2
 
 @dataclass(frozen=True)
 class IndexSettings:
-    """pip's configuration: index pages, pages or folders of links, certificate and proxy."""
+    """pip's configuration: index pages, pages or folders of links, certificate, proxy, and trusted hosts."""
 
     indexes: tuple[str, ...] = (DEFAULT_INDEX,)
     links: tuple[str, ...] = ()
     certificate: str | None = None
     proxy: str | None = None
+    trusted: tuple[str, ...] = ()
 
 
 def read_settings() -> IndexSettings:
@@ -95,6 +98,7 @@ def environment_settings() -> dict[str, str]:
         "no-index": ("PIP_NO_INDEX", "UV_NO_INDEX"),
         "cert": ("PIP_CERT",),
         "proxy": ("PIP_PROXY",),
+        "trusted-host": ("PIP_TRUSTED_HOST", "UV_INSECURE_HOST"),
     }
     values = {
         name: next((os.environ[key] for key in keys if os.environ.get(key)), None)
@@ -114,6 +118,7 @@ def parse_settings(values: Mapping[str, str]) -> IndexSettings:
         links=tuple(values.get("find-links", "").replace(",", " ").split()),
         certificate=values.get("cert") or None,
         proxy=values.get("proxy") or None,
+        trusted=tuple(values.get("trusted-host", "").split()),
     )
 
 
@@ -131,8 +136,12 @@ def find_file(
     for page in [*pages, *settings.links]:
         try:
             urls.extend(links_to(file_name, page, client))
+        except httpx.UnsupportedProtocol as error:
+            failures.append(str(error))
+        except httpx.TransportError as error:
+            failures.append(describe_failure(page, error))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            failures.append(f"{urlsplit(page).hostname} could not be reached ({type(error).__name__})")
+            failures.append(f"{host_name(page)} could not be reached ({type(error).__name__})")
         except (OSError, ValueError) as error:
             failures.append(f"{without_login(page)} could not be read ({error})")
     return list(dict.fromkeys(urls)), failures
@@ -208,14 +217,9 @@ def local_path(location: str) -> Path | None:
 
 
 def copy_login(page: str, url: str) -> str:
-    """Return ``url``, a link on ``page``, with the page's user and password if it is on the same host."""
+    """Return ``url``, a link on ``page``, with the page's user and password if it is on the same server."""
     page_parts, parts = urlsplit(page), urlsplit(url)
-    if "@" in page_parts.netloc and "@" not in parts.netloc and page_parts.hostname == parts.hostname:
+    same = (page_parts.scheme, page_parts.netloc.rpartition("@")[2]) == (parts.scheme, parts.netloc)
+    if "@" in page_parts.netloc and same:
         return parts._replace(netloc=f"{page_parts.netloc.rpartition('@')[0]}@{parts.netloc}").geturl()
     return url
-
-
-def without_login(url: str) -> str:
-    """Return ``url`` for messages, without its user and password."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

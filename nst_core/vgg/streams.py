@@ -11,13 +11,13 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import certifi
 import httpx
 
 from nst_core.errors import ErrorCode, NstError, first_line
-from nst_core.vgg.package_index import IndexSettings, local_path, without_login
+from nst_core.vgg.connections import describe_failure, host_name, is_this_machine
+from nst_core.vgg.package_index import IndexSettings, local_path
 
 CHUNK = 1024**2
 
@@ -50,6 +50,7 @@ def open_client(settings: IndexSettings) -> Iterator[httpx.Client]:
             proxy=settings.proxy,
             timeout=TIMEOUT,
             follow_redirects=True,
+            event_hooks={"request": [lambda request: check_verified(request.url, settings)]},
             headers={"User-Agent": "nst"},
         )
     except (ImportError, ValueError, httpx.InvalidURL) as error:  # SOCKS needs another package
@@ -60,6 +61,17 @@ def open_client(settings: IndexSettings) -> Iterator[httpx.Client]:
         ) from None
     with client:
         yield client
+
+
+def check_verified(url: httpx.URL, settings: IndexSettings) -> None:
+    """Check that the connection to ``url`` is verified, or that the user trusts its host as it is.
+
+    Raises:
+        httpx.UnsupportedProtocol: it is not.
+    """
+    trusted = (url.host, f"{url.host}:{url.port}")
+    if url.scheme != "https" and not is_this_machine(url.host) and not set(trusted) & set(settings.trusted):
+        raise httpx.UnsupportedProtocol(f"{url.host} is not verified, because its address begins with http:")
 
 
 def open_stream(url: str, start: int, size: int, client: httpx.Client) -> tuple[int, Iterator[bytes]]:
@@ -78,6 +90,8 @@ def open_stream(url: str, start: int, size: int, client: httpx.Client) -> tuple[
     request = client.build_request("GET", url, headers=headers)
     try:
         response = client.send(request, stream=True)
+    except httpx.UnsupportedProtocol as error:
+        raise FileUnavailable(str(error)) from None
     except httpx.TransportError as error:
         raise TransferInterrupted(describe_failure(url, error)) from None
     except httpx.RequestError as error:
@@ -121,17 +135,3 @@ def read_blocks(path: Path, start: int) -> Iterator[bytes]:
                 yield block
     except OSError as error:
         raise FileUnavailable(f"{path} cannot be read ({error.strerror})") from None
-
-
-def host_name(url: str) -> str:
-    """Return the host of a URL for messages."""
-    return urlsplit(url).hostname or without_login(url)
-
-
-def describe_failure(url: str, error: httpx.TransportError) -> str:
-    """Return a clause that describes a connection failure."""
-    if isinstance(error, httpx.TimeoutException):
-        return f"{host_name(url)} did not answer in time"
-    if isinstance(error, httpx.ConnectError):
-        return f"{host_name(url)} cannot be reached ({error})"
-    return f"the connection to {host_name(url)} was lost"

@@ -19,7 +19,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from nst_install import commands, engines, environment, gimps, index, lock, plug_in, pythons, sources, tools
+from nst_install import (
+    commands,
+    engines,
+    environment,
+    gimps,
+    index,
+    lock,
+    pip_settings,
+    plug_in,
+    pythons,
+    sources,
+    tools,
+)
 from nst_install.console import Console
 from nst_install.errors import InstallError, from_os
 from nst_install.options import InstallOptions
@@ -348,9 +360,10 @@ def test_pip_unpacks_in_the_environments_folder(tmp_path: Path, monkeypatch: pyt
 def test_index_is_the_one_configured_for_pip(tmp_path: Path) -> None:
     home = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": str(tmp_path / "one.conf")}
     (tmp_path / "one.conf").write_text("[global]\nindex-url = https://mirror.example/simple\n")
-    assert index.index_url(home) == "https://mirror.example/simple"
-    assert index.index_url({**home, "PIP_INDEX_URL": "https://other.example/"}) == "https://other.example/"
-    assert index.index_url({"HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}) == index.DEFAULT
+    assert pip_settings.index_url(home) == "https://mirror.example/simple"
+    other = {**home, "PIP_INDEX_URL": "https://other.example/"}
+    assert pip_settings.index_url(other) == "https://other.example/"
+    assert pip_settings.index_url({**home, "PIP_CONFIG_FILE": os.devnull}) == pip_settings.DEFAULT
 
 
 def test_file_in_use_on_windows_is_reported_as_such() -> None:
@@ -365,12 +378,12 @@ def test_file_in_use_on_windows_is_reported_as_such() -> None:
     [
         ("corp=https://mirror.example/simple", "https://mirror.example/simple"),
         ("https://mirror.example/simple?a=b", "https://mirror.example/simple?a=b"),
-        ("  ", index.DEFAULT),
+        ("  ", pip_settings.DEFAULT),
     ],
 )
 def test_index_is_read_in_uvs_notation(setting: str, url: str, tmp_path: Path) -> None:
     env = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull, "UV_DEFAULT_INDEX": setting}
-    assert index.index_url(env) == url
+    assert pip_settings.index_url(env) == url
 
 
 class BrokenIndex(BaseHTTPRequestHandler):

@@ -19,6 +19,7 @@ class FileServer:
 
     files: dict[str, bytes] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
+    redirects: dict[str, str] = field(default_factory=dict)
     cuts: list[int] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     ranges: bool = True
@@ -36,7 +37,9 @@ def handler_for(server: FileServer) -> type[BaseHTTPRequestHandler]:
             byte_range = self.headers.get("Range")
             server.requests.append((self.path, byte_range))
             server.logins.append(self.headers.get("Authorization"))
-            if server.statuses:
+            if self.path in server.redirects:
+                self.answer(302, b"", {"Location": server.redirects[self.path]})
+            elif server.statuses:
                 self.answer(server.statuses.pop(0), b"")
             elif self.path not in server.files:
                 self.answer(404, b"nothing here")

