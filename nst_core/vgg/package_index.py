@@ -33,7 +33,7 @@ PAGE_TYPES = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v
 MAX_PAGE_BYTES = 32 * 1024**2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class IndexSettings:
     """pip's configuration: index pages, pages or folders of links, certificate, proxy, and trusted hosts."""
 
