@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
+from nst_core.batch.missed_files import describe_missed
+from nst_core.batch.result_names import name_results
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import OnEvent
 from nst_core.images.display_name import display_name
 from nst_core.images.picture import Picture
-from nst_core.images.picture_folder import list_pictures
+from nst_core.images.picture_folder import FolderContents, scan_folder
 from nst_core.images.read import read_picture
 from nst_core.images.write import check_writable, storable, write_picture
 from nst_core.job.checkpoint import Checkpoint, checkpoint_path
@@ -78,36 +81,57 @@ class TaskOutcome:
     error: NstError | None = None
 
 
-def find_tasks(folder: Path, output: Path, suffix: str, *, force: bool) -> tuple[list[BatchTask], int]:
-    """Return the tasks for the pictures of ``folder``, by name, and how many pictures are already done.
+class FoundTasks(NamedTuple):
+    """The tasks for a folder, how many of its pictures are done already, and what else is in it."""
+
+    tasks: list[BatchTask]
+    finished: int
+    contents: FolderContents
+
+
+def find_tasks(
+    folder: Path,
+    output: Path,
+    suffix: str,
+    *,
+    force: bool,
+    recursive: bool = False,
+    excluded: Iterable[Path] = (),
+) -> FoundTasks:
+    """Return the tasks for the pictures of ``folder``, by name.
 
     A picture whose result exists in ``output`` is done, unless ``force`` is given; so an interrupted batch
-    continues where it stopped. Two pictures that differ only in their suffix keep it in their results' names.
+    continues where it stopped. With ``recursive``, the folders in ``folder`` are painted as well, each to a
+    folder of its name in ``output``. Neither ``output`` nor a folder in ``excluded`` is looked through.
 
     Raises:
         NstError: ``missing-file``, ``unreadable-file``; ``bad-setting`` if the folder has no pictures.
     """
-    files = _list_source_pictures(folder)
-    stems = [path.stem.lower() for path in files]
+    contents = _scan_source(folder, (output, *excluded), recursive=recursive)
+    by_folder: dict[Path, list[Path]] = {}
+    for path in contents.pictures:
+        by_folder.setdefault(path.parent, []).append(path)
     tasks, done = list[BatchTask](), 0
-    for path, stem in zip(files, stems, strict=True):
-        name = path.name if stems.count(stem) > 1 else path.stem
-        target = output / f"{name}{suffix}"
-        if target.exists() and not force:
-            done += 1
-        else:
-            tasks.append(BatchTask(path, target))
-    return tasks, done
+    for source_folder, pictures in by_folder.items():
+        target_folder = output / source_folder.relative_to(folder)
+        names = name_results(pictures, target_folder, suffix)
+        for path, name in zip(pictures, names, strict=True):
+            target = target_folder / name
+            if target.exists() and not force:
+                done += 1
+            else:
+                tasks.append(BatchTask(path, target))
+    return FoundTasks(tasks, done, contents)
 
 
-def _list_source_pictures(folder: Path) -> list[Path]:
-    """Return the pictures in ``folder``, at least one.
+def _scan_source(folder: Path, excluded: Iterable[Path], *, recursive: bool) -> FolderContents:
+    """Return what is in ``folder``: at least one picture.
 
     Raises:
         NstError: ``missing-file``, ``unreadable-file``; ``bad-setting`` if there are none.
     """
     try:
-        files = list_pictures(folder)
+        contents = scan_folder(folder, recursive=recursive, excluded=excluded)
     except FileNotFoundError:
         raise NstError(
             ErrorCode.MISSING_FILE,
@@ -121,13 +145,13 @@ def _list_source_pictures(folder: Path) -> list[Path]:
             f"The folder {display_name(folder)} cannot be read: {reason}.",
             "Give a folder of pictures. For a single picture, use `nst stylize`.",
         ) from None
-    if not files:
+    if not contents.pictures:
         raise NstError(
             ErrorCode.BAD_SETTING,
-            f"There are no pictures in {display_name(folder)}.",
-            "Give a folder that contains pictures.",
+            f"There are no pictures in {display_name(folder)} that can be painted.",
+            " ".join(describe_missed(contents)) or "Give a folder that contains pictures.",
         )
-    return files
+    return contents
 
 
 def paint_file(task: BatchTask, options: PaintOptions, store: ModelStore, callbacks: RunCallbacks) -> Result:

@@ -24,7 +24,9 @@ class MaskFolders:
 
     def __init__(self, control: ControlFiles, pictures: Path) -> None:
         self.control = control
+        self.pictures = pictures
         self.folders: dict[str, list[Path]] = {}
+        self.masks: dict[tuple[str, Path], list[Path]] = {}
         for mask in control.masks:
             try:
                 if not Path(mask).is_dir():
@@ -59,8 +61,16 @@ class MaskFolders:
             {folder: str(self._find_mask(folder, picture)) for folder in self.folders}
         )
 
+    def _masks_for(self, folder: str, pictures: Path) -> list[Path]:
+        """Return the masks for the pictures in ``pictures``: of the same folder in ``folder``, if any."""
+        place = pictures.relative_to(self.pictures)
+        if (folder, place) not in self.masks:
+            same = Path(folder) / place
+            self.masks[folder, place] = list_pictures(same) if same.is_dir() else self.folders[folder]
+        return self.masks[folder, place]
+
     def _find_mask(self, folder: str, picture: Path) -> Path:
-        files = self.folders[folder]
+        files = self._masks_for(folder, picture.parent)
         name, stem = picture.name.casefold(), picture.stem.casefold()
         # For photo.jpg: photo.jpg.png (needed if there is also a photo.tif), then photo.jpg, then photo.png.
         for matches in (

@@ -202,10 +202,12 @@ class BatchCallbacks:
 
     ``on_outcome`` is called for each task, once its file is written, with the notices about it.
     ``check_stop`` is called now and then while painters paint; an exception that it raises ends the batch.
+    ``may_paint`` is asked before a task is given to a painter; a task that it refuses is left out.
     """
 
     on_outcome: Callable[[TaskOutcome, tuple[str, ...]], None]
     check_stop: Callable[[], None] = lambda: None
+    may_paint: Callable[[BatchTask], bool] = lambda _task: True
 
 
 def paint_all(
@@ -234,6 +236,8 @@ def paint_all(
     def give_task(painter: Any) -> None:
         while waiting:
             task = waiting.pop()
+            if not callbacks.may_paint(task):
+                continue
             try:
                 task_payload = TaskPayload.pack(task, payload.shared_files)
             except NstError as error:

@@ -16,7 +16,7 @@ from nst_core.settings import fields
 @click.command(
     cls=SettingsCommand,
     epilog="Results that already exist are skipped, so the same command continues a cancelled batch. "
-    "A picture that cannot be painted is reported and skipped; the exit code is then 2.",
+    "What looks like a picture and cannot be painted is reported and skipped; the exit code is then 2.",
 )
 @click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
 @click.argument("styles", metavar="[STYLE]...", nargs=-1)
@@ -36,6 +36,8 @@ def batch(
 
     If masks are in a folder, the mask for photo.jpg is the picture in it named photo, with any suffix. A
     picture without a mask is reported before anything is painted, and skipped.
+
+    Several `nst batch` of one folder share the work, on one machine or on several.
     """
     from nst_core.batch.folder import find_tasks
     from nst_core.cli.control_files import parse_control
@@ -48,10 +50,16 @@ def batch(
     output = options.output or default_output_folder(
         folder, [style.path for style in (*style_files, *region_styles)]
     )
-    tasks, finished = find_tasks(folder, output, f".{options.suffix}", force=options.force)
+    found = find_tasks(
+        folder,
+        output,
+        f".{options.suffix}",
+        force=options.force,
+        recursive=options.recursive,
+        excluded=[Path(mask) for mask in control_files.masks],
+    )
     request = BatchRequest(
-        tasks=tasks,
-        finished=finished,
+        found=found,
         folder=folder,
         output=output,
         styles=[(style.path, style.weight) for style in style_files],

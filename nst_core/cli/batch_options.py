@@ -30,6 +30,7 @@ class BatchOptions:
 
     output: Path | None
     suffix: str
+    recursive: bool
     force: bool
     keep_location: bool
     resume: bool
@@ -51,6 +52,10 @@ def batch_options(command: Command) -> Command:
         click.option(
             "--format", "suffix", cls=GroupedOption, type=click.Choice(FORMATS), default="png",
             help="Format of the results. [default: png]",
+        ),
+        click.option(
+            "--recursive", cls=GroupedOption, is_flag=True,
+            help="Paint the pictures in folders within FOLDER too, each to a folder of the same name.",
         ),
         click.option(
             "--force", cls=GroupedOption, is_flag=True, help="Paint again and overwrite existing results."

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nst_core.batch.claims import Claimed, Claims
 from nst_core.batch.folder import (
     FATAL_ERRORS,
     BatchTask,
+    FoundTasks,
     PaintOptions,
     TaskOutcome,
     failed_outcomes,
     paint_file,
 )
 from nst_core.batch.mask_folders import MaskFolders
+from nst_core.batch.missed_files import describe_missed, describe_others
 from nst_core.batch.ray_cluster import BatchCallbacks, check_ray_installed, connect_to_ray, paint_all
 from nst_core.batch.ray_painter import BatchPayload
 from nst_core.cli.batch_options import BatchOptions
@@ -33,19 +38,20 @@ from nst_core.painting.run import RunCallbacks
 from nst_core.settings import Settings
 from nst_core.vgg.store import ModelStore
 
+WAIT_SECONDS = 1.0
+"""Interval between two looks at what another run is painting."""
+
 CANCELLED = "Cancelled; the finished pictures are kept. Run the command again with --resume to continue."
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchRequest:
-    """A batch to paint: the tasks, and what all of them share.
+    """A batch to paint: what was found in ``folder``, and what all tasks share.
 
-    ``finished`` is the number of pictures in ``folder`` that have a result already. The masks of ``control``
-    may be folders.
+    The masks of ``control`` may be folders.
     """
 
-    tasks: Sequence[BatchTask]
-    finished: int
+    found: FoundTasks
     folder: Path
     output: Path
     styles: Sequence[tuple[str, float]]
@@ -74,21 +80,26 @@ def run_batch(request: BatchRequest, options: BatchOptions) -> None:
     with (
         open_reporter(options.reporting) as reporter,
         catch_interrupts(reporter.say, CANCELLED) as interrupts,
+        ExitStack() as exits,
     ):
         masks = MaskFolders(request.control, request.folder)
         _check_output(request, masks)
         _check_shared_files(request, masks)
         network = store.resolve(request.settings.model, lambda _notice: None)
-        request.output.mkdir(parents=True, exist_ok=True)
+        for target_folder in {request.output, *(task.target.parent for task in request.found.tasks)}:
+            target_folder.mkdir(parents=True, exist_ok=True)
         batch_reporter = _BatchReporter(reporter, request)
         tasks = list(_assign_masks(request, masks, batch_reporter))
+        claims = exits.enter_context(claim_results(tasks))
         if tasks and options.ray_address:
             shared = [*masks.shared_masks, *request.control.style_masks, *request.control.pictures]
             payload = BatchPayload.pack(network, request.styles, request.settings, shared)
             payload = replace(payload, keep_location=options.keep_location)
-            _paint_on_cluster(tasks, payload, options, batch_reporter, interrupts)
+            cluster = _Cluster(options, claims, batch_reporter, interrupts)
+            cluster.paint(tasks, payload)
         else:
-            _paint_here(request, tasks, store, batch_reporter, options)
+            painter = _Painter(request, store, claims, batch_reporter)
+            painter.paint(tasks, options)
         batch_reporter.finish(is_default_output=options.output is None)
 
 
@@ -128,7 +139,7 @@ def _check_shared_files(request: BatchRequest, masks: MaskFolders) -> None:
 
 def _assign_masks(request: BatchRequest, masks: MaskFolders, reporter: _BatchReporter) -> Iterator[BatchTask]:
     """Yield the tasks with their masks; report pictures without a mask now, not hours later."""
-    for task in request.tasks:
+    for task in request.found.tasks:
         try:
             task_with_masks = replace(task, control=masks.control_for(task.source))
             check_not_an_input(
@@ -139,47 +150,99 @@ def _assign_masks(request: BatchRequest, masks: MaskFolders, reporter: _BatchRep
             reporter.report_outcome(TaskOutcome(task, error=error), ())
 
 
-def _paint_here(
-    request: BatchRequest,
-    tasks: Sequence[BatchTask],
-    store: ModelStore,
-    reporter: _BatchReporter,
-    options: BatchOptions,
-) -> None:
-    """Paint one picture after another in this process."""
-    callbacks = RunCallbacks(on_event=reporter.report)
-    paint_options = PaintOptions(
-        request.styles,
-        request.settings,
-        force=options.force,
-        keep_location=options.keep_location,
-        keep_states=True,
-        resume=options.resume,
-    )
-    for task in tasks:
-        reporter.start_task(task)
+@contextmanager
+def claim_results(tasks: Sequence[BatchTask]) -> Iterator[Claims]:
+    """Share the tasks with other runs on the same folder while the block runs."""
+    claims = Claims(task.target for task in tasks)
+    try:
+        yield claims
+    finally:
+        claims.release_all()
+
+
+@dataclass(frozen=True)
+class _Painter:
+    """Paints one picture after another in this process."""
+
+    request: BatchRequest
+    store: ModelStore
+    claims: Claims
+    reporter: _BatchReporter
+
+    def paint(self, tasks: Sequence[BatchTask], options: BatchOptions) -> None:
+        """Paint the tasks; those that another run is painting come last, in case it does not finish them."""
+        paint_options = PaintOptions(
+            self.request.styles,
+            self.request.settings,
+            force=options.force,
+            keep_location=options.keep_location,
+            keep_states=True,
+            resume=options.resume,
+        )
+        waiting = list(tasks)
+        while waiting:
+            claimed_elsewhere = [task for task in waiting if not self._take(task, paint_options)]
+            if len(claimed_elsewhere) == len(waiting):
+                self.reporter.say_waiting(waiting)
+                time.sleep(WAIT_SECONDS)
+            waiting = claimed_elsewhere
+
+    def _take(self, task: BatchTask, options: PaintOptions) -> bool:
+        """Paint a task unless another run has painted it; return False if another run is painting it."""
+        claimed = self.claims.claim(task.target)
+        if claimed is Claimed.ELSEWHERE:
+            return False
+        if claimed is Claimed.DONE:
+            self.reporter.report_painted_elsewhere(task)
+            return True
         try:
-            result = paint_file(task, paint_options, store, callbacks)
-            outcome = TaskOutcome(task, result.seconds)
+            self._paint_one(task, options)
+        finally:
+            self.claims.release(task.target)
+        return True
+
+    def _paint_one(self, task: BatchTask, options: PaintOptions) -> None:
+        self.reporter.start_task(task)
+        try:
+            result = paint_file(task, options, self.store, RunCallbacks(on_event=self.reporter.report))
         except NstError as error:
             if error.code in FATAL_ERRORS:
                 raise
-            outcome = TaskOutcome(task, error=error)
-        reporter.report_outcome(outcome, ())
+            if error.code is ErrorCode.OUTPUT_EXISTS and self.claims.is_done(task.target):
+                self.reporter.report_painted_elsewhere(task)
+            else:
+                self.reporter.report_outcome(TaskOutcome(task, error=error), ())
+        else:
+            self.reporter.report_outcome(TaskOutcome(task, result.seconds), ())
 
 
-def _paint_on_cluster(
-    tasks: Sequence[BatchTask],
-    payload: BatchPayload,
-    options: BatchOptions,
-    reporter: _BatchReporter,
-    interrupts: Interrupts,
-) -> None:
-    """Paint the pictures on a Ray cluster, several at once."""
-    assert options.ray_address  # noqa: S101 -- the reason for being here
-    callbacks = BatchCallbacks(reporter.report_outcome, check_stop=interrupts.raise_if_cancelled)
-    with connect_to_ray(options.ray_address, options.painters) as ray:
-        paint_all(ray, tasks, payload, callbacks, painters=options.painters, force=options.force)
+@dataclass(frozen=True)
+class _Cluster:
+    """Paints pictures on a Ray cluster, several at once."""
+
+    options: BatchOptions
+    claims: Claims
+    reporter: _BatchReporter
+    interrupts: Interrupts
+
+    def paint(self, tasks: Sequence[BatchTask], payload: BatchPayload) -> None:
+        """Paint the tasks, but those that another run is painting."""
+        address, painters = self.options.ray_address or "", self.options.painters
+        callbacks = BatchCallbacks(
+            self._report_outcome, check_stop=self.interrupts.raise_if_cancelled, may_paint=self._may_paint
+        )
+        with connect_to_ray(address, painters) as ray:
+            paint_all(ray, tasks, payload, callbacks, painters=painters, force=self.options.force)
+
+    def _may_paint(self, task: BatchTask) -> bool:
+        if self.claims.claim(task.target) is Claimed.HERE:
+            return True
+        self.reporter.report_painted_elsewhere(task)
+        return False
+
+    def _report_outcome(self, outcome: TaskOutcome, notices: tuple[str, ...]) -> None:
+        self.claims.release(outcome.task.target)
+        self.reporter.report_outcome(outcome, notices)
 
 
 class _BatchReporter:
@@ -189,20 +252,27 @@ class _BatchReporter:
         self.reporter = reporter
         self.request = request
         self.outcomes: list[TaskOutcome] = []
+        self.painted_elsewhere = 0
         self.reported_notices: set[str] = set()
-        if request.finished:
+        self.has_said_waiting = False
+        found = request.found
+        if found.finished:
             self.reporter.say(
-                f"{request.finished} of {self._total} results already exist and are skipped. "
+                f"{found.finished} of {self._total} results already exist and are skipped. "
                 "Use --force to paint them again."
             )
+        self.missed = describe_missed(found.contents)
+        for sentence in (*self.missed, describe_others(found.contents)):
+            if sentence:
+                self.reporter.say(sentence)
 
     @property
     def _total(self) -> int:
-        return len(self.request.tasks) + self.request.finished
+        return len(self.request.found.tasks) + self.request.found.finished
 
     def start_task(self, task: BatchTask) -> None:
         """Report that a picture is about to be painted."""
-        number = self.request.finished + len(self.outcomes) + 1
+        number = self.request.found.finished + self.painted_elsewhere + len(self.outcomes) + 1
         self.reporter.start_step(f"{task.source.name} ({number} of {self._total})")
 
     def report(self, event: Event) -> None:
@@ -223,6 +293,28 @@ class _BatchReporter:
         else:
             self.reporter.say(f"{display_name(outcome.task.target)}: {outcome.seconds:.1f} s")
 
+    def report_painted_elsewhere(self, task: BatchTask) -> None:
+        """Report a picture that another run on the same folder has painted, or is painting."""
+        self.painted_elsewhere += 1
+        self.reporter.say(f"{display_name(task.target)}: painted by another run.")
+
+    def say_waiting(self, tasks: Sequence[BatchTask]) -> None:
+        """Say, once, that only pictures are left that another run is painting."""
+        if not self.has_said_waiting:
+            self.has_said_waiting = True
+            names = ", ".join(display_name(task.source.name) for task in tasks)
+            self.reporter.say(f"Waiting for another run that is painting {names}.")
+
+    def _count_failures(self, failed: int) -> str:
+        contents = self.request.found.contents
+        unpainted = failed + len(contents.unreadable)
+        if not unpainted:
+            return "Folders with pictures were not entered."
+        sentence = (
+            f"{unpainted} of {len(self.outcomes) + len(contents.unreadable)} pictures could not be painted"
+        )
+        return f"{sentence}, and folders were not entered." if contents.folders else f"{sentence}."
+
     def finish(self, *, is_default_output: bool) -> None:
         """Report the end of the batch.
 
@@ -231,12 +323,11 @@ class _BatchReporter:
         """
         failed = failed_outcomes(self.outcomes)
         output = display_name(self.request.output)
-        if failed:
-            first_error = failed[0].error
-            assert first_error is not None  # noqa: S101 -- it is among the failures
+        if failed or self.missed:
+            first_error = failed[0].error if failed else None
             raise NstError(
-                first_error.code,
-                f"{len(failed)} of {len(self.outcomes)} pictures could not be painted.",
+                first_error.code if first_error else ErrorCode.BAD_IMAGE,
+                self._count_failures(len(failed)),
                 f"The reasons are given above. The other results are in {output}.",
             )
         painted = [str(outcome.task.target) for outcome in self.outcomes]
@@ -245,7 +336,8 @@ class _BatchReporter:
             {
                 "output": str(self.request.output),
                 "painted": painted,
-                "there_already": self.request.finished,
+                "there_already": self.request.found.finished,
+                "painted_elsewhere": self.painted_elsewhere,
                 "failed": {},
             },
             is_news=is_default_output,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from typing import NamedTuple
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice, OnNotice
 from nst_core.images.display_name import display_name
+from nst_core.images.file_io import FileState, file_state
 from nst_core.images.file_names import fit_name
 from nst_core.images.picture import Picture
 from nst_core.images.write import write_picture
@@ -21,16 +21,16 @@ class OutputFile(NamedTuple):
 
     path: Path
     force: bool
-    state: tuple[int, int, int] | None
+    state: FileState | None
 
     @classmethod
     def look_up(cls, path: Path, *, force: bool) -> OutputFile:
         """Remember what is at ``path`` now."""
-        return cls(path, force, _state_of(path))
+        return cls(path, force, file_state(path))
 
     def is_unchanged(self) -> bool:
         """Return whether no other program has written the file since."""
-        return _state_of(self.path) == self.state
+        return file_state(self.path) == self.state
 
 
 def save_painting(
@@ -72,12 +72,3 @@ def save_painting(
         message = f"{display_name(output.path)} was written by another program during this run."
         on_notice(Notice("other-name", message, f"This painting is in {display_name(path)}."))
     return path
-
-
-def _state_of(path: Path) -> tuple[int, int, int] | None:
-    """Return what changes when a file is replaced."""
-    try:
-        status = os.stat(path)  # noqa: PTH116 -- a hostile name raises in Path
-    except (OSError, ValueError):
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeAlias
 
 from nst_core.errors import DISK_FULL_ERRNOS, ErrorCode, NstError
 from nst_core.images.display_name import display_name
@@ -20,6 +21,8 @@ from nst_core.images.part_files import write_part
 
 FORBIDDEN_ERRNOS = (errno.EACCES, errno.EPERM, errno.EROFS)
 INVALID_NAME_ERRNOS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
+
+FileState: TypeAlias = tuple[int, int, int]
 
 
 @contextmanager
@@ -88,6 +91,15 @@ def _is_same_file(path: str | os.PathLike[str], other_path: str | os.PathLike[st
         return Path(path).samefile(other_path)
     except (OSError, ValueError):
         return False
+
+
+def file_state(path: Path) -> FileState | None:
+    """Return what changes when a file is replaced: inode, bytes and time; None if there is no file."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 -- a hostile name raises in Path
+    except (OSError, ValueError):
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def check_replaceable(path: str | os.PathLike[str], *, force: bool) -> None:

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-PART_NAME = re.compile(r"\.nst-[0-9a-f]{16}\.part")
+PART_NAME = re.compile(r"\.nst-[0-9a-f]{16}\.(part|claim)")
+"""Also the claims of batches (:mod:`nst_core.batch.claims`), which are locked alike."""
 
 OLD_SECONDS = 24 * 3600.0
 """Age at which a temporary file belongs to no run, where locks do not tell."""
