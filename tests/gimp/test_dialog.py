@@ -46,9 +46,9 @@ def wait_for_red(desktop: GimpDesktop, dialog: Window, red: int) -> None:
     )
 
 
-def is_style(widget: Widget, name: str = "") -> bool:
-    """Whether a widget is a style in the dialog's grid, with that name if one is given."""
-    return widget.kind == "Button" and widget.parent == "FlowBoxChild" and name in ("", widget.text)
+def is_style(widget: Widget, name: str) -> bool:
+    """Whether a widget is the style of that name in the dialog's grid."""
+    return widget.kind == "Button" and widget.parent == "FlowBoxChild" and widget.text == name
 
 
 def call(desktop: GimpDesktop, style: bool = True, **values: object) -> int:
@@ -274,7 +274,10 @@ def test_style_is_kept_renamed_exported_removed_and_imported(desktop: GimpDeskto
     choose_from_style_menu(desktop, dialog, "Night", "r")
     answer(desktop, "^Remove the Style$", "alt+r")
     desktop.wait_until(lambda: not list(kept.glob("[!.]*.*")), "the style's files to be removed")
-    desktop.wait_until(lambda: not any(map(is_style, desktop.widgets(dialog))), "the style to leave the grid")
+    desktop.wait_until(
+        lambda: not any(is_style(widget, "Night") for widget in desktop.widgets(dialog)),
+        "the style to leave the grid",
+    )
 
     import_archive(desktop, dialog, archive)
     desktop.wait_for_widget(dialog, lambda widget: is_style(widget, "Night"), "the imported style")

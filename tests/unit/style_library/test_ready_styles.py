@@ -14,9 +14,11 @@ from nst_core.images.read import read_picture
 from nst_core.style_library import ready_styles
 from nst_core.style_library.library import StyleLibrary
 from nst_core.style_library.studio.__main__ import paint, painter
+from nst_core.style_library.studio.page import page
 
 LARGEST_TOTAL = 10_000_000
 SMALL = 96
+DOCS = Path(ready_styles.__file__).parents[1] / "docs"
 QUICK_MEDIA = ("Watercolour", "Ink", "Woodcut", "Stained Glass")
 """Media without thousands of brush strokes, which take seconds at any size."""
 
@@ -53,6 +55,14 @@ def test_studio_paints_the_picture_again(name: str) -> None:
     stored = Image.open(ready_styles.READY_FOLDER / f"{name}.jpg")
     assert abs(first.height / first.width - stored.height / stored.width) < 0.01
     assert np.abs(small_colours(first) - small_colours(stored)).mean() < 16
+
+
+def test_page_shows_each_style_beside_its_result(tmp_path: Path) -> None:
+    for number, name in enumerate(READY_STYLES):
+        Image.new("RGB", (60, 40), (number * 20, 0, 99)).save(tmp_path / f"{name}.png")
+    pixels = np.asarray(page(tmp_path))
+    assert all((pixels == (number * 20, 0, 99)).all(2).any() for number in range(len(READY_STYLES)))
+    assert (DOCS / "ready-styles.jpg").stat().st_size < 400_000
 
 
 def test_every_name_has_a_painter_in_the_studio() -> None:
