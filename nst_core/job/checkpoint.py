@@ -17,7 +17,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from nst_core.array_types import Array
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice, OnNotice
 from nst_core.images.display_name import display_name
-from nst_core.job.identity import differences
+from nst_core.job.identity import combined_hash, differences
 from nst_core.loss.neighbours import NeighbourMap
 from nst_core.painting.pyramid import Level
 from nst_core.painting.run_state import RunState
@@ -76,26 +76,25 @@ class StoredRun:
         return f"level {level + 1} of {len(self.levels)}, {evaluation}"
 
 
-@dataclass
 class Checkpoint:
     """The file of one run; see :class:`nst_core.painting.run_state.StateKeeper`.
+
+    If ``path`` is a folder, the file in it is named by what the run is made of.
 
     ``resume`` goes on from a state that is there; it must be of the same run. ``name`` is what messages call
     the picture. ``expected`` says that a state to ``resume`` is missed if there is none.
     """
 
-    path: Path
-    resume: bool = False
-    name: str = ""
-    expected: bool = True
-    start: RunState | None = None
-    written: bool = False
-    _identity: Mapping[str, str] = field(default_factory=dict)
-    _levels: Sequence[Level] = ()
-    _next_time: float = 0.0
-    _closed: bool = False
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _on_notice: OnNotice = lambda _notice: None
+    def __init__(self, path: Path, *, resume: bool = False, name: str = "", expected: bool = True) -> None:
+        self.path, self.resume, self.name, self.expected = path, resume, name, expected
+        self.start: RunState | None = None
+        self.written = False
+        self._identity: Mapping[str, str] = {}
+        self._levels: Sequence[Level] = ()
+        self._on_notice: OnNotice = lambda _notice: None
+        self._next_time = 0.0
+        self._closed = False
+        self._lock = threading.Lock()
 
     def begin(self, identity: Mapping[str, str], levels: Sequence[Level], on_notice: OnNotice) -> None:
         """Find the state to go on from, if there is one and it is asked for.
@@ -104,6 +103,8 @@ class Checkpoint:
             NstError: ``bad-setting`` if the state is of another run.
         """
         self._identity, self._levels, self._on_notice = identity, levels, on_notice
+        if self.path.is_dir():
+            self.path /= f"{combined_hash(identity)}{SUFFIX}"
         self._next_time = time.monotonic() + LEAST_SECONDS
         stored = self._read()
         if stored is None:

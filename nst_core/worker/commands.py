@@ -21,6 +21,7 @@ from nst_core.errors import DISK_FULL_ERRNOS, ErrorCode, NstError
 from nst_core.events import Event, Notice, Plan, Preview, Progress
 from nst_core.images.picture import Picture
 from nst_core.images.resize import fit, resize
+from nst_core.job.checkpoint import Checkpoint
 from nst_core.job.live_previews import LivePreviews
 from nst_core.job.model import Job, Region, WeightedStyle
 from nst_core.job.plan import plan_painting
@@ -214,11 +215,15 @@ def plan(request: Request) -> dict[str, object]:
 
 
 def stylize(
-    request: Request, send: SendEvent, should_stop: Callable[[], bool], color_layout: LiveSetting
+    request: Request,
+    send: SendEvent,
+    should_stop: Callable[[], bool],
+    color_layout: LiveSetting,
+    checkpoint: Checkpoint | None = None,
 ) -> dict[str, object]:
     """Do the ``stylize`` command, write the result's pixels, and return the done event's fields.
 
-    ``color_layout`` has the values that the caller sets during the run.
+    ``color_layout`` has the values that the caller sets during the run, and ``checkpoint`` its state.
     """
     directory = check_job_directory(request.job_directory)
     if request.content is None or request.result is None:
@@ -233,9 +238,11 @@ def stylize(
     )
     live = LivePreviews(request.preview.max_side if request.preview else LARGEST_PREVIEW_SIDE)
     with color_layout.followed_by(live.change_color_layout):
-        result = run_job(job, callbacks, live=live)
+        result = run_job(job, callbacks, live=live, checkpoint=checkpoint)
     channels = request.content.channels
     write_pixels(as_array(result.picture, channels).astype("<f4", copy=False), result_path)
+    if checkpoint is not None:
+        checkpoint.remove()
     return _done_fields(result, channels)
 
 

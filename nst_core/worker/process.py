@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -66,6 +67,7 @@ class RequestReader:
         self.color_layout = LiveSetting()
         self.directory = directory
         self.exit_status = 0
+        self.cancel: Callable[[], None] = lambda: None  # forgets the state of the run that is going on
         self.thread = threading.Thread(target=self._read_to_end, name="stdin", daemon=True)
         self.thread.start()
 
@@ -108,6 +110,8 @@ class RequestReader:
         command = message.get("command")
         if command == "stop":
             self.stop.set()
+        elif command == "cancel":
+            self.cancel()
         elif command == "set":
             value = read_color_layout(message)
             if value is not None:
@@ -157,8 +161,13 @@ def handle_request(writer: EventWriter, reader: RequestReader, line: bytes) -> N
         reader.directory = directory
     if request.command == "stylize":
         from nst_core.worker.commands import stylize
+        from nst_core.worker.states import open_state
 
-        writer.send("done", **stylize(request, writer.send, reader.stop.is_set, reader.color_layout))
+        checkpoint = open_state(request.states)
+        if checkpoint is not None:
+            reader.cancel = checkpoint.remove
+        stop, layout = reader.stop.is_set, reader.color_layout
+        writer.send("done", **stylize(request, writer.send, stop, layout, checkpoint))
     elif request.command == "plan":
         from nst_core.worker.commands import plan
 

@@ -24,6 +24,8 @@ result         path to write: float32, the content's width, height and channels.
                grey, whatever ``keep_colors`` says
 preview        optional ``{"path", "max_side", "seconds"}``: previews are written there, 8-bit RGB, by
                renaming a temporary file
+states         optional path of a private folder of the caller, which the engine creates: the state of the
+               run is kept there, and a run of the same pictures and settings goes on from it
 =============  =====================================================================================
 
 A mask is ``{"path", "width", "height", "channels": 1}``: float32 0..1, of the shape of its picture (masks of
@@ -39,7 +41,8 @@ Other commands:
 - ``doctor``: answers ``{"event": "doctor", "report": {...}, "text": ...}``, where the text is the report for
   people, then ``done``.
 
-During a run, the caller may write ``{"command": "stop"}``: finish now, with the best picture so far. It may
+During a run, the caller may write ``{"command": "stop"}``: finish now, with the best picture so far; or
+``{"command": "cancel"}`` before it closes stdin: the state of the run is of no more use. It may
 also write ``{"command": "set", "settings": {"color_layout": 40}}``: the latest preview is sent again with
 that value, and later previews and the result have it. No other setting may change during a run; others are
 ignored, and so are values out of range. After ``done`` or ``error`` the caller may write another request with
@@ -146,6 +149,7 @@ class Request(BaseModel):
     settings: dict[str, Any] = {}
     result: Path | None = None
     preview: PreviewRequest | None = None
+    states: Path | None = None
 
 
 def check_job_directory(path: Path | None) -> Path:

@@ -57,6 +57,8 @@ def read_requests():
             message = json.loads(line)
             if message["command"] == "stop":
                 stop.set()
+            elif message["command"] == "cancel":
+                write(FOLDER / "cancelled", b"")
             elif message["command"] == "set":
                 layout.update(message["settings"])
                 write(FOLDER / "layout.json", json.dumps(layout).encode())

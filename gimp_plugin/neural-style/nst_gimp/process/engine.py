@@ -197,6 +197,10 @@ class EngineProcess:
         """Ask the engine to stop painting and to deliver the best picture so far."""
         self.send({"command": "stop"})
 
+    def cancel(self) -> None:
+        """Tell the engine that nobody will go on with this painting. It ends when :meth:`close` is called."""
+        self.send({"command": "cancel"})
+
     def set_color_layout(self, value: float) -> None:
         """Ask the engine to show and to finish the painting with this value of that setting."""
         self.send({"command": "set", "settings": {"color_layout": value}})

@@ -142,6 +142,11 @@ def engine_environment(location: EngineLocation, environment=None, platform: str
     return env
 
 
+def states_folder() -> Path:
+    """Return the path of the engine's folder for the states of interrupted paintings; it need not exist."""
+    return data_folders()[0] / "interrupted"
+
+
 def log_path() -> Path:
     """Return the path of the engine's log, and make its folder. A log that is too long becomes ``.log.1``."""
     for folder in (*(data / "logs" for data in data_folders()), Path(tempfile.gettempdir())):

@@ -9,11 +9,13 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from nst_gimp.image import layers
+from nst_gimp.process import locations
 from nst_gimp.process.engine import EngineProcess
 from nst_gimp.process.job_folder import PREVIEW, JobFolder
 from nst_gimp.run.inputs import InputReader
 from nst_gimp.run.run_request import RunRequest
 from nst_gimp.settings import arguments
+from nst_gimp.text.messages import Cancelled
 from nst_gimp.text.words import _
 
 
@@ -43,8 +45,13 @@ def paint(image, drawables, config, watcher):
         content = layers.read(subject, job_folder.path("content.f32"), alpha_path)
         inputs = InputReader(subject, settings, job_folder).read(run_request)
         preview = PREVIEW if watcher.wants_previews else None
-        engine.send(job_folder.build_request(content, inputs, settings, preview))
-        done = watcher.follow(engine, job_folder)
+        request = job_folder.build_request(content, inputs, settings, preview)
+        engine.send(dict(request, states=str(locations.states_folder())))
+        try:
+            done = watcher.follow(engine, job_folder)
+        except Cancelled:
+            engine.cancel()
+            raise
         result = content._replace(path=job_folder.check_result(content, done))
         settings.update(changed_settings(done))
         record = {
