@@ -117,6 +117,10 @@ def paint(image):
     return layers.read_record(values.index(1)).get("notices", [])
 
 
+told = set()
+"""The engine's notices so far: each is told once for all pictures."""
+
+
 def paint_file(picture, result, notices):
     """Paint one picture file, save the result, and return the outcome. ``notices`` is a list to add to.
 
@@ -127,7 +131,9 @@ def paint_file(picture, result, notices):
         return THERE
     image = open_picture(picture, notices)
     try:
-        notices += paint(image)
+        engine_notices = paint(image)
+        notices += [notice for notice in engine_notices if notice not in told]
+        told.update(engine_notices)
         metadata.prepare_for_result(image, keep_location=job["keep_location"])
         export.save(image, result, job["format"])
     finally:

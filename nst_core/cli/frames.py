@@ -20,7 +20,7 @@ from nst_core.images.picture import Picture
 from nst_core.images.resize import fit, resize
 from nst_core.images.write import write_picture
 
-FRAME_NAME = re.compile(r"frame-\d{2}-\d{5}\.png")
+FRAME_NAME = re.compile(r"frame-(\d{5,})\.png")
 SHEET_NAME = "contact-sheet.png"
 
 LARGEST_SHEET = 40
@@ -47,20 +47,28 @@ class Thumbnail:
 class FrameWriter:
     """Writes previews to ``folder``. Deletes the frames of an earlier run first, unless ``keep`` is given.
 
-    The contact sheet has the frames of this run.
+    Every frame has the same ``size`` (height, width), whatever level it is from, so that they make a film.
+    Numbers continue after those of kept frames. The contact sheet has the frames of this run.
     """
 
-    def __init__(self, folder: OutputFolder, *, keep: bool = False) -> None:
-        self.folder = folder
+    def __init__(self, folder: OutputFolder, size: tuple[int, int], *, keep: bool = False) -> None:
+        self.folder, self.size = folder, size
+        self.number = 0  # of the last frame
         self.thumbnails: list[Thumbnail] = []
-        for path in () if keep else list(folder.path.iterdir()):
-            if FRAME_NAME.fullmatch(path.name):
+        for path in list(folder.path.iterdir()):
+            match = FRAME_NAME.fullmatch(path.name)
+            if match and keep:
+                self.number = max(self.number, int(match[1]))
+            elif match:
                 path.unlink()
 
     def write(self, event: Preview) -> Path:
-        """Write a preview as ``frame-LEVEL-ITERATION.png``, counting levels from 1, and return its path."""
+        """Write a preview as ``frame-NUMBER.png``, counting frames from 1, and return its path."""
         level, pixels = event.level + 1, event.picture
-        path = self.folder.new_file(f"frame-{level:02d}-{event.iteration:05d}.png")
+        if pixels.shape[:2] != self.size:
+            pixels = np.clip(resize(pixels, *self.size, "bicubic"), 0.0, 1.0)
+        self.number += 1
+        path = self.folder.new_file(f"frame-{self.number:05d}.png")
         write_picture(Picture(pixels), path, force=True)
         height, width = pixels.shape[:2]
         if max(height, width) > CELL:

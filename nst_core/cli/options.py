@@ -241,6 +241,7 @@ class OutputOptions:
     resume: bool
     frames: Path | None
     frames_every: int | None
+    frames_size: int | None
     report: Path | None
     reporting: ReportingOptions
     store: Path | None
@@ -269,6 +270,10 @@ def output_options(command: Command) -> Command:
         click.option(
             "--frames-every", cls=GroupedOption, metavar="N", type=click.IntRange(1), default=None,
             help=f"Write a frame every N iterations. [default: {FRAMES_EVERY}]",
+        ),
+        click.option(
+            "--frames-size", cls=GroupedOption, metavar="PIXELS", type=click.IntRange(16, 65_500),
+            help="Long side of all frames. [default: the result's]",
         ),
         click.option(
             "--report", cls=GroupedOption, metavar="DIR", type=folder,

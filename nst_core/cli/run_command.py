@@ -33,6 +33,7 @@ from nst_core.events import Event, Notice, OnEvent, Plan, Preview
 from nst_core.images.display_name import display_name
 from nst_core.images.file_io import check_not_an_input, replace_file
 from nst_core.images.read import read_picture
+from nst_core.images.resize import fit
 from nst_core.images.write import check_writable, storable
 from nst_core.job.checkpoint import Checkpoint, checkpoint_path
 from nst_core.job.control_files import ControlFiles, StyleFile, read_control_files
@@ -81,6 +82,7 @@ class RunOptions:
     checkpoint: Checkpoint
     frames: Path | None
     frames_every: int
+    frames_size: int | None
     report: Path | None
     reporting: ReportingOptions
     store: ModelStore
@@ -101,12 +103,13 @@ def check_options(task: PaintingTask, settings: SettingOptions, output: OutputOp
     checkpoint = Checkpoint(checkpoint_path(path), resume=output.resume, name=display_name(path))
     force = output.force or (output.resume and checkpoint.has_saved(path))
     check_output(path, force, inputs)
-    if output.frames_every and not output.frames:
-        raise NstError(
-            ErrorCode.BAD_SETTING,
-            "--frames-every needs --frames, which says where to write the frames.",
-            "Add --frames DIR.",
-        )
+    for option, value in (("--frames-every", output.frames_every), ("--frames-size", output.frames_size)):
+        if value and not output.frames:
+            raise NstError(
+                ErrorCode.BAD_SETTING,
+                f"{option} needs --frames, which says where to write the frames.",
+                "Add --frames DIR.",
+            )
     _check_output_folders(output, inputs)
     return RunOptions(
         settings=chosen,
@@ -119,6 +122,7 @@ def check_options(task: PaintingTask, settings: SettingOptions, output: OutputOp
         checkpoint=checkpoint,
         frames=output.frames,
         frames_every=(output.frames_every or FRAMES_EVERY) if output.frames else 0,
+        frames_size=output.frames_size,
         report=output.report,
         reporting=output.reporting,
         store=ModelStore(output.store),
@@ -245,8 +249,12 @@ class _RunWatcher:
     def _begin_painting(self, plan: Plan) -> None:
         self.interrupts.begin_painting()
         if self.options.frames:  # created only now that nothing can be refused any more
+            size = plan.height, plan.width
+            if self.options.frames_size:
+                size = fit(*size, self.options.frames_size)
             self.frames = FrameWriter(
                 self.folders.enter_context(fill_folder(self.options.frames)),
+                size,
                 keep=self.options.checkpoint.resume,
             )
         self.reporter.report(plan)

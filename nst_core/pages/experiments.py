@@ -20,5 +20,7 @@ alpha-norm stays below a thousandth of the loss; it keeps colours from drifting 
 on them.
 """
 
-TEXTURE: Mapping[str, object] = MappingProxyType({"init": "noise"})
-"""Style reconstruction: from white noise, coarse to fine."""
+TEXTURE: Mapping[str, object] = MappingProxyType({"init": "noise", "tv": 0.0})
+"""Style reconstruction: from white noise, coarse to fine, without smoothness, which would blur the grain of
+shallow layers: conv1_1 of the Starry Night at 128 pixels, where neighbours differ by 0.17, by 0.03 with it.
+"""

@@ -38,6 +38,9 @@ CONTENT_RECONSTRUCTIONS = ("conv1_2", "conv2_2", "conv3_2", "conv4_2", "conv5_2"
 STYLE_RECONSTRUCTIONS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 """Gatys et al. 2016, figure 1, style reconstructions: the first one, two, ... five of these layers."""
 
+CONTENT_TO_STYLE = (1e-4, 1e-3, 1e-2, 1e-1)
+"""Gatys et al. 2016, figure 4: ratios alpha/beta."""
+
 FRAME_SHARES = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Shares of a run from noise after which its picture is shown."""
 
@@ -135,6 +138,11 @@ class _JobMaker:
         job = Job(content=None, styles=self.styles, settings=settings, texture_size=size)
         return FigureJob(f"style-{layers[-1]}", job)
 
+    def ratio(self, ratio: float) -> FigureJob:
+        """Paint with the paper's loss from white noise, with ``ratio`` for alpha/beta."""
+        values = {"loss": "paper", "alpha": 1.0, "beta": 1.0 / ratio, "init": "noise", "coarsest": 0}
+        return self.transfer(f"ratio-{ratio:.0e}", **values)
+
     def run_from_noise(self) -> FigureJob:
         """Paint the content in the style from white noise, with a frame after each of ``FRAME_SHARES``."""
         iterations = self.iterations or 200
@@ -156,6 +164,7 @@ def design_figures(content: Picture, style: Picture, settings: Settings, iterati
         for count in range(1, len(STYLE_RECONSTRUCTIONS) + 1)
     ]
     run = make.run_from_noise()
+    ratios = [make.ratio(ratio) for ratio in CONTENT_TO_STYLE]
     variants = [
         make.transfer("start-noise", init="noise"),
         make.transfer("start-style", init="style"),
@@ -171,6 +180,7 @@ def design_figures(content: Picture, style: Picture, settings: Settings, iterati
             *content_reconstructions,
             *style_reconstructions,
             run,
+            *ratios,
             *variants,
         ),
         originals={"content": at_size(content, make.size), "style": at_size(style, make.size)},
@@ -212,6 +222,12 @@ def _describe_figures(
             tuple(
                 (name, f"after {iteration}") for name, iteration in zip(run.names, run.frames, strict=True)
             ),
+        ),
+        Figure(
+            "Content against style",
+            "The paper's loss minimised from white noise, with more and more weight on the content. "
+            "A low ratio alpha/beta gives a texture of the style, a high one the photo with little style.",
+            tuple((f"ratio-{ratio:.0e}", f"alpha/beta = {ratio:.0e}") for ratio in CONTENT_TO_STYLE),
         ),
         Figure(
             "Starting picture",

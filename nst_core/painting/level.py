@@ -33,7 +33,7 @@ from nst_core.painting.progress import RunEnded, RunReporter
 from nst_core.painting.resample import resize_planes
 from nst_core.painting.run_state import NO_STATES, RunState, StateKeeper
 from nst_core.painting.shrinking_tiles import ShrinkingTileEvaluator
-from nst_core.painting.start import content_noise, start_picture
+from nst_core.painting.start import content_noise, has_strokes, start_picture
 from nst_core.painting.subject import Subject, crop_to_window, subject_at_level, target_pixels
 from nst_core.painting.targets import make_objective
 from nst_core.painting.windows import Window, level_window
@@ -243,7 +243,7 @@ def _starting_picture(context: RunContext, images: Subject, previous: Array | No
         (level.height, level.width),
         settings.init,
         seed=settings.seed,
-        noise=content_noise(settings, styled=bool(images.styles or images.regions)),
+        noise=content_noise(settings, styled=has_strokes(images)),
     )
     return start if images.grey is None else start_in_grey(start, images.grey)
 

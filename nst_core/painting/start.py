@@ -45,11 +45,21 @@ def start_picture(subject: Subject, size: tuple[int, int], init: str, *, seed: i
     return white_noise(height, width, seed)
 
 
+FLAT = 2.0 / 255.0
+"""Standard deviation of values below which a style is one colour: noise would stay in the result as grain."""
+
+
+def has_strokes(subject: Subject) -> bool:
+    """Return whether a style of the subject is more than one colour."""
+    styles = (*subject.styles, *(style for region in subject.regions for style in region.styles))
+    return any(float(plane.std()) > FLAT for style in styles for plane in style.pixels)
+
+
 def content_noise(settings: Settings, *, styled: bool) -> float:
     """Return the standard deviation of the noise added to the content, in proportion to the style's weight.
 
-    ``styled`` says whether there are styles. The paper's loss starts from the plain content, as the paper
-    does.
+    ``styled`` says whether there are styles with strokes. The paper's loss starts from the plain content, as
+    the paper does.
     """
     if settings.loss == "paper" or not styled:
         return 0.0

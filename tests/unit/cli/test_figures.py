@@ -26,17 +26,18 @@ def test_figures_fill_one_page_and_are_painted_once(nst: Nst, workdir: Path) -> 
     assert first.code == 0, first
     folder = workdir / "pages"
     page = (folder / "index.html").read_text()
-    assert page.count("<h2>") == 7
+    assert page.count("<h2>") == 8
     assert page.count("data:image/png;base64,") == page.count("<img") > 25
     assert not re.search(r'(src|href)="(?!data:)', page)
     names = {path.stem for path in folder.glob("*.png")}
     assert {f"content-conv{block}_2" for block in range(1, 6)} <= names
     assert {f"style-conv{block}_1" for block in range(1, 6)} <= names
+    assert {"ratio-1e-04", "ratio-1e-03", "ratio-1e-02", "ratio-1e-01"} <= names
     assert {"result", "start-noise", "start-style", "style-crop", "style-shallow-2", "run-0002"} <= names
     with Image.open(folder / "figures.png") as sheet:
         assert sheet.width > 6 * 40
-        assert sheet.height > 7 * 40
-    assert first.events[-1]["painted"] == 18
+        assert sheet.height > 8 * 40
+    assert first.events[-1]["painted"] == 22
 
     before = {path: path.read_bytes() for path in folder.iterdir()}
     again = nst("figures", "pages", *SMALL, "--json")

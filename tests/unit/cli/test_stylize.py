@@ -91,7 +91,7 @@ def test_other_network_than_recorded_gives_a_notice(nst: Nst, workdir: Path) -> 
 
 @pytest.mark.parametrize(
     ("option", "name"),
-    [("--frames", "frame-01-00002.png"), ("--frames", "contact-sheet.png"), ("--report", "loss.png")],
+    [("--frames", "frame-00002.png"), ("--frames", "contact-sheet.png"), ("--report", "loss.png")],
 )
 def test_input_is_not_overwritten_by_frame_or_report(nst: Nst, workdir: Path, option: str, name: str) -> None:
     (workdir / "out").mkdir()
@@ -215,17 +215,17 @@ def test_frames_and_contact_sheet_are_written(nst: Nst, workdir: Path) -> None:
     arguments = ("--iterations", 5, "--coarsest", 0, "--frames", "deep/frames", "--frames-every", 2)
     assert nst("stylize", "photo.png", "painting.png", "-o", "out.png", *arguments).code == 0
     frames = workdir / "deep" / "frames"
-    names = [f"frame-01-{number:05d}.png" for number in (2, 4, 5)]
+    names = [f"frame-{number:05d}.png" for number in (1, 2, 3)]
     assert sorted(path.name for path in frames.iterdir()) == ["contact-sheet.png", *names]
-    last = pixels(str(frames / "frame-01-00005.png"))
+    last = pixels(str(frames / "frame-00003.png"))
     assert np.array_equal(last, pixels("out.png"))
-    assert not np.array_equal(last, pixels(str(frames / "frame-01-00002.png")))
+    assert not np.array_equal(last, pixels(str(frames / "frame-00001.png")))
     with Image.open(frames / "contact-sheet.png") as sheet:
         assert sheet.width >= 2 * 256
     (frames / "holiday.png").write_bytes(b"mine")
     again = (*arguments[:-1], 5, "--force")
     assert nst("stylize", "photo.png", "painting.png", "-o", "out.png", *again).code == 0
-    names = ["contact-sheet.png", "frame-01-00005.png", "holiday.png"]
+    names = ["contact-sheet.png", "frame-00001.png", "holiday.png"]
     assert sorted(path.name for path in frames.iterdir()) == names
 
 
@@ -261,7 +261,7 @@ def test_json_prints_events_as_lines(nst: Nst, workdir: Path) -> None:
     assert plan["levels"] == [{"width": 72, "height": 48, "iterations": 3, "tiles": 1}]
     assert plan["bytes"] > 0
     assert [event["iteration"] for event in outcome.events[2:5]] == [1, 2, 3]
-    assert outcome.events[5]["path"] == str(Path("frames", "frame-01-00003.png"))
+    assert outcome.events[5]["path"] == str(Path("frames", "frame-00001.png"))
     assert (done["path"], done["width"], done["height"], done["stopped"]) == ("out.png", 72, 48, False)
     assert done["loss"] == pytest.approx(sum(done["terms"].values()), rel=1e-3)
 
@@ -348,3 +348,15 @@ def test_limit_of_pixels_is_raised_by_the_option_that_its_message_names(
     assert_refused(nst(*arguments, "--max-megapixels", "0.003"), "photo.png", "--max-megapixels")
     assert nst(*arguments, "--max-megapixels", "0.004").code == 0
     assert_refused(nst(*arguments, "--force"), "photo.png")
+
+
+def test_frames_of_all_levels_have_one_size_and_consecutive_numbers(nst: Nst, workdir: Path) -> None:
+    arguments = ("photo.png", "painting.png", "-o", "out.png", "--iterations", 2, "--coarsest", 36)
+    for more, size in (((), (72, 48)), (("--frames-size", 30), (30, 20))):
+        frames = ("--frames", "frames", "--frames-every", 1, "--force")
+        assert nst("stylize", *arguments, *frames, *more).code == 0
+        files = sorted((workdir / "frames").glob("frame-*.png"))
+        assert len(files) > 2  # of both levels
+        assert [path.name for path in files] == [f"frame-{n:05d}.png" for n in range(1, len(files) + 1)]
+        assert {Image.open(path).size for path in files} == {size}
+    assert_refused(nst("stylize", *arguments, "--frames-size", 30, "--force"), "--frames-size needs --frames")

@@ -358,3 +358,9 @@ def test_exhausted_memory_or_disk_is_reported_in_every_phase(monkeypatch, phase,
         stylize(photo(), painting(), QUICK)
     assert caught.value.code is code
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("grey", [0.0, 1.0])
+def test_one_colour_in_the_style_of_itself_stays_that_colour(grey):
+    flat = np.full((48, 48, 3), grey, np.float32)
+    assert np.abs(stylize(flat, flat, QUICK).pixels - flat).mean() < 2 / 255
