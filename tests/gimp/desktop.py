@@ -27,6 +27,9 @@ PAINTING_WINDOW = "^Painting in the style"
 LAST_VALUES = "plug-in-settings/GimpProcedureConfigRun-plug-in-neural-style.last"
 """Where GIMP keeps the values of the last run, in its profile."""
 
+DIALOG_VALUES = "plug-in-settings/neural-style-dialog.json"
+"""Where the plug-in keeps the values of a dialog whose painting is not finished."""
+
 GTK_COMPLAINTS = ("WIDGET_REALIZED_FOR_EVENT", "gtk_tree_model_get_iter_first")
 """GTK's file chooser prints these when a path is typed into it faster than a person can."""
 
@@ -175,7 +178,8 @@ class GimpDesktop:
 
     def forget_last_values(self) -> None:
         """Let the next call start from its own arguments: GIMP would prefer the values used last."""
-        (self.gimp.profile / LAST_VALUES).unlink(missing_ok=True)
+        for name in (LAST_VALUES, DIALOG_VALUES):
+            (self.gimp.profile / name).unlink(missing_ok=True)
 
     def layers(self) -> list[str]:
         """Return the names of the image's layers."""

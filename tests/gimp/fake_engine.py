@@ -81,9 +81,12 @@ def current_layout(request):
     return {"color_layout": layout.get("color_layout", request["settings"].get("color-layout", 0.0))}
 
 
-def progress(request, seconds, steps):
-    """Report for about ``seconds``, with previews that go from dark to light. A stop ends it early."""
-    started = time.monotonic()
+def progress(request, seconds, steps, worked=0.0):
+    """Report for about ``seconds``, with previews that go from dark to light. A stop ends it early.
+
+    The engine claims to have painted for ``worked`` seconds before.
+    """
+    started = time.monotonic() - worked
     for step in range(1, steps + 1):
         level = 1 + (step - 1) * 2 // steps
         send(event="progress", level=level, levels=2, iteration=step, iterations=steps, fraction=step / steps,
@@ -141,8 +144,9 @@ def stylize(request, mode, argument):
             event="error", code=argument, message="The fake engine was told to fail.", hint="Tell it not to."
         )
         return
-    slow = mode in ("slow", "old") or (mode == "notice" and argument)
-    progress(request, *((float(argument or 3), 30) if slow else (0.02, 4)))
+    slow = mode in ("slow", "old", "long") or (mode == "notice" and argument)
+    worked = 3600.0 if mode == "long" else 0.0
+    progress(request, *((float(argument or 3), 30) if slow else (0.02, 4)), worked)
     if mode == "crash":
         sys.stderr.write("Traceback: the fake engine fell over\n")
         os._exit(3)

@@ -16,6 +16,7 @@ from tests.gimp.screen import Window
 LAST_BUTTON = (48, 28)
 """The middle of the lower right button, from the lower right corner of a window."""
 BUTTON_BEFORE = (150, 28)
+QUESTION = "^Stop Painting$"
 STATUS_BAR_HEIGHT = 30
 PREVIEW_BLUE = 120
 """The blue of every pixel in the fake engine's previews; no pixel of the photo's middle has it."""
@@ -52,7 +53,7 @@ def test_filter_from_the_menu_makes_a_layer(desktop: GimpDesktop) -> None:
     # GIMP answers while the window is open.
     assert desktop.layers() in (["photo.ppm"], ["Background"])
     assert screen.windows(PAINTING_WINDOW)
-    screen.click_from_corner(painting, *BUTTON_BEFORE)  # Keep this
+    screen.click_from_corner(painting, *BUTTON_BEFORE)  # Keep This Result
     desktop.wait_until_gone(PAINTING_WINDOW)
     desktop.wait_until(lambda: desktop.layers()[0] == "swirls", "the painting")
     assert '"stopped": true' in desktop.record()
@@ -229,11 +230,11 @@ def test_painting_window_shows_the_previews(desktop: GimpDesktop) -> None:
     desktop.wait_until_clean()
 
 
-def begin_painting(desktop: GimpDesktop) -> tuple[int, Window]:
+def begin_painting(desktop: GimpDesktop, **values: object) -> tuple[int, Window]:
     """Call the filter with a style and press Paint; return the call's number and the painting window."""
     desktop.forget_last_values()
     desktop.select_photo()
-    number = desktop.begin_filter(desktop.gimp.folder / "swirls.ppm")
+    number = desktop.begin_filter(desktop.gimp.folder / "swirls.ppm", **values)
     desktop.screen.key("alt+p", desktop.wait_for_window(DIALOG))
     painting = desktop.wait_for_window(PAINTING_WINDOW)
     desktop.wait_until(lambda: painted_colour(desktop, painting), "a preview")
@@ -251,7 +252,7 @@ def test_colour_layout_slides_while_painting(desktop: GimpDesktop) -> None:
     desktop.keep_picture("painting-layout")
     value = json.loads(layout.read_text())["color_layout"]
     assert 20 < value < 80
-    desktop.screen.click_from_corner(painting, *BUTTON_BEFORE)  # Keep this
+    desktop.screen.click_from_corner(painting, *BUTTON_BEFORE)  # Keep This Result
     assert desktop.result(number) == "success"
     assert json.loads(desktop.record())["settings"]["color-layout"] == value
     last_values = (desktop.gimp.profile / LAST_VALUES).read_text()
@@ -267,3 +268,54 @@ def test_engine_without_colour_layout_has_no_slider(desktop: GimpDesktop) -> Non
     desktop.screen.click_from_corner(painting, *BUTTON_BEFORE)
     assert desktop.result(number) == "success"
     desktop.wait_until_clean()
+
+
+def open_dialog_with_strength(desktop: GimpDesktop, strength: str) -> Window:
+    """Open the dialog from the menu, and wait until it shows that strength, and a style."""
+    dialog = desktop.open_dialog()
+    desktop.wait_for_widget(
+        dialog, lambda widget: is_slider(widget) and widget.text == strength, f"the strength {strength}"
+    )
+    desktop.wait_for_widget(dialog, lambda widget: widget.text.startswith("swirls, "), "the style")
+    return dialog
+
+
+def test_long_painting_is_not_lost_by_a_key(desktop: GimpDesktop) -> None:
+    """Escape and Cancel ask: Escape goes on, the answers keep the result or throw it away."""
+    desktop.gimp.set_engine_mode("long 600")
+    number, painting = begin_painting(desktop)
+    before = len(desktop.screen.windows(PAINTING_WINDOW))
+    desktop.screen.key("Escape", painting)
+    question = desktop.wait_for_window(QUESTION)
+    desktop.keep_picture("stop-question")
+    desktop.screen.key("Escape", question)
+    desktop.wait_until_gone(QUESTION)
+    assert len(desktop.screen.windows(PAINTING_WINDOW)) == before
+    desktop.screen.click_from_corner(painting, *LAST_BUTTON)  # Cancel
+    desktop.screen.key("alt+k", desktop.wait_for_window(QUESTION))
+    assert desktop.result(number) == "success"
+    assert '"stopped": true' in desktop.record()
+
+    layers = desktop.layers()
+    number, painting = begin_painting(desktop)
+    desktop.screen.key("Escape", painting)
+    desktop.screen.key("alt+t", desktop.wait_for_window(QUESTION))
+    desktop.screen.key("Escape", desktop.wait_for_window(DIALOG))
+    assert desktop.result(number) == "cancel"
+    assert desktop.layers() == layers
+    desktop.wait_until_clean()
+
+
+def test_dialog_has_what_was_chosen_before_the_painting_is_finished(desktop: GimpDesktop) -> None:
+    """While a painting runs, and after a cancelled dialog. Its plan waits for a busy computer."""
+    desktop.gimp.set_engine_mode("slow 600")
+    number, painting = begin_painting(desktop, strength=70.0)
+    desktop.gimp.set_engine_mode("late 0 3600")
+    dialog = open_dialog_with_strength(desktop, "70")
+    desktop.wait_for_widget(dialog, lambda widget: "busy" in widget.text, "the reason for waiting")
+    desktop.keep_picture("second-dialog")
+    desktop.screen.key("Escape", dialog)
+    desktop.wait_until_gone(DIALOG)
+    desktop.screen.key("Escape", painting)
+    desktop.screen.key("Escape", desktop.wait_for_window(DIALOG))
+    assert desktop.result(number) == "cancel"

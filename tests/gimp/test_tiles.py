@@ -1,4 +1,4 @@
-"""Tiles, in GIMP with the real engine: progress within an evaluation, previews, Cancel and Keep this.
+"""Tiles, in GIMP with the real engine: progress within an evaluation, previews, Cancel and Keep This Result.
 
 So little memory is allowed that a small picture is painted in tiles.
 """

@@ -54,7 +54,7 @@ class StyleDialog:
         self.window.set_ok_label(_("_Paint"))
         self.plan_text = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=34)
         self.plan_text.get_style_context().add_class("dim-label")
-        self.plan_text.set_text(_("Asking the engine…"))
+        self.plan_text.set_text(_("Estimating the time…"))
         self.error_text = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=60, selectable=True)
         self.bar = Gtk.InfoBar(message_type=Gtk.MessageType.ERROR, no_show_all=True)
         self.bar.get_content_area().pack_start(self.error_text, True, True, 0)

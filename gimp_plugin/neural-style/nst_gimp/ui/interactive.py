@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import gi
 
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import GimpUi, Gtk  # noqa: E402
 
-from nst_gimp.image import layers, style  # noqa: E402
+from nst_gimp.image import layers  # noqa: E402
 from nst_gimp.process import kept_styles  # noqa: E402
 from nst_gimp.run import paint_layer  # noqa: E402
 from nst_gimp.run.run_request import RunRequest  # noqa: E402
@@ -38,26 +40,30 @@ def run(procedure, image, drawables, config):
         UserError: this layer cannot be painted.
     """
     start_gtk()
+    from nst_gimp.ui import dialog_values
     from nst_gimp.ui.dialog import StyleDialog, reset_missing_style
     from nst_gimp.ui.painting_window import PaintingWindow
 
     subject = layers.get_subject(image, drawables)
+    dialog_values.restore(config)
     arguments.reset_invalid(config)
     reset_missing_style(config)
     dialog = StyleDialog(procedure, config, subject)
     try:
         while dialog.ask():
-            style.remember_layer(config)
+            dialog_values.store(config)  # a second dialog may be opened while this one's picture is painted
             try:
                 layers.check_open(image, *drawables)
                 style_paths = RunRequest.from_config(config, image).style_paths()
-                painted = paint_layer.paint(image, drawables, config, PaintingWindow(config))
-                kept_styles.add_recent(style_paths)
+                window = PaintingWindow(config, partial(kept_styles.add_recent, style_paths))
+                painted = paint_layer.paint(image, drawables, config, window)
+                dialog_values.forget()
                 return painted
             except Cancelled:
                 dialog.show_error("")
             except Exception as error:
                 dialog.show_error(str(to_user_error(error)))
+        dialog_values.store(config)
     finally:
         dialog.close()
     raise Cancelled

@@ -1,6 +1,7 @@
-"""The window that shows the picture while it is painted, with Keep this and Cancel.
+"""The window that shows the picture while it is painted, with Keep This Result and Cancel.
 
-It is one of the two watchers of a run (see ``paint_layer``). The layout of colours acts on finished pictures,
+It is one of the two watchers of a run (see ``paint_layer``). Cancel, Escape and closing it ask first if much
+work would be lost. The layout of colours acts on finished pictures,
 so its slider is here as well, if the engine's previews say that it has an effect. All waiting happens in
 GTK's main loop; GIMP is another process and stays usable.
 """
@@ -22,10 +23,10 @@ from nst_gimp.process.job_folder import PREVIEW_SIDE  # noqa: E402
 from nst_gimp.run.progress import describe_progress  # noqa: E402
 from nst_gimp.text.messages import Cancelled  # noqa: E402
 from nst_gimp.text.words import _, format_duration, format_estimate  # noqa: E402
-from nst_gimp.ui import widgets  # noqa: E402
+from nst_gimp.ui import stop_question, widgets  # noqa: E402
 
 POLL_MILLISECONDS = 40
-KEEP = 1
+KEEP = stop_question.KEEP
 WIDTH, HEIGHT = 640, 480
 FRAME_PIXELS = 60
 """Pixels of a small screen that are left for the window's frame."""
@@ -38,17 +39,18 @@ MOST_NOTICES = 3
 
 
 class PaintingWindow:
-    """Shows one run."""
+    """Shows one run; calls ``on_start()`` when all pictures have been read."""
 
     wants_previews = True
 
-    def __init__(self, config) -> None:
-        self.config = config
+    def __init__(self, config, on_start) -> None:
+        self.config, self.on_start = config, on_start
         self.engine_version = ""
         self.notices = []
         self.original = self.latest = None
         self._comparing = self._keeping = False
-        self._finish_time = None
+        self._finish_time = self._question = None
+        self._start_time, self._painted_seconds = time.monotonic(), 0.0
         self._outcome = self._error = self._last_drawn = None
 
     def begin(self, subject, style_name: str) -> None:
@@ -63,7 +65,7 @@ class PaintingWindow:
             min(HEIGHT + 130, screen.height - FRAME_PIXELS),
         )
         self.window.set_default_size(width, height)
-        self.keep = self.window.add_button(_("_Keep this"), KEEP)
+        self.keep = self.window.add_button(_("_Keep This Result"), KEEP)
         self.keep.set_tooltip_text(_("Stop now and keep the picture as it is"))
         self.window.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
         self.picture = Gtk.Image()
@@ -118,6 +120,7 @@ class PaintingWindow:
             UserError: the engine failed.
         """
         self.engine, self.job_folder = engine, job_folder
+        self.on_start()
         timer = GLib.timeout_add(POLL_MILLISECONDS, self._poll)
         if self._error is None:
             Gtk.main()
@@ -161,7 +164,10 @@ class PaintingWindow:
             self.bar.set_fraction(min(1.0, max(0.0, float(event.get("fraction", 0.0)))))
             if self._keeping:  # the current evaluation is finished first
                 return
+            self._painted_seconds = float(event.get("seconds") or 0.0)
             self.keep.set_sensitive(True)
+            if self._question is not None:
+                self._question.keep.set_sensitive(True)
             self.status_text.set_text(describe_progress(dict(event, seconds_left=None)))
             seconds_left = event.get("seconds_left")
             self._finish_time = None if seconds_left is None else time.monotonic() + seconds_left
@@ -219,12 +225,31 @@ class PaintingWindow:
 
     def _on_response(self, _window, response: int) -> None:
         if response == KEEP:
-            self.keep.set_sensitive(False)
-            self.status_text.set_text(_("Finishing…"))
-            self.time_text.set_text("")
-            self._keeping, self._finish_time = True, None
-            self.engine.stop_early()
-        elif self._error is None and self._outcome is None:
+            self._stop_and_keep()
+        elif self._error is None and self._outcome is None and self._question is None:
+            seconds = max(self._painted_seconds, time.monotonic() - self._start_time)
+            if seconds < stop_question.ASK_AFTER_SECONDS:
+                self._throw_away()
+                return
+            self._question = stop_question.StopQuestion(self.window, seconds, self._answer)
+            self._question.keep.set_sensitive(self.keep.get_sensitive())
+
+    def _answer(self, answer: int) -> None:
+        self._question = None
+        if answer == KEEP:
+            self._stop_and_keep()
+        elif answer == stop_question.THROW_AWAY:
+            self._throw_away()
+
+    def _stop_and_keep(self) -> None:
+        self.keep.set_sensitive(False)
+        self.status_text.set_text(_("Finishing…"))
+        self.time_text.set_text("")
+        self._keeping, self._finish_time = True, None
+        self.engine.stop_early()
+
+    def _throw_away(self) -> None:
+        if self._error is None and self._outcome is None:
             self._error = Cancelled()
             if Gtk.main_level() > 0:
                 Gtk.main_quit()

@@ -13,8 +13,12 @@ from nst_gimp.run.run_request import RunRequest
 from nst_gimp.settings import arguments
 from nst_gimp.text import plan_words
 from nst_gimp.text.messages import UserError
+from nst_gimp.text.words import _
 
 SETTLE_MILLISECONDS = 500
+
+PATIENCE_SECONDS = 8
+"""After this the line says why an estimate takes long. On a quiet machine the first takes two to five."""
 
 STYLE_SIDE = 512
 """Assumed size of a style, which has not been read yet. It hardly changes the plan."""
@@ -30,6 +34,7 @@ class PlanLine:
         self._asked = None
         self._handler = config.connect("notify", lambda *_args: self.ask_soon())
         self._timer = GLib.timeout_add(1, self._ask)
+        self._patience = GLib.timeout_add_seconds(PATIENCE_SECONDS, self._explain_wait)
 
     def ask_soon(self) -> None:
         """Ask as soon as no setting has changed for a moment."""
@@ -40,7 +45,20 @@ class PlanLine:
         """Stop asking, and drop a question that is waiting."""
         self.config.disconnect(self._handler)
         self._stop_timer()
+        self._stop_patience()
         self.warm_engine.cancel("plan")
+
+    def _explain_wait(self) -> bool:
+        self._patience = 0
+        self.show(
+            _("Estimating the time. The computer is busy, perhaps with another painting, so it takes longer.")
+        )
+        return False
+
+    def _stop_patience(self) -> None:
+        if self._patience:
+            GLib.source_remove(self._patience)
+            self._patience = 0
 
     def _stop_timer(self) -> None:
         if self._timer:
@@ -111,11 +129,13 @@ class PlanLine:
         return job_folder.build_request(content, fields, settings, command="plan")
 
     def _show_plan(self, event: dict) -> None:
+        self._stop_patience()
         if event["event"] == "plan":
             self.device = str(event.get("device") or self.device)
             limited = self.config.get_property("time-limit") > 0
             self.show(plan_words.describe_plan(event, self.device, limited=limited))
 
     def _show_error(self, error: UserError) -> None:
+        self._stop_patience()
         self._asked = None
         self.show(str(error))

@@ -1,0 +1,57 @@
+"""The style and the settings as the dialog was left, for the next dialog.
+
+GIMP itself remembers the values of a painting when it is finished, for Repeat Filter and the next dialog. The
+values here are those of a dialog whose painting was cancelled or is not finished yet. They are in a file of
+their own in GIMP's folder, so Repeat Filter still repeats the last painting.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from gi.repository import Gimp, Gio
+
+from nst_gimp.image import style
+from nst_gimp.settings import arguments
+
+FILE_NAME = "neural-style-dialog.json"
+
+
+def store(config) -> None:
+    """Store the values. Nothing happens if the disk cannot be written to."""
+    style.remember_layer(config)
+    values = arguments.plain_values(config)
+    file = config.get_property("style-file")
+    values["style-file"] = file.get_uri() if file is not None else ""
+    path = _path()
+    partial = path.with_suffix(f".{os.getpid()}")
+    with suppress(OSError):
+        path.parent.mkdir(exist_ok=True)
+        partial.write_text(json.dumps(values), encoding="utf-8")
+        partial.replace(path)
+
+
+def restore(config) -> None:
+    """Set the stored values, if there are any. Invalid ones, which another version may have, are left out."""
+    try:
+        values = json.loads(_path().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    if not isinstance(values, dict):
+        return
+    uri = values.pop("style-file", "")
+    arguments.set_plain_values(config, values)
+    config.set_property("style-file", Gio.File.new_for_uri(uri) if isinstance(uri, str) and uri else None)
+
+
+def forget() -> None:
+    """Delete the stored values: a painting was finished, and GIMP remembers those."""
+    with suppress(OSError):
+        _path().unlink()
+
+
+def _path() -> Path:
+    return Path(Gimp.directory(), "plug-in-settings", FILE_NAME)
