@@ -185,6 +185,17 @@ def record_real_engine(command):
     os._exit(status)
 
 
+def planned_size(request):
+    """Return the size that the settings paint at: their long side, or the content's own."""
+    width, height = request["content"]["width"], request["content"]["height"]
+    scale = (request["settings"]["size"] or max(width, height)) / max(width, height)
+    return round(width * scale), round(height * scale)
+
+
+def draft(request):
+    return request["settings"]["quality"] == "draft"
+
+
 def answer(request, mode, argument):
     with (FOLDER / "requests.jsonl").open("a") as file:
         file.write(json.dumps(request) + "\n")
@@ -193,8 +204,11 @@ def answer(request, mode, argument):
     if request["command"] == "doctor":
         send(event="doctor", report={}, text="Network: vgg16")
     elif request["command"] == "plan":
-        send(event="plan", levels=[], engine="fake", device="Fake device", model="fake", model_sha256="",
-             seconds=95.0, bytes=1_230_000_000)  # fmt: skip
+        width, height = planned_size(request)
+        seconds = 95.0 * max(1.0, width * height / 200_000) / (2 if draft(request) else 1)
+        send(event="plan", levels=[{"width": width, "height": height, "iterations": 2, "tiles": 1}],
+             engine="fake", device="Fake device", model="fake", model_sha256="", width=width, height=height,
+             seconds=seconds, bytes=1_230_000_000)  # fmt: skip
     else:
         write(FOLDER / "request.json", json.dumps(request).encode())
         stylize(request, mode, argument)

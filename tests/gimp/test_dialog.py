@@ -87,11 +87,12 @@ def test_trial_is_shown_stopped_and_discarded(desktop: GimpDesktop) -> None:
     desktop.press(dialog, "alt+t")
     desktop.wait_until(lambda: len(requests(desktop, "stylize")) == 2, "another trial")
     wait_for_trial(desktop, dialog)
-    before = len(requests(desktop, "plan"))
-    desktop.press(dialog, "alt+a", "Tab", "Up")  # the seed
+    desktop.press(dialog, "alt+a", *["Tab"] * 4, "Up")  # the seed, after quality, time limit and size
     wait_for_red(desktop, dialog, PHOTO_RED)
-    plans = desktop.wait_until(lambda: requests(desktop, "plan")[before:], "a plan with the new setting")
-    assert plans[0]["settings"]["seed"] == 1
+    desktop.wait_until(
+        lambda: any(plan["settings"]["seed"] == 1 for plan in requests(desktop, "plan")),
+        "a plan with the new setting",
+    )
     assert (desktop.gimp.fake_folder / "pid").read_text() == engine, "one process answers everything"
 
     desktop.press(dialog, "alt+t")
@@ -385,3 +386,55 @@ def test_two_regions_from_layer_masks_leave_a_face_out(desktop: GimpDesktop) -> 
     assert str(kept / "coat.bmp") in recent
     desktop.screen.key("ctrl+z", desktop.main)
     desktop.wait_until(lambda: desktop.layers() == before, "one undo")
+
+
+def chosen(desktop: GimpDesktop, dialog: Window) -> str:
+    """Return the choice of how long to paint."""
+    radios = [widget for widget in desktop.widgets(dialog) if widget.kind == "RadioButton"]
+    return next((radio.text for radio in radios if radio.active), "")
+
+
+def wait_for_choice(desktop: GimpDesktop, dialog: Window, name: str) -> None:
+    desktop.wait_until(lambda: chosen(desktop, dialog) == name, f"the choice {name}")
+
+
+def wait_for_text(desktop: GimpDesktop, dialog: Window, *parts: str) -> None:
+    desktop.wait_for_widget(
+        dialog, lambda widget: all(part in widget.text for part in parts), f"the text {parts}"
+    )
+
+
+def test_time_is_chosen_first_and_sets_the_settings(desktop: GimpDesktop) -> None:
+    """For a large photo, Quick alone takes five minutes at most; it says that it will look soft."""
+    large = draw(desktop.gimp.folder / "large.ppm", 2000, 1500, PHOTO_RED)
+    desktop.gimp.set_engine_mode("copy")
+    photo = desktop.photo
+    desktop.photo = large
+    desktop.open_photo()
+    number = call(desktop)
+    dialog = desktop.wait_for_window(DIALOG)
+    wait_for_choice(desktop, dialog, "Quick")
+    wait_for_text(desktop, dialog, "about 50 s, painted at 512 px, then enlarged")
+    wait_for_text(desktop, dialog, "about 6 min, painted at 1024 px, then enlarged")
+    wait_for_text(desktop, dialog, "about 24 min, painted at full size (2000 px)")
+    wait_for_text(desktop, dialog, "Painted at 512 × 384 px, then enlarged 4 times", "“Good” paints larger.")
+    desktop.keep_picture("how-long")
+    desktop.press(dialog, "alt+u")
+    wait_for_text(desktop, dialog, "about 24 min, 1.2 GB", "“Good” or “Quick” is faster.")
+    desktop.press(dialog, "alt+d")
+    wait_for_text(desktop, dialog, "then enlarged to 2000 × 1500.")
+    desktop.press(dialog, "alt+a", "Tab", "Down")  # the quality: fine
+    desktop.keep_picture("how-long-advanced")
+    desktop.press(dialog, "alt+y")
+    wait_for_choice(desktop, dialog, "Custom")
+    desktop.press(dialog, "alt+d", "alt+p")
+    assert desktop.result(number) == "success"
+    record = json.loads(desktop.record())
+    assert {name: record["settings"][name] for name in ("quality", "size", "time-limit", "finish")} == {
+        "quality": "normal",
+        "size": 1024,
+        "time-limit": 0.0,
+        "finish": "optimise",
+    }
+    desktop.photo = photo
+    desktop.open_photo()

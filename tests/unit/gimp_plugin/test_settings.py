@@ -60,5 +60,5 @@ def test_protocol_agrees_with_the_engine(monkeypatch) -> None:
 
 
 def test_dialog_knows_from_which_size_finish_has_an_effect() -> None:
-    page = (PLUGIN / "neural-style" / "nst_gimp" / "ui" / "look_page.py").read_text(encoding="utf-8")
+    page = (PLUGIN / "neural-style" / "nst_gimp" / "settings" / "how_long.py").read_text(encoding="utf-8")
     assert f"\nUPSAMPLE_FROM = {UPSAMPLE_FROM}\n" in page

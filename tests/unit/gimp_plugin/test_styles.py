@@ -193,33 +193,33 @@ SMALL = {"width": 900, "height": 600, "iterations": 300, "tiles": 1}
 SMALL_PLAN = {"seconds": 95.0, "bytes": 1.23e9, "width": 900, "height": 600, "levels": [SMALL]}
 LARGE_PLAN = {**SMALL_PLAN, "seconds": 4205, "width": 6000, "height": 4000, "levels": [SMALL] * 2}
 TILED_PLAN = {**SMALL_PLAN, "levels": [SMALL, {**SMALL, "tiles": 6}]}
-ENLARGED = "Painted at 900 × 600 pixels, then enlarged to 6000 × 4000."
+ENLARGED = "Painted at 900 × 600 px, then enlarged to 2600 × 1733."
+SOFT = "Painted at 900 × 600 px, then enlarged 7 times to 6000 × 4000: strokes will be soft."
 TILES = "Painted in 6 tiles to fit into memory."
-ADVICE = "Set a time limit to shorten it."
 
 
 @pytest.mark.parametrize(
-    ("plan", "limited", "expected"),
+    ("plan", "size", "expected"),
     [
-        (SMALL_PLAN, False, ["On CPU: about 2 min, 1.2 GB of memory."]),
-        (TILED_PLAN, False, ["On CPU: about 2 min, 1.2 GB of memory.", TILES]),
-        (LARGE_PLAN, True, ["On CPU: about 1 h 10 min, 1.2 GB of memory.", ENLARGED]),
-        (LARGE_PLAN, False, ["On CPU: about 1 h 10 min, 1.2 GB of memory.", ENLARGED, ADVICE]),
+        (SMALL_PLAN, (900, 600), ["On CPU: about 2 min, 1.2 GB of memory."]),
+        (TILED_PLAN, (900, 600), ["On CPU: about 2 min, 1.2 GB of memory.", TILES]),
+        (LARGE_PLAN, (2600, 1733), ["On CPU: about 1 h 10 min, 1.2 GB of memory.", ENLARGED]),
+        (LARGE_PLAN, (6000, 4000), ["On CPU: about 1 h 10 min, 1.2 GB of memory.", SOFT]),
         (
             {**LARGE_PLAN, "levels": TILED_PLAN["levels"], "seconds": 1200, "device_bytes": 3e9},
-            False,
+            (2600, 1733),
             ["On CPU: about 20 min, 1.2 GB of memory, 3.0 GB of device memory.", ENLARGED, TILES],
         ),
         (
             {"seconds": None, "bytes": 5e8, "levels": []},
-            False,
+            (900, 600),
             ["On CPU: 500 MB of memory, time unknown before the first run."],
         ),
     ],
-    ids=["small", "tiles", "enlarged, limited", "enlarged, long", "everything", "not measured yet"],
+    ids=["small", "tiles", "enlarged", "soft", "everything", "not measured yet"],
 )
-def test_plan_is_described_in_words(plugin, plan: dict, limited: bool, expected: list[str]) -> None:
-    assert plugin("text.plan_words").describe_plan(plan, "CPU", limited=limited).splitlines() == expected
+def test_plan_is_described_in_words(plugin, plan: dict, size: tuple[int, int], expected: list[str]) -> None:
+    assert plugin("text.plan_words").describe_plan(plan, "CPU", size).splitlines() == expected
 
 
 def test_event_of_the_engine_is_described_in_words(plugin) -> None:
@@ -240,8 +240,54 @@ def test_event_of_the_engine_is_described_in_words(plugin) -> None:
             height=4000,
         )
     )
-    sentences = plugin("text.plan_words").describe_plan(event, "", limited=False).splitlines()
-    assert sentences == ["On ?: about 5 s, 1.0 GB of memory.", ENLARGED, TILES]
+    sentences = plugin("text.plan_words").describe_plan(event, "", (6000, 4000)).splitlines()
+    assert sentences == ["On ?: about 5 s, 1.0 GB of memory.", SOFT, TILES]
+
+
+@pytest.mark.parametrize(
+    ("side", "photo_side", "expected"),
+    [
+        (512, 4000, "about 2 min, painted at 512 px, then enlarged"),
+        (0, 4000, "about 2 min, painted at full size (4000 px)"),
+        (None, 900, "about 2 min, painted at full size (900 px)"),
+        (None, 600, "about 2 min, painted at 900 px, then reduced"),
+    ],
+)
+def test_choice_of_time_is_one_line(plugin, side: int | None, photo_side: int, expected: str) -> None:
+    describe = plugin("text.plan_words").describe_choice
+    assert describe(SMALL_PLAN, side, photo_side) == expected
+    assert describe(None, 512, 4000) == "painted at 512 px, then enlarged", "before there is a plan"
+
+
+def test_choice_of_time_stands_for_settings(plugin) -> None:
+    how_long = plugin("settings.how_long")
+    for side in (300, 1000, 4000):
+        for choice in how_long.offered(side):
+            assert how_long.choice_of(how_long.values(choice, side), side) == choice
+    assert how_long.choice_of({**how_long.DEFAULTS, "time-limit": 60.0}, 4000) == how_long.CUSTOM
+    assert how_long.choice_of(how_long.DEFAULTS, 4000) == how_long.FULL
+    table = {setting.name: setting.default for setting in plugin("settings.settings_table").SETTINGS}
+    assert how_long.DEFAULTS.items() <= table.items()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        ({"quick": 40.0, "good": 300.0, "full": 9000.0}, "good"),
+        ({"quick": 2.0, "good": 10.0, "full": 200.0}, "full"),
+        ({"quick": 900.0, "good": 4000.0, "full": 90000.0}, "quick"),
+        ({"quick": 40.0, "good": 300.0}, "good"),
+    ],
+)
+def test_longest_choice_of_about_five_minutes_is_made(plugin, seconds: dict, expected: str) -> None:
+    assert plugin("settings.how_long").longest_within(seconds) == expected
+
+
+def test_small_or_long_painting_gets_advice(plugin) -> None:
+    advice = plugin("settings.how_long").advice
+    assert all(advice(choice, 60.0, is_soft=True) for choice in ("quick", "good", "full", "custom"))
+    assert advice("full", 10_000.0, is_soft=False) == "“Good” or “Quick” is faster."
+    assert advice("full", 60.0, is_soft=False) == advice("good", 10_000.0, is_soft=False) == ""
 
 
 @pytest.fixture

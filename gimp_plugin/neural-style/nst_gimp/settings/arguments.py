@@ -10,6 +10,7 @@ import difflib
 import math
 from contextlib import suppress
 
+from nst_gimp.settings import how_long
 from nst_gimp.settings.settings_table import SETTINGS
 from nst_gimp.text.messages import CallError
 from nst_gimp.text.words import _
@@ -60,6 +61,7 @@ def declare(procedure) -> None:
     _declare_extras(procedure, flags)
     # GIMP does not store layers among the last values. It does store this string, which identifies the layer.
     procedure.add_string_aux_argument(LAST_LAYER, LAST_LAYER, None, "", flags)
+    procedure.add_string_aux_argument(how_long.NAME, how_long.NAME, None, "", flags)
     for setting in SETTINGS:
         label, text = _(setting.label), help_text(setting)
         if setting.kind == "double":
@@ -168,7 +170,7 @@ LISTS = ("more-styles", "region-masks", "region-styles", "region-colors")
 
 def plain_values(config) -> dict:
     """Return the values of all arguments but style-file and style-layer: numbers, strings and their lists."""
-    names = [*BY_NAME, *EXTRAS, LAST_LAYER]
+    names = [*BY_NAME, *EXTRAS, LAST_LAYER, how_long.NAME]
     values = {name: config.get_property(name) for name in names}
     return {name: list(value or []) if name in LISTS else value for name, value in values.items()}
 
@@ -176,7 +178,7 @@ def plain_values(config) -> dict:
 def set_plain_values(config, values: dict) -> None:
     """Set those of ``values`` that are valid, as :func:`plain_values` returns them."""
     valid = keep_valid(values)
-    for name in (*EXTRAS, LAST_LAYER):
+    for name in (*EXTRAS, LAST_LAYER, how_long.NAME):
         value = values.get(name)
         if name in LISTS:
             is_valid = isinstance(value, list) and all(isinstance(text, str) for text in value)

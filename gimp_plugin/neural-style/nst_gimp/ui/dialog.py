@@ -17,6 +17,7 @@ from gi.repository import Gdk, GimpUi, Gio, Gtk  # noqa: E402
 from nst_gimp.image import style  # noqa: E402
 from nst_gimp.process import kept_styles  # noqa: E402
 from nst_gimp.process.warm_engine import WarmEngine  # noqa: E402
+from nst_gimp.settings import how_long  # noqa: E402
 from nst_gimp.settings.settings_table import SETTINGS  # noqa: E402
 from nst_gimp.text import help_pages  # noqa: E402
 from nst_gimp.text.messages import UserError  # noqa: E402
@@ -27,6 +28,8 @@ from nst_gimp.ui.several_page import SeveralPage  # noqa: E402
 from nst_gimp.ui.trial_view import TrialView  # noqa: E402
 
 SIDE_BY_SIDE = (
+    *("quality", "time-limit"),
+    *("size", "finish"),
     *("seed", "init"),
     *("loss", "style-loss"),
     *("alpha", "beta"),
@@ -80,9 +83,11 @@ class StyleDialog:
 
     def _pages(self) -> Gtk.Widget:
         self.several = SeveralPage(self.config, self.subject)
+        look = look_page.LookPage(self.config, self.subject, self.show_error)
+        self.time_choice = look.time_choice
         pages = Gtk.Notebook()
         for words, page in (
-            (_("St_yle"), look_page.LookPage(self.config, self.subject, self.show_error)),
+            (_("St_yle"), look),
             (_("Se_veral styles, regions"), self.several),
             (_("_Advanced"), self._advanced()),
         ):
@@ -95,9 +100,19 @@ class StyleDialog:
         rest = [setting.name for setting in SETTINGS if setting.name not in look_page.SETTINGS]
         names = [name for name in SIDE_BY_SIDE if name in rest]
         names += [name for name in rest if name not in SIDE_BY_SIDE]
+        table, controls = widgets.table(self.config, names)
+        self._finish = controls["finish"]
+        self.config.connect("notify::size", lambda *_args: self._update_finish())
+        self._update_finish()
         scrolled = Gtk.ScrolledWindow(propagate_natural_width=True)
-        scrolled.add(widgets.table(self.config, names))
+        scrolled.add(table)
         return scrolled
+
+    def _update_finish(self) -> None:
+        """Grey out the finish for small paintings, which it does not change."""
+        side = self.config.get_property("size") or max(self.subject.box[2:])
+        for widget in self._finish:
+            widget.set_sensitive(side > how_long.UPSAMPLE_FROM)
 
     def _replace_help_button(self) -> None:
         """Make Help open this plug-in's pages, which GIMP's help browser cannot find."""
@@ -149,8 +164,7 @@ class StyleDialog:
 
     def ask(self) -> bool:
         """Show the dialog until it is answered; return whether to paint."""
-        show = self.plan_text.set_text
-        plan_line = PlanLine(self.warm_engine, lambda: self.trial.subject, self.config, show)
+        plan_line = PlanLine(self.warm_engine, lambda: self.trial.subject, self.config, self._show_plans)
         self.trial.on_begin_trial = plan_line.ask_soon
         try:
             return bool(self.window.run())
@@ -161,6 +175,10 @@ class StyleDialog:
             self.window.hide()
             while Gtk.events_pending():
                 Gtk.main_iteration()
+
+    def _show_plans(self, text: str, plans: dict) -> None:
+        self.plan_text.set_text(text)
+        self.time_choice.show_plans(plans)
 
     def close(self) -> None:
         """Destroy the dialog."""

@@ -1,4 +1,4 @@
-"""The dialog's first page: the style, and the settings that matter most."""
+"""The dialog's first page: how long to paint, the style, and the settings that matter most."""
 
 from __future__ import annotations
 
@@ -11,13 +11,9 @@ from nst_gimp.settings import effects  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import widgets  # noqa: E402
 from nst_gimp.ui.style_chooser import StyleChooser  # noqa: E402
+from nst_gimp.ui.time_choice import TimeChoice  # noqa: E402
 
-SETTINGS = (
-    *("strength", "matching", "style-scale", "color-layout", "keep-colors"),
-    *("quality", "time-limit", "size", "finish"),
-)
-UPSAMPLE_FROM = 1536
-"""The long side, in pixels, above which the engine's ``finish`` makes a difference."""
+SETTINGS = ("strength", "matching", "style-scale", "color-layout", "keep-colors")
 
 
 class LookPage(Gtk.ScrolledWindow):
@@ -26,19 +22,13 @@ class LookPage(Gtk.ScrolledWindow):
     def __init__(self, config, subject, show_error) -> None:
         super().__init__(propagate_natural_width=True, propagate_natural_height=True)
         self.config = config
-        self._subject_side = max(subject.box[2:])
         self.grid = Gtk.Grid(column_spacing=12, row_spacing=6, valign=Gtk.Align.START)
         self.grid.attach(self._sliders(), 0, 0, 4, 1)
-        colors = self._put("keep-colors", widgets.combo(config, "keep-colors"), 1, 0, wide=True)
+        colors = self._put("keep-colors", widgets.combo(config, "keep-colors"))
         effects.bind_sensitivity(config, "keep-colors", *colors)
-        self._put("quality", widgets.combo(config, "quality"), 2, 0)
-        limit = widgets.number(config, "time-limit", zero=_("no limit"), unit=_(" min"), share=1 / 60)
-        self._put("time-limit", limit, 2, 2)
-        self._put("size", widgets.number(config, "size", zero=_("photo’s own"), unit=_(" px")), 3, 0)
-        self.finish = self._put("finish", widgets.combo(config, "finish"), 3, 2)
-        config.connect("notify::size", lambda *_args: self._update_finish())
-        self._update_finish()
+        self.time_choice = TimeChoice(config, max(subject.box[2:]))
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
+        body.pack_start(self.time_choice, False, False, 0)
         body.pack_start(StyleChooser(config, show_error), False, False, 0)
         body.pack_start(self.grid, False, False, 0)
         self.add(body)
@@ -62,19 +52,13 @@ class LookPage(Gtk.ScrolledWindow):
             sliders.attach(box, index % 2, index // 2, 1, 1)
         return sliders
 
-    def _put(self, name: str, widget, row: int, column: int, wide: bool = False):
-        """Put a setting with its label into the grid and return both."""
+    def _put(self, name: str, widget):
+        """Put a setting with its label under the sliders and return both."""
         label = widgets.label(widgets.arguments.BY_NAME[name])
         label.set_mnemonic_widget(widget)
-        self.grid.attach(label, column, row, 1, 1)
-        self.grid.attach(widget, column + 1, row, 3 if wide else 1, 1)
+        self.grid.attach(label, 0, 1, 1, 1)
+        self.grid.attach(widget, 1, 1, 3, 1)
         return label, widget
-
-    def _update_finish(self) -> None:
-        """Grey out the finish for small paintings, which it does not change."""
-        large = (self.config.get_property("size") or self._subject_side) > UPSAMPLE_FROM
-        for widget in self.finish:
-            widget.set_sensitive(large)
 
 
 def slider_ends(left: str, right: str) -> Gtk.Widget:

@@ -1,4 +1,4 @@
-"""A line with the plan of the run: device, time, memory, tiles.
+"""A line with the plan of the run: device, time, memory, tiles; and the plans of the other choices of time.
 
 The engine is asked in the background, again whenever a setting changes. The dialog never waits for it.
 """
@@ -10,7 +10,7 @@ from gi.repository import GLib
 from nst_gimp.image import masks
 from nst_gimp.process.job_folder import PixelFile
 from nst_gimp.run.run_request import RunRequest
-from nst_gimp.settings import arguments
+from nst_gimp.settings import arguments, how_long
 from nst_gimp.text import plan_words
 from nst_gimp.text.messages import UserError
 from nst_gimp.text.words import _
@@ -25,13 +25,19 @@ STYLE_SIDE = 512
 
 
 class PlanLine:
-    """Calls ``show(text)`` whenever the plan changes; ``subject()`` returns the subject to paint."""
+    """Calls ``show(text, plans)`` whenever a plan changes; ``subject()`` returns the subject to paint.
+
+    ``plans`` has an entry for each choice of ``settings.how_long`` that was answered: the engine's event, or
+    the error instead of it.
+    """
 
     def __init__(self, warm_engine, subject, config, show) -> None:
         self.warm_engine, self.subject, self.config, self.show = warm_engine, subject, config, show
         self.device = ""
+        self.plans: dict = {}
+        self._current = how_long.CUSTOM
         self._boxes: dict = {}  # the masks' bounding boxes, by the item's ID and the subject's box
-        self._asked = None
+        self._asked: dict = {}  # the latest question for each choice
         self._handler = config.connect("notify", lambda *_args: self.ask_soon())
         self._timer = GLib.timeout_add(1, self._ask)
         self._patience = GLib.timeout_add_seconds(PATIENCE_SECONDS, self._explain_wait)
@@ -46,13 +52,17 @@ class PlanLine:
         self.config.disconnect(self._handler)
         self._stop_timer()
         self._stop_patience()
-        self.warm_engine.cancel("plan")
+        for choice in self._asked:
+            self.warm_engine.cancel(self._kind(choice))
+
+    @staticmethod
+    def _kind(choice: str) -> str:
+        return f"plan {choice}"
 
     def _explain_wait(self) -> bool:
         self._patience = 0
-        self.show(
-            _("Estimating the time. The computer is busy, perhaps with another painting, so it takes longer.")
-        )
+        text = _("Estimating the time. The computer is busy, perhaps with another painting: it takes longer.")
+        self.show(text, self.plans)
         return False
 
     def _stop_patience(self) -> None:
@@ -70,19 +80,55 @@ class PlanLine:
         try:
             settings = arguments.read(self.config)
         except UserError as error:
-            self._asked = None
-            self.show(error.message)
+            self._asked.clear()
+            self.show(error.message, self.plans)
             return False
-        question = (settings, self.subject().box[2:], self._inputs())
-        if question != self._asked:
-            self._asked = question
-            self.warm_engine.submit(
-                "plan",
-                lambda job_folder: self._request(job_folder, *question),
-                self._show_plan,
-                self._show_error,
-            )
+        size, inputs = self.subject().box[2:], self._inputs()
+        side = max(size)
+        self._current = how_long.choice_of(settings, side)
+        questions = {self._current: settings}  # the first to be answered
+        for choice in how_long.offered(side):
+            questions.setdefault(choice, {**settings, **how_long.values(choice, side)})
+        for choice, values in questions.items():
+            self._ask_for(choice, (values, size, inputs))
+        self._show()
         return False
+
+    def _ask_for(self, choice: str, question: tuple) -> None:
+        if question == self._asked.get(choice):
+            return
+        self._asked[choice] = question
+
+        def take(event: dict) -> None:
+            if event["event"] == "plan":
+                self._take(choice, event)
+
+        def take_error(error: UserError) -> None:
+            self._asked.pop(choice, None)
+            self._take(choice, error)
+
+        self.warm_engine.submit(
+            self._kind(choice), lambda job_folder: self._request(job_folder, *question), take, take_error
+        )
+
+    def _take(self, choice: str, plan) -> None:
+        self.plans[choice] = plan
+        self._stop_patience()
+        self._show()
+
+    def _show(self) -> None:
+        plan = self.plans.get(self._current)
+        if isinstance(plan, UserError):
+            self.show(str(plan), self.plans)
+        elif plan is not None:
+            self.device = str(plan.get("device") or self.device)
+            self.show(self._sentences(plan), self.plans)
+
+    def _sentences(self, plan: dict) -> str:
+        size = self.subject().box[2:]
+        is_soft, seconds = plan_words.is_soft(plan, size), plan_words.seconds_of(plan)
+        advice = how_long.advice(self._current, seconds, is_soft=is_soft)
+        return f"{plan_words.describe_plan(plan, self.device, size)}\n{advice}".strip()
 
     def _inputs(self) -> tuple:
         """Return (number of styles, (styles, colours, box) of each region, whether a fine style is used)."""
@@ -127,15 +173,3 @@ class PlanLine:
                 for count, colors, box in regions
             ]
         return job_folder.build_request(content, fields, settings, command="plan")
-
-    def _show_plan(self, event: dict) -> None:
-        self._stop_patience()
-        if event["event"] == "plan":
-            self.device = str(event.get("device") or self.device)
-            limited = self.config.get_property("time-limit") > 0
-            self.show(plan_words.describe_plan(event, self.device, limited=limited))
-
-    def _show_error(self, error: UserError) -> None:
-        self._stop_patience()
-        self._asked = None
-        self.show(str(error))

@@ -65,7 +65,7 @@ class Trial:
         run_request = RunRequest.from_config(self.config, self.subject.image)
         side = min(SIDE, settings["size"] or SIDE)
         scale = min(1.0, side / max(self.subject.box[2:]))
-        settings["size"] = side
+        settings.update({"size": side, "time-limit": 0.0})
         if self._cache_folder != job_folder.directory:
             self._cache, self._cache_folder = {}, job_folder.directory
         reader = InputReader(self.subject, settings, job_folder, scale, self._cache)

@@ -14,9 +14,12 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import GdkPixbuf, Gtk  # noqa: E402
 
 from nst_gimp.image import previews  # noqa: E402
-from nst_gimp.settings import arguments  # noqa: E402
+from nst_gimp.settings import arguments, how_long  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import trial, widgets  # noqa: E402
+
+WITHOUT_EFFECT = (arguments.LAST_LAYER, how_long.NAME, "size", "time-limit", "finish")
+"""Arguments that leave a trial as it is."""
 
 SIDE = trial.SIDE
 FRAME = SIDE + 8
@@ -109,7 +112,7 @@ class TrialView(Gtk.Box):
         self.trial.start()
 
     def _on_change(self, _config, argument) -> None:
-        if argument.name == arguments.LAST_LAYER:  # a note that is stored whenever the dialog closes
+        if argument.name in WITHOUT_EFFECT:
             return
         if self.running:
             is_layout = argument.name == "color-layout"

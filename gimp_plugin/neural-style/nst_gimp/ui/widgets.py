@@ -163,13 +163,17 @@ def make_widget(config, setting) -> Gtk.Widget:
         return check(config, setting.name)
     if setting.kind == "string":
         return entry(config, setting.name)
-    zero = {"iterations": _("set by quality")}.get(setting.name, "")
-    return number(config, setting.name, zero=zero)
+    formats = {
+        "iterations": {"zero": _("set by quality")},
+        "size": {"zero": _("photo’s own"), "unit": _(" px")},
+        "time-limit": {"zero": _("no limit"), "unit": _(" min"), "share": 1 / 60},
+    }
+    return number(config, setting.name, **formats.get(setting.name, {}))
 
 
-def table(config, names) -> Gtk.Grid:
-    """Return a grid with labels and widgets of settings, two settings in each row."""
-    grid = Gtk.Grid(column_spacing=12, row_spacing=6)
+def table(config, names) -> tuple:
+    """Return a grid with settings, two in each row, and (label, widget) of each setting by name."""
+    grid, controls = Gtk.Grid(column_spacing=12, row_spacing=6), {}
     for index, name in enumerate(names):
         setting = arguments.BY_NAME[name]
         row, column = index // 2, 2 * (index % 2)
@@ -178,4 +182,5 @@ def table(config, names) -> Gtk.Grid:
         effects.bind_sensitivity(config, name, setting_label, widget)
         grid.attach(setting_label, column, row, 1, 1)
         grid.attach(widget, column + 1, row, 1, 1)
-    return grid
+        controls[name] = setting_label, widget
+    return grid, controls
