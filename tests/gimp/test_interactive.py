@@ -55,7 +55,7 @@ def test_filter_from_the_menu_makes_a_layer(desktop: GimpDesktop) -> None:
     assert screen.windows(PAINTING_WINDOW)
     screen.click_from_corner(painting, *BUTTON_BEFORE)  # Keep This Result
     desktop.wait_until_gone(PAINTING_WINDOW)
-    desktop.wait_until(lambda: desktop.layers()[0] == "swirls", "the painting")
+    desktop.wait_until(lambda: desktop.layers()[0].startswith("swirls, strength 50"), "the painting")
     assert '"stopped": true' in desktop.record()
     assert "swirls.ppm" in desktop.record()
     desktop.wait_until_clean()
@@ -319,3 +319,46 @@ def test_dialog_has_what_was_chosen_before_the_painting_is_finished(desktop: Gim
     desktop.screen.key("Escape", painting)
     desktop.screen.key("Escape", desktop.wait_for_window(DIALOG))
     assert desktop.result(number) == "cancel"
+
+
+def colour_of_layer(desktop: GimpDesktop, index: int) -> list[int]:
+    """Return the colour in the middle of a layer, as 8-bit numbers."""
+    return desktop.ask(
+        f"buffer = image.get_layers()[{index}].get_buffer()\n"
+        "answer = list(buffer.get(Gegl.Rectangle.new(240, 160, 1, 1), 1.0, \"R'G'B' u8\", 0))"
+    )
+
+
+def test_painting_is_painted_again_from_the_photo(desktop: GimpDesktop) -> None:
+    """By Repeat Filter, and in the dialog, which has its settings and can replace it."""
+    desktop.gimp.set_engine_mode("invert")
+    desktop.select_photo()
+    desktop.forget_last_values()
+    number = desktop.begin_filter(desktop.gimp.folder / "swirls.ppm", strength=70.0)
+    desktop.screen.key("alt+p", desktop.wait_for_window(DIALOG))
+    assert desktop.result(number) == "success"
+    layers = desktop.layers()
+    assert layers[-2] == "swirls, strength 70, 32 px"
+    painting = len(layers) - 2
+    desktop.ask(f"image.set_selected_layers([image.get_layers()[{painting}]]); Gimp.displays_flush()")
+    photo = colour_of_layer(desktop, -1)
+    assert colour_of_layer(desktop, painting) != photo
+
+    desktop.gimp.set_engine_mode("copy")
+    desktop.screen.key("ctrl+f", desktop.main)
+    desktop.wait_until(lambda: len(desktop.layers()) == len(layers) + 1, "the repeated filter")
+    assert colour_of_layer(desktop, painting) == photo, "the repeated painting, above the first"
+
+    desktop.ask(f"image.set_selected_layers([image.get_layers()[{painting + 1}]]); Gimp.displays_flush()")
+    desktop.forget_last_values()
+    dialog = open_dialog_with_strength(desktop, "70")
+    desktop.wait_for_widget(dialog, lambda widget: "is painted again" in widget.text, "what is painted")
+    desktop.press(dialog, "alt+n")  # replace it
+    desktop.keep_picture("painted-again")
+    desktop.screen.key("alt+p", dialog)
+    desktop.wait_until_gone(DIALOG)
+    desktop.wait_until_clean()
+    desktop.wait_until(lambda: colour_of_layer(desktop, painting + 1) == photo, "the new painting")
+    assert len(desktop.layers()) == len(layers) + 1
+    desktop.screen.key("ctrl+z", desktop.main)
+    desktop.wait_until(lambda: colour_of_layer(desktop, painting + 1) != photo, "one undo")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from gi.repository import Gimp, GLib, GObject
 
-from nst_gimp.image import layers
+from nst_gimp.image import layers, originals
 from nst_gimp.run import diagnostics
 from nst_gimp.run.paint_layer import paint
 from nst_gimp.run.progress import ProgressBar
+from nst_gimp.settings import arguments, how_long
 from nst_gimp.text.messages import CallError, Cancelled, to_user_error
 
 
@@ -21,10 +22,24 @@ def run_filter(procedure, run_mode, image, drawables, config, _data):
 
             layer = interactive.run(procedure, image, drawables, config)
         else:
-            layer = paint(image, drawables, config, ProgressBar())
+            layer = run_without_windows(run_mode, image, drawables, config)
     except Exception as error:
         return error_values(procedure, error)
     return success_values(procedure, Gimp.Layer, layer)
+
+
+def run_without_windows(run_mode, image, drawables, config):
+    """Paint with GIMP's progress bar. Repeat Filter paints again from the layer a painting was made from."""
+    is_repeat = run_mode == Gimp.RunMode.WITH_LAST_VALS
+    source = arguments.check_choice("source", config.get_property(arguments.SOURCE), arguments.SOURCES)
+    if not is_repeat and source == "layer":
+        return paint(image, drawables, config, ProgressBar())
+    origin = originals.find(image, drawables)
+    if is_repeat:
+        box = layers.get_subject(image, origin.drawables).box
+        how_long.adapt(config, max(box[2:]))
+    place = layers.Place(origin.painting, False) if origin.painting is not None else None
+    return paint(image, origin.drawables, config, ProgressBar(), place)
 
 
 def run_diagnostics(procedure, config, _data):

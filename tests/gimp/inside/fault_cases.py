@@ -114,7 +114,7 @@ def arguments_are_the_engines_settings():
         *("style-weight", "more-styles", "fine-style"),
         *("region-masks", "region-styles", "region-colors", "outside"),
     ]
-    own = ["style-file", "style-layer", *regions, "strength-mask"]
+    own = ["style-file", "style-layer", *regions, "strength-mask", "source"]
     assert names == ["run-mode", "image", "drawables", *own, *(setting.name for setting in settings)]
     for setting in settings:
         default = procedure.find_argument(setting.name).get_default_value()

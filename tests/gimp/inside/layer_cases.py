@@ -153,7 +153,7 @@ def painting_lies_exactly_on_its_layer(x, y):
     painted = paint(image, layer)
     assert painted.get_offsets()[1:] == (x, y)
     assert image.get_item_position(painted) + 1 == image.get_item_position(layer)
-    assert [item.get_name() for item in image.get_layers()] == ["above", "stripes", "photo", "below"]
+    assert [item.get_name() for item in image.get_layers()] == ["above", painted.get_name(), "photo", "below"]
     assert painted.get_mask() is None
     assert image_state(image, without=painted) == before
 
@@ -168,7 +168,12 @@ def painting_goes_into_the_same_group():
     new_layer(inner, "first")
     painted = paint(image, layer)
     assert painted.get_parent() == inner
-    assert [item.get_name() for item in inner.get_children()] == ["first", "stripes", "photo", "sibling"]
+    assert [item.get_name() for item in inner.get_children()] == [
+        "first",
+        painted.get_name(),
+        "photo",
+        "sibling",
+    ]
     assert painted.get_offsets()[1:] == (3, 4)
 
 
@@ -370,7 +375,7 @@ def floating_selection_is_refused():
 def record_says_how_to_repeat_the_painting():
     image = new_image()
     painted = paint(image, new_layer(image), strength=70.0, seed=12)
-    assert painted.get_name() == "stripes"
+    assert painted.get_name() == "stripes, strength 70, 32 px"
     record = record_of(painted)
     assert record["settings"]["strength"] == 70.0
     assert record["settings"]["seed"] == 12

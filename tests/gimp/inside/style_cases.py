@@ -79,7 +79,7 @@ def style_can_have_any_format_that_gimp_opens(name):
     image = new_image()
     layer = new_layer(image)
     painted = paint(image, layer, style_file=save_picture(name))
-    assert painted.get_name() == "orange style"
+    assert painted.get_name().startswith("orange style, ")
     assert sent_style()[:2] == (48, 32)
     tolerance = 0.05 if name.endswith(("jpg", "heic", "webp", "gif")) else 1 / 255
     assert_near(style_pixels()[:3], ORANGE, tolerance)
@@ -128,7 +128,7 @@ def style_file_that_is_cut_short_is_refused():
 def style_file_name_can_use_any_script():
     image = new_image()
     painted = paint(image, new_layer(image), style_file=save_picture("Стиль 風 “é”.png"))
-    assert painted.get_name() == "Стиль 風 “é”"
+    assert painted.get_name().startswith("Стиль 風 “é”, ")
 
 
 @case()

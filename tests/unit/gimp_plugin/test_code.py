@@ -78,6 +78,7 @@ def test_catalogues_are_complete_and_compiled(catalogues, language: str) -> None
 DIALOG = [
     *("St_yle", "Se_veral styles, regions", "_Advanced", "_Paint", "_Help", "Picture _file…", "_Keep…"),
     *("Styl_es", "_Blend with another style", "Add a re_gion", "_Quick", "Goo_d", "F_ull", "Custo_m"),
+    "Replace the pai_nting",
 ]
 WINDOWS = {
     "dialog": [*DIALOG, "_Try"],

@@ -32,6 +32,10 @@ Subject = namedtuple("Subject", "image layer box selection channels format")
 that box as float32, or b"" if everything is selected. ``format`` is the layer's babl format at that time."""
 
 
+Place = namedtuple("Place", "layer is_replaced")
+"""Where a new layer goes: above ``layer``, or in its place."""
+
+
 def get_subject(image, drawables) -> Subject:
     """Return the part of the selected layer to paint.
 
@@ -166,11 +170,14 @@ def read(subject: Subject, path: str, alpha_path: str = "", scale: float = 1.0) 
         )
 
 
-def insert_result(subject: Subject, result: pixels.PixelFile, alpha_path: str, name: str, record: dict):
+def insert_result(
+    subject: Subject, result: pixels.PixelFile, alpha_path: str, name: str, record: dict, place=None
+):
     """Insert the result as a new layer above its subject, in one undo step, and return the layer.
 
-    The selection and the subject's own mask become the new layer's mask. ``alpha_path`` is the file with the
-    alpha of the subject when it was read; it does not exist if the subject had no alpha.
+    ``place``, a :class:`Place`, puts it elsewhere. The selection and the subject's own mask become the new
+    layer's mask. ``alpha_path`` is the file with the alpha of the subject when it was read; it does not exist
+    if the subject had no alpha.
 
     Raises:
         UserError: the image or the layer no longer exists, or the image can no longer take the result.
@@ -200,12 +207,23 @@ def insert_result(subject: Subject, result: pixels.PixelFile, alpha_path: str, n
         _ok, x, y = layer.get_offsets()
         # Before the insertion: a locked group would forbid it.
         new_layer.set_offsets(x + subject.box[0], y + subject.box[1])
-        image.insert_layer(new_layer, layer.get_parent(), image.get_item_position(layer))
+        below = place.layer if place is not None and place.layer.is_valid() else layer
+        image.insert_layer(new_layer, below.get_parent(), image.get_item_position(below))
         _add_mask(subject, new_layer)
+        if place is not None and place.is_replaced and below is place.layer:
+            _take_over(below, new_layer)
     finally:
         image.undo_group_end()
     Gimp.displays_flush()
     return new_layer
+
+
+def _take_over(old_layer, new_layer) -> None:
+    """Replace ``old_layer`` by ``new_layer``, which gets its opacity, mode and visibility."""
+    new_layer.set_opacity(old_layer.get_opacity())
+    new_layer.set_mode(old_layer.get_mode())
+    new_layer.set_visible(old_layer.get_visible())
+    old_layer.get_image().remove_layer(old_layer)
 
 
 def _add_mask(subject: Subject, new_layer) -> None:

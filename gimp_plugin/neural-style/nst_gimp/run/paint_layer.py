@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from nst_gimp.image import layers
+from nst_gimp.image import layers, originals
 from nst_gimp.process import locations
 from nst_gimp.process.engine import EngineProcess
 from nst_gimp.process.job_folder import PREVIEW, JobFolder
+from nst_gimp.run import stored_values
 from nst_gimp.run.inputs import InputReader
 from nst_gimp.run.run_request import RunRequest
-from nst_gimp.settings import arguments
+from nst_gimp.settings import arguments, effects
 from nst_gimp.text.messages import Cancelled
 from nst_gimp.text.words import _
 
 
-def paint(image, drawables, config, watcher):
-    """Paint one layer and return the new layer.
+def paint(image, drawables, config, watcher, place=None):
+    """Paint one layer and return the new layer, which goes above it or to ``place``, a ``layers.Place``.
 
     Raises:
         UserError: the run failed. The image is unchanged.
@@ -56,6 +57,8 @@ def paint(image, drawables, config, watcher):
         settings.update(changed_settings(done))
         record = {
             **run_request.to_record(),
+            "source": originals.describe(subject.layer),
+            "arguments": stored_values.without_settings(config),
             "settings": settings,
             "seed": done.get("seed"),
             "model": done.get("model"),
@@ -63,10 +66,21 @@ def paint(image, drawables, config, watcher):
             "loss": done.get("loss"),
             "seconds": done.get("seconds"),
             "stopped": bool(done.get("stopped")),
-            "engine": watcher.engine_version,
-            "notices": watcher.notices,
+            "engine": watcher.facts.engine_version,
+            "notices": watcher.facts.notices,
         }
-        return layers.insert_result(subject, result, alpha_path, run_request.title(), record)
+        name = layer_name(run_request.title(), config, watcher.facts.painted_side)
+        return layers.insert_result(subject, result, alpha_path, name, record, place)
+
+
+def layer_name(title: str, config, painted_side: int) -> str:
+    """Return the name of a painting: its style, its strength and its size."""
+    parts = [title]
+    if effects.has_effect(config, "strength"):
+        parts.append(_("strength {strength:g}").format(strength=config.get_property("strength")))
+    if painted_side:
+        parts.append(_("{side} px").format(side=painted_side))
+    return ", ".join(parts)
 
 
 def changed_settings(done: dict) -> dict:

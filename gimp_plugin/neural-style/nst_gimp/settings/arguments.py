@@ -33,6 +33,10 @@ EXTRAS = (
 )
 """Further arguments besides the style and the engine's settings. ``run_request`` explains them."""
 
+SOURCE = "source"
+SOURCES = ("layer", "original")
+"""What a script paints if the layer is a painting: itself, or the layer that it was painted from."""
+
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
@@ -59,6 +63,7 @@ def declare(procedure) -> None:
         flags,
     )
     _declare_extras(procedure, flags)
+    _declare_source(procedure, flags)
     # GIMP does not store layers among the last values. It does store this string, which identifies the layer.
     procedure.add_string_aux_argument(LAST_LAYER, LAST_LAYER, None, "", flags)
     procedure.add_string_aux_argument(how_long.NAME, how_long.NAME, None, "", flags)
@@ -134,6 +139,19 @@ def _declare_extras(procedure, flags) -> None:
         _("Strength mask"),
         _("Name of a channel or layer: white is painted at full strength, black stays unchanged"),
         "",
+        flags,
+    )
+
+
+def _declare_source(procedure, flags) -> None:
+    procedure.add_string_argument(
+        SOURCE,
+        _("Source"),
+        _(
+            "What to paint if the layer is a painting. layer: the painting itself. original: the layer that "
+            "it was painted from, as the dialog does."
+        ),
+        SOURCES[0],
         flags,
     )
 

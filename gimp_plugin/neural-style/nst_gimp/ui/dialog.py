@@ -14,7 +14,7 @@ gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GimpUi, Gio, Gtk  # noqa: E402
 
-from nst_gimp.image import style  # noqa: E402
+from nst_gimp.image import layers, style  # noqa: E402
 from nst_gimp.process import kept_styles  # noqa: E402
 from nst_gimp.process.warm_engine import WarmEngine  # noqa: E402
 from nst_gimp.settings import how_long  # noqa: E402
@@ -50,7 +50,8 @@ SIDE_BY_SIDE = (
 class StyleDialog:
     """One dialog, shown again until a painting is kept or the user cancels."""
 
-    def __init__(self, procedure, config, subject) -> None:
+    def __init__(self, procedure, config, subject, origin) -> None:
+        self.origin = origin
         self.config, self.subject = config, subject
         self.warm_engine = WarmEngine()
         self.window = GimpUi.ProcedureDialog.new(procedure, config, _("Neural Style"))
@@ -71,6 +72,8 @@ class StyleDialog:
         upper.pack_start(left, False, False, 0)
         upper.pack_start(self._pages(), True, True, 0)
         body.pack_start(self.bar, False, False, 0)
+        if origin.painting is not None:
+            body.pack_start(self._painted_before(), False, False, 0)
         body.pack_start(upper, True, True, 0)
         area = self.window.get_content_area()
         area.pack_start(body, True, True, 0)
@@ -80,6 +83,25 @@ class StyleDialog:
         for name in ("style-file", "style-layer", "region-masks", "outside"):
             config.connect(f"notify::{name}", lambda *_args: self._update_buttons())
         self._update_buttons()
+
+    def _painted_before(self) -> Gtk.Widget:
+        """Return a row that says what is painted if a painting is selected, and offers to replace it."""
+        text = _("“{painting}” is painted again, from the layer “{source}”.")
+        if self.origin.is_lost:
+            text = _("The layer that “{painting}” was painted from is gone. The painting itself is painted.")
+        names = {"painting": self.origin.painting.get_name(), "source": self.subject.layer.get_name()}
+        label = Gtk.Label(label=text.format(**names), xalign=0.0, wrap=True, max_width_chars=70)
+        self.replaces = Gtk.CheckButton(label=_("Replace the pai_nting"), use_underline=True)
+        self.replaces.set_tooltip_text(_("The new painting takes its place; otherwise it is added above it"))
+        row = Gtk.Box(spacing=18)
+        row.pack_start(label, True, True, 0)
+        row.pack_end(self.replaces, False, False, 0)
+        return row
+
+    def place(self):
+        """Return where the new layer goes: None is above the layer that is painted."""
+        painting = self.origin.painting
+        return layers.Place(painting, self.replaces.get_active()) if painting is not None else None
 
     def _pages(self) -> Gtk.Widget:
         self.several = SeveralPage(self.config, self.subject)

@@ -12,20 +12,16 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from gi.repository import Gimp, Gio
+from gi.repository import Gimp
 
-from nst_gimp.image import style
-from nst_gimp.settings import arguments
+from nst_gimp.run import stored_values
 
 FILE_NAME = "neural-style-dialog.json"
 
 
 def store(config) -> None:
     """Store the values. Nothing happens if the disk cannot be written to."""
-    style.remember_layer(config)
-    values = arguments.plain_values(config)
-    file = config.get_property("style-file")
-    values["style-file"] = file.get_uri() if file is not None else ""
+    values = stored_values.capture(config)
     path = _path()
     partial = path.with_suffix(f".{os.getpid()}")
     with suppress(OSError):
@@ -35,16 +31,13 @@ def store(config) -> None:
 
 
 def restore(config) -> None:
-    """Set the stored values, if there are any. Invalid ones, which another version may have, are left out."""
+    """Set the stored values, if there are any."""
     try:
         values = json.loads(_path().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return
-    if not isinstance(values, dict):
-        return
-    uri = values.pop("style-file", "")
-    arguments.set_plain_values(config, values)
-    config.set_property("style-file", Gio.File.new_for_uri(uri) if isinstance(uri, str) and uri else None)
+    if isinstance(values, dict):
+        stored_values.apply(config, values)
 
 
 def forget() -> None:

@@ -10,9 +10,9 @@ gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import GimpUi, Gtk  # noqa: E402
 
-from nst_gimp.image import layers  # noqa: E402
+from nst_gimp.image import layers, originals  # noqa: E402
 from nst_gimp.process import kept_styles  # noqa: E402
-from nst_gimp.run import paint_layer  # noqa: E402
+from nst_gimp.run import paint_layer, stored_values  # noqa: E402
 from nst_gimp.run.run_request import RunRequest  # noqa: E402
 from nst_gimp.settings import arguments  # noqa: E402
 from nst_gimp.text.messages import CallError, Cancelled, to_user_error  # noqa: E402
@@ -44,11 +44,15 @@ def run(procedure, image, drawables, config):
     from nst_gimp.ui.dialog import StyleDialog, reset_missing_style
     from nst_gimp.ui.painting_window import PaintingWindow
 
+    origin = originals.find(image, drawables)
+    drawables = origin.drawables
     subject = layers.get_subject(image, drawables)
     dialog_values.restore(config)
+    if origin.painting is not None:
+        stored_values.apply(config, stored_values.of_record(layers.read_record(origin.painting)))
     arguments.reset_invalid(config)
     reset_missing_style(config)
-    dialog = StyleDialog(procedure, config, subject)
+    dialog = StyleDialog(procedure, config, subject, origin)
     try:
         while dialog.ask():
             dialog_values.store(config)  # a second dialog may be opened while this one's picture is painted
@@ -56,7 +60,7 @@ def run(procedure, image, drawables, config):
                 layers.check_open(image, *drawables)
                 style_paths = RunRequest.from_config(config, image).style_paths()
                 window = PaintingWindow(config, partial(kept_styles.add_recent, style_paths))
-                painted = paint_layer.paint(image, drawables, config, window)
+                painted = paint_layer.paint(image, drawables, config, window, dialog.place())
                 dialog_values.forget()
                 return painted
             except Cancelled:

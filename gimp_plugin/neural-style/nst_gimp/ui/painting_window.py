@@ -20,7 +20,7 @@ from gi.repository import Gdk, GdkPixbuf, GimpUi, GLib, Gtk  # noqa: E402
 
 from nst_gimp.image import previews  # noqa: E402
 from nst_gimp.process.job_folder import PREVIEW_SIDE  # noqa: E402
-from nst_gimp.run.progress import describe_progress  # noqa: E402
+from nst_gimp.run.progress import RunFacts, describe_progress  # noqa: E402
 from nst_gimp.text.messages import Cancelled  # noqa: E402
 from nst_gimp.text.words import _, format_duration, format_estimate  # noqa: E402
 from nst_gimp.ui import stop_question, widgets  # noqa: E402
@@ -45,8 +45,8 @@ class PaintingWindow:
 
     def __init__(self, config, on_start) -> None:
         self.config, self.on_start = config, on_start
-        self.engine_version = ""
-        self.notices = []
+        self.facts = RunFacts()
+        self._shown_notices: list = []
         self.original = self.latest = None
         self._comparing = self._keeping = False
         self._finish_time = self._question = None
@@ -108,8 +108,12 @@ class PaintingWindow:
 
     def add_notice(self, text: str) -> None:
         """Show a notice, and take it for the layer's record."""
-        self.notices.append(text)
-        self.notice_text.set_text("\n".join(self.notices[-MOST_NOTICES:]))
+        self.facts.notices.append(text)
+        self._show_notice(text)
+
+    def _show_notice(self, text: str) -> None:
+        self._shown_notices.append(text)
+        self.notice_text.set_text("\n".join(self._shown_notices[-MOST_NOTICES:]))
         self.notice_text.show()
 
     def follow(self, engine, job_folder) -> dict:
@@ -151,9 +155,9 @@ class PaintingWindow:
         return False
 
     def _handle(self, event: dict) -> None:
+        self.facts.take(event)
         kind = event["event"]
         if kind == "hello":
-            self.engine_version = event.get("version", "")
             self.status_text.set_text(_("Analysing the pictures…"))
         elif kind == "plan":
             seconds = event.get("seconds")
@@ -175,7 +179,7 @@ class PaintingWindow:
         elif kind == "preview":
             self._show_preview(event)
         elif kind == "notice":
-            self.add_notice(f"{event.get('message') or ''} {event.get('hint') or ''}".strip())
+            self._show_notice(self.facts.notices[-1])
         elif kind == "done":
             self._outcome = event
 
