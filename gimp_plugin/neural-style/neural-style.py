@@ -70,7 +70,7 @@ class NeuralStyle(Gimp.PlugIn):
         procedure.set_sensitivity_mask(
             Gimp.ProcedureSensitivityMask.NO_IMAGE | Gimp.ProcedureSensitivityMask.ALWAYS
         )
-        procedure.set_menu_label(_("Neural Style _Diagnostics…"))
+        procedure.set_menu_label(_("Style _Diagnostics…"))
         procedure.set_documentation(
             _("Check the installation of Neural Style"),
             _("Reports which engine, device and network are installed, and how to fix what is missing."),

@@ -173,7 +173,7 @@ def paint_in_gimp(
     errors = [line for line in result.tail.splitlines() if "Error: " in line] or ["no reason given"]
     console.say_error(f"  GIMP failed: {errors[-1].partition('Error: ')[2] or errors[-1]}")
     console.say_error(
-        "  For details, open Filters > Artistic > Neural Style Diagnostics in GIMP. Using `nst` instead."
+        "  For details, open Filters > Artistic > Style Diagnostics in GIMP. Using `nst` instead."
     )
     return False
 

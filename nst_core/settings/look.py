@@ -55,7 +55,7 @@ class LookSettings(BaseModel):
                     "From the photo", "the photo's colours; only light and dark are painted."
                 ),
                 "match": Choice(
-                    "From the style, shifted",
+                    "From the style, matched to the photo",
                     "the style's colours, shifted towards the photo's before painting.",
                 ),
             },

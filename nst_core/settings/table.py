@@ -333,7 +333,7 @@ class Settings(LookSettings):
                     "Painted at full size", "painted at full size, as far as the time limit allows."
                 ),
                 "upsample": Choice(
-                    "Painted small, then enlarged",
+                    "Painted at 1536 px, then enlarged",
                     "painted at up to 1536 pixels, then enlarged along the edges of the photo.",
                 ),
             },

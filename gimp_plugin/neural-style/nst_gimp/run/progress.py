@@ -12,8 +12,8 @@ UPDATE_SECONDS = 0.1
 
 
 def describe_progress(event: dict) -> str:
-    """Return a progress event as text: "Level 2 of 4, 1 min 03 s left"."""
-    text = _("Level {level} of {levels}").format(level=event.get("level", 1), levels=event.get("levels", 1))
+    """Return a progress event as text: "Pass 2 of 4, 1 min 03 s left"."""
+    text = _("Pass {level} of {levels}").format(level=event.get("level", 1), levels=event.get("levels", 1))
     left = event.get("seconds_left")
     return text if left is None else _("{where}, {time} left").format(where=text, time=format_duration(left))
 

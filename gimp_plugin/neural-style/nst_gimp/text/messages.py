@@ -91,6 +91,23 @@ WORDING = {
 """The engine's error code -> (message, hint)."""
 
 
+NOTICES = {
+    "fallback-model": mark(
+        "VGG-16 paints, because VGG-19 is not installed; the result differs slightly. "
+        "Style Diagnostics says how to install it."
+    )
+}
+"""The engine's notice code -> what the painter reads."""
+
+
+def notice_text(event: dict) -> str:
+    """Return a notice of the engine in the user's words, or else in the engine's own."""
+    code = str(event.get("code") or "")
+    if code in NOTICES:
+        return _(NOTICES[code])
+    return f"{event.get('message') or ''} {event.get('hint') or ''}".strip()
+
+
 def engine_error(code: str, message: str, hint: str) -> UserError:
     """Return an error that the engine reported, in the user's words.
 

@@ -21,7 +21,7 @@ from gi.repository import Gdk, GdkPixbuf, GimpUi, GLib, Gtk  # noqa: E402
 from nst_gimp.image import previews  # noqa: E402
 from nst_gimp.process.job_folder import PREVIEW_SIDE  # noqa: E402
 from nst_gimp.run.progress import RunFacts, describe_progress  # noqa: E402
-from nst_gimp.text.messages import Cancelled  # noqa: E402
+from nst_gimp.text.messages import Cancelled, notice_text  # noqa: E402
 from nst_gimp.text.words import _, format_duration, format_estimate  # noqa: E402
 from nst_gimp.ui import stop_question, widgets  # noqa: E402
 
@@ -179,7 +179,7 @@ class PaintingWindow:
         elif kind == "preview":
             self._show_preview(event)
         elif kind == "notice":
-            self._show_notice(self.facts.notices[-1])
+            self._show_notice(notice_text(event))
         elif kind == "done":
             self._outcome = event
 

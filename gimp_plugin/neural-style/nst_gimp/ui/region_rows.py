@@ -210,7 +210,7 @@ class ColorsMenu(Gtk.ComboBoxText):
     def __init__(self, chosen: str) -> None:
         super().__init__(visible=True)  # a hidden widget has no width
         self._width = None
-        self.append("", _("as for the whole picture"))
+        self.append("", _("Same as the whole picture"))
         self.set_active_id("")
         for cell in self.get_cells():
             cell.set_property("ellipsize", Pango.EllipsizeMode.END)
@@ -233,12 +233,12 @@ class ColorsMenu(Gtk.ComboBoxText):
 
 def mask_menu(image, without, chosen: str, none: str = "") -> Gtk.ComboBoxText:
     """Return a menu of the image's masks; ``none`` is the entry for no mask, if that is allowed."""
-    menu = Gtk.ComboBoxText(tooltip_text=_("White marks the region"))
+    menu = Gtk.ComboBoxText(tooltip_text=_("White areas are painted in this style"))
     for cell in menu.get_cells():
         cell.set_property("ellipsize", Pango.EllipsizeMode.END)  # a long name must not widen the dialog
     if none:
         menu.append("", none)
-    kinds = {masks.CHANNEL: _("channel {name}"), masks.LAYER: _("layer {name}")}
+    kinds = {masks.CHANNEL: _("{name} (channel)"), masks.LAYER: _("{name} (layer)")}
     entries = masks.choices(image, without)
     for full, name in entries:
         menu.append(full, kinds[full[: full.index(":") + 1]].format(name=name))

@@ -23,7 +23,10 @@ class SeveralPage(Gtk.ScrolledWindow):
         self.regions = Regions(config, subject.image, subject.layer)
         self.strength = Gtk.Box()
         self.fine = style_picker.StyleButton(
-            subject.image, lambda text: config.set_property("fine-style", text), _("its own"), clearable=True
+            subject.image,
+            lambda text: config.set_property("fine-style", text),
+            _("the same style"),
+            clearable=True,
         )
         config.connect("notify::fine-style", lambda *_args: self._show_fine())
         config.connect("notify::strength-mask", lambda *_args: self._show_strength())
@@ -58,8 +61,8 @@ class SeveralPage(Gtk.ScrolledWindow):
 
     def _outside(self) -> Gtk.Widget:
         menu = Gtk.ComboBoxText()
-        menu.append("style", _("is painted in the chosen style"))
-        menu.append("keep", _("stays as it is"))
+        menu.append("style", _("Paint in the chosen style"))
+        menu.append("keep", _("Leave unchanged"))
         self.config.bind_property("outside", menu, "active-id", widgets.BOTH_WAYS)
         row = labelled(_("Outside the regions"), menu, _("How the picture is treated outside all regions"))
         effects.bind_sensitivity(self.config, "outside", row)
@@ -74,7 +77,7 @@ class SeveralPage(Gtk.ScrolledWindow):
         for child in self.strength.get_children():
             child.destroy()
         chosen = self.config.get_property("strength-mask") or ""
-        menu = mask_menu(self.subject.image, self.subject.layer, chosen, none=_("the same everywhere"))
+        menu = mask_menu(self.subject.image, self.subject.layer, chosen, none=_("no mask"))
         menu.set_tooltip_text(BY_PLACE)
         menu.connect("changed", self._strength_chosen)
         self.strength.pack_start(menu, True, True, 0)
@@ -88,7 +91,7 @@ class SeveralPage(Gtk.ScrolledWindow):
             self._choosing = False
 
 
-BY_PLACE = _("A channel or a layer's mask: white is painted at full strength, black stays as it is")
+BY_PLACE = _("A channel or a layer's mask: white is painted at full strength, black is left unchanged")
 FINE = _("Take the fine strokes from this picture, and the composition from the chosen style")
 
 

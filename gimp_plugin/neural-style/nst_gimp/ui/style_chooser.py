@@ -48,7 +48,7 @@ class StyleChooser(Gtk.Box):
         file_button = Gtk.Button.new_with_mnemonic(_("Picture _file…"))
         file_button.connect("clicked", lambda _button: self.ask_for_file())
         self.layers = GimpUi.DrawableChooser.new(
-            _("Choose the layer to take the style from"), _("or a layer:"), Gimp.Layer.__gtype__, None
+            _("Choose the layer to take the style from"), _("Or use a layer:"), Gimp.Layer.__gtype__, None
         )
         self.layers.set_tooltip_text(_("Take the style from a layer of any open image"))
         column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, valign=Gtk.Align.CENTER)

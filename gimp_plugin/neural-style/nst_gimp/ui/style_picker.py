@@ -111,7 +111,7 @@ class StyleButton(Gtk.MenuButton):
         body.add(file_button)
         names = [layer.get_name() for layer in masks.all_layers(self.image)]
         layers = Gtk.ComboBoxText(tooltip_text=_("Take the style from a layer of this image"))
-        layers.append("", _("or a layer of this image"))
+        layers.append("", _("Or use a layer of this image"))
         for name in names:
             layers.append(masks.LAYER + name, name)
         layers.set_active_id("")

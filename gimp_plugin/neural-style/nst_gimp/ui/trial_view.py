@@ -132,7 +132,9 @@ class TrialView(Gtk.Box):
         self.running = False
         self.bar.set_opacity(0.0)  # transparent, not hidden, so that nothing moves
         self.button.set_sensitive(self.ready)
-        self._set_button(_("_Try"), _("Paint a small trial here with these settings; it takes a few seconds"))
+        self._set_button(
+            _("_Try"), _("Paint a small trial here with these settings; it takes 10 to 45 seconds")
+        )
         self.note.set_text(note)
         self.picture.set_opacity(1.0)
 
