@@ -9,14 +9,23 @@ from __future__ import annotations
 from gi.repository import Gio
 
 from nst_gimp.image import style
-from nst_gimp.settings import arguments
+from nst_gimp.settings import arguments, how_long
+
+LISTS = ("more-styles", "region-masks", "region-styles", "region-colors")
+"""The arguments that are arrays of strings."""
+
+OTHERS = (*arguments.EXTRAS, arguments.LAST_LAYER, how_long.NAME)
+"""The arguments besides the engine's settings, style-file and style-layer."""
 
 
 def capture(config) -> dict:
     """Return the values of all arguments."""
     style.remember_layer(config)
     file = config.get_property("style-file")
-    return {**arguments.plain_values(config), "style-file": file.get_uri() if file is not None else ""}
+    values = {name: config.get_property(name) for name in (*arguments.BY_NAME, *OTHERS)}
+    values = {name: "" if value is None else value for name, value in values.items()}  # GIMP's empty strings
+    values.update({name: list(values[name] or []) for name in LISTS})
+    return {**values, "style-file": file.get_uri() if file is not None else ""}
 
 
 def without_settings(config) -> dict:
@@ -29,7 +38,10 @@ def apply(config, values: dict) -> None:
 
     Invalid ones, which another version may have written, are left out.
     """
-    arguments.set_plain_values(config, values)
+    valid = arguments.keep_valid(values)
+    valid.update({name: values[name] for name in OTHERS if name in values and _is_valid(name, values[name])})
+    for name, value in valid.items():
+        config.set_property(name, value)
     uri = values.get("style-file")
     config.set_property("style-layer", None)
     config.set_property("style-file", Gio.File.new_for_uri(uri) if isinstance(uri, str) and uri else None)
@@ -45,3 +57,9 @@ def of_record(record: dict) -> dict:
         **(values if isinstance(values, dict) else {}),
         **(settings if isinstance(settings, dict) else {}),
     }
+
+
+def _is_valid(name: str, value) -> bool:
+    if name in LISTS:
+        return isinstance(value, list) and all(isinstance(text, str) for text in value)
+    return isinstance(value, float if name == "style-weight" else str)

@@ -182,32 +182,6 @@ def read(config) -> dict:
     return values
 
 
-LISTS = ("more-styles", "region-masks", "region-styles", "region-colors")
-"""The arguments that are arrays of strings."""
-
-
-def plain_values(config) -> dict:
-    """Return the values of all arguments but style-file and style-layer: numbers, strings and their lists."""
-    names = [*BY_NAME, *EXTRAS, LAST_LAYER, how_long.NAME]
-    values = {name: config.get_property(name) for name in names}
-    return {name: list(value or []) if name in LISTS else value for name, value in values.items()}
-
-
-def set_plain_values(config, values: dict) -> None:
-    """Set those of ``values`` that are valid, as :func:`plain_values` returns them."""
-    valid = keep_valid(values)
-    for name in (*EXTRAS, LAST_LAYER, how_long.NAME):
-        value = values.get(name)
-        if name in LISTS:
-            is_valid = isinstance(value, list) and all(isinstance(text, str) for text in value)
-        else:
-            is_valid = isinstance(value, float if name == "style-weight" else str)
-        if is_valid:
-            valid[name] = value
-    for name, value in valid.items():
-        config.set_property(name, value)
-
-
 def reset_invalid(config) -> None:
     """Reset invalid values to their defaults. Another version may have stored them."""
     for setting in SETTINGS:
