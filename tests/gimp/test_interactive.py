@@ -15,7 +15,6 @@ from tests.gimp.screen import Window
 
 LAST_BUTTON = (48, 28)
 """The middle of the lower right button, from the lower right corner of a window."""
-BUTTON_BEFORE = (150, 28)
 QUESTION = "^Stop Painting$"
 STATUS_BAR_HEIGHT = 30
 PREVIEW_BLUE = 120
@@ -30,6 +29,16 @@ def painted_colour(desktop: GimpDesktop, window: Window) -> tuple[int, ...] | No
     """Return the colour of the picture in the painting window, or None if it is not yet a preview."""
     colour = desktop.screen.pixel(window.x + window.width // 2, window.y + window.height // 3)
     return colour if abs(colour[2] - PREVIEW_BLUE) < 8 else None
+
+
+def keep_result(desktop: GimpDesktop, painting: Window) -> None:
+    """Click on the painting window's button, once there is something to keep."""
+    button = desktop.wait_for_widget(
+        painting,
+        lambda widget: widget.kind == "Button" and widget.text == "Keep This Result" and widget.sensitive,
+        "the button for the result",
+    )
+    desktop.screen.click(*button.middle)
 
 
 def test_filter_from_the_menu_makes_a_layer(desktop: GimpDesktop) -> None:
@@ -53,7 +62,7 @@ def test_filter_from_the_menu_makes_a_layer(desktop: GimpDesktop) -> None:
     # GIMP answers while the window is open.
     assert desktop.layers() in (["photo.ppm"], ["Background"])
     assert screen.windows(PAINTING_WINDOW)
-    screen.click_from_corner(painting, *BUTTON_BEFORE)  # Keep This Result
+    keep_result(desktop, painting)
     desktop.wait_until_gone(PAINTING_WINDOW)
     desktop.wait_until(lambda: desktop.layers()[0].startswith("swirls, strength 50"), "the painting")
     assert '"stopped": true' in desktop.record()
@@ -252,7 +261,7 @@ def test_colour_layout_slides_while_painting(desktop: GimpDesktop) -> None:
     desktop.keep_picture("painting-layout")
     value = json.loads(layout.read_text())["color_layout"]
     assert 20 < value < 80
-    desktop.screen.click_from_corner(painting, *BUTTON_BEFORE)  # Keep This Result
+    keep_result(desktop, painting)
     assert desktop.result(number) == "success"
     assert json.loads(desktop.record())["settings"]["color-layout"] == value
     last_values = (desktop.gimp.profile / LAST_VALUES).read_text()
@@ -265,7 +274,7 @@ def test_engine_without_colour_layout_has_no_slider(desktop: GimpDesktop) -> Non
     desktop.gimp.set_engine_mode("old 600")
     number, painting = begin_painting(desktop)
     assert not [widget for widget in desktop.widgets(painting) if is_slider(widget)]
-    desktop.screen.click_from_corner(painting, *BUTTON_BEFORE)
+    keep_result(desktop, painting)
     assert desktop.result(number) == "success"
     desktop.wait_until_clean()
 
