@@ -5,12 +5,15 @@ share of a machine's processors. If there are more painters than GPUs, several p
 machines need the same version of nst.
 
 Only this module imports Ray. On one machine without a cluster, Ray is started for the batch alone: it listens
-only on the loopback address, sends no telemetry, and is ended with the batch.
+only on the loopback address where Ray can, obeys only who has the batch's token (since Ray 2.52), sends no
+telemetry, and is ended with the batch.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import secrets
 import shutil
 import signal
 import tempfile
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
 LOCAL = "local"
 """Address that means this machine, without a cluster."""
 
+RAY_VARIABLES = ("RAY_ADDRESS", "TMPDIR", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
+"""Variables that are changed while Ray is used."""
+
 LONGEST_FOLDER_PATH = 40
 """Most characters in the path of Ray's temporary folder."""
 
@@ -49,14 +55,13 @@ def check_ray_installed() -> None:
     Raises:
         NstError: ``bad-setting``.
     """
-    try:
-        import ray  # noqa: F401
-    except ImportError:
+    # Ray reads its settings when it is imported, which is too early here.
+    if importlib.util.find_spec("ray") is None:
         raise NstError(
             ErrorCode.BAD_SETTING,
             "--ray needs Ray, which is not installed.",
             "Install it into the environment of nst: python -m pip install ray.",
-        ) from None
+        )
 
 
 @contextmanager
@@ -67,9 +72,9 @@ def connect_to_ray(address: str, painters: int) -> Iterator[ModuleType]:
         NstError: ``bad-setting`` if the cluster cannot be reached.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    import ray
-
     with _ray_environment(address) as folder:
+        import ray
+
         try:
             _connect(ray, address, painters, folder)
             yield ray
@@ -81,12 +86,14 @@ def connect_to_ray(address: str, painters: int) -> Iterator[ModuleType]:
 @contextmanager
 def _ray_environment(address: str) -> Iterator[str]:
     """Set the environment variables for Ray and create its folder; undo both when the block ends."""
-    former = {name: os.environ.get(name) for name in ("RAY_ADDRESS", "TMPDIR")}
+    former = {name: os.environ.get(name) for name in RAY_VARIABLES}
     folder = _make_short_folder() if address == LOCAL else ""
     try:
         os.environ.pop("RAY_ADDRESS", None)  # it may name another cluster than ``address``
         if folder:
             os.environ["TMPDIR"] = folder  # painters inherit it
+            # Other users of this machine can reach the ports, too, and whoever can may run code.
+            os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", secrets.token_hex(32)
         yield folder
     finally:
         if folder:
