@@ -5,8 +5,8 @@ share of a machine's processors. If there are more painters than GPUs, several p
 machines need the same version of nst.
 
 Only this module imports Ray. On one machine without a cluster, Ray is started for the batch alone: it listens
-only on the loopback address where Ray can, obeys only who has the batch's token (since Ray 2.52), sends no
-telemetry, and is ended with the batch.
+on the loopback address (but for one of Ray's agents), obeys only who has the batch's token (since Ray 2.52),
+sends no telemetry, and is ended with the batch.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import os
 import secrets
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -41,6 +42,9 @@ RAY_VARIABLES = ("RAY_ADDRESS", "TMPDIR", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
 
 LONGEST_FOLDER_PATH = 40
 """Most characters in the path of Ray's temporary folder."""
+
+LOOPBACK = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
+"""Address that other machines cannot reach. On Linux, Ray replaces 127.0.0.1 by the machine's own address."""
 
 POLL_SECONDS = 0.1
 """Interval between two checks for finished tasks."""
@@ -110,7 +114,7 @@ def _connect(ray: ModuleType, address: str, painters: int, folder: str) -> None:
     local: dict[str, Any] = {
         "num_cpus": max(painters, os.cpu_count() or 1),
         "include_dashboard": False,
-        "_node_ip_address": "127.0.0.1",
+        "_node_ip_address": LOOPBACK,
         "_temp_dir": folder,
     }
     try:
