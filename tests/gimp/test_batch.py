@@ -173,7 +173,7 @@ def test_folder_as_phones_and_cameras_fill_it(gimp: Gimp, console: Path, tmp_pat
         photos / "grey.png",
         "--format",
         "jpg",
-        "--keep-gps",
+        "--keep-location",
         "--keep-colors",
         "luminance",
     )
