@@ -2,7 +2,7 @@
 
     python -m nst_core.style_library.studio [--to FOLDER] [--width PIXELS] [NAME...]
 
-Without names, all are painted, which takes about five minutes. The same width gives the same pictures.
+Without names, all are painted, which takes minutes. The same width gives the same pictures, to the bit.
 """
 
 from __future__ import annotations
