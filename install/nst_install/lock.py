@@ -24,7 +24,7 @@ def locked(path: Path) -> Iterator[None]:
     """
     new_folders = [folder for folder in path.parents if not folder.exists()]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = _acquire(path)
     except OSError as error:
         raise from_os(path.parent, error) from None

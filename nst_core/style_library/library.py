@@ -268,7 +268,8 @@ class StyleLibrary:
         """
         lock = FileLock(self.root / ".lock", timeout=LOCK_SECONDS)
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
+            self.root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # the user's data folder
+            self.root.mkdir(exist_ok=True)
             with lock:
                 try:
                     yield

@@ -281,7 +281,8 @@ class ModelStore:
         ``on_wait`` is called once if another writer holds the lock.
         """
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
+            self.root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # the user's data folder
+            self.root.mkdir(exist_ok=True)
             lock = FileLock(self.root / ".lock")
             try:
                 lock.acquire(timeout=0)

@@ -266,16 +266,17 @@ def test_local_ray_leaves_nothing_behind(monkeypatch, tmp_path, raised):
 
 
 def test_ray_on_this_machine_gets_a_token_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAY_AUTH_TOKEN", "of a cluster")
+    cluster_token = "of a cluster"  # noqa: S105
+    monkeypatch.setenv("RAY_AUTH_TOKEN", cluster_token)
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     tokens = set()
     for _ in range(2):
         with ray_cluster._ray_environment(ray_cluster.LOCAL):
             assert os.environ["RAY_AUTH_MODE"] == "token"
             tokens.add(os.environ["RAY_AUTH_TOKEN"])
-        assert os.environ["RAY_AUTH_TOKEN"] == "of a cluster"
+        assert os.environ["RAY_AUTH_TOKEN"] == cluster_token
         assert "RAY_AUTH_MODE" not in os.environ
     assert len(tokens) == 2
     assert min(map(len, tokens)) == 64
     with ray_cluster._ray_environment("head:6379"):
-        assert os.environ["RAY_AUTH_TOKEN"] == "of a cluster"
+        assert os.environ["RAY_AUTH_TOKEN"] == cluster_token

@@ -193,3 +193,36 @@ def test_long_log_is_rotated(plugin) -> None:
     assert plugin.locations.log_path() == log
     assert log.stat().st_size == 0
     assert log.with_suffix(".log.1").stat().st_size > plugin.locations.LOG_BYTES
+
+
+def test_log_is_rotated_while_it_grows(plugin) -> None:
+    log = plugin.locations.log_path()
+    with log.open("ab") as growing:
+        growing.write(b"x" * (plugin.locations.LOG_BYTES + 1))
+        growing.flush()
+        plugin.locations.limit_log(log)
+        growing.write(b"later")
+    assert log.read_bytes() == b"later"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+def test_log_is_private_and_follows_no_link(plugin, tmp_path: Path, monkeypatch) -> None:
+    log = plugin.locations.log_path()
+    for folder in (log.parent, log.parent.parent):
+        assert folder.stat().st_mode & 0o077 == 0
+    shared, victim = tmp_path / "shared", tmp_path / "victim"
+    shared.mkdir()
+    victim.mkdir(mode=0o755)
+    monkeypatch.setattr(plugin.locations, "data_folders", list)
+    monkeypatch.setattr(plugin.locations.tempfile, "gettempdir", lambda: str(shared))
+    fallback = plugin.locations.log_path()
+    assert fallback.parent.parent == shared
+    assert fallback.parent.stat().st_mode & 0o077 == 0
+    fallback.unlink()
+    fallback.symlink_to(victim / "file")
+    assert plugin.locations.log_path() == Path(os.devnull)
+    fallback.unlink()
+    fallback.parent.rmdir()
+    fallback.parent.symlink_to(victim)
+    assert plugin.locations.log_path() == Path(os.devnull)
+    assert list(victim.iterdir()) == []

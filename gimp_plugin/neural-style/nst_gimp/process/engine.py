@@ -95,6 +95,7 @@ class EngineProcess:
                 block = b""
             if not block:
                 break
+            locations.limit_log(self.log)
             *lines, rest = (rest + block).split(b"\n")
             for line in lines:
                 self._messages.put(line)
@@ -188,7 +189,9 @@ class EngineProcess:
         """Return the last 4000 bytes that this process has written to the log."""
         try:
             with open(self.log, "rb") as log:
-                log.seek(max(self._log_start, os.path.getsize(self.log) - 4000))
+                size = os.path.getsize(self.log)
+                start = self._log_start if size >= self._log_start else 0  # it was cut meanwhile
+                log.seek(max(start, size - 4000))
                 return log.read().decode("utf-8", "replace")
         except OSError:
             return ""

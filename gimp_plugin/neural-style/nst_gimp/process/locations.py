@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections import namedtuple
@@ -148,15 +149,48 @@ def states_folder() -> Path:
 
 
 def log_path() -> Path:
-    """Return the path of the engine's log, and make its folder. A log that is too long becomes ``.log.1``."""
-    for folder in (*(data / "logs" for data in data_folders()), Path(tempfile.gettempdir())):
+    """Return the path of the engine's log, and make its folder. A log that is too long becomes ``.log.1``.
+
+    The folder is private: in the user's data folder or, if that cannot be written, in one of this user's own
+    among the temporary files, where others could otherwise lay a link.
+    """
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    shared = Path(tempfile.gettempdir()) / f"nst-logs-{user}"
+    for folder in (*(data / "logs" for data in data_folders()), shared):
         path = folder / ENGINE_LOG
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if path.exists() and path.stat().st_size > LOG_BYTES:
-                path.replace(path.with_suffix(".log.1"))
-            with path.open("ab"):
-                return path
+            make_private_folder(folder.parent if folder != shared else shared)
+            make_private_folder(folder)
+            limit_log(path)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+            os.close(os.open(path, flags, 0o600))
+            return path
         except OSError:
             continue
     return Path(os.devnull)
+
+
+def limit_log(path: Path) -> None:
+    """Move what a log holds to ``.log.1`` if it is too long, even while an engine appends to it."""
+    try:
+        if path.stat().st_size > LOG_BYTES:
+            shutil.copyfile(path, path.with_suffix(".log.1"))
+            os.truncate(path, 0)
+    except OSError:
+        pass
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder that only this user can enter.
+
+    Raises:
+        OSError: it cannot be made, or the one that is there is a link or belongs to somebody else.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = folder.stat()
+    if hasattr(os, "getuid") and status.st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to another user")
+    if folder.parent == Path(tempfile.gettempdir()) and folder.is_symlink():
+        raise PermissionError(f"{folder} is a link")
+    if os.name == "posix" and status.st_mode & 0o077:
+        folder.chmod(0o700)
