@@ -274,8 +274,8 @@ def find_differences(plan: Plan, stored: RunRecord, task: PaintingTask) -> Itera
         names = " and ".join(f"--{name.replace('_', '-')}" for name in stored.unused)
         yield Notice(
             "unused-settings",
-            f"The file of --settings also holds {names}, which are not taken from a picture.",
-            "Give them as options if the picture needs them.",
+            f"Not taken from the picture or report of --settings: {names}.",
+            "Such settings belong to a machine; give them as options if the painting needs them.",
         )
     control = task.control.as_metadata()
     missing = [
