@@ -317,6 +317,7 @@ def test_long_painting_is_not_lost_by_a_key(desktop: GimpDesktop) -> None:
 
 def test_dialog_has_what_was_chosen_before_the_painting_is_finished(desktop: GimpDesktop) -> None:
     """While a painting runs, and after a cancelled dialog. Its plan waits for a busy computer."""
+    desktop.open_photo()  # GIMP keeps the last values with the image, too
     desktop.gimp.set_engine_mode("slow 600")
     number, painting = begin_painting(desktop, strength=70.0)
     desktop.gimp.set_engine_mode("late 0 3600")
@@ -340,9 +341,8 @@ def colour_of_layer(desktop: GimpDesktop, index: int) -> list[int]:
 
 def test_painting_is_painted_again_from_the_photo(desktop: GimpDesktop) -> None:
     """By Repeat Filter, and in the dialog, which has its settings and can replace it."""
+    desktop.open_photo()  # GIMP keeps the last values with the image, too
     desktop.gimp.set_engine_mode("invert")
-    desktop.select_photo()
-    desktop.forget_last_values()
     number = desktop.begin_filter(desktop.gimp.folder / "swirls.ppm", strength=70.0)
     desktop.screen.key("alt+p", desktop.wait_for_window(DIALOG))
     assert desktop.result(number) == "success"
