@@ -12,6 +12,7 @@ further (1.75, 1.60, 1.53).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -20,20 +21,25 @@ from array_api_compat import array_namespace, device
 from nst_core.array_types import DeviceArray
 
 
-def inverse_frequency(like: DeviceArray) -> Callable[[DeviceArray], DeviceArray]:
+def inverse_frequency(
+    like: DeviceArray, *, longest_wave: float = math.inf
+) -> Callable[[DeviceArray], DeviceArray]:
     """Return the operator that scales each frequency of a picture by 1/f, normalised to a mean of 1.
 
     ``like`` is any ``(3, height, width)`` array of the kind, type and device to work on. f is in periods per
-    picture; the mean counts as one period. The operator is linear, symmetric and positive. It takes any
-    number of channels and filters each separately.
+    picture; the mean counts as one period. Waves longer than ``longest_wave`` pixels count as that long: a
+    loss that sees only small patches says nothing about longer ones, and a larger gain would make soft clouds
+    of them. The operator is linear, symmetric and positive. It takes any number of channels and filters each
+    separately.
     """
     xp = array_namespace(like)
     _, height, width = like.shape
+    lowest = max(1.0, min(height, width) / longest_wave)
     fy = np.fft.fftfreq(height)[:, None] * height
     fx = np.fft.rfftfreq(width)[None, :] * width
     gain = np.empty((height, fx.shape[1]), dtype=np.float32 if like.dtype == xp.float32 else np.float64)
     for row in range(height):  # one by one: all at once in double precision would take two more pictures
-        gain[row] = 1.0 / np.maximum(np.hypot(fy[row], fx[0]), 1.0)
+        gain[row] = 1.0 / np.maximum(np.hypot(fy[row], fx[0]), lowest)
     gain /= gain.mean(dtype=np.float64)
     gain = xp.asarray(gain, dtype=like.dtype, device=device(like))
 

@@ -39,6 +39,7 @@ from nst_core.painting.targets import make_objective
 from nst_core.painting.windows import Window, level_window
 from nst_core.settings import Settings
 from nst_core.system.resource_errors import is_out_of_memory
+from nst_core.vgg.layers import LAYERS, up_to_deepest
 
 Wrapper = MaskedEvaluator | LuminanceEvaluator
 """An evaluator that changes the picture before another evaluates it."""
@@ -155,7 +156,8 @@ def open_level(context: RunContext, subject: Subject, layout: MemoryLayout, star
         start = replace(start, picture=None, iteration=0)
     picture = context.backend.upload(first)
     del first  # the host's copy is not needed during the first evaluation
-    optimizer = _start_optimizer(context, best_terms, picture, layout, start.iteration)
+    wave = math.inf if subject.content is not None else _longest_style_wave(context)
+    optimizer = _start_optimizer(context, best_terms, picture, layout, start.iteration, wave)
     context.reporter.add_work(context.reporter.work.evaluation)
     return OpenLevel(replace(start, picture=None), optimizer, best_terms, view)
 
@@ -293,8 +295,19 @@ def _wrap(evaluator: Evaluator, backend: Backend, images: Subject) -> tuple[Wrap
     return wrappers
 
 
+def _longest_style_wave(context: RunContext) -> float:
+    """Return the longest wave, in pixels, that the style layers see: the deepest one's receptive field."""
+    names = [layer for layer, _ in context.settings.style_layers]
+    return up_to_deepest(names, LAYERS[context.backend.network.architecture])[-1].receptive_field
+
+
 def _start_optimizer(
-    context: RunContext, evaluate: BestTerms, start: DeviceArray, layout: MemoryLayout, done: int
+    context: RunContext,
+    evaluate: BestTerms,
+    start: DeviceArray,
+    layout: MemoryLayout,
+    done: int,
+    longest_wave: float,
 ) -> Lbfgs | Adam:
     """Start the optimiser; ``done`` of the level's evaluations are behind it."""
     iterations = context.reporter.level.iterations
@@ -307,7 +320,7 @@ def _start_optimizer(
             evaluate,
             start,
             history=min(layout.history, iterations),
-            precondition=inverse_frequency(start),
+            precondition=inverse_frequency(start, longest_wave=longest_wave),
             make_store=store_factory(layout.storage, context.scratch_folder),
         )
     _check_loss(float(optimizer.loss))

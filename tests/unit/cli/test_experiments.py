@@ -61,6 +61,16 @@ def test_texture_has_the_style_and_the_size(nst: Nst, workdir: Path) -> None:
     assert losses[1] < 0.1 * losses[0]
 
 
+def test_texture_of_the_first_layer_is_fine_grain(nst: Nst, workdir: Path) -> None:
+    dots = np.random.default_rng(3).integers(0, 255, (48, 48, 3), dtype=np.uint8).repeat(2, 0).repeat(2, 1)
+    Image.fromarray(dots).save("dots.png")
+    arguments = ("--layers", "conv1_1", "--texture-size", "96x96", "--coarsest", 0, "--iterations", 30)
+    assert nst("texture", "dots.png", *arguments, "-o", "grain.png").code == 0
+    grain = pixels("grain.png").astype(float)
+    cells = grain.reshape(3, 32, 3, 32, 3).mean(axis=(1, 3))
+    assert cells.std(axis=(0, 1)).max() < 0.12 * grain.std(axis=(0, 1)).max()  # no soft clouds
+
+
 def test_texture_can_be_repeated(nst: Nst, workdir: Path) -> None:
     arguments = ("--texture-size", "48x32", "--iterations", 3, "--seed", 3)
     assert nst("texture", "painting.png", *arguments, "-o", "a.png").code == 0

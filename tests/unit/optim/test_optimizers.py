@@ -62,6 +62,16 @@ def test_preconditioner_is_linear_symmetric_and_positive():
     assert apply(a.astype(np.float32)).dtype == np.float32
 
 
+def test_preconditioner_treats_waves_alike_that_no_layer_sees():
+    waves = np.sin(2 * np.pi * np.arange(48) / 48 * np.array([[1], [3], [12]]))[:, None, :] * np.ones(
+        (1, 48, 1)
+    )
+    apply = inverse_frequency(waves, longest_wave=16)
+    gains = np.abs(apply(waves)).max(axis=(1, 2)) / np.abs(waves).max(axis=(1, 2))
+    assert gains[0] == pytest.approx(gains[1], rel=1e-6)
+    assert gains[2] == pytest.approx(gains[1] / 4, rel=1e-6)
+
+
 @pytest.mark.parametrize("make", [lambda f, x: Lbfgs(f, x), lambda f, x: Adam(f, x, iterations=60)])
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
 @pytest.mark.filterwarnings("ignore:invalid value")
