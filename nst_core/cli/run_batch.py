@@ -289,7 +289,8 @@ class _BatchReporter:
             self.report(Notice("painter", message))
         self.outcomes.append(outcome)
         if outcome.error is not None:
-            self.reporter.say(f"{display_name(outcome.task.source)}: {outcome.error}")
+            name, text = display_name(outcome.task.source), str(outcome.error)
+            self.reporter.say(text if text.startswith(name) else f"{name}: {text}")
         else:
             self.reporter.say(f"{display_name(outcome.task.target)}: {outcome.seconds:.1f} s")
 

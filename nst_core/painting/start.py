@@ -24,6 +24,9 @@ Chosen by eye, at 256 pixels, among 0, 0.05, 0.1 and 0.15: from 0.1 on a clear s
 LONGEST_WAVE = 1 / 4
 """Longest wave of that noise, as a share of the picture: longer ones would be tints, not seeds of strokes."""
 
+FLAT = 2.0 / 255.0
+"""Standard deviation of values below which a style is one colour: noise would stay in the result as grain."""
+
 
 def start_picture(subject: Subject, size: tuple[int, int], init: str, *, seed: int, noise: float) -> Array:
     """Return the (3, height, width) picture that the coarsest level starts from.
@@ -43,10 +46,6 @@ def start_picture(subject: Subject, size: tuple[int, int], init: str, *, seed: i
     if subject.init_image is not None:
         return cover(subject.init_image, height, width)
     return white_noise(height, width, seed)
-
-
-FLAT = 2.0 / 255.0
-"""Standard deviation of values below which a style is one colour: noise would stay in the result as grain."""
 
 
 def has_strokes(subject: Subject) -> bool:
