@@ -70,8 +70,8 @@ class PaintingResult:
     """The result of a run: ``pixels`` (3, height, width), as the optimiser left them.
 
     ``stopped`` says that the user ended the run, ``timed_out`` that the time limit did, and
-    ``out_of_memory`` that memory did. ``work`` is what was
-    done, in the unit of the given rate, in ``painting_seconds``; ``seconds`` includes upsampling.
+    ``out_of_memory`` that memory did. ``work`` is what was done, in the unit of the given rate, in
+    ``painting_seconds``; ``seconds`` includes upsampling.
     """
 
     pixels: Array

@@ -129,7 +129,8 @@ def test_picture_without_mask_is_reported_first_and_skipped(nst: Nst, photos: Pa
     arguments = ("-o", "out", "--region", "masks", "painting.png", "--region", "masks", "other.png:2")
     outcome = nst("batch", "photos", *arguments, *QUICK)
     assert outcome.code == 2
-    missing, *_, last = (line for line in outcome.err.splitlines() if not line.startswith("VGG-16"))
+    others, missing, *_, last = (line for line in outcome.err.splitlines() if not line.startswith("VGG-16"))
+    assert others == "2 other files are no pictures."
     assert "There is no mask for a.png in masks. Add one, named a.png." in missing
     assert "1 of 2 pictures could not be painted" in last
     assert [path.name for path in (workdir / "out").iterdir()] == ["b.png"]

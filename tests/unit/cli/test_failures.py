@@ -20,7 +20,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 PAINT = ("stylize", "photo.png", "painting.png", "-o", "out.png")
 
 
-def break_it(*_: object) -> None:
+def break_it(*_: object, **__: object) -> None:
     raise ZeroDivisionError("one line\nanother line")
 
 

@@ -169,7 +169,7 @@ def archived(name: str, path: Path, **fields: object) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("second", "words"),
     [
-        ({"name": "b", "suffix": ".png", "picture": "AAAA"}, "The picture of b is not a picture"),
+        ({"name": "b", "suffix": ".png", "picture": "AAAA"}, "The picture of b is empty"),
         ({"name": "b", "suffix": ".png", "picture": ""}, "The picture of b is empty"),
         ({"name": "SKY"}, "Several of the styles have the name"),
         ({"name": "Painting"}, "already a style painting"),

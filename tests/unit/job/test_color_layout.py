@@ -76,6 +76,7 @@ def painting(pixels):
         work=0.0,
         stopped=False,
         timed_out=False,
+        out_of_memory=False,
     )
 
 

@@ -335,7 +335,7 @@ def test_fetch_reports_every_source_that_failed(empty, monkeypatch):
         empty.fetch("vgg19")
     assert caught.value.code is ErrorCode.DOWNLOAD_FAILED
     assert "no-such-package" in caught.value.message
-    assert "127.0.0.1 cannot be reached" in caught.value.message
+    assert "there is no connection to 127.0.0.1" in caught.value.message
     assert files(empty) == []
 
 
