@@ -6,6 +6,7 @@ from array import array
 
 from tests.gimp.inside.cases import (
     FAKE_FOLDER,
+    REFUSAL,
     Gimp,
     assert_refused,
     case,
@@ -72,7 +73,7 @@ def painting_without_an_original_is_painted_itself():
     assert floats(paint(image, painting, source="original")) == floats(painting)
 
 
-@case()
+@case(allowed=REFUSAL)
 def unknown_source_is_refused():
     image = new_image()
     assert_refused(image, [new_layer(image)], "source", "original", source="origin")

@@ -73,7 +73,7 @@ def load(file, notices=None):
             _("GIMP cannot open the file {path}.").format(path=display_name(file)),
             _("Choose a picture that GIMP can open.")
             if reason in NO_REASONS
-            else _("GIMP says: {reason}").format(reason=reason),
+            else _("GIMP says: {reason}").format(reason=as_sentence(reason)),
         )
     count = max(_keep_one_picture(image, file), _count_unread_frames(file))
     if count > 1 and notices is not None:
@@ -82,6 +82,11 @@ def load(file, notices=None):
         )
     metadata.turn_upright(image)
     return image
+
+
+def as_sentence(reason: str) -> str:
+    """Return GIMP's ``reason`` with a full stop, which not all of its messages have."""
+    return reason if reason.endswith((".", "!", "?")) else f"{reason}."
 
 
 def _check_complete(file) -> None:

@@ -47,9 +47,13 @@ def run(procedure, image, drawables, config):
     origin = originals.find(image, drawables)
     drawables = origin.drawables
     subject = layers.get_subject(image, drawables)
+    given_style = config.get_property("style-layer")  # GIMP never remembers one, so the caller gave it
     dialog_values.restore(config)
     if origin.painting is not None:
         stored_values.apply(config, stored_values.of_record(layers.read_record(origin.painting)))
+    if given_style is not None:
+        config.set_property("style-file", None)
+        config.set_property("style-layer", given_style)
     arguments.reset_invalid(config)
     reset_missing_style(config)
     dialog = StyleDialog(procedure, config, subject, origin)
