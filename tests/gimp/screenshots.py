@@ -1,7 +1,7 @@
 """Make the pictures of the plug-in's READMEs, in a real GIMP with the real engine.
 
-``python -m tests.gimp.screenshots FOLDER`` writes dialog.png, regions.png, keep.png and painting.png.
-Needs the GIMP that ``tests/gimp/provision`` finds or makes, and a network in the model store.
+``python -m tests.gimp.screenshots FOLDER`` writes dialog.png, regions.png, keep.png, painting.png and
+result.png. Needs the GIMP that ``tests/gimp/provision`` finds or makes, and a network in the model store.
 """
 
 from __future__ import annotations
@@ -11,30 +11,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
+from nst_core.style_library.ready_styles import READY_FOLDER
 from tests.gimp.desktop import DIALOG, PAINTING_WINDOW, GimpDesktop
 from tests.gimp.screen import Window
 from tests.gimp.start import REPOSITORY, Gimp
 from tests.gimp.test_tiles import events, forget_events
 
 SAMPLES = REPOSITORY / "install" / "samples"
-STYLES = {"night swirls": (0, 1, 2), "embers": (0, 2, 1), "meadow": (1, 0, 2), "lagoon": (2, 0, 1)}
-"""Name of a style -> the order of the channels of the sample painting that makes it."""
+SWIRLS, WATERCOLOUR = (READY_FOLDER / f"{name}.jpg" for name in ("Oil Swirls", "Watercolour"))
 
-SETTINGS = {"quality": "draft", "strength": 60.0, "size": 256}
-
-
-def make_styles(folder: Path) -> dict[str, Path]:
-    """Write the sample painting in several colours; return the files by name."""
-    folder.mkdir(parents=True, exist_ok=True)
-    pixels = np.asarray(Image.open(SAMPLES / "style.jpg").convert("RGB"))
-    files = {}
-    for name, order in STYLES.items():
-        files[name] = folder / f"{name}.png"
-        Image.fromarray(np.ascontiguousarray(pixels[:, :, order])).save(files[name])
-    return files
+SETTINGS = {"quality": "draft", "strength": 60.0, "size": 512}
 
 
 def begin(desktop: GimpDesktop, style: Path, **values: object) -> Window:
@@ -50,9 +38,8 @@ def wait_for_trial(desktop: GimpDesktop, dialog: Window) -> None:
     desktop.wait_for_widget(dialog, lambda widget: widget.text.startswith("A trial of"), "the trial's end")
 
 
-def make_pictures(desktop: GimpDesktop, styles: dict[str, Path], target: Path) -> None:
+def make_pictures(desktop: GimpDesktop, target: Path) -> None:
     """Go through the windows and keep a picture of each."""
-    night = styles["night swirls"]
     desktop.ask(
         "height = image.get_height() // 2\n"
         "for name, top in (('sky', 0), ('land', height)):\n"
@@ -62,18 +49,18 @@ def make_pictures(desktop: GimpDesktop, styles: dict[str, Path], target: Path) -
     )
     regions = {
         "region_masks": ["channel:sky", "channel:land"],
-        "region_styles": [str(night), str(styles["embers"])],
+        "region_styles": [str(SWIRLS), str(WATERCOLOUR)],
         "region_colors": ["", "luminance"],
         "outside": "keep",
     }
-    dialog = begin(desktop, night, **regions)
+    dialog = begin(desktop, SWIRLS, **regions)
     wait_for_trial(desktop, dialog)
     desktop.press(dialog, "alt+v")
     desktop.screen.picture(target / "regions.png", dialog)
     desktop.screen.key("Escape", dialog)
     desktop.wait_until_gone(DIALOG)
 
-    dialog = begin(desktop, night)
+    dialog = begin(desktop, SWIRLS)
     wait_for_trial(desktop, dialog)
     desktop.screen.picture(target / "dialog.png", dialog)
     desktop.screen.key("alt+k", dialog)
@@ -90,6 +77,8 @@ def make_pictures(desktop: GimpDesktop, styles: dict[str, Path], target: Path) -
     desktop.widgets(painting)
     desktop.screen.picture(target / "painting.png", painting)
     desktop.wait_until_gone(PAINTING_WINDOW)
+    desktop.wait_until(lambda: len(desktop.layers()) == 2, "the painting")
+    desktop.screen.picture(target / "result.png", desktop.main)
 
 
 def is_half_painted(desktop: GimpDesktop) -> bool:
@@ -109,7 +98,7 @@ def main() -> None:
     desktop = GimpDesktop(gimp, photo)
     try:
         desktop.open_photo()
-        make_pictures(desktop, make_styles(gimp.home / ".local/share/nst/styles"), target)
+        make_pictures(desktop, target)
     finally:
         desktop.close()
         shutil.rmtree(folder, ignore_errors=True)
