@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from nst_core.batch.claims import Claimed, Claims
+
 BATCH = Path(__file__).resolve().parents[3] / "gimp_plugin" / "batch"
 
 HOLD = """
@@ -46,6 +48,20 @@ def test_claim_of_another_program_holds_until_it_ends(claims, tmp_path: Path) ->
     with claims.claim(result) as ours:
         assert ours
     assert not list(tmp_path.iterdir()), "the other program could not remove its lock; the next claim does"
+
+
+def test_nst_and_gimp_share_a_folder(claims, tmp_path: Path) -> None:
+    result = tmp_path / "a.png"
+    with claims.claim(str(result)) as ours:
+        assert ours
+        assert Claims([result]).claim(result) is Claimed.ELSEWHERE
+    engine = Claims([result])
+    assert engine.claim(result) is Claimed.HERE
+    with claims.claim(str(result)) as ours:
+        assert not ours
+    engine.release_all()
+    with claims.claim(str(result)) as ours:
+        assert ours
 
 
 def test_folder_without_locks_is_painted_all_the_same(claims, tmp_path: Path) -> None:
