@@ -93,6 +93,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="gimpscreenshots"))
     gimp = Gimp(folder=folder)
     gimp.set_engine_mode("recorded")
+    gimp.add_ready_styles()
     photo = folder / "lake.png"
     Image.open(SAMPLES / "content.jpg").convert("RGB").save(photo)
     desktop = GimpDesktop(gimp, photo)
