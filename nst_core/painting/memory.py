@@ -11,7 +11,7 @@ to read it. With VGG-16 at 128 pixels, Tuebingen in the style of the Starry Nigh
 tests.bench.histories``), the losses after 20, 40 and 60 iterations are 0.211, 0.168, 0.152 with 10 pairs in
 full precision; 0.212, 0.168, 0.152 with 10 in half precision, in memory or in a file; 0.214, 0.170, 0.153
 with 5 in full; 0.212, 0.169, 0.153 with 5 in half; 0.217, 0.178, 0.159 with 2. Adam, which needs more memory
-than L-BFGS without its history, has 0.277, 0.189, 0.179.
+than L-BFGS without its history, had 0.277, 0.189, 0.179 before its warm-up.
 """
 
 from __future__ import annotations
