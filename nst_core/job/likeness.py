@@ -15,14 +15,18 @@ from nst_core.images.strips import row_strips
 from nst_core.job.finish import Finisher
 from nst_core.job.model import Job
 from nst_core.painting.resample import resize_mask
+from nst_core.painting.start import has_strokes
 
 LEAST_CHANGE = 1.0 / 255.0
 """Mean change below which a result counts as the photograph: one step of an 8-bit picture."""
 
 
 def likeness_notice(finisher: Finisher, result: Picture) -> Notice | None:
-    """Return a notice if ``result`` is all but the photograph, unless that was asked for; otherwise None."""
-    if not _asks_for_style(finisher.job):
+    """Return a notice if ``result`` is all but the photograph; otherwise None.
+
+    There is none if that was asked for, or if the styles are one colour, which leave nothing to paint.
+    """
+    if not _asks_for_style(finisher.job) or not has_strokes(finisher.subject):
         return None
     change = mean_change(finisher, result)
     if change >= LEAST_CHANGE:
