@@ -11,9 +11,10 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 PART_NAME = re.compile(r"\.nst-[0-9a-f]{16}\.(part|claim)")
 """Also the claims of batches (:mod:`nst_core.batch.claims`), which are locked alike."""
@@ -27,11 +28,19 @@ ATTEMPTS = 5
 _swept_folders: set[Path] = set()
 
 
-@contextmanager
-def write_part(folder: Path, data: bytes) -> Iterator[Path]:
-    """Write a temporary file with ``data`` into ``folder``, flushed to the disk; delete it after the block.
+def write_part(folder: Path, data: bytes) -> AbstractContextManager[Path]:
+    """Write a temporary file with ``data`` into ``folder``; see :func:`fill_part`."""
+    return fill_part(folder, lambda file: file.write(data))
 
-    The block may rename it. The first call for a folder deletes what killed runs left there.
+
+@contextmanager
+def fill_part(
+    folder: Path, write: Callable[[BinaryIO], object], *, permissions: int = 0o666
+) -> Iterator[Path]:
+    """Let ``write`` fill a temporary file in ``folder``, flush it to the disk; delete it after the block.
+
+    ``permissions`` are those of a new file, before the umask. The block may rename the file. The first call
+    for a folder deletes what killed runs left there.
 
     Raises:
         OSError: it cannot be written; then it does not exist.
@@ -39,10 +48,10 @@ def write_part(folder: Path, data: bytes) -> Iterator[Path]:
     if folder not in _swept_folders:
         _swept_folders.add(folder)
         sweep_parts(folder)
-    path, descriptor = _make_part(folder)
+    path, descriptor = _make_part(folder, permissions)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+        with os.fdopen(descriptor, "w+b") as file:
+            write(file)
             file.flush()
             os.fsync(file.fileno())
             if sys.platform != "win32":  # which renames no open file, nor deletes it
@@ -62,14 +71,14 @@ def sweep_parts(folder: Path) -> None:
                     _delete_if_left(Path(entry.path))
 
 
-def _make_part(folder: Path) -> tuple[Path, int]:
+def _make_part(folder: Path, permissions: int) -> tuple[Path, int]:
     """Make an empty temporary file and lock it; return its path and descriptor."""
     for attempt in range(ATTEMPTS):
         # A fresh name, since the target's may already be as long as the file system allows.
         path = folder / f".nst-{secrets.token_hex(8)}.part"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        # 0o666 minus the umask, as for any file a program writes; mkstemp would make the picture private.
-        descriptor = os.open(path, flags, 0o666)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        # The umask applies, as for any file a program writes; mkstemp would make the picture private.
+        descriptor = os.open(path, flags, permissions)
         if _lock(descriptor) is not False and (os.fstat(descriptor).st_nlink or attempt == ATTEMPTS - 1):
             return path, descriptor
         os.close(descriptor)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import threading
 import time
 import zipfile
@@ -19,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -27,10 +26,12 @@ from nst_core.array_types import Array
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice, OnNotice
 from nst_core.images.display_name import display_name
+from nst_core.images.part_files import fill_part
 from nst_core.job.identity import combined_hash, differences
 from nst_core.loss.neighbours import NeighbourMap
 from nst_core.painting.pyramid import Level
 from nst_core.painting.run_state import RunState
+from nst_core.vgg.fetched_files import file_hash
 
 SUFFIX = ".nst-resume"
 LONGEST_NAME_BYTES = 255
@@ -189,17 +190,13 @@ class Checkpoint:
     def record_result(self, picture: Path) -> None:
         """Remember the picture that was saved of a stopped run, which the run may replace when it goes on."""
         with suppress(*DAMAGES), zipfile.ZipFile(self.path, "a") as file:
-            file.writestr(RESULT, _hash_file(picture))
+            file.writestr(RESULT, file_hash(picture))
 
     def has_saved(self, picture: Path) -> bool:
         """Return whether ``picture`` is what was saved of the run, unchanged."""
         with suppress(*DAMAGES, zipfile.BadZipFile), zipfile.ZipFile(self.path) as file:
-            return file.read(RESULT).decode("ascii") == _hash_file(picture)
+            return file.read(RESULT).decode("ascii") == file_hash(picture)
         return False
-
-
-def _hash_file(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def write_state(path: Path, run: StoredRun) -> None:
@@ -227,19 +224,14 @@ def write_state(path: Path, run: StoredRun) -> None:
         for name, picture in (("picture", state.picture), ("previous", state.previous))
         if picture is not None
     }
-    temporary = path.with_name(f".nst-{secrets.token_hex(8)}.part")
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    try:
-        with os.fdopen(os.open(temporary, flags, 0o600), "w+b") as file:
-            np.savez(file, **arrays)
-            with zipfile.ZipFile(file, "a") as archive:
-                archive.writestr(RECORD, json.dumps(record))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+
+    def write(file: BinaryIO) -> None:
+        np.savez(file, **arrays)
+        with zipfile.ZipFile(file, "a") as archive:
+            archive.writestr(RECORD, json.dumps(record))
+
+    with fill_part(path.parent, write, permissions=0o600) as part:
+        part.replace(path)
 
 
 def read_stored_run(path: Path) -> StoredRun:

@@ -11,6 +11,7 @@ import pytest
 from nst_core.api import as_picture
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice, Progress
+from nst_core.images.part_files import sweep_parts
 from nst_core.job import checkpoint as module
 from nst_core.job.checkpoint import Checkpoint, checkpoint_path
 from nst_core.job.model import Job, WeightedStyle
@@ -153,3 +154,17 @@ def test_every_output_has_a_hidden_file_of_its_own():
     long = checkpoint_path(Path("x" * 250 + ".png")).name
     assert len(long) < 255
     assert long != checkpoint_path(Path("y" * 250 + ".png")).name
+
+
+def test_sweep_of_another_run_does_not_delete_a_state_that_is_being_written(tmp_path, monkeypatch):
+    """The state is written under a name that a sweep knows, so it must be locked meanwhile."""
+    real = module.json.dumps
+
+    def sweep_now(*arguments):
+        assert list(tmp_path.glob(".nst-*.part"))
+        sweep_parts(tmp_path)
+        return real(*arguments)
+
+    monkeypatch.setattr(module.json, "dumps", sweep_now)
+    module.write_state(tmp_path / "state", module.StoredRun(module.RunState(), {}, ()))
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
