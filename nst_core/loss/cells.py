@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from array_api_compat import array_namespace
-
-from nst_core.array_types import DeviceArray
+from nst_core.array_types import DeviceArray, array_namespace
 
 
 def mean_over_cells(planes: DeviceArray, side: int) -> DeviceArray:

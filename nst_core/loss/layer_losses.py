@@ -13,9 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from array_api_compat import array_namespace
-
-from nst_core.array_types import DeviceArray
+from nst_core.array_types import DeviceArray, array_namespace
 from nst_core.loss.statistics.base import StyleStatistic, StyleTarget
 from nst_core.loss.statistics.gram import GRAM
 

@@ -17,9 +17,8 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from array_api_compat import array_namespace
 
-from nst_core.array_types import Array, DeviceArray
+from nst_core.array_types import Array, DeviceArray, array_namespace
 from nst_core.loss.cells import mean_over_cells
 
 Indices = npt.NDArray[np.int32]

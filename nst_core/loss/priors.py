@@ -13,9 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from array_api_compat import array_namespace
-
-from nst_core.array_types import Array, DeviceArray
+from nst_core.array_types import Array, DeviceArray, array_namespace
 from nst_core.loss.objective import AlphaNorm, Prior, RangePenalty, Structure, TotalVariation
 from nst_core.loss.structure import rows_of, structure_loss
 

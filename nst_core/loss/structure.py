@@ -18,9 +18,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from array_api_compat import array_namespace
 
-from nst_core.array_types import Array, DeviceArray
+from nst_core.array_types import Array, DeviceArray, array_namespace
 from nst_core.loss.cells import mean_over_cells
 from nst_core.loss.guides import halve_mask
 from nst_core.loss.objective import Structure

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import math
 
-from array_api_compat import array_namespace
-
-from nst_core.array_types import DeviceArray
+from nst_core.array_types import DeviceArray, array_namespace
 from nst_core.optim.lbfgs import Evaluate, OptimizerState
 
 BETA1, BETA2, EPSILON = 0.7, 0.99, 1e-12

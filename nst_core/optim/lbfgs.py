@@ -17,9 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
-from array_api_compat import array_namespace
-
-from nst_core.array_types import DeviceArray
+from nst_core.array_types import DeviceArray, array_namespace
 from nst_core.optim.vectors import (
     InMemoryStore,
     StoreFactory,

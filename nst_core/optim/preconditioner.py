@@ -16,9 +16,9 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 
-from nst_core.array_types import DeviceArray
+from nst_core.array_types import DeviceArray, array_namespace
 
 
 def inverse_frequency(

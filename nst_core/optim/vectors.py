@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
-from array_api_compat import array_namespace, device, to_device
+from array_api_compat import device, to_device
 
-from nst_core.array_types import DeviceArray
+from nst_core.array_types import DeviceArray, array_namespace
 from nst_core.images.strips import row_strips
 from nst_core.optim.scratch_files import anonymous_file
 

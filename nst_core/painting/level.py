@@ -11,9 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from array_api_compat import array_namespace
 
-from nst_core.array_types import Array, DeviceArray
+from nst_core.array_types import Array, DeviceArray, array_namespace
 from nst_core.backends.interface import Backend, Evaluation, Evaluator, FeatureExtractor
 from nst_core.backends.tiling.features import TiledFeatures
 from nst_core.errors import ErrorCode, NstError

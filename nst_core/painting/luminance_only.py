@@ -10,9 +10,8 @@ computes.
 from __future__ import annotations
 
 import numpy as np
-from array_api_compat import array_namespace
 
-from nst_core.array_types import Array, DeviceArray
+from nst_core.array_types import Array, DeviceArray, array_namespace
 from nst_core.backends.interface import Backend, Evaluation, Evaluator
 
 FULLY_GREY = 0.999

@@ -8,9 +8,8 @@ on what the evaluator computes.
 from __future__ import annotations
 
 import numpy as np
-from array_api_compat import array_namespace
 
-from nst_core.array_types import Array, DeviceArray
+from nst_core.array_types import Array, DeviceArray, array_namespace
 from nst_core.backends.interface import Backend, Evaluation, Evaluator
 
 SMALLEST_CHANGE = 1.0 / 512.0

@@ -11,9 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from array_api_compat import array_namespace
 
-from nst_core.array_types import Array, DeviceArray
+from nst_core.array_types import Array, DeviceArray, array_namespace
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import OnEvent, Preview, Progress
 from nst_core.loss.weights import FINEST_MATCHING

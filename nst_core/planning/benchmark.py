@@ -12,9 +12,8 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from array_api_compat import array_namespace
 
-from nst_core.array_types import Array, DeviceArray
+from nst_core.array_types import Array, DeviceArray, array_namespace
 from nst_core.backends.choose import Engine
 from nst_core.backends.interface import Backend
 from nst_core.loss.objective import ContentTerm, Objective, RangePenalty, StyleTerm, TotalVariation

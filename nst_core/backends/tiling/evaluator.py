@@ -17,9 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from array_api_compat import array_namespace
-
-from nst_core.array_types import DeviceArray
+from nst_core.array_types import DeviceArray, array_namespace
 from nst_core.backends.interface import Evaluation, Tiling
 from nst_core.backends.tiling.layout import Tile, make_tiles, network_reach, window_pixels
 from nst_core.loss.layer_losses import StyleSums, style_loss_of_sums

@@ -10,9 +10,7 @@ Without it the roots of covariances and of variances would have infinite slopes 
 
 from __future__ import annotations
 
-from array_api_compat import array_namespace
-
-from nst_core.array_types import DeviceArray
+from nst_core.array_types import DeviceArray, array_namespace
 
 BLUR = 1e-3
 """Variance of the noise that blurs both Gaussians, as a share of the style's mean E[f^2]."""

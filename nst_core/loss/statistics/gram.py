@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from array_api_compat import array_namespace
 
-from nst_core.array_types import Array, DeviceArray
+from nst_core.array_types import Array, DeviceArray, array_namespace
 from nst_core.loss.statistics.base import Distance, GraphDistance, GraphMoments, GraphWriter, StyleTarget
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 
-from nst_core.array_types import Array, DeviceArray
+from nst_core.array_types import Array, DeviceArray, array_namespace
 from nst_core.loss.statistics.base import Distance, GraphDistance, GraphMoments, GraphWriter, StyleTarget
 from nst_core.loss.statistics.gaussians import blur_variance, energy_per_square
 from nst_core.loss.statistics.gram import GRAM

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from array_api_compat import array_namespace, device, to_device
+from array_api_compat import device, to_device
 
-from nst_core.array_types import Array, DeviceArray
+from nst_core.array_types import Array, DeviceArray, array_namespace
 from nst_core.loss.statistics.base import Distance, StyleTarget
 from nst_core.loss.statistics.gaussians import blur_variance, energy_per_square
 
