@@ -16,8 +16,8 @@ DeviceArray: TypeAlias = Any
 def array_namespace(array: DeviceArray) -> Any:
     """Return the functions of the array API for an array's framework.
 
-    NumPy from 2.1 on is such a namespace itself. Its wrapper in array-api-compat imports all modules of NumPy,
-    the Fortran compiler's included, which takes longer than the rest of NumPy.
+    NumPy is such a namespace itself from 2.1 on. Its wrapper in array-api-compat imports all of its modules,
+    the Fortran compiler's included, which takes longer than the rest.
     """
     if isinstance(array, np.ndarray) and hasattr(np, "__array_namespace_info__") and hasattr(np, "astype"):
         return np
