@@ -20,6 +20,7 @@ from nst_core.errors import ErrorCode, NstError, first_line, nearest
 from nst_core.events import Notice, OnNotice
 from nst_core.system.resource_errors import is_out_of_memory
 from nst_core.system.threads import thread_count
+from nst_core.vgg import graphics_cards
 from nst_core.vgg.graph import Graph
 
 Configure: TypeAlias = Callable[[onnxruntime.SessionOptions], None]
@@ -27,9 +28,6 @@ Configure: TypeAlias = Callable[[onnxruntime.SessionOptions], None]
 DEVICE = re.compile(r"([a-z]+)(?::(\d{1,3}))?")
 
 CPU = "CPUExecutionProvider"
-
-FATAL = 4
-"""ONNX Runtime's level of messages on stderr that leaves out errors."""
 
 PROVIDERS: Mapping[str, str] = {
     # Name of a device -> its execution provider.
@@ -77,7 +75,7 @@ class Session:
 
 
 def find_device(name: str) -> Device:
-    """Return the device for a name: auto, cpu, cuda, cuda:1, directml, coreml.
+    """Return the device for a name: auto, cpu, cuda, cuda:1, directml, coreml, webgpu, webgpu:1.
 
     Raises:
         NstError: ``no-device`` for any other name.
@@ -108,7 +106,7 @@ def session_options() -> onnxruntime.SessionOptions:
     options.intra_op_num_threads = thread_count()
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
-    options.log_severity_level = FATAL  # errors are raised as exceptions, too
+    options.log_severity_level = graphics_cards.FATAL  # errors are raised as exceptions, too
     return options
 
 
@@ -168,18 +166,9 @@ def open_on_device(
         NstError: ``out-of-memory``.
     """
     provider = CPU if device.kind == "cpu" else PROVIDERS[device.kind]
-    if provider not in onnxruntime.get_available_providers():
-        raise ProviderUnavailable(f"the installed ONNX Runtime was built without {provider}")
-    if device.kind == "cuda" and hasattr(onnxruntime, "preload_dlls"):
-        # CUDA's libraries may be in the wheels of torch or NVIDIA, where the loader does not look.
-        # Problems are printed to stdout, which may carry a protocol.
-        with contextlib.redirect_stdout(sys.stderr):
-            onnxruntime.preload_dlls(cuda=True, cudnn=True, msvc=False)
-    providers: list[tuple[str, dict[str, str]]] = [(provider, provider_options(device))]
-    if device.kind != "cpu":
-        providers.append((CPU, {}))
     options = session_options()
     configure(options)
+    providers = _choose_providers(device, provider, options)
     try:
         # ONNX Runtime's own fallback prints to stdout and continues silently, so it is turned off.
         session = onnxruntime.InferenceSession(content, options, providers=providers, enable_fallback=0)
@@ -194,6 +183,31 @@ def open_on_device(
     if session.get_providers()[0] != provider:
         raise ProviderUnavailable(f"{provider} did not start; its driver or libraries are missing or too old")
     return session
+
+
+def _choose_providers(
+    device: Device, provider: str, options: onnxruntime.SessionOptions
+) -> list[tuple[str, dict[str, str]]] | None:
+    """Return the providers of a session on ``device``; None if they are in its ``options``.
+
+    Raises:
+        ProviderUnavailable: ``provider`` is not installed.
+    """
+    if device.kind == "webgpu" and not graphics_cards.built_in():
+        try:
+            graphics_cards.add_provider(options, device.index)
+        except graphics_cards.NoWebGpu as error:
+            raise ProviderUnavailable(str(error)) from None
+        return None
+    if provider not in onnxruntime.get_available_providers():
+        raise ProviderUnavailable(f"the installed ONNX Runtime was built without {provider}")
+    if device.kind == "cuda" and hasattr(onnxruntime, "preload_dlls"):
+        # CUDA's libraries may be in the wheels of torch or NVIDIA, where the loader does not look.
+        # Problems are printed to stdout, which may carry a protocol.
+        with contextlib.redirect_stdout(sys.stderr):
+            onnxruntime.preload_dlls(cuda=True, cudnn=True, msvc=False)
+    chosen = [(provider, provider_options(device))]
+    return chosen if device.kind == "cpu" else [*chosen, (CPU, {})]
 
 
 def provider_options(device: Device) -> dict[str, str]:
