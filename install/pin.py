@@ -5,9 +5,10 @@
     python install/pin.py --keep     # keep the pinned versions; only add what is missing
     python install/pin.py --sizes    # print the download size of each engine (Linux, x86-64, Python 3.12)
 
-The pins of every engine are for Python 3.10 to 3.13 and every system (with markers), each file with its
-SHA-256. PyTorch is pinned here if the package index has the right build. It has none for `torch-cpu` on Linux
-and `cuda` on Windows: those wheels are pinned by exact version in nst_install/engines.py.
+The pins of every engine, and of every extra that engines can do without, are for Python 3.10 to 3.13 and
+every system (with markers), each file with its SHA-256. PyTorch is pinned here if the package index has the
+right build. It has none for `torch-cpu` on Linux and `cuda` on Windows: those wheels are pinned by exact
+version in nst_install/engines.py.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ import tempfile
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+import tomllib
 
 INSTALL = Path(__file__).resolve().parent
 sys.path.insert(0, str(INSTALL))
@@ -57,6 +60,9 @@ ENGINE_PINS = {
     "directml": (("directml", "formats"), ()),
 }
 
+EXTRA_PINS = ("webgpu",)
+"""Extras of pyproject.toml that an engine can do without: nst_install/extras.py."""
+
 UV_KINDS = {
     # Kind of machine, as named by nst_install.tools -> the end of the wheel's name.
     "linux-x86_64": "manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
@@ -83,7 +89,7 @@ def compile_pins(name: str, sources: list[str], lines: tuple[str, ...], *, keep:
         extra = Path(folder) / "extra.in"
         extra.write_text("\n".join(lines) + "\n", "utf-8")
         target, pins = REQUIREMENTS / f"{name}.txt", Path(folder) / "pins.txt"
-        if keep:
+        if keep and target.exists():
             pins.write_bytes(target.read_bytes())  # uv prefers the versions in the file that it overwrites
         command = [*COMPILE, "--universal", "--python-version", "3.10", "--generate-hashes",
                    *sources, str(extra), "--output-file", str(pins)]  # fmt: skip
@@ -141,8 +147,14 @@ def pin_of(wheel: IndexFile) -> dict[str, str]:
     return {"file": wheel["filename"], "sha256": wheel["hashes"]["sha256"], "url": wheel["url"]}
 
 
+def extra_requirements(name: str) -> tuple[str, ...]:
+    """Return the requirements of an extra of pyproject.toml, without those of the project itself."""
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
+    return tuple(project["optional-dependencies"][name])
+
+
 def print_sizes() -> None:
-    """Print the download size of each engine's pins."""
+    """Print the download size of each engine's pins, and the smallest and largest wheel of each extra."""
     for name in ENGINES:
         with tempfile.TemporaryDirectory() as folder:
             report = subprocess.run(
@@ -154,6 +166,19 @@ def print_sizes() -> None:
         for pin in re.findall(r"^([\w-]+)==([\w.]+)", report.stdout, re.MULTILINE):
             total += size_of_wheel(*pin, windows=name == "directml")
         print(f"{name}: {total / 1e6:.0f} MB")
+    for name in EXTRA_PINS:
+        sizes = pinned_sizes(REQUIREMENTS / f"{name}.txt")
+        print(f"{name}: {min(sizes) / 1e6:.0f} to {max(sizes) / 1e6:.0f} MB more, depending on the system")
+
+
+def pinned_sizes(pins: Path) -> list[int]:
+    """Return the bytes of every wheel that a file of pins allows."""
+    text = pins.read_text("utf-8")
+    hashes = set(re.findall(r"sha256:(\w+)", text))
+    packages = re.findall(r"^([\w.-]+)==", text, re.MULTILINE)
+    files = [file for package in packages for file in list_files(package)]
+    wheels = [file for file in files if file["filename"].endswith(".whl")]
+    return [file["size"] for file in wheels if file["hashes"]["sha256"] in hashes]
 
 
 def size_of_wheel(package: str, version: str, *, windows: bool) -> int:
@@ -175,6 +200,8 @@ if __name__ == "__main__":
         for engine, (extras, lines) in ENGINE_PINS.items():
             options = [f"--extra={extra}" for extra in extras]
             compile_pins(engine, ["pyproject.toml", *options], lines, keep=keep)
+        for extra in EXTRA_PINS:
+            compile_pins(extra, ["--no-deps"], extra_requirements(extra), keep=keep)
         compile_pins("build", [], ("setuptools", "cffi"), keep=keep)
         if not keep:
             pin_tools()

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from nst_install import copies, environment, networks, sources, tools
+from nst_install import copies, environment, extras, networks, sources, tools
 from nst_install.commands import require_record
 from nst_install.console import Console
 from nst_install.engines import DEVICES, ENGINES, PackageSet
@@ -82,6 +82,7 @@ def download(
                 pip.download(target, wheels)
             except InstallError:
                 pip.download(target, ["--index-url", torch_build.index, *wheels])
+    extras.download(packages.name, pip, target, console)
     tools.fetch_pip(target, sources.online(), console)
 
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from nst_install import commands, copies, engine_code, environment, gimps, networks, plug_in, record
+from nst_install import (
+    commands,
+    copies,
+    engine_code,
+    environment,
+    extras,
+    gimps,
+    networks,
+    plug_in,
+    record,
+)
 from nst_install.commands import locked_and_logged, require_record
 from nst_install.console import Console
 from nst_install.options import InstallOptions
@@ -19,6 +29,8 @@ def verify(paths: InstallPaths, console: Console) -> int:
     folder = Path(installed.environment)
     console.say(f"Packages in {folder}")
     problems = environment_problems(paths, folder, console)
+    for line in extras.describe(installed.engine, folder):
+        console.say(f"  {line}")
     code = engine_code.code_folder(folder)
     console.say(f"Code in {code}")
     if code is None:

@@ -70,7 +70,7 @@ def _engine_options() -> argparse.ArgumentParser:
     """Return the parser of the options that choose an engine."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto",
-                        help="packages to install; auto: cuda with an NVIDIA card, else cpu")  # fmt: skip
+                        help="packages to install; auto: for an NVIDIA card, asks about cuda")  # fmt: skip
     parser.add_argument("--device", choices=["auto", *DEVICES], default="auto",
                         help="device to compute on, which determines the engine")  # fmt: skip
     return parser

@@ -7,7 +7,6 @@ then, a failure or a kill leaves the old installation working, or nothing instal
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 import sys
 import time
@@ -17,9 +16,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from nst_install import (
+    engine_choice,
     engine_code,
     engines,
     environment,
+    extras,
     gimps,
     networks,
     plug_in,
@@ -100,7 +101,7 @@ def install_engine(
 ) -> InstallRecord:
     """Provide environment, code and network, and write the record; return it."""
     source = package_source(options)
-    packages, reason = choose_packages(old, options, source)
+    packages, reason = engine_choice.choose_packages(old, options, source, console)
     console.say(f"  {packages.description}: {reason}")
     models = models_folder(paths, old, options)
     networks.check_name(models, options.model)
@@ -109,6 +110,7 @@ def install_engine(
     is_new = folder is None
     if folder is None:
         folder = new_environment(paths, packages, options, source, console)
+    extras.provide(paths, folder, packages.name, source, console)
     version = update_code(paths, folder, old, code, console)
     networks.NetworkFolder(models, paths, folder, console).provide(options.model, source)
     environment.mark_complete(folder)
@@ -136,39 +138,6 @@ def install_engine(
 def package_source(options: InstallOptions) -> sources.PackageSource:
     """Return where packages and networks come from."""
     return sources.offline(options.offline.expanduser().absolute()) if options.offline else sources.online()
-
-
-def choose_packages(
-    old: InstallRecord | None, options: InstallOptions, source: sources.PackageSource
-) -> tuple[engines.PackageSet, str]:
-    """Return the packages and the reason: as requested, in the bundle, as installed, or for the machine."""
-    card = engines.find_card() if options.device == "cuda" else None
-    engine = engines.engine_for_device(options.device, options.engine, card)
-    if source.bundle:
-        check_bundle(source.bundle, engine)
-        return engines.choose(source.bundle.engine, None)[0], "from the bundle"
-    if engine == "auto" and old and old.engine in engines.ENGINES:
-        return engines.ENGINES[old.engine], "as installed"
-    return engines.choose(engine, card or engines.find_card())
-
-
-def check_bundle(bundle: sources.Bundle, engine: str) -> None:
-    """Check that a bundle is for this machine and for ``engine``, a name or "auto".
-
-    Raises:
-        InstallError: it is not.
-    """
-    if engine not in ("auto", bundle.engine):
-        raise InstallError(
-            f"The bundle is for the engine {bundle.engine}.",
-            "Omit --engine and --device, or make another bundle.",
-        )
-    if (bundle.system, bundle.machine) != (sys.platform, platform.machine()):
-        raise InstallError(
-            f"The bundle is for {bundle.system} on {bundle.machine}, but this is "
-            f"{sys.platform} on {platform.machine()}.",
-            "Make a bundle on a machine like this one.",
-        )
 
 
 def models_folder(paths: InstallPaths, old: InstallRecord | None, options: InstallOptions) -> Path:

@@ -45,14 +45,14 @@ def copy_code(paths: InstallPaths, console: Console) -> Path:
 
 def use_code(environment: Path, folder: Path) -> None:
     """Make the environment use the code in ``folder``. The relative path in the file is plain ASCII."""
-    packages = _site_packages(environment)
+    packages = site_packages(environment)
     write_atomically(packages / POINTER, os.path.relpath(folder, packages) + "\n")
 
 
 def code_folder(environment: Path) -> Path | None:
     """Return the folder of the code that an environment uses, or None."""
     try:
-        packages = _site_packages(environment)
+        packages = site_packages(environment)
         return Path(os.path.normpath(packages / (packages / POINTER).read_text("utf-8").strip()))
     except (OSError, InstallError, UnicodeDecodeError):
         return None
@@ -88,7 +88,7 @@ def check_start(paths: InstallPaths, environment: Path, folder: Path, console: C
     return result.tail.split()[-1]
 
 
-def _site_packages(environment: Path) -> Path:
+def site_packages(environment: Path) -> Path:
     """Return the folder of an environment's packages."""
     if (environment / "Scripts").is_dir():
         return environment / "Lib" / "site-packages"

@@ -1,8 +1,8 @@
 """The engines that can be installed, and the choice of one for a machine.
 
 An engine here is a choice of packages: cpu, torch-cpu, cuda or directml. Machines without an NVIDIA card get
-ONNX Runtime: it is a tenth of PyTorch's size, and faster on a processor. NVIDIA cards are found with
-``nvidia-smi``, which comes with NVIDIA's driver.
+ONNX Runtime: it is a tenth of PyTorch's size, faster on a processor, and uses graphics cards through WebGPU.
+NVIDIA cards are found with ``nvidia-smi``, which comes with NVIDIA's driver.
 """
 
 from __future__ import annotations
@@ -43,13 +43,17 @@ class TorchBuild:
 
 @dataclass(frozen=True)
 class PackageSet:
-    """The packages of one engine. ``megabytes`` is the disk space needed while they are being installed."""
+    """The packages of one engine. ``megabytes`` is the disk space needed while they are being installed.
+
+    ``extras`` are names in :mod:`nst_install.extras`.
+    """
 
     name: str
     description: str
     megabytes: int
     torch_builds: dict[str, TorchBuild]
     platforms: tuple[str, ...] = ("linux", "darwin", "win32")
+    extras: tuple[str, ...] = ()
 
     @property
     def requirements(self) -> Path:
@@ -64,7 +68,13 @@ class PackageSet:
 ENGINES = {
     packages.name: packages
     for packages in (
-        PackageSet(name="cpu", description="ONNX Runtime on the processor", megabytes=900, torch_builds={}),
+        PackageSet(
+            name="cpu",
+            description="ONNX Runtime on the processor, and through WebGPU on graphics cards",
+            megabytes=900,
+            torch_builds={},
+            extras=("webgpu",),
+        ),
         PackageSet(
             name="torch-cpu",
             description="PyTorch on the processor (on a Mac: on its GPU)",
@@ -96,7 +106,7 @@ ENGINES = {
 }
 
 
-DEVICES = {"cpu": "cpu", "cuda": "cuda", "mps": "torch-cpu", "directml": "directml"}
+DEVICES = {"cpu": "cpu", "webgpu": "cpu", "cuda": "cuda", "mps": "torch-cpu", "directml": "directml"}
 """The engine for each device. Without a device, an engine uses the best device that it supports."""
 
 
@@ -111,17 +121,22 @@ class NvidiaCard:
     @property
     def problem(self) -> str:
         """Why PyTorch's CUDA build cannot use the card, without a full stop; empty if it can."""
-        if int(self.driver.split(".")[0]) < DRIVER_NEEDED:
+        if self.has_old_driver:
             return (
-                f"the driver of the {self.name} is too old (version {self.driver}, {DRIVER_NEEDED} or newer "
-                "is needed). Update it, then run `install.py update --engine cuda`"
+                f"the driver of the {self.name} is too old for CUDA (version {self.driver}, {DRIVER_NEEDED} "
+                "or newer is needed)"
             )
         if self.compute < COMPUTE_NEEDED:
             return (
-                f"the {self.name} is too old (compute capability {self.compute}, {COMPUTE_NEEDED} or higher "
-                "is needed)"
+                f"the {self.name} is too old for CUDA (compute capability {self.compute}, {COMPUTE_NEEDED} "
+                "or higher is needed)"
             )
         return ""
+
+    @property
+    def has_old_driver(self) -> bool:
+        """Whether a newer driver might make CUDA usable."""
+        return int(self.driver.split(".")[0]) < DRIVER_NEEDED and self.compute >= COMPUTE_NEEDED
 
 
 def find_card() -> NvidiaCard | None:
@@ -190,5 +205,6 @@ def choose(engine: str, card: NvidiaCard | None, system: str = sys.platform) -> 
     if system not in ENGINES["cuda"].platforms or platform.machine().lower() not in ("x86_64", "amd64"):
         return ENGINES["cpu"], "there is no CUDA build for this machine"
     if card.problem:
-        return ENGINES["cpu"], card.problem
+        update = ". For CUDA, update it, then run `install.py update --engine cuda`"
+        return ENGINES["cpu"], f"{card.problem}{update if card.has_old_driver else ''}"
     return ENGINES["cuda"], f"found an {card.name}"

@@ -40,7 +40,9 @@ itself, but run from its wheel it takes seconds to start."""
 def pins_hash(packages: PackageSet) -> str:
     """Return a hash of everything that determines the contents of an environment."""
     digest = hashlib.sha256(packages.name.encode())
-    for path in (packages.requirements, REQUIREMENTS / "build.txt", REQUIREMENTS / "tools.json"):
+    extras = [REQUIREMENTS / f"{name}.txt" for name in packages.extras]
+    shared = [REQUIREMENTS / "build.txt", REQUIREMENTS / "tools.json"]
+    for path in (packages.requirements, *extras, *shared):
         digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
     digest.update(repr(sorted(packages.torch_builds.items())).encode())
     return digest.hexdigest()

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from nst_install import copies, engine_code, environment, gimps, networks, plug_in, record
+from nst_install import copies, engine_code, environment, extras, gimps, networks, plug_in, record
 from nst_install.console import Console
 from nst_install.contract import format_bytes
 from nst_install.environment import MARKER
@@ -31,6 +31,7 @@ def show(paths: InstallPaths, console: Console, *, as_json: bool = False) -> int
     if as_json:
         fields = {
             "installed": asdict(installed) if installed else None,
+            "extras": extras.versions(installed.engine, Path(installed.environment)) if installed else {},
             "profiles": profiles,
             "unfinished": unfinished,
             "data": str(paths.data),
@@ -67,6 +68,8 @@ def show_engine(paths: InstallPaths, installed: InstallRecord, console: Console)
     has_files = code is not None and bool(copies.read_file_list(code / "nst_core"))
     is_current = has_files and installed.code == engine_code.checkout_hash()
     console.say(f"         {code}" + ("" if is_current else "  (not this checkout's: `install.py update`)"))
+    for line in extras.describe(installed.engine, folder):
+        console.say(f"         {line}")
     models = Path(installed.models)
     for name in networks.installed(models) or ["none, run `install.py update` to download one"]:
         console.say(f"Network  {name}  in {models}")

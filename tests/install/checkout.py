@@ -141,6 +141,17 @@ class Checkout:
         page.parent.mkdir(exist_ok=True)
         page.write_text(f'<a href="../{name}">{name}</a>')
 
+    def pin_extra(self, version: str, *, in_index: bool = True) -> Path:
+        """Pin the package of the extra ``webgpu``, which the index may lack; return its wheel."""
+        files = {"onnxruntime_ep_webgpu/__init__.py": b"", "onnxruntime_ep_webgpu/library": b"x" * 100}
+        name, sha256 = make_wheel(self.wheels, "onnxruntime_ep_webgpu", version, files)
+        pins = f"onnxruntime-ep-webgpu=={version} --hash=sha256:{sha256}\n"
+        (self.folder / "install" / "requirements" / "webgpu.txt").write_text(pins)
+        page = self.wheels / "onnxruntime-ep-webgpu" / "index.html"
+        page.parent.mkdir(exist_ok=True)
+        page.write_text(f'<a href="../{name}">{name}</a>' if in_index else "")
+        return self.wheels / name
+
     def environment(self) -> dict[str, str]:
         """Return all environment variables of the user."""
         return {
@@ -244,7 +255,8 @@ def make_checkout(folder: Path, home: Path, pip_wheel: Path) -> Checkout:
     (wheels / "pip").mkdir()
     shutil.copyfile(pip_wheel, wheels / pip_wheel.name)
     (wheels / "pip" / "index.html").write_text(f'<a href="../{pip_wheel.name}">pip</a>')
-    (folder / "install" / "requirements" / "build.txt").write_text("")
+    for name in ("build.txt", "webgpu.txt"):
+        (folder / "install" / "requirements" / name).write_text("")
     code = folder / "nst_core" / "cli"
     code.mkdir(parents=True)
     (code.parent / "__init__.py").write_text("")

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from nst_install import engines, pythons, sources, tools
+from nst_install import engines, extras, pythons, sources, tools
 from nst_install.console import Console
 from nst_install.paths import REQUIREMENTS, find_paths
 
@@ -59,6 +59,8 @@ def test_every_pin_is_available(engine: str, system: str, uv: str, tmp_path: Pat
                    "--python-platform", system, "--python-version", version,
                    "-r", str(REQUIREMENTS / f"{engine}.txt"),
                    "-r", str(REQUIREMENTS / "build.txt")]  # fmt: skip
+        for extra in engines.ENGINES[engine].extras:
+            command += ["-r", str(REQUIREMENTS / f"{extra}.txt")]
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, f"Python {version}: {done.stderr}"
 
@@ -87,6 +89,11 @@ def test_pins_include_all_dependencies_of_the_engine(engine: str) -> None:
     assert needed <= names(text) | {
         name for build in builds.values() for name in names("\n".join(build.requirements))
     }
+
+
+@pytest.mark.parametrize("name", list(extras.EXTRAS))
+def test_pins_include_the_extra(name: str) -> None:
+    assert dependencies(name) == names(extras.EXTRAS[name].pins.read_text("utf-8"))
 
 
 @pytest.mark.parametrize("path", sorted(REQUIREMENTS.glob("*.txt")), ids=lambda path: path.name)
