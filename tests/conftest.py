@@ -29,10 +29,13 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use the real weights, themselves or through a fixture."""
+    """Mark the tests that use the real weights, and skip the long ones unless they are asked for."""
+    ask = pytest.mark.skip(reason="takes long and repeats what others hold: NST_TEST_LONG=1 runs it")
     for item in items:
         if "models" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.weights)
+        if item.get_closest_marker("long") and not os.environ.get("NST_TEST_LONG"):
+            item.add_marker(ask)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from PIL import Image
 from tests.unit.cli.conftest import Nst
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_gallery_is_painted_and_continued(nst: Nst, workdir: Path) -> None:
     arguments = ("gallery", "page", "photo.png", "painting.png", "--size", 48, "--iterations", 1, "--json")
     first = nst(*arguments)

@@ -41,7 +41,7 @@ def wait_for(process: subprocess.Popen[str], kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_first_signal_saves_the_picture(start: Start, workdir: Path, number: signal.Signals) -> None:
     process = start(*LONG)
     wait_for(process, "progress")

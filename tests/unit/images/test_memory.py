@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-MEGAPIXELS = 6
+MEGAPIXELS = 3
 
 MEASURE = """
 import pathlib, re, resource, sys

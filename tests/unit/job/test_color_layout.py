@@ -335,7 +335,10 @@ def test_content_is_not_changed():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("painted_side", "keep_colors"), [(500, "none"), (2000, "luminance")])
+@pytest.mark.parametrize(
+    ("painted_side", "keep_colors"),
+    [pytest.param(500, "none", marks=pytest.mark.long), (2000, "luminance")],
+)
 def test_memory_of_a_large_result_is_that_of_the_plan(monkeypatch, painted_side, keep_colors):
     """Upsampled from a sixteenth of the pixels or painted at full size, with the colours of two regions.
 

@@ -89,8 +89,7 @@ def test_lbfgs_takes_the_same_steps_in_strips(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["numpy", "torch"])
-@pytest.mark.parametrize("storage", ["file", "half"])
+@pytest.mark.parametrize(("kind", "storage"), [("numpy", "file"), ("torch", "half")])
 def test_a_history_in_half_precision_descends_as_fast(cut, kind, storage):
     full, half = descend("full", kind), descend(storage, kind)
     assert half[-1] < 0.05 * half[0]

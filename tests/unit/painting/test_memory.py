@@ -57,7 +57,7 @@ def test_small_picture_is_computed_whole_with_a_full_history():
 
 
 @pytest.mark.parametrize("gpu", [False, True])
-@pytest.mark.parametrize("megapixels", [1, 4, 12, 24, pytest.param(48, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("megapixels", [1, 4, 12, 24, pytest.param(48, marks=pytest.mark.long)])
 def test_layouts_keep_to_the_budget(megapixels, gpu):
     side = int((megapixels * 1e6) ** 0.5)
     for gigabytes in (2, 3, 4, 8, 64):

@@ -92,7 +92,7 @@ MIDDLE, LEFT, RIGHT = (200, 230), (0, 20), (380, 413)
     ("guides", "columns"),
     [
         ("simple", LEFT),
-        ("simple", RIGHT),
+        pytest.param("simple", RIGHT, marks=pytest.mark.long),
         ("inside", MIDDLE),
         ("all", MIDDLE),
     ],
@@ -230,7 +230,7 @@ def test_window_has_the_losses_of_the_whole_picture(network, extractor):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [TorchBackend, OnnxBackend])
+@pytest.mark.parametrize("kind", [pytest.param(TorchBackend, marks=pytest.mark.long), OnnxBackend])
 def test_window_in_tiles_equals_the_untiled_window(network, extractor, kind, monkeypatch):
     """With guides that extend past the region's edge, and tiles smaller than the window."""
     settings = make_settings({**SHALLOW, "guides": "all"})

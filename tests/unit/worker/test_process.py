@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
@@ -48,9 +49,9 @@ class Engine:
         return self.process.wait(timeout=20)
 
 
-@pytest.fixture
-def engine(models):
-    engine = Engine(models.root)
+@contextmanager
+def running_engine(models_folder):
+    engine = Engine(models_folder)
     yield engine
     engine.process.kill()
     engine.process.wait()
@@ -58,11 +59,42 @@ def engine(models):
         pipe.close()
 
 
-@pytest.fixture
-def folder(tmp_path):
-    folder = tmp_path / f"{JOB_PREFIX}test"
+def make_job_folder(parent):
+    folder = parent / f"{JOB_PREFIX}test"
     folder.mkdir(mode=0o700)
     return folder
+
+
+@pytest.fixture
+def engine(models):
+    with running_engine(models.root) as engine:
+        yield engine
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return make_job_folder(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def lasting_engine(models):
+    """A process for tests that neither end it nor look at its start."""
+    with running_engine(models.root) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def lasting_folder(tmp_path_factory):
+    """The folder of the lasting process's jobs."""
+    return make_job_folder(tmp_path_factory.mktemp("lasting"))
+
+
+@pytest.fixture
+def shared(lasting_engine, lasting_folder):
+    """The lasting process and its folder, without what earlier requests left there."""
+    for path in lasting_folder.iterdir():
+        path.unlink()
+    return lasting_engine, lasting_folder
 
 
 def pixels(folder, name, height, width, channels, value=None):
@@ -94,13 +126,22 @@ def wait_until(condition, seconds=10.0):
 
 
 @pytest.mark.slow
+def test_job_runs_from_greeting_to_deleted_folder(engine, folder):
+    engine.send(request(folder))
+    events = list(engine.events())
+    assert events[0]["event"] == "hello"
+    assert events[0]["protocol"] == PROTOCOL
+    assert events[-1]["event"] == "done", events[-1]
+    assert engine.close() == 0
+    assert not folder.exists()
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_job_runs_from_greeting_to_deleted_folder(engine, folder, channels):
+def test_result_has_the_size_and_channels_of_the_content(shared, channels):
+    engine, folder = shared
     engine.send(request(folder, channels))
     events = list(engine.events())
     names = [event["event"] for event in events]
-    assert names[0] == "hello"
-    assert events[0]["protocol"] == PROTOCOL
     assert names[-1] == "done", events[-1]
     assert names.index("plan") < names.index("progress")
     assert names.count("progress") == 3
@@ -119,8 +160,6 @@ def test_job_runs_from_greeting_to_deleted_folder(engine, folder, channels):
     if channels in (2, 4):
         np.testing.assert_array_equal(result[:, :, -1], content[:, :, -1])
     assert not list(folder.glob("*.part"))
-    assert engine.close() == 0
-    assert not folder.exists()
 
 
 def test_stop_returns_the_best_picture_at_full_size(engine, folder):
@@ -183,7 +222,8 @@ def test_a_signal_to_end_deletes_the_folder(engine, folder, number):
     assert not folder.exists()
 
 
-def test_plan_needs_no_pixels_and_grows_with_the_work(engine, folder):
+def test_plan_needs_no_pixels_and_grows_with_the_work(shared):
+    engine, folder = shared
     message = request(folder, command="plan", coarsest=64)
     unwritten = {"path": str(folder / "nothing"), "width": 112, "height": 80, "channels": 3}
     engine.send(change(message, content=unwritten))
@@ -205,7 +245,8 @@ def test_plan_needs_no_pixels_and_grows_with_the_work(engine, folder):
         assert events["plan"]["seconds"] > plain_seconds
 
 
-def test_plan_uses_the_boxes_that_regions_cover(engine, folder):
+def test_plan_uses_the_boxes_that_regions_cover(shared):
+    engine, folder = shared
     large = {"path": str(folder / "nothing"), "width": 1600, "height": 1200, "channels": 3}
     mask = {**large, "channels": 1}
 
@@ -325,14 +366,14 @@ def test_failure_of_the_reading_thread_ends_the_process():
         ),
     ],
 )
-def test_invalid_request_is_refused_with_a_code_and_writes_nothing(engine, folder, make_invalid, code, word):
+def test_invalid_request_is_refused_with_a_code_and_writes_nothing(shared, make_invalid, code, word):
+    engine, folder = shared
     engine.send(make_invalid(request(folder), folder))
     error = list(engine.events())[-1]
     assert error["event"] == "error"
     assert error["code"] == code
     assert word in error["message"] + error["hint"]
     assert not (folder / "result").exists()
-    assert engine.close() == 1
 
 
 @pytest.mark.parametrize(
@@ -399,7 +440,8 @@ def test_output_of_libraries_goes_to_stderr():
     assert "more chatter" in done.stderr
 
 
-def test_pixels_outside_all_masks_stay_as_they_are(engine, folder):
+def test_pixels_outside_all_masks_stay_as_they_are(shared):
+    engine, folder = shared
     left, top, faint = (np.zeros((40, 56, 1), np.float32) for _ in range(3))
     left[:, :24], top[:30], faint[:, 8:] = 1.0, 1.0, 1.0
     message = request(folder)
@@ -430,7 +472,8 @@ def test_pixels_outside_all_masks_stay_as_they_are(engine, folder):
     assert not changed[:, :8].any()
 
 
-def test_mask_of_another_shape_is_refused(engine, folder):
+def test_mask_of_another_shape_is_refused(shared):
+    engine, folder = shared
     mask = pixels(folder, "mask", 56, 40, 1, np.ones((56, 40, 1)))
     engine.send(change(request(folder), selection=mask))
     *_, last = engine.events()

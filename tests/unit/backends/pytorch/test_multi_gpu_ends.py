@@ -19,7 +19,7 @@ class Interrupted(BaseException):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", ["killed", "interrupted"])
+@pytest.mark.parametrize("way", ["killed", pytest.param("interrupted", marks=pytest.mark.long)])
 def test_an_end_within_an_evaluation_keeps_no_process_waiting(models, way):
     backend = DistributedBackend(models.resolve("vgg16"), devices=["cpu", "cpu"], dtype=torch.float64)
     folder, (process,) = backend._folder, backend._processes

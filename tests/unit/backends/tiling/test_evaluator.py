@@ -132,7 +132,7 @@ def tiled_and_whole(backend, objective, height, width, window):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", list(cases(6, 2)), ids=str)
+@pytest.mark.parametrize("case", list(cases(3, 2)), ids=str)
 def test_tiles_of_torch_equal_the_whole(network, case):
     height, width, window, layers, pooling, padding, masked = case
     backend = TorchBackend(network, pooling=pooling, padding=padding, dtype=torch.float64)
@@ -140,7 +140,7 @@ def test_tiles_of_torch_equal_the_whole(network, case):
     assert_same(*tiled_and_whole(backend, objective, height, width, window), 1e-9)
 
 
-@pytest.mark.parametrize("index", range(8))
+@pytest.mark.parametrize("index", [0, 1, 4, 5])
 def test_tiles_of_onnx_equal_the_whole(network, index, monkeypatch):
     """Half of the cases compute the deeper layers on rows, at any size."""
     monkeypatch.setattr(onnx_backend, "SMALLEST_PICTURE", (0, 10**9)[index // 4])
