@@ -20,6 +20,7 @@ import psutil
 
 from nst_core import __version__
 from nst_core.contract import format_bytes
+from nst_core.diagnostics.graphics import Graphics, describe_graphics, this_machine
 from nst_core.diagnostics.installation import Installation, Problem, find_installation, installer_command
 from nst_core.errors import NstError, first_line
 from nst_core.planning.rate_cache import fallback_file, rates_file
@@ -109,6 +110,7 @@ class Report:
     engines: tuple[str, ...]
     providers: tuple[str, ...]
     choice: Choice
+    graphics: Graphics
     models: tuple[Model, ...]
     folders: dict[str, str]
     installation: Installation = field(default_factory=Installation)
@@ -123,6 +125,7 @@ def diagnose(store_folder: Path | None = None) -> Report:
     packages = find_packages(problems, installation)
     providers = find_providers(problems, installation)
     engines, choice = _find_engines(problems, installation), Choice()
+    graphics = find_graphics(installation)
     models: tuple[Model, ...] = ()
     root = Path()
     try:
@@ -132,6 +135,7 @@ def diagnose(store_folder: Path | None = None) -> Report:
         root = store.root.absolute()
         models = find_models(store, problems)
         choice = find_choice(store, engines, problems, installation)
+        problems += find_unused_cards(graphics, choice, installation)
     except ImportError as error:
         problems.append(_import_problem("The model store", error, installation))
     memory = psutil.virtual_memory()
@@ -152,6 +156,7 @@ def diagnose(store_folder: Path | None = None) -> Report:
         engines=engines,
         providers=providers,
         choice=choice,
+        graphics=graphics,
         models=models,
         folders={"models": str(root), "cache": str(rates_file().parent)},
         installation=installation,
@@ -172,6 +177,7 @@ def format_report(report: Report) -> str:
         f"A run uses: {choice.engine} on {choice.device}; {choice.why}" if choice.engine else "No engine.",
         f"Network: {choice.model}" if choice.model else "No network.",
         f"ONNX Runtime providers: {', '.join(report.providers) or 'none'}",
+        f"Graphics: {report.graphics.sentence}",
         "",
         "Networks:",
     ]
@@ -240,6 +246,36 @@ def find_providers(problems: list[Problem], installation: Installation) -> tuple
     return tuple(onnxruntime.get_available_providers())
 
 
+def find_graphics(installation: Installation) -> Graphics:
+    """Describe the graphics cards that ONNX Runtime can use through WebGPU, or what is missing for that."""
+    try:
+        from nst_core.vgg.graphics_cards import find_cards
+    except ImportError:  # without ONNX Runtime, which is another problem
+        return Graphics(message="No graphics card can be used through WebGPU without ONNX Runtime")
+    return describe_graphics(find_cards(), this_machine(), installation)
+
+
+def find_unused_cards(graphics: Graphics, choice: Choice, installation: Installation) -> list[Problem]:
+    """Return problems if the machine has a graphics card, but the processor computes."""
+    problems: list[Problem] = []
+    if choice.device != "CPU" or graphics.usable:
+        return problems
+    if graphics.expected and graphics.cure:
+        cure = f"{graphics.cure[:1].upper()}{graphics.cure[1:]}."
+        problems.append(Problem(f"{graphics.message}.", cure, fatal=False))
+    if shutil.which("nvidia-smi"):
+        problems.append(
+            Problem(
+                "This machine seems to have an NVIDIA GPU, but neither torch nor ONNX Runtime can use it.",
+                f"{installer_command('update --device cuda')} It says what is missing."
+                if installation.by_installer
+                else "Install a CUDA build, python -m pip install 'nst-core[cuda]', and an NVIDIA driver.",
+                fatal=False,
+            )
+        )
+    return problems
+
+
 def find_models(store: ModelStore, problems: list[Problem]) -> tuple[Model, ...]:
     """List the networks in the store, and verify their weights."""
     models = []
@@ -292,16 +328,6 @@ def find_choice(
     device_words = find_device("auto").words
     if device_words != "CPU":
         return Choice("onnx", device_words, model, "ONNX Runtime can use it")
-    if shutil.which("nvidia-smi"):
-        problems.append(
-            Problem(
-                "This machine seems to have an NVIDIA GPU, but neither torch nor ONNX Runtime can use it.",
-                f"{installer_command('update --device cuda')} It says what is missing."
-                if installation.by_installer
-                else "Install a CUDA build, python -m pip install 'nst-core[cuda]', and an NVIDIA driver.",
-                fatal=False,
-            )
-        )
     why = "torch is installed but has no GPU to use" if "torch" in engines else "torch is not installed"
     return Choice("onnx", device_words, model, why)
 
