@@ -59,6 +59,18 @@ class NstError(Exception):
         return f"{self.message} {self.hint}".rstrip()
 
 
+class DeviceError(NstError):
+    """A device other than the processor failed; the processor can do the same work.
+
+    The device was lost, say, or its driver refused or miscalculated something.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            ErrorCode.NO_ENGINE, message, "Use --device cpu, or update the driver of the graphics card."
+        )
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the choice closest to ``word``, or "" if none is close."""
     matches = difflib.get_close_matches(word.lower(), list(choices), n=1, cutoff=0.5)

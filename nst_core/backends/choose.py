@@ -1,7 +1,8 @@
 """Choice of engine and device: those that the user asked for, or the best available, never silently less.
 
-``auto`` chooses torch if it can use a GPU, otherwise ONNX Runtime. Frameworks are imported only here and in
-the backends, and only if they will be used.
+``auto`` chooses torch if it can use a GPU, then a graphics card of ONNX Runtime's, WebGPU's among them if
+:mod:`nst_core.backends.card_check` trusts it, then the CPU. Frameworks are imported only here and in the
+backends, and only if they will be used.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from nst_core.settings import Settings
 from nst_core.system.threads import discard_thread_count, thread_count
 from nst_core.vgg.features import OnnxFeatures
 from nst_core.vgg.network import Network
-from nst_core.vgg.sessions import DEVICE
+from nst_core.vgg.sessions import DEVICE, find_device
 from nst_core.vgg.store import ModelStore
 
 OnNotice = Callable[[Notice], None]
@@ -38,8 +39,10 @@ class Engine:
 
     @property
     def name(self) -> str:
-        """Engine, device, network, and threads if limited: runs with the same name have the same speed."""
-        words = [self.backend.engine, self.backend.device, self.network.architecture]
+        """Engine, device, card, network, and threads if limited: equal names have equal speed."""
+        backend = self.backend
+        words = [backend.engine, backend.device, backend.hardware, self.network.architecture]
+        words = [word for word in words if word]
         threads = 0 if self.backend.limits.own_memory else thread_count()
         return " ".join([*words, f"{threads} threads"] if threads else words)
 
@@ -145,6 +148,8 @@ def open_engine(settings: Settings, store: ModelStore, on_notice: OnNotice) -> E
     else:
         from nst_core.backends.onnx_runtime.backend import OnnxBackend
 
+        if device == "auto" and find_device("auto").kind == "cpu":
+            device = _trusted_card_or_cpu(network, on_notice)
         backend = OnnxBackend(
             network, device=device, pooling=settings.pooling, padding=settings.padding, on_notice=on_notice
         )
@@ -156,6 +161,14 @@ def open_engine(settings: Settings, store: ModelStore, on_notice: OnNotice) -> E
         on_notice=on_notice,
     )
     return Engine(network, backend, extractor)
+
+
+def _trusted_card_or_cpu(network: Network, on_notice: OnNotice) -> str:
+    """Return the device that ``auto`` takes if ONNX Runtime was built for the CPU alone."""
+    from nst_core.backends.card_check import find_trusted_card
+
+    card = find_trusted_card(network, on_notice)
+    return "cpu" if card is None else card.device
 
 
 def check_torch_devices(devices: Sequence[str]) -> None:

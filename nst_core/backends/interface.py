@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from nst_core.array_types import Array, DeviceArray
+from nst_core.errors import NstError
 from nst_core.loss.objective import Objective
 from nst_core.vgg.network import Network
 
@@ -83,6 +84,7 @@ class BackendLimits:
     fixed_bytes           device memory of an evaluation of any size: weights, sessions, libraries; measured
     devices               number of devices that share the tiles of a picture
     whole_pixels          largest picture, in pixels, that is better evaluated untiled if it fits
+    most_pixels           largest picture or tile, in pixels, that the device can compute at a time
     """
 
     own_memory: bool
@@ -92,6 +94,7 @@ class BackendLimits:
     fixed_bytes: int
     devices: int = 1
     whole_pixels: float = math.inf
+    most_pixels: float = math.inf
 
 
 class Backend(Protocol):
@@ -105,6 +108,11 @@ class Backend(Protocol):
     @property
     def device(self) -> str:
         """Name of the device in messages and reports."""
+        ...
+
+    @property
+    def hardware(self) -> str:
+        """Name of the card that computes, with what its speed depends on; "" if ``device`` says enough."""
         ...
 
     @property
@@ -138,6 +146,13 @@ class Backend(Protocol):
         self, objective: Objective, height: int, width: int, tiling: Tiling | None = None
     ) -> Evaluator:
         """Bind ``objective`` (targets included) for pictures of ``height`` x ``width``; None is untiled."""
+        ...
+
+    def use_cpu(self, failure: NstError) -> bool:
+        """Go on with the processor after a ``failure`` of the device, if this backend can; return whether.
+
+        It releases everything, and its limits change. Evaluators must be bound again.
+        """
         ...
 
     def close(self) -> None:

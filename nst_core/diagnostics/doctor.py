@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 import psutil
 
 from nst_core import __version__
+from nst_core.backends.machine_file import fallback_file, rates_file
 from nst_core.contract import format_bytes
 from nst_core.diagnostics.graphics import Graphics, describe_graphics, this_machine
 from nst_core.diagnostics.installation import Installation, Problem, find_installation, installer_command
 from nst_core.errors import NstError, first_line
-from nst_core.planning.rate_cache import fallback_file, rates_file
 from nst_core.system.folders import data_folder
 
 if TYPE_CHECKING:

@@ -126,6 +126,7 @@ def run_job(
         if checkpoint is not None:
             checkpoint.begin(run_identity(job, engine.network), plan.levels, notices.add)
         callbacks.on_event(plan_event(plan, job.settings, engine))
+        planned_engine = engine.name
         callbacks = replace(callbacks, on_event=notices.on_event)
         combined = combine_fine_styles(
             job, plan.levels[-1], engine, callbacks, time_limit.left_for_fine_styles(plan)
@@ -149,7 +150,8 @@ def run_job(
     finally:
         color_layout = job.settings.color_layout if live is None else live.end(job.settings.color_layout)
         engine.close()
-    update_rate(engine.name, painted.work, painted.painting_seconds)
+    if engine.name == planned_engine:  # the processor may have taken the place of a device
+        update_rate(engine.name, painted.work, painted.painting_seconds)
     picture = finish_picture(finisher, painted, color_layout)
     likeness = None if painted.stopped else likeness_notice(finisher, picture)
     if likeness is not None:

@@ -14,11 +14,11 @@ from dataclasses import asdict
 from typing import Any
 
 from nst_core import __version__
+from nst_core.backends.machine_file import rates_file
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Plan, Progress
 from nst_core.job.metadata import settings_to_repeat
 from nst_core.job.run import Result
-from nst_core.planning.rate_cache import rates_file
 
 CURVES_FILE = "loss.png"
 REPORT_FILE = "report.json"

@@ -156,6 +156,20 @@ def choose_memory_layout(
     return layout
 
 
+def window_for_memory(backend: Backend, size: tuple[int, int]) -> int | None:
+    """Return the largest window for which the machine's free memory is enough now; None for all of ``size``.
+
+    For a backend that computes in the machine's memory from now on. The smallest window is always returned.
+    """
+    limits, free = backend.limits, MACHINE_SHARE * available_memory()
+    if limits.fixed_bytes + limits.bytes_per_pixel * math.prod(size) <= free:
+        return None
+    fitting = (
+        window for window in WINDOWS if limits.fixed_bytes + limits.tile_bytes_per_pixel * window**2 <= free
+    )
+    return min(next(fitting, WINDOWS[-1]), max(size))
+
+
 @dataclass(frozen=True, kw_only=True)
 class _LayoutRequest:
     """The arguments of :func:`choose_memory_layout`, and the layouts among which it chooses."""
@@ -179,8 +193,13 @@ class _LayoutRequest:
         """Yield all layouts, best first."""
         reach = network_reach(loss_layers(self.settings), self.backend.network.architecture)
         whole = max(self.height, self.width)
-        windows = [window for window in WINDOWS if reach.smallest_window <= window < whole]
-        if self.height * self.width <= self.backend.limits.whole_pixels or not windows:
+        limits, pixels = self.backend.limits, self.height * self.width
+        windows = [
+            window
+            for window in WINDOWS
+            if reach.smallest_window <= window < whole and window * window <= limits.most_pixels
+        ]
+        if pixels <= min(limits.whole_pixels, limits.most_pixels) or not windows:
             windows = [whole, *windows]
         for window, storage, history in self._combinations(windows):
             tiles = make_tiles(self.height, self.width, window, reach)

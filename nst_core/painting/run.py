@@ -14,6 +14,7 @@ from pathlib import Path
 
 from nst_core.array_types import Array
 from nst_core.backends.choose import Engine
+from nst_core.backends.interface import Backend
 from nst_core.backends.tiling.features import TiledFeatures
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
@@ -103,11 +104,8 @@ def paint(
         NstError: ``diverged`` if a loss is not a finite number, ``out-of-memory``, ``cancelled`` if the run
             was stopped before there was any picture.
     """
-    backend = engine.backend
-    budget, workload = memory_budget(backend, settings), subject.workload
-    layouts = [
-        choose_level_layout(backend, settings, level, subject.box, budget, workload) for level in levels
-    ]
+    backend, workload = engine.backend, subject.workload
+    layouts = _choose_layouts(backend, settings, subject, levels)
     works = estimate_level_work(
         levels, layouts, settings, backend.network.architecture, options.rate, workload
     )
@@ -140,11 +138,22 @@ def paint(
     )
 
 
+def _choose_layouts(
+    backend: Backend, settings: Settings, subject: Subject, levels: Sequence[Level]
+) -> list[MemoryLayout]:
+    budget = memory_budget(backend, settings)
+    return [
+        choose_level_layout(backend, settings, level, subject.box, budget, subject.workload)
+        for level in levels
+    ]
+
+
 def _paint_levels(
     context: RunContext, subject: Subject, levels: Sequence[Level], layouts: Sequence[MemoryLayout]
 ) -> Array:
     """Paint level after level until all are finished or the run ends; returns the last picture."""
     reporter, clock = context.reporter, context.reporter.clock
+    limits = context.backend.limits
     state = context.states.start or RunState()
     clock.resumed = _resumed_work(clock, state)
     picture = state.previous
@@ -155,6 +164,8 @@ def _paint_levels(
             reporter.timed_out = True
             break
         reporter.begin_level(index, level)
+        if context.backend.limits != limits:  # the processor has taken the place of a device that failed
+            (layout,) = _choose_layouts(context.backend, context.settings, subject, [level])
         try:
             with translate_memory_errors(level):
                 painted = paint_level(context, subject, layout, state)

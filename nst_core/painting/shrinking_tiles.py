@@ -1,8 +1,9 @@
-"""An evaluator that continues in smaller tiles when memory runs out.
+"""An evaluator that continues in smaller tiles when memory runs out, on the processor when a device fails.
 
-The memory layout is chosen from what is free before a run, but other programs may take it meanwhile. Takes a
-backend, an objective and the first window, returns evaluations. The optimiser notices nothing: the failed
-evaluation is repeated in smaller tiles, and later ones use them too.
+The memory layout is chosen from what is free before a run, but other programs may take it meanwhile, and
+drivers have faults. Takes a backend, an objective and the first window, returns evaluations. The optimiser
+notices nothing: the failed evaluation is repeated in smaller tiles, or on the processor, and later ones are
+done in the same way.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from collections.abc import Callable
 from nst_core.array_types import DeviceArray
 from nst_core.backends.interface import Backend, Evaluation, Evaluator, Tiling
 from nst_core.backends.tiling.layout import network_reach
+from nst_core.errors import DeviceError
 from nst_core.events import Notice
 from nst_core.loss.objective import Objective
+from nst_core.painting.memory import window_for_memory
 from nst_core.system.resource_errors import is_out_of_memory
 
 
@@ -36,19 +39,20 @@ class ShrinkingTileEvaluator:
         self.backend, self.objective, self.size, self.window = backend, objective, size, window
         self.on_tile, self.on_notice = on_tile, on_notice
         self.evaluator: Evaluator | None = None
+        self._failed_before = False
         self.smallest = network_reach(objective.layers, backend.network.architecture).smallest_window
 
     def __call__(self, picture: DeviceArray) -> Evaluation:
         """Evaluate at ``picture``.
 
         Raises:
-            NstError: ``out-of-memory`` if not even the smallest tiles fit.
+            NstError: ``out-of-memory`` if not even the smallest tiles fit into the machine's memory.
         """
         while True:
             try:
                 return self._bound_evaluator()(picture)
             except Exception as error:
-                if not is_out_of_memory(error) or not self._shrink():
+                if not self._go_on_after(error):
                     raise
             self.backend.close()
 
@@ -58,14 +62,36 @@ class ShrinkingTileEvaluator:
             self.evaluator = self.backend.evaluator(self.objective, *self.size, tiling)
         return self.evaluator
 
-    def _shrink(self) -> bool:
+    def _go_on_after(self, error: Exception) -> bool:
+        """Change what is needed to repeat an evaluation after ``error``; return False if nothing helps.
+
+        A device that fails gets one more chance in smaller tiles: drivers report full memory in many ways.
+        """
+        failed = isinstance(error, DeviceError)
+        if is_out_of_memory(error) or (failed and not self._failed_before):
+            self._failed_before = self._failed_before or failed
+            reason = error.message if isinstance(error, DeviceError) else "Memory ran out."
+            if self._shrink(reason):
+                return True
+        elif not failed:
+            return False
+        if not self.backend.use_cpu(_as_failure(error, self.backend.device)):
+            return False
+        self.window, self.evaluator = window_for_memory(self.backend, self.size), None
+        return True
+
+    def _shrink(self, reason: str) -> bool:
         """Halve the window; return False if it cannot be smaller."""
         window = self.window or max(self.size)
         smaller = max(window // 2, self.smallest)
         if smaller >= window:
             return False
         self.window, self.evaluator = smaller, None
-        self.on_notice(
-            Notice("smaller-tiles", f"Memory ran out. Painting continues in tiles of {smaller} pixels.")
-        )
+        self.on_notice(Notice("smaller-tiles", f"{reason} Painting continues in tiles of {smaller} pixels."))
         return True
+
+
+def _as_failure(error: Exception, device: str) -> DeviceError:
+    if isinstance(error, DeviceError):
+        return error
+    return DeviceError(f"The memory of {device} is not enough even for the smallest tiles.")

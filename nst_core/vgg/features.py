@@ -11,24 +11,28 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nst_core.array_types import Array
-from nst_core.errors import ErrorCode, NstError, first_line
-from nst_core.events import OnNotice
+from nst_core.errors import DeviceError, ErrorCode, NstError, first_line
+from nst_core.events import Notice, OnNotice
 from nst_core.system.resource_errors import is_out_of_memory
 from nst_core.vgg.graph import INPUT, Padding, Pooling, forward_graph
 from nst_core.vgg.layers import LAYERS, check_known_layers
 from nst_core.vgg.network import Network
-from nst_core.vgg.sessions import Session, find_device, open_session, run_options
+from nst_core.vgg.sessions import Device, Session, find_device, open_session, run_options
 
 MAX_SESSIONS = 3
 """Number of layer sets with an open session, each with its own working memory: a run uses the style layers,
 the content layers, and both."""
 
+SMALL_PICTURE = 512 * 512
+"""Pixels for which a device must have the memory; if it has not, the processor computes."""
+
 
 class OnnxFeatures:
     """Computes features; a :class:`nst_core.backends.interface.FeatureExtractor`.
 
-    ``device`` is auto, cpu, cuda, cuda:N, directml or coreml. After the first computation, ``device_words``
-    names the device that was used. ``on_notice`` receives a notice if a device could not be used.
+    ``device`` is auto, cpu, cuda, cuda:N, directml, coreml or webgpu. After the first computation,
+    ``device_words`` names the device that was used. ``on_notice`` receives a notice if a device could not be
+    used, or failed: then the processor takes its place.
     """
 
     def __init__(
@@ -74,17 +78,38 @@ class OnnxFeatures:
         if not layers:
             return {}
         self.check_picture(picture, layers)
-        session = self.session(layers)
         names = tuple(dict.fromkeys(layers))
         try:
-            values = session.runtime.run(
+            values = self._run(picture, names)
+        except DeviceError as failure:
+            self._use_cpu(failure)
+            values = self._run(picture, names)
+        except NstError as error:
+            small = picture.shape[1] * picture.shape[2] <= SMALL_PICTURE
+            if error.code is not ErrorCode.OUT_OF_MEMORY or self.device.kind == "cpu" or not small:
+                raise
+            self._use_cpu(error)
+            values = self._run(picture, names)
+        return {name: value[0] for name, value in zip(names, values, strict=True)}
+
+    def _run(self, picture: Array, names: Sequence[str]) -> list[Array]:
+        session = self.session(names)
+        try:
+            values: list[Array] = session.runtime.run(
                 list(names),
                 {INPUT: np.ascontiguousarray(picture[None], dtype=np.float32)},
                 run_options(session.device),
             )
         except Exception as error:  # not all exception classes of ONNX Runtime are public
             raise translate_failure(error, session, picture) from None
-        return {name: value[0] for name, value in zip(names, values, strict=True)}
+        check_finite(session.device, *values)
+        return values
+
+    def _use_cpu(self, failure: NstError) -> None:
+        """Compute on the processor from now on."""
+        self.sessions.clear()
+        self.on_notice(cpu_notice(failure))
+        self.device = Device("cpu")
 
     def check_picture(self, picture: Array, layers: Sequence[str]) -> None:
         """Check that the network can process a picture of this shape.
@@ -133,6 +158,24 @@ def translate_failure(error: Exception, session: Session, picture: Array) -> Nst
             f"{session.device.words} does not have enough memory for a picture of {width} x {height} pixels.",
             "Use a smaller size, or tiles.",
         )
-    return NstError(
-        ErrorCode.NO_ENGINE, f"ONNX Runtime failed on {session.device.words}: {first_line(error)}."
+    message = f"ONNX Runtime failed on {session.device.words}: {first_line(error)}."
+    if session.device.kind == "cpu":
+        return NstError(ErrorCode.NO_ENGINE, message)
+    return DeviceError(message)
+
+
+def check_finite(device: Device, *results: Array) -> None:
+    """Check that a device other than the processor returned numbers. Drivers have been seen to fail silently.
+
+    Raises:
+        DeviceError: a result is infinite or not a number.
+    """
+    if device.kind != "cpu" and not all(np.isfinite(result).all() for result in results):
+        raise DeviceError(f"The device {device.words} returned values that are not numbers.")
+
+
+def cpu_notice(failure: NstError) -> Notice:
+    """Return the notice that the processor takes the place of a device because of ``failure``."""
+    return Notice(
+        "device-failed", f"{failure.message} The processor goes on from there, more slowly.", failure.hint
     )

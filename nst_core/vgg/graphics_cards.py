@@ -49,6 +49,10 @@ QUALCOMM_BUFFER = 2**28
 FATAL = 4
 """ONNX Runtime's level of messages on stderr that leaves out errors."""
 
+LAYOUT = "NCHW"
+"""Layout of convolutions. In the plug-in's own, NHWC, the gradient graph of VGG-16 gets 49 transpositions:
+319 nodes for 270, and on SwiftShader a process of 0.86 GB for 0.59 at 48 x 48 pixels."""
+
 VENDORS: Mapping[int, str] = {
     0x1002: "AMD",
     0x10DE: "NVIDIA",
@@ -167,7 +171,9 @@ def add_provider(options: onnxruntime.SessionOptions, index: int) -> None:
     if card.index and card.number:
         os.environ[SELECT_DEVICE] = card.number
     preference = "low-power" if card.economical else "high-performance"
-    options.add_provider_for_devices(_plugin_devices()[:1], {"powerPreference": preference})
+    options.add_provider_for_devices(
+        _plugin_devices()[:1], {"powerPreference": preference, "preferredLayout": LAYOUT}
+    )
 
 
 def built_in() -> bool:

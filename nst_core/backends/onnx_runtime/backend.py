@@ -22,6 +22,7 @@ from onnx import TensorProto, helper
 
 from nst_core.array_types import Array
 from nst_core.backends.interface import BackendLimits, Evaluation, Evaluator, Tiling
+from nst_core.backends.onnx_runtime.device_memory import device_free_bytes, device_limits, find_device_card
 from nst_core.backends.onnx_runtime.gradient_graph import Form, Shape, gradient_graph, make_feeds
 from nst_core.backends.onnx_runtime.tile_graphs import window_form, window_graph
 from nst_core.backends.onnx_runtime.tiles import KEPT_PIXELS, OnnxTileWorker, WindowSessions
@@ -31,31 +32,23 @@ from nst_core.backends.tiling.layout import window_pixels
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
 from nst_core.loss.objective import Objective
-from nst_core.system.free_memory import available_memory
-from nst_core.vgg.features import translate_failure
+from nst_core.vgg.features import check_finite, cpu_notice, translate_failure
 from nst_core.vgg.graph import INPUT, IR_VERSION, OPSET, Graph
-from nst_core.vgg.layers import Architecture, check_known_layers
+from nst_core.vgg.layers import check_known_layers
 from nst_core.vgg.network import Network
-from nst_core.vgg.sessions import Session, find_device, open_session
+from nst_core.vgg.sessions import Device, Session, find_device, open_session
 
 OUTPUTS = ("loss", "gradient", "terms")
 
-BYTES_PER_PIXEL: Mapping[Architecture, int] = {"vgg16": 3000, "vgg19": 3300}
-TILE_BYTES_PER_PIXEL: Mapping[Architecture, int] = {"vgg16": 2750, "vgg19": 3050}
-"""Peak memory for each pixel computed at a time, untiled and in tiles, on the CPU. VGG-16 with ``python -m
-tests.bench.memory``: 1.17, 1.94, 2.90 and 3.92 GB in tiles of 0.20, 0.50, 0.92 and 1.18 megapixels; 1.01 and
-2.76 GB for 0.26 and 1.00 untiled, and for the latter up to 3.6 within a run (``tests.bench.sizes``). VGG-19
-has two more layers, in its third and fourth block."""
-
-FIXED_BYTES: Mapping[Architecture, int] = {"vgg16": 620_000_000, "vgg19": 740_000_000}
-"""The same at 0 pixels: sessions, and kernels transformed for both directions."""
+HOLDS_INPUTS = ("cuda", "webgpu")
+"""Devices to which inputs can be copied before a run."""
 
 
 class OnnxBackend:
     """One network on one device of ONNX Runtime; see :class:`nst_core.backends.interface.Backend`.
 
-    ``device`` is auto, cpu, cuda, cuda:1, directml, coreml, openvino or webgpu. ``on_notice`` is called if it
-    cannot be used and the CPU replaces it.
+    ``device`` is auto, cpu, cuda, cuda:1, directml, coreml, openvino, webgpu or webgpu:1. ``on_notice`` is
+    called if it cannot be used and the CPU replaces it.
     """
 
     engine = "onnx"
@@ -75,9 +68,9 @@ class OnnxBackend:
         self.padding: Literal["zero", "edge"] = padding
         self.on_notice = on_notice or (lambda _notice: None)
         self.runtime_device = find_device(device)
-        if self.runtime_device.kind != "cpu":
-            # Only use shows whether a device can be used; plans name it before a run begins.
-            self.runtime_device = open_session(_smallest_graph(), self.runtime_device, self.on_notice).device
+        self._anchor: Session | None = None
+        self._open_anchor()
+        self.card = find_device_card(self.runtime_device)
         self._kernels = TransformedKernels(network)
         self._shared: dict[str, onnxruntime.OrtValue] = {}  # sessions share these, which must outlive them
         self._kept: tuple[Shape, Session] | None = None
@@ -86,23 +79,22 @@ class OnnxBackend:
     @property
     def limits(self) -> BackendLimits:
         """Memory that this backend has and needs; it changes if the CPU replaces the device."""
-        architecture = self.network.architecture
-        return BackendLimits(
-            own_memory=self.runtime_device.kind != "cpu",
-            holds_vectors=False,  # every provider takes its inputs from the host
-            bytes_per_pixel=BYTES_PER_PIXEL[architecture],
-            tile_bytes_per_pixel=TILE_BYTES_PER_PIXEL[architecture],
-            fixed_bytes=FIXED_BYTES[architecture],
-        )
+        return device_limits(self.runtime_device, self.card, self.network.architecture)
 
     @property
     def device(self) -> str:
         """Name of the device in messages and reports."""
-        return self.runtime_device.words
+        words = self.runtime_device.words
+        return words if self.card is None else f"{self.card.name} ({words})"
+
+    @property
+    def hardware(self) -> str:
+        """Name of the card with its driver and libraries; "" if ``device`` says enough."""
+        return "" if self.card is None else self.card.identity
 
     def free_bytes(self) -> int:
-        """Return the machine's free memory; ONNX Runtime does not report that of a GPU."""
-        return available_memory() if self.runtime_device.kind == "cpu" else 2**63 - 1
+        """Return the device's free memory, or a very large number if ONNX Runtime does not report it."""
+        return device_free_bytes(self.runtime_device, self.card)
 
     def upload(self, array: Array) -> Array:
         """Return ``array`` as contiguous float32, on the host."""
@@ -171,6 +163,7 @@ class OnnxBackend:
             pooling=self.pooling,
             padding=self.padding,
             on_rows=on_rows,
+            packed=self.runtime_device.kind == "webgpu",
         )
 
     def shape_for_window(self, form: Form, picture: Array) -> Shape:
@@ -183,9 +176,34 @@ class OnnxBackend:
             if name not in self._shared:
                 self._shared[name] = onnxruntime.OrtValue.ortvalue_from_numpy(array)
         values = {name: self._shared[name] for name in shared}
+        self._open_anchor()
         session = open_session(graph, self.runtime_device, self.on_notice, partial(_configure, values))
-        self.runtime_device = session.device
+        self._take_device(session.device)
         return session
+
+    def _open_anchor(self) -> None:
+        """Open a session that computes nothing, and keep it.
+
+        Only use shows whether a device can be used; plans name it before a run begins. And WebGPU keeps its
+        compiled shaders as long as there is a session: from level to level, if this one stays.
+        """
+        if self.runtime_device.kind != "cpu" and self._anchor is None:
+            self._anchor = open_session(_smallest_graph(), self.runtime_device, self.on_notice)
+            self._take_device(self._anchor.device)
+
+    def _take_device(self, device: Device) -> None:
+        """Use ``device`` from now on: the backend's own, or the CPU in its place."""
+        if device != self.runtime_device:
+            self.runtime_device, self.card = device, None
+
+    def use_cpu(self, failure: NstError) -> bool:
+        """Compute on the CPU from now on, with a notice about the ``failure``; return False if it does."""
+        if self.runtime_device.kind == "cpu":
+            return False
+        self.close()
+        self.on_notice(cpu_notice(failure))
+        self._take_device(Device("cpu"))
+        return True
 
     def session(self, shape: Shape) -> Session:
         """Return the session for ``shape``, opening it unless it is the one that is kept."""
@@ -200,7 +218,7 @@ class OnnxBackend:
 
     def close(self) -> None:
         """Release sessions and their memory."""
-        self._kept = None
+        self._kept = self._anchor = None
         self._windows.close()
 
 
@@ -231,9 +249,14 @@ class OnnxEvaluator:
             binding = self._binding(session, shape)
             binding.bind_cpu_input(INPUT, np.ascontiguousarray(picture[None], dtype=np.float32))
             session.runtime.run_with_iobinding(binding)
-            loss, gradient, terms = binding.copy_outputs_to_cpu()
+            results = binding.copy_outputs_to_cpu()
         except Exception as error:  # ONNX Runtime's own classes are not all public
             raise translate_failure(error, session, picture) from None
+        if shape.packed:
+            terms, flat = np.split(results[0], [len(self.objective.terms)])
+            results = [np.sum(terms), flat.reshape(size), terms]
+        loss, gradient, terms = results
+        check_finite(session.device, terms, gradient)
         return Evaluation(np.asarray(loss), gradient, terms)
 
     def shape_for(self, picture: Array) -> Shape:
@@ -244,16 +267,17 @@ class OnnxEvaluator:
         return _without_rows_where_it_repeats(self.shape, picture)
 
     def _binding(self, session: Session, shape: Shape) -> onnxruntime.IOBinding:
-        """Bind the inputs that do not change between runs; on CUDA copy them to the device once."""
+        """Bind the inputs that do not change between runs; copy them to the device once, if it can."""
         if self._bound is None or self._bound[0] is not session:
             binding = session.runtime.io_binding()
             for name, array in make_feeds(shape, self.objective).items():
-                if session.device.kind == "cuda":
-                    value = onnxruntime.OrtValue.ortvalue_from_numpy(array, "cuda", session.device.index)
+                if session.device.kind in HOLDS_INPUTS:
+                    index = session.device.index if session.device.kind == "cuda" else 0
+                    value = onnxruntime.OrtValue.ortvalue_from_numpy(array, session.device.kind, index)
                     binding.bind_ortvalue_input(name, value)
                 else:
                     binding.bind_cpu_input(name, array)
-            for name in OUTPUTS:
+            for name in ("packed",) if shape.packed else OUTPUTS:
                 binding.bind_output(name, "cpu")
             self._bound = session, binding
         return self._bound[1]

@@ -12,6 +12,7 @@ Features are planes (:mod:`nst_core.backends.onnx_runtime.planes`), with the for
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +53,11 @@ class Form:
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """Key of a graph: the form of an objective, a size, and the way the network is computed."""
+    """Key of a graph: the form of an objective, a size, and the way the network is computed.
+
+    ``packed`` adds an output with all results, ``packed`` (K + 3 * height * width,), terms first: a device
+    with its own memory then waits for one copy.
+    """
 
     network: Network
     form: Form
@@ -61,6 +66,7 @@ class Shape:
     pooling: Pooling
     padding: Padding
     on_rows: bool
+    packed: bool = False
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -165,6 +171,9 @@ class GradientWriter:
         nodes.output("loss", ())
         nodes.output("gradient", size)
         nodes.output("terms", (count,))
+        if shape.packed:
+            nodes.add("Concat", "terms", nodes.reshape("gradient", -1), output="packed", axis=0)
+            nodes.output("packed", (count + math.prod(size),))
         return nodes.graph("gradient")
 
     def forward_on_rows(self) -> None:

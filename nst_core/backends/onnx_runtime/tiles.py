@@ -23,6 +23,7 @@ from nst_core.backends.tiling.evaluator import SumGradients
 from nst_core.backends.tiling.layout import Tile, strides_of
 from nst_core.loss.layer_losses import StyleSums
 from nst_core.loss.objective import Objective
+from nst_core.vgg.features import check_finite
 from nst_core.vgg.graph import INPUT
 from nst_core.vgg.layers import Architecture
 from nst_core.vgg.sessions import Session
@@ -157,6 +158,7 @@ class OnnxTileWorker:
             values = session.runtime.run(names, {INPUT: image, **feeds}, _run_options(session, last=last))
         except Exception as error:  # ONNX Runtime's own classes are not all public
             raise self.translate_failure(error, session, picture) from None
+        check_finite(session.device, *values)
         if last and not self.keep:
             self.sessions.drop(window)
         return dict(zip(names, values, strict=True))

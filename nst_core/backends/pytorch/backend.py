@@ -21,6 +21,7 @@ from nst_core.backends.pytorch.cuda_graph import CudaGraphEvaluator
 from nst_core.backends.pytorch.network import TorchNetwork
 from nst_core.backends.pytorch.tiles import TorchTileWorker
 from nst_core.backends.tiling.evaluator import Group, TiledEvaluator, tiles_for
+from nst_core.errors import NstError
 from nst_core.loss.layer_losses import content_loss, style_loss
 from nst_core.loss.objective import Objective
 from nst_core.loss.priors import on_device, prior_loss
@@ -92,6 +93,7 @@ class TorchBackend:
     """One network on one torch device; see :class:`nst_core.backends.interface.Backend`."""
 
     engine = "torch"
+    hardware = ""
 
     def __init__(
         self,
@@ -201,6 +203,11 @@ class TorchBackend:
     def end(self) -> None:
         """Release everything; this backend keeps nothing longer than a level."""
         self.close()
+
+    def use_cpu(self, failure: NstError) -> bool:
+        """Return False: PyTorch's own errors say what to do."""
+        del failure
+        return False
 
     def close(self) -> None:
         """Release cached device memory."""

@@ -109,6 +109,7 @@ class DistributedBackend:
     """Several torch devices as one; see :class:`nst_core.backends.interface.Backend`."""
 
     engine = "torch"
+    hardware = ""
 
     def __init__(
         self,
@@ -217,6 +218,11 @@ class DistributedBackend:
             # Interrupted at any point: the others may wait for something that never comes.
             self._in_step = False
             raise
+
+    def use_cpu(self, failure: NstError) -> bool:
+        """Return False: the processes share one kind of device."""
+        del failure
+        return False
 
     def close(self) -> None:
         """Release cached memory of this process; the others keep theirs for the next level."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from nst_core.backends import machine_file
 from nst_core.backends.choose import open_engine
 from nst_core.errors import ErrorCode, NstError
 from nst_core.images.picture import Picture
@@ -250,17 +251,17 @@ def no_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("NST_CACHE", str(tmp_path / "file" / "cache"))
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    monkeypatch.setattr(rate_cache.tempfile, "gettempdir", lambda: str(temporary))
-    monkeypatch.setattr(rate_cache, "_remembered", {})
+    monkeypatch.setattr(machine_file.tempfile, "gettempdir", lambda: str(temporary))
+    monkeypatch.setattr(machine_file, "_remembered", {})
     return temporary
 
 
 def test_rate_is_kept_in_a_private_folder_if_the_cache_cannot_be_written(no_cache, monkeypatch):
     rate_cache.store_rate("a", TEN)
-    monkeypatch.setattr(rate_cache, "_remembered", {})  # another process
+    monkeypatch.setattr(machine_file, "_remembered", {})  # another process
     assert rate_cache.load_rate("a") == TEN
     if os.name == "posix":
-        assert rate_cache.fallback_file().parent.stat().st_mode & 0o777 == 0o700
+        assert machine_file.fallback_file().parent.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.skipif(os.name != "posix", reason="on Windows, folders of temporary files are private")
@@ -269,7 +270,7 @@ def test_folder_that_others_prepared_is_not_used(no_cache, is_link):
     """Files in a shared folder may be anybody's: the process then remembers the rate."""
     theirs = no_cache / "theirs"
     theirs.mkdir(mode=0o700)
-    folder = rate_cache.fallback_file().parent
+    folder = machine_file.fallback_file().parent
     if is_link:
         folder.symlink_to(theirs)
     else:

@@ -117,7 +117,7 @@ def test_impossible_objectives_raise_errors_with_codes(network):
         assert caught.value.code is code
 
 
-@pytest.mark.parametrize("device", ["cuda:1", "directml", "coreml", "openvino", "webgpu"])
+@pytest.mark.parametrize("device", ["cuda:1", "directml", "coreml", "openvino"])
 def test_cpu_replaces_a_missing_device_with_a_notice(network, device):
     notices = []
     backend = OnnxBackend(network, device=device, on_notice=notices.append)
