@@ -15,7 +15,7 @@ import traceback
 from pathlib import Path
 
 from nst_install import bundle, checks, commands, environment, quickstart, removal, sources, status
-from nst_install.console import Console
+from nst_install.console import Console, EventConsole
 from nst_install.engines import DEVICES, ENGINES
 from nst_install.errors import InstallError, from_os
 from nst_install.options import InstallOptions
@@ -30,6 +30,7 @@ def make_parser() -> argparse.ArgumentParser:
         prog="install.py", description="Install the neural style filter for GIMP 3 and its engine."
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="print only errors")
+    parser.add_argument("--events", action="store_true", help="print lines of JSON for programs")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -99,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # folder names may contain letters that the console lacks
     parsed = make_parser().parse_args(arguments)
-    console = Console(parsed.quiet)
+    console = EventConsole() if parsed.events else Console(parsed.quiet)
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP

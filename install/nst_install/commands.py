@@ -32,7 +32,7 @@ from nst_install.console import Console
 from nst_install.errors import InstallError
 from nst_install.lock import locked
 from nst_install.options import InstallOptions
-from nst_install.paths import CHECKOUT, InstallPaths, home_folder, python_in
+from nst_install.paths import INSTALLER, InstallPaths, home_folder, python_in
 from nst_install.processes import any_process_starts_with
 from nst_install.record import InstallRecord
 
@@ -91,8 +91,7 @@ def install(paths: InstallPaths, options: InstallOptions, console: Console) -> i
         console.say(f"Done in {time.monotonic() - started:.0f} s. Everything is in {paths.data}")
         if old is None:
             console.say(f"Without GIMP: {nst_command(paths, new)} --help")
-            installer = CHECKOUT / "install" / "install.py"
-            console.say(f'Update, verify, uninstall: "{sys.executable}" "{installer}" --help')
+            console.say(f'Update, verify, uninstall: "{sys.executable}" "{INSTALLER}" --help')
     return 2 if failures else 0
 
 
@@ -124,6 +123,7 @@ def install_engine(
         code=engine_code.code_hash(folder),
         plug_ins=old.plug_ins if old else (),
         links=old.links if old else (),
+        installer=(sys.executable, str(INSTALLER)),
     )
     if new != old:
         record.write_record(paths, new)

@@ -1,10 +1,12 @@
 """Output for the user, and the log file. The only module that prints.
 
-Steps are printed as lines. A progress bar is drawn if stdout is a terminal.
+Steps are printed as lines. A progress bar is drawn if stdout is a terminal. For a program that shows the
+progress in a window of its own, everything is written as lines of JSON instead.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import time
@@ -16,9 +18,15 @@ from nst_install.contract import printable
 LOG_BYTES = 2_000_000
 """A larger log is renamed before the next run starts a new one."""
 
+BAR_SECONDS = 0.1
+"""The time between two updates of a progress bar."""
+
 
 class Console:
     """Prints to stdout and stderr, and writes everything with timestamps to the log once it is open."""
+
+    shows_progress = False
+    """Whether other programs' progress is wanted as well, as :meth:`bar`, although there is no terminal."""
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
@@ -71,7 +79,7 @@ class Console:
     def bar(self, label: str, done: int, total: int) -> None:
         """Draw progress in bytes, at most ten times a second."""
         now = time.monotonic()
-        if self.quiet or not sys.stdout.isatty() or (done < total and now - self._bar_drawn < 0.1):
+        if self.quiet or not sys.stdout.isatty() or (done < total and now - self._bar_drawn < BAR_SECONDS):
             return
         self._bar_drawn = now
         columns = shutil.get_terminal_size().columns
@@ -99,3 +107,35 @@ class Console:
             answer = ""
             print()
         return default if not answer else answer in ("y", "yes")
+
+
+class EventConsole(Console):
+    """Writes lines of JSON to stdout: ``say`` and ``error`` with a text, ``bar`` with a label and bytes."""
+
+    shows_progress = True
+
+    def say(self, text: str = "") -> None:
+        """Write an event for a line of text, and log it."""
+        self.log(text)
+        self._send("say", text=text)
+
+    def say_error(self, text: str) -> None:
+        """Write an event for what is wrong, and log it."""
+        self.log(text)
+        self._send("error", text=text)
+
+    def bar(self, label: str, done: int, total: int) -> None:
+        """Write an event for progress in bytes, at most ten times a second."""
+        now = time.monotonic()
+        if done >= total or now - self._bar_drawn >= BAR_SECONDS:
+            self._bar_drawn = now
+            self._send("bar", label=label, done=done, total=total)
+
+    def ask(self, question: str, *, default: bool) -> bool:
+        """Return ``default``: nobody is there to answer."""
+        self.log(question)
+        return default
+
+    @staticmethod
+    def _send(event: str, **fields: object) -> None:
+        print(json.dumps({"event": event, **fields}), flush=True)

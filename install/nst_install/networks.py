@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from nst_install.processes import NOT_STARTED, TIE_TO_PARENT, clean_environment
 from nst_install.sources import Bundle, PackageSource, sha256_of
 
 DEFAULT, SMALL = "vgg19", "vgg16"
+PROGRESS = re.compile(r"(.+): (\d+)%")
 VGG19_LATER = "VGG-19 is the default; to get it later, run `install.py update --model vgg19`."
 
 
@@ -100,7 +102,8 @@ class NetworkFolder:
 
     def _download(self, name: str) -> EngineReply:
         """Let the engine download a published network."""
-        return self._ask_engine(["models", "fetch", name])
+        progress = ["--progress"] if self.console.shows_progress else []
+        return self._ask_engine(["models", "fetch", name, *progress])
 
     def _ask_engine(self, arguments: list[str]) -> EngineReply:
         """Run the engine's command line with ``--json``. Its progress goes to the user's terminal."""
@@ -129,14 +132,22 @@ class NetworkFolder:
                 hint="Run `install.py repair`.",
             )
         try:
+            followed = "".join(map(self._show_progress, process.stderr)) if process.stderr else ""
             output, errors = process.communicate()
         except BaseException:
             process.terminate()
             process.wait()
             raise
         self.console.log(output)
-        self.console.log(errors or "")
-        return self._parse_reply(process.returncode, output, errors or "")
+        self.console.log(followed)
+        return self._parse_reply(process.returncode, output, followed or errors or "")
+
+    def _show_progress(self, line: str) -> str:
+        """Show a line of the engine's progress, "Downloading vgg19: 10%", as a bar; return the line."""
+        progress = PROGRESS.fullmatch(line.strip())
+        if progress:
+            self.console.bar(progress[1], int(progress[2]), 100)
+        return line
 
     def _parse_reply(self, exit_code: int, output: str, errors: str) -> EngineReply:
         """Return the reply in the engine's JSON, or make one from its last words if there is none."""

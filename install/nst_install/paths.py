@@ -27,6 +27,7 @@ from nst_install.errors import InstallError
 CHECKOUT = Path(__file__).resolve().parents[2]
 """The folder that holds install/, gimp_plugin/ and nst_core/."""
 
+INSTALLER = CHECKOUT / "install" / "install.py"
 REQUIREMENTS = CHECKOUT / "install" / "requirements"
 PLUG_IN = CHECKOUT / "gimp_plugin" / "neural-style"
 ENGINE_CODE = CHECKOUT / "nst_core"

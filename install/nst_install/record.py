@@ -1,7 +1,7 @@
 """The record of what is installed, ``engine.json``. It is replaced as a whole, by one rename.
 
-The plug-in reads ``python`` and ``models`` from it; the other fields are for this installer. A folder of
-packages or code that the record does not name is left over from an interrupted installation.
+The plug-in reads ``python``, ``models`` and ``installer`` from it; the other fields are for this installer.
+A folder of packages or code that the record does not name is left over from an interrupted installation.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from nst_install.paths import InstallPaths
 
 @dataclass(frozen=True)
 class InstallRecord:
-    """An installation. Folders are absolute paths; ``pins`` and ``code`` are hashes of the contents."""
+    """An installation. Folders are absolute paths; ``pins`` and ``code`` are hashes of the contents.
+
+    ``installer`` is the command that starts this installer again: a Python and the path of install.py.
+    """
 
     python: str
     version: str
@@ -29,16 +32,17 @@ class InstallRecord:
     code: str
     plug_ins: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
+    installer: tuple[str, ...] = ()
 
 
 def read_record(paths: InstallPaths) -> InstallRecord | None:
     """Return the record, or None if it does not exist or cannot be read."""
     try:
         fields = json.loads(paths.record.read_text("utf-8"))
-        fields = {name: fields[name] for name in InstallRecord.__dataclass_fields__}
-        fields.update(plug_ins=tuple(fields["plug_ins"]), links=tuple(fields["links"]))
-        record = InstallRecord(**fields)
-    except (OSError, ValueError, KeyError, TypeError):
+        known = {name: value for name, value in fields.items() if name in InstallRecord.__dataclass_fields__}
+        lists = {name: tuple(known.get(name, ())) for name in ("plug_ins", "links", "installer")}
+        record = InstallRecord(**{**known, **lists})
+    except (OSError, ValueError, AttributeError, TypeError):
         return None
     return record
 

@@ -179,6 +179,10 @@ def handle_request(writer: EventWriter, reader: RequestReader, line: bytes) -> N
         report = diagnose()
         writer.send("doctor", report=asdict(report), text=format_report(report))
         writer.send("done")
+    elif request.command == "fetch":
+        from nst_core.worker.fetch import fetch
+
+        writer.send("done", **fetch(request.model, writer.send))
     else:
         raise NstError(ErrorCode.PROTOCOL, f"There is no command {request.command!r}.")
 

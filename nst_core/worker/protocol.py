@@ -38,6 +38,9 @@ Other commands:
 
 - ``plan``: the same fields without result and preview. Only sizes count, so the files need not exist. Answers
   with a plan event, then ``done``.
+- ``fetch``: downloads and installs the network ``model`` (``vgg19`` or ``vgg16``). Answers with events
+  ``{"event": "fetch", "phase", "done", "total"}``, where ``phase`` is ``wait``, ``download``, ``check`` or
+  ``convert``, then ``done``. It goes on where an earlier download stopped.
 - ``doctor``: answers ``{"event": "doctor", "report": {...}, "text": ...}``, where the text is the report for
   people, then ``done``.
 
@@ -150,6 +153,7 @@ class Request(BaseModel):
     result: Path | None = None
     preview: PreviewRequest | None = None
     states: Path | None = None
+    model: str = ""
 
 
 def check_job_directory(path: Path | None) -> Path:

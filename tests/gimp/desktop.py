@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.gimp.screen import LIMIT_SECONDS, Screen, Window, wait_until
+from tests.gimp.screen import LIMIT_SECONDS, SIZE, Screen, Window, wait_until
 from tests.gimp.start import HERE, REPOSITORY, Gimp, complaints
 
 DIALOG = "^Neural Style$"
@@ -66,11 +66,11 @@ def is_slider(widget: Widget) -> bool:
 
 
 class GimpDesktop:
-    """One GIMP with one image in a window."""
+    """One GIMP with one image in a window, on a screen of ``size`` pixels, with further lines of gimprc."""
 
-    def __init__(self, gimp: Gimp, photo: Path) -> None:
+    def __init__(self, gimp: Gimp, photo: Path, size: tuple[int, int] = SIZE, settings: str = "") -> None:
         self.gimp, self.photo = gimp, photo
-        self.screen = Screen(gimp)
+        self.screen = Screen(gimp, size)
         self.commands = gimp.folder / "commands"
         self.commands.mkdir()
         self.command_numbers = itertools.count()
@@ -80,7 +80,7 @@ class GimpDesktop:
         self.errors = gimp.folder / "stderr"
         self.errors_reported = 0
         gimp.variables.update(NST_TEST_PROBE=str(self.probe), PYTHONPATH=str(HERE / "probe"))
-        (gimp.profile / "gimprc").write_text("(show-welcome-dialog no)\n")
+        (gimp.profile / "gimprc").write_text(f"(show-welcome-dialog no)\n{settings}")
         (gimp.profile / "sessionrc").write_text("(single-window-mode yes)\n(hide-docks yes)\n")
         configuration = gimp.home / ".config/gtk-3.0"
         configuration.mkdir(parents=True)

@@ -192,6 +192,21 @@ def planned_size(request):
     return round(width * scale), round(height * scale)
 
 
+def fetch():
+    """Imitate a download that lasts as long as the file ``slow-network``, and goes on where it stopped."""
+    received = FOLDER / "received"
+    done = int(received.read_text()) if received.exists() else 0
+    while done < 1000:
+        send(event="fetch", phase="download", done=done * 575_000, total=575_000_000)
+        if (FOLDER / "slow-network").exists():
+            done = min(done + 1, 500)
+            time.sleep(0.05)
+        else:
+            done += 100
+        write(received, str(done).encode())
+    write(FOLDER / "network", b"")
+
+
 def draft(request):
     return request["settings"]["quality"] == "draft"
 
@@ -201,7 +216,12 @@ def answer(request, mode, argument):
         file.write(json.dumps(request) + "\n")
     if mode == "crash-on-request":
         os._exit(7)
-    if request["command"] == "doctor":
+    if mode == "no-network" and request["command"] == "plan" and not (FOLDER / "network").exists():
+        send(event="error", code="no-model", message="No network is installed.", hint="Fetch one.")
+        return
+    if request["command"] == "fetch":
+        fetch()
+    elif request["command"] == "doctor":
         send(event="doctor", report={}, text="Network: vgg16")
     elif request["command"] == "plan":
         width, height = planned_size(request)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.gimp.start import Gimp
 
-SIZE = "1280x900x24"
+SIZE = (1280, 900)
 LIMIT_SECONDS = 300.0
 """Every wait ends with what it waits for; this only bounds a test that fails. It suits a busy machine."""
 POLL_SECONDS = 0.05
@@ -46,11 +46,12 @@ class Window:
 class Screen:
     """An X server of its own, in the root file system that ``gimp`` runs in."""
 
-    def __init__(self, gimp: Gimp) -> None:
+    def __init__(self, gimp: Gimp, size: tuple[int, int] = SIZE) -> None:
         self.gimp = gimp
+        self.width, self.height = size
         self.server = gimp.start(
             # -r: no automatic repeat, as on a busy machine a key may stay down for a while.
-            ["Xvfb", "-displayfd", "1", "-screen", "0", SIZE, "-nolisten", "tcp", "-r"],
+            ["Xvfb", "-displayfd", "1", "-screen", "0", f"{size[0]}x{size[1]}x24", "-nolisten", "tcp", "-r"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

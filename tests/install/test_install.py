@@ -64,7 +64,13 @@ def test_python_39_runs_the_installer(checkout: Checkout, profile: Path) -> None
 
 
 def test_second_install_changes_nothing(checkout: Checkout, profile: Path) -> None:
-    assert checkout.run("install").returncode == 0
+    """For a program that shows the progress, everything is printed as lines of JSON."""
+    first = checkout.run("--events", "install")
+    assert first.returncode == 0
+    events = [json.loads(line) for line in first.stdout.splitlines()]
+    assert {"say", "bar"} == {event["event"] for event in events}
+    assert all(0 <= event["done"] <= event["total"] for event in events if event["event"] == "bar")
+    assert checkout.record["installer"] == checkout.command()
     before = tree(checkout.home)
     done = checkout.run("install")
     assert done.returncode == 0

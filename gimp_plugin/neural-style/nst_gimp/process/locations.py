@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 from collections import namedtuple
+from contextlib import suppress
 from pathlib import Path
 
 from nst_gimp.settings.contract import ENGINE_LOG, INSTALL_RECORD, data_folder, environment_python
@@ -100,15 +101,26 @@ def find_engine(platform: str = sys.platform, environment=None) -> EngineLocatio
             _("Run the installer, or set NST_PYTHON to a Python that has nst-core."),
             "no-engine",
         )
-    if not (os.path.isfile(location.python) and os.access(location.python, os.X_OK)):
-        raise UserError(
-            _("The engine's Python, {path} (from {source}), does not exist or is not executable.").format(
-                path=location.python, source=location.source
-            ),
-            _("Run the installer again, or set NST_PYTHON to a Python that has nst-core."),
-            "no-engine",
-        )
+    check_python(location)
     return location
+
+
+def check_python(location: EngineLocation) -> None:
+    """Check that the engine's Python is a file that may be executed.
+
+    Raises:
+        UserError: it is not. The message says which of the two is wrong.
+    """
+    if os.path.isfile(location.python) and os.access(location.python, os.X_OK):
+        return
+    message = _("The painting engine cannot start: its Python, {path}, is missing.")
+    hint = _("Run the installer again, or set NST_PYTHON to a Python that has nst-core.")
+    if os.path.isfile(location.python):
+        message = _("The painting engine cannot start: {path} is not allowed to be executed.")
+        hint = _("Make the file executable, or run the installer again.")
+    elif location.source == "NST_PYTHON":
+        hint = _("The variable NST_PYTHON names it: set it to a Python that has nst-core, or remove it.")
+    raise UserError(message.format(path=location.python), hint, "no-engine")
 
 
 def find_engine_in(folder: Path, platform: str):
@@ -120,6 +132,22 @@ def find_engine_in(folder: Path, platform: str):
         return EngineLocation(values["python"], str(values.get("models") or models), str(record))
     python = python_in(folder / "venv", platform)
     return EngineLocation(str(python), models, str(folder / "venv")) if python.exists() else None
+
+
+def find_installer(platform: str = sys.platform, environment=None) -> list:
+    """Return the command that starts the installer: a Python and a script, or [] if there is none any more.
+
+    An engine that NST_PYTHON names is not the installer's, so the installer cannot repair it.
+    """
+    env = os.environ if environment is None else environment
+    if env.get("NST_PYTHON"):
+        return []
+    for folder in data_folders(platform, env):
+        with suppress(UserError):
+            command = read_record(folder / INSTALL_RECORD).get("installer")
+            if isinstance(command, list) and len(command) == 2 and all(map(os.path.isfile, command)):
+                return command
+    return []
 
 
 def engine_environment(location: EngineLocation, environment=None, platform: str = sys.platform) -> dict:

@@ -22,7 +22,7 @@ from nst_gimp.settings.settings_table import SETTINGS  # noqa: E402
 from nst_gimp.text import help_pages  # noqa: E402
 from nst_gimp.text.messages import UserError  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
-from nst_gimp.ui import look_page, widgets  # noqa: E402
+from nst_gimp.ui import engine_help, look_page, report_window, widgets  # noqa: E402
 from nst_gimp.ui.plan_line import PlanLine  # noqa: E402
 from nst_gimp.ui.several_page import SeveralPage  # noqa: E402
 from nst_gimp.ui.trial_view import TrialView  # noqa: E402
@@ -63,15 +63,20 @@ class StyleDialog:
         self.bar = Gtk.InfoBar(message_type=Gtk.MessageType.ERROR, no_show_all=True)
         self.bar.get_content_area().pack_start(self.error_text, True, True, 0)
         self.error_text.show()
+        self.help = engine_help.EngineHelp(
+            self._engine_repaired, lambda text: report_window.show(text, self.window)
+        )
         self.trial = TrialView(self.warm_engine, subject, config)
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=12)
         left = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
         left.pack_start(self.trial, False, False, 0)
+        left.pack_end(self.help.line, False, False, 0)
         left.pack_end(self.plan_text, False, False, 0)
         upper = Gtk.Box(spacing=18)
         upper.pack_start(left, False, False, 0)
         upper.pack_start(self._pages(), True, True, 0)
         body.pack_start(self.bar, False, False, 0)
+        body.pack_start(self.help, False, False, 0)
         if origin.painting is not None:
             body.pack_start(self._painted_before(), False, False, 0)
         body.pack_start(upper, True, True, 0)
@@ -105,7 +110,7 @@ class StyleDialog:
 
     def _pages(self) -> Gtk.Widget:
         self.several = SeveralPage(self.config, self.subject)
-        look = look_page.LookPage(self.config, self.subject, self.show_error)
+        self.look = look = look_page.LookPage(self.config, self.subject, self.show_error)
         self.time_choice = look.time_choice
         pages = Gtk.Notebook()
         for words, page in (
@@ -166,9 +171,17 @@ class StyleDialog:
 
     def _update_buttons(self) -> None:
         has_style = any(self.config.get_property(name) is not None for name in ("style-file", "style-layer"))
-        can_paint = has_style or bool(self.config.get_property("region-masks"))
+        has_regions = bool(self.config.get_property("region-masks"))
+        can_paint = (has_style or has_regions) and self.help.problem is None
         self.window.set_response_sensitive(Gtk.ResponseType.OK, can_paint)
         self.trial.set_ready(can_paint)
+
+    def show_failure(self, error: UserError) -> None:
+        """Show why the last painting failed, with the buttons that help if the engine is not usable."""
+        if engine_help.is_unusable(error):
+            self.help.show_problem(error)
+        else:
+            self.show_error(str(error))
 
     def show_error(self, sentence: str) -> None:
         """Show why the last painting failed; "" hides the message."""
@@ -187,6 +200,7 @@ class StyleDialog:
     def ask(self) -> bool:
         """Show the dialog until it is answered; return whether to paint."""
         plan_line = PlanLine(self.warm_engine, lambda: self.trial.subject, self.config, self._show_plans)
+        self.ask_plans_again = plan_line.ask_again
         self.trial.on_begin_trial = plan_line.ask_soon
         try:
             return bool(self.window.run())
@@ -199,8 +213,20 @@ class StyleDialog:
                 Gtk.main_iteration()
 
     def _show_plans(self, text: str, plans: dict) -> None:
-        self.plan_text.set_text(text)
-        self.time_choice.show_plans(plans)
+        self.help.show_plans(plans)
+        self.plan_text.set_text(text if self.help.problem is None else "")
+        self.time_choice.show_plans({} if self.help.problem else plans)
+        self._update_buttons()
+
+    def _engine_repaired(self) -> None:
+        """Use the engine that was installed or completed meanwhile, without restarting anything."""
+        self.trial.stop()
+        self.warm_engine.close()
+        self.help.show_problem(None)
+        self.plan_text.set_text(_("Estimating the time…"))
+        reset_missing_style(self.config)
+        self.look.chooser.refresh()
+        self.ask_plans_again()
 
     def close(self) -> None:
         """Destroy the dialog."""

@@ -4,32 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-import gi
-
-gi.require_version("GimpUi", "3.0")
-gi.require_version("Gtk", "3.0")
-from gi.repository import GimpUi, Gtk  # noqa: E402
-
-from nst_gimp.image import layers, originals  # noqa: E402
-from nst_gimp.process import kept_styles  # noqa: E402
-from nst_gimp.run import paint_layer, stored_values  # noqa: E402
-from nst_gimp.run.run_request import RunRequest  # noqa: E402
-from nst_gimp.settings import arguments  # noqa: E402
-from nst_gimp.text.messages import CallError, Cancelled, to_user_error  # noqa: E402
-from nst_gimp.text.words import _  # noqa: E402
-
-
-def start_gtk() -> None:
-    """Initialise GTK.
-
-    Raises:
-        CallError: there is no screen; GTK itself would abort the plug-in.
-    """
-    if not Gtk.init_check([])[0]:
-        raise CallError(
-            _("The dialog needs a screen, and there is none."), _("Call the procedure with NONINTERACTIVE.")
-        )
-    GimpUi.init("neural-style")
+from nst_gimp.image import layers, originals
+from nst_gimp.process import kept_styles
+from nst_gimp.run import paint_layer, stored_values
+from nst_gimp.run.run_request import RunRequest
+from nst_gimp.settings import arguments
+from nst_gimp.text.messages import Cancelled, to_user_error
+from nst_gimp.ui.start import start_gtk
 
 
 def run(procedure, image, drawables, config):
@@ -70,7 +51,7 @@ def run(procedure, image, drawables, config):
             except Cancelled:
                 dialog.show_error("")
             except Exception as error:
-                dialog.show_error(str(to_user_error(error)))
+                dialog.show_failure(to_user_error(error))
         dialog_values.store(config)
     finally:
         dialog.close()

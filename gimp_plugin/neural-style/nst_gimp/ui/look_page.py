@@ -29,7 +29,8 @@ class LookPage(Gtk.ScrolledWindow):
         self.time_choice = TimeChoice(config, max(subject.box[2:]))
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
         body.pack_start(self.time_choice, False, False, 0)
-        body.pack_start(StyleChooser(config, show_error), False, False, 0)
+        self.chooser = StyleChooser(config, show_error)
+        body.pack_start(self.chooser, False, False, 0)
         body.pack_start(self.grid, False, False, 0)
         self.add(body)
 

@@ -47,6 +47,12 @@ class PlanLine:
         self._stop_timer()
         self._timer = GLib.timeout_add(SETTLE_MILLISECONDS, self._ask)
 
+    def ask_again(self) -> None:
+        """Ask for all plans again: the engine has changed."""
+        self._asked.clear()
+        self.plans.clear()
+        self.ask_soon()
+
     def stop(self) -> None:
         """Stop asking, and drop a question that is waiting."""
         self.config.disconnect(self._handler)

@@ -103,6 +103,12 @@ class StyleChooser(Gtk.Box):
         self._update_grid()
         return row
 
+    def refresh(self) -> None:
+        """Show the styles that there are now, and the chosen one."""
+        self._shown = None
+        self._update_grid()
+        self.show_style()
+
     def _update_grid(self) -> None:
         self.styles.refresh()
         has_styles = bool(self.styles.get_children())
