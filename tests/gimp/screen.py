@@ -93,6 +93,16 @@ class Screen:
         """Click at a point of the screen."""
         self._run("xdotool", "mousemove", str(x), str(y), "click", button)
 
+    def double_click(self, x: int, y: int) -> None:
+        """Click twice at a point of the screen."""
+        self._run("xdotool", "mousemove", str(x), str(y), "click", "--repeat", "2", "1")
+
+    def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
+        """Move the mouse from one point to another with its button held down."""
+        middle = ((start[0] + end[0]) // 2, (start[1] + end[1]) // 2)
+        begin, halfway, finish = (("mousemove", str(x), str(y)) for x, y in (start, middle, end))
+        self._run("xdotool", *begin, "mousedown", "1", *halfway, *finish, "mouseup", "1")
+
     def click_from_corner(self, window: Window, left: int, up: int) -> None:
         """Click at a distance from a window's lower right corner."""
         self.click(window.x + window.width - left, window.y + window.height - up)

@@ -132,7 +132,7 @@ def text_of(widget) -> str:
         return widget.get_text()
     if isinstance(widget, Gtk.ComboBoxText):
         return widget.get_active_text() or ""
-    if isinstance(widget, (Gtk.Button, Gtk.MenuItem)):
+    if isinstance(widget, (Gtk.Button, Gtk.FlowBoxChild, Gtk.MenuItem)):
         return widget.get_accessible().get_name() or ""
     return ""
 

@@ -78,8 +78,9 @@ def test_catalogues_are_complete_and_compiled(catalogues, language: str) -> None
 DIALOG = [
     *("St_yle", "Se_veral styles, regions", "_Advanced", "_Paint", "_Help", "Picture _file…", "_Keep…"),
     *("Styl_es", "_Blend with another style", "Add a re_gion", "_Quick", "Goo_d", "F_ull", "Custo_m"),
-    "Replace the pai_nting",
+    *("Replace the pai_nting", "Var_iants…", "Results s_o far"),
 ]
+RESULT = ["_Take its settings", "_Save the picture…", "_Remove", "Remove a_ll results of this image"]
 WINDOWS = {
     "dialog": [*DIALOG, "_Try"],
     "dialog, trying": [*DIALOG, "S_top"],
@@ -88,6 +89,10 @@ WINDOWS = {
     "renaming": ["_Name", "_Cancel", "_Rename"],
     "painting": ["_Keep This Result", "_Cancel"],
     "stopping": ["_Throw It Away", "_Go On Painting", "_Keep This Result"],
+    "menu of a trial": [*RESULT, "_Paint with these settings"],
+    "menu of a painting": [*RESULT, "_Add as a layer"],
+    "saving a result": ["_Cancel", "_Save"],
+    "sheet of variants": ["_Stop", "_Close"],
     "menu of a kept style": ["Re_name…", "_Export…", "_Remove…"],
     "menu of a style used last": ["_Keep…", "_Forget"],
     "menu of all styles": ["_Import styles…", "_Export all kept styles…"],

@@ -14,7 +14,7 @@ from gi.repository import GdkPixbuf, Gegl, GLib  # noqa: E402
 from nst_gimp.image import files, pixels, style  # noqa: E402
 
 LIGHT, DARK, CHECK = 0xBBBBBB, 0x999999, 8
-SCREEN = "R'G'B'A u8"
+SCREEN, OPAQUE = "R'G'B'A u8", "R'G'B' u8"
 
 
 def of_layer(layer, box, side: int):
@@ -23,27 +23,43 @@ def of_layer(layer, box, side: int):
     scale = min(1.0, side / max(width, height))
     w, h = max(1, round(width * scale)), max(1, round(height * scale))
     area = Gegl.Rectangle.new(round(x * scale), round(y * scale), w, h)
-    data = bytes(layer.get_buffer().get(area, scale, SCREEN, Gegl.AbyssPolicy.CLAMP))
-    return _on_checkerboard(data, w, h, layer.has_alpha())
+    has_alpha = layer.has_alpha()
+    data = bytes(layer.get_buffer().get(area, scale, SCREEN if has_alpha else OPAQUE, Gegl.AbyssPolicy.CLAMP))
+    return on_checkerboard(_pixbuf(data, w, h, has_alpha))
 
 
 def of_raw(data: bytes, width: int, height: int, channels: int, component: str, like):
-    """Return a picture of raw pixels ("u8" or "float") whose colours are in the space of ``like``."""
+    """Return a picture of raw pixels, see :func:`read_raw`, on a checkerboard."""
+    return on_checkerboard(read_raw(data, width, height, channels, component, like))
+
+
+def read_raw(data: bytes, width: int, height: int, channels: int, component: str, like):
+    """Return a picture of raw pixels ("u8" or "float") whose colours are in the space of ``like``.
+
+    It has an alpha channel if they have one.
+    """
     name = pixels.space_format(channels, component, like)
     whole = Gegl.Rectangle.new(0, 0, width, height)
     buffer = Gegl.Buffer.new(name, 0, 0, width, height)
     buffer.set(whole, name, data)
-    screen_data = bytes(buffer.get(whole, 1.0, SCREEN, Gegl.AbyssPolicy.NONE))
-    return _on_checkerboard(screen_data, width, height, channels % 2 == 0)
+    has_alpha = channels % 2 == 0
+    data = bytes(buffer.get(whole, 1.0, SCREEN if has_alpha else OPAQUE, Gegl.AbyssPolicy.NONE))
+    return _pixbuf(data, width, height, has_alpha)
 
 
-def _on_checkerboard(data: bytes, w: int, h: int, has_alpha: bool):
-    picture = GdkPixbuf.Pixbuf.new_from_bytes(
-        GLib.Bytes.new(data), GdkPixbuf.Colorspace.RGB, True, 8, w, h, w * 4
+def _pixbuf(data: bytes, width: int, height: int, has_alpha: bool):
+    row_bytes = width * (4 if has_alpha else 3)
+    return GdkPixbuf.Pixbuf.new_from_bytes(
+        GLib.Bytes.new(data), GdkPixbuf.Colorspace.RGB, has_alpha, 8, width, height, row_bytes
     )
-    if not has_alpha:
+
+
+def on_checkerboard(picture):
+    """Return a picture without transparency: where there was any, a checkerboard is seen."""
+    if not picture.get_has_alpha():
         return picture
-    return picture.composite_color_simple(w, h, GdkPixbuf.InterpType.NEAREST, 255, CHECK, LIGHT, DARK)
+    size = picture.get_width(), picture.get_height()
+    return picture.composite_color_simple(*size, GdkPixbuf.InterpType.NEAREST, 255, CHECK, LIGHT, DARK)
 
 
 def full_box(layer) -> tuple:

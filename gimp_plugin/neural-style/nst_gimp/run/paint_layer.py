@@ -12,7 +12,7 @@ from nst_gimp.image import layers, originals
 from nst_gimp.process import locations
 from nst_gimp.process.engine import EngineProcess
 from nst_gimp.process.job_folder import PREVIEW, JobFolder
-from nst_gimp.run import stored_values
+from nst_gimp.run import session_results, stored_values
 from nst_gimp.run.inputs import InputReader
 from nst_gimp.run.run_request import RunRequest
 from nst_gimp.settings import arguments, effects
@@ -69,8 +69,11 @@ def paint(image, drawables, config, watcher, place=None):
             "engine": watcher.facts.engine_version,
             "notices": watcher.facts.notices,
         }
-        name = layer_name(run_request.title(), config, watcher.facts.painted_side)
-        return layers.insert_result(subject, result, alpha_path, name, record, place)
+        title, side = run_request.title(), watcher.facts.painted_side
+        name = layer_name(title, config, side)
+        layer = layers.insert_result(subject, result, alpha_path, name, record, place)
+        session_results.keep_painting(subject, layer, title, side)
+        return layer
 
 
 def layer_name(title: str, config, painted_side: int) -> str:

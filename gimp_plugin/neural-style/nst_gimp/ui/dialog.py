@@ -24,6 +24,7 @@ from nst_gimp.text.messages import UserError  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import engine_help, look_page, report_window, widgets  # noqa: E402
 from nst_gimp.ui.plan_line import PlanLine  # noqa: E402
+from nst_gimp.ui.results import Results  # noqa: E402
 from nst_gimp.ui.several_page import SeveralPage  # noqa: E402
 from nst_gimp.ui.trial_view import TrialView  # noqa: E402
 
@@ -70,6 +71,8 @@ class StyleDialog:
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=12)
         left = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
         left.pack_start(self.trial, False, False, 0)
+        self.results = Results(self, reset_missing_style)
+        left.pack_start(self.results.strip, True, True, 0)
         left.pack_end(self.help.line, False, False, 0)
         left.pack_end(self.plan_text, False, False, 0)
         upper = Gtk.Box(spacing=18)

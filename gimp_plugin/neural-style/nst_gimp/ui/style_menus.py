@@ -36,7 +36,7 @@ class StyleMenus:
     def menu(self) -> Gtk.Menu:
         """Return the menu for all styles."""
         has_styles = bool(kept_styles.list_styles())
-        return _menu(
+        return make_menu(
             (_("_Import styles…"), self.import_file, True),
             (_("_Export all kept styles…"), self.export, has_styles),
         )
@@ -44,13 +44,13 @@ class StyleMenus:
     def menu_of(self, path: str) -> Gtk.Menu:
         """Return the menu for one style."""
         if ready_styles.is_ready(path):
-            return _menu((_("_Keep…"), lambda: self.keep(style.from_path(path)), True))
+            return make_menu((_("_Keep…"), lambda: self.keep(style.from_path(path)), True))
         if not is_kept(path):
-            return _menu(
+            return make_menu(
                 (_("_Keep…"), lambda: self.keep(style.from_path(path)), True),
                 (_("_Forget"), lambda: self._forget(path), True),
             )
-        return _menu(
+        return make_menu(
             (_("Re_name…"), lambda: self.rename(path), True),
             (_("_Export…"), lambda: self.export(path), True),
             (_("_Remove…"), lambda: self.remove(path), True),
@@ -212,7 +212,8 @@ def picture_of(source):
         return None
 
 
-def _menu(*entries) -> Gtk.Menu:
+def make_menu(*entries) -> Gtk.Menu:
+    """Return a menu of (label, function, whether it can be chosen)."""
     menu = Gtk.Menu()
     for label, act, enabled in entries:
         item = Gtk.MenuItem.new_with_mnemonic(label)

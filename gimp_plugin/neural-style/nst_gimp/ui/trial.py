@@ -7,9 +7,11 @@ slow machine it stops after a while with the best picture so far. Independent of
 from __future__ import annotations
 
 import time
+from collections import namedtuple
 from pathlib import Path
 
 from nst_gimp.image import layers, previews
+from nst_gimp.run import paint_layer, stored_values
 from nst_gimp.run.inputs import InputReader
 from nst_gimp.run.run_request import RunRequest
 from nst_gimp.settings import arguments
@@ -17,53 +19,67 @@ from nst_gimp.text.messages import UserError
 
 SIDE = 256
 PREVIEW_SECONDS = 0.3
-ENOUGH_SECONDS, ENOUGH_EVALUATIONS, MOST_SECONDS = 15, 40, 45
+Patience = namedtuple("Patience", "seconds evaluations most_seconds")
 """A trial stops after the first two, or after the last. The painting starts with noise, which takes some
 evaluations to disappear. Loading the network does not count."""
 
-KIND = "trial"
+PATIENCE = Patience(15, 40, 45)
+
+TrialResult = namedtuple("TrialResult", "picture title values")
+"""A finished trial: its picture, whose transparency is kept, the names of its styles, and its arguments as
+``run/stored_values`` captures them."""
 
 
 class Trial:
     """One trial at a time, of the subject as it is when the trial begins.
 
-    ``watcher`` has ``on_begin(subject)``, ``on_progress(fraction)``, ``on_picture(picture)`` and
-    ``on_end(error)``.
+    ``watcher`` has ``on_begin(subject)``, ``on_progress(fraction)``, ``on_picture(picture)``,
+    ``on_result(result)`` with a :class:`TrialResult`, and ``on_end(error)``.
     """
+
+    kind = "trial"
+    """What the engine calls it: of one kind, only the latest waits."""
+
+    side, patience = SIDE, PATIENCE
+    """Its long side in pixels, and when it stops."""
 
     def __init__(self, warm_engine, subject, config, watcher) -> None:
         self.warm_engine, self.subject, self.config, self.watcher = warm_engine, subject, config, watcher
+        self._changes, self._title, self._values = {}, "", {}
         self._cache, self._cache_folder = {}, None
         self._start_time = self._content = None
         self._has_live_layout = False
 
-    def start(self) -> None:
-        """Start a trial in the background."""
+    def start(self, changes=None) -> None:
+        """Start a trial in the background, with ``changes``, by name, to the dialog's settings."""
         self._has_live_layout = False
         self._start_time = None
-        self.warm_engine.submit(KIND, self._request, self._handle, self._fail)
+        self._changes = dict(changes or {})
+        self.warm_engine.submit(self.kind, self._request, self._handle, self._fail)
 
     def finish(self) -> None:
         """Stop soon, with the picture so far."""
-        self.warm_engine.stop_early(KIND)
+        self.warm_engine.stop_early(self.kind)
 
     def set_color_layout(self, value: float) -> bool:
         """Change that setting of the running trial. Return False if the engine cannot, or not yet."""
         if self._has_live_layout:
-            self.warm_engine.set_color_layout(KIND, value)
+            self.warm_engine.set_color_layout(self.kind, value)
         return self._has_live_layout
 
     def discard(self) -> None:
         """Discard the trial."""
-        self.warm_engine.cancel(KIND)
+        self.warm_engine.cancel(self.kind)
 
     def _request(self, job_folder) -> dict:
         # The selection may have changed since the dialog was opened.
         self.subject = layers.get_subject(self.subject.image, [self.subject.layer])
         self.watcher.on_begin(self.subject)
-        settings = arguments.read(self.config)
+        settings = {**arguments.read(self.config), **self._changes}
         run_request = RunRequest.from_config(self.config, self.subject.image)
-        side = min(SIDE, settings["size"] or SIDE)
+        self._title = run_request.title()
+        self._values = {**stored_values.capture(self.config), **self._changes}
+        side = min(self.side, settings["size"] or self.side)
         scale = min(1.0, side / max(self.subject.box[2:]))
         settings.update({"size": side, "time-limit": 0.0})
         if self._cache_folder != job_folder.directory:
@@ -71,7 +87,7 @@ class Trial:
         reader = InputReader(self.subject, settings, job_folder, scale, self._cache)
         self._content = layers.read(self.subject, job_folder.path("content.f32"), scale=scale)
         return job_folder.build_request(
-            self._content, reader.read(run_request), settings, (SIDE, PREVIEW_SECONDS)
+            self._content, reader.read(run_request), settings, (self.side, PREVIEW_SECONDS)
         )
 
     def _handle(self, event: dict) -> None:
@@ -91,13 +107,14 @@ class Trial:
             try:
                 path = self.warm_engine.job_folder.check_result(self._content, event)
                 _path, *shape = self._content
-                self.watcher.on_picture(
-                    previews.of_raw(Path(path).read_bytes(), *shape, "float", pixel_format)
-                )
+                picture = previews.read_raw(Path(path).read_bytes(), *shape, "float", pixel_format)
             except UserError as error:
                 self.watcher.on_end(error)
-            else:
-                self.watcher.on_end(None)
+                return
+            self.watcher.on_picture(previews.on_checkerboard(picture))
+            self.watcher.on_end(None)
+            values = {**self._values, **paint_layer.changed_settings(event)}
+            self.watcher.on_result(TrialResult(picture, self._title, values))
 
     def _fail(self, error: UserError) -> None:
         self.watcher.on_end(error)
@@ -107,6 +124,6 @@ class Trial:
         if self._start_time is None:
             self._start_time = now
         seconds = now - self._start_time
-        enough = seconds > ENOUGH_SECONDS and evaluations >= ENOUGH_EVALUATIONS
-        if enough or seconds > MOST_SECONDS:
+        enough = seconds > self.patience.seconds and evaluations >= self.patience.evaluations
+        if enough or seconds > self.patience.most_seconds:
             self.finish()

@@ -18,8 +18,11 @@ from nst_gimp.text.words import _  # noqa: E402
 
 BOTH_WAYS = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
 
-BAR_STYLE = b"trough, progress { min-height: 10px; border-radius: 5px; } progress { background: #6a9fd8; }"
-"""GIMP's themes draw progress bars two pixels high and grey."""
+BAR_STYLE = (
+    b"trough, progress { min-height: 10px; border-radius: 5px; }"
+    b"trough { min-width: 40px; } progress { background: #6a9fd8; }"
+)
+"""GIMP's themes draw progress bars two pixels high, at least 150 pixels wide, and grey."""
 
 
 def setting_text(name: str, value) -> str:
