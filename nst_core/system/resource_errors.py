@@ -31,7 +31,11 @@ OUT_OF_MEMORY_WORDS = (
     "paging file is too small",  # Windows
     "failed to map segment from shared object",  # a library that is loaded
     "failed to serialize proto",  # protobuf; these models are far below its limit of 2 GB
-    "cublas_status_not_initialized when calling .?cublascreate",  # cuBLAS finds no room for its workspace
+    "cublas_status_not_initialized",  # the same in other calls: cuBLAS starts when it is first used
+    "unable to find an engine to execute this computation",  # cuDNN finds no room for a workspace
+    "cufft_internal_error|cusolver_status_internal_error",  # what both say if their workspace does not fit
+    "invalid buffer size",  # MPS, of a buffer that is larger than Metal allows
+    "miopenstatusallocfailed|hiperroroutofmemory",  # AMD
     "can't start new thread|error creating thread",  # Python and GLib find no room for a stack
 )
 """Regular expressions for messages of errors that mean that memory ran out, in lower case."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from nst_core.backends.interface import BackendLimits
 from nst_core.system.free_memory import available_memory
+from nst_core.system.nvidia import nvidia_free_bytes
 from nst_core.vgg.graphics_cards import GraphicsCard, NoWebGpu, find_card, free_memory
 from nst_core.vgg.layers import Architecture
 from nst_core.vgg.sessions import Device
@@ -29,6 +30,11 @@ WIDEST_FEATURES = 256
 
 UNKNOWN_MEMORY = 2**31
 """Bytes that a card of its own memory is taken to have if its driver does not tell."""
+
+
+DIRECTML_MEMORY = 2**32
+"""The same for DirectML, whose cards all have this much: Windows moves what does not fit into the machine's
+memory without an error, and computes many times slower."""
 
 
 def find_device_card(device: Device) -> GraphicsCard | None:
@@ -54,9 +60,11 @@ def device_limits(device: Device, card: GraphicsCard | None, architecture: Archi
 
 
 def device_free_bytes(device: Device, card: GraphicsCard | None) -> int:
-    """Return the free memory of ``device``; of a GPU other than WebGPU's, ONNX Runtime does not report it."""
+    """Return the free memory of ``device``, which ONNX Runtime does not report; of some cards a guess."""
     if device.kind == "cpu" or (card is not None and not card.own_memory):
         return available_memory()
     if device.kind == "webgpu":
         return (card and free_memory(card)) or UNKNOWN_MEMORY
-    return 2**63 - 1
+    if device.kind == "cuda":
+        return nvidia_free_bytes(device.index) or UNKNOWN_MEMORY
+    return DIRECTML_MEMORY if device.kind == "directml" else available_memory()
