@@ -1,84 +1,134 @@
-"""Speed and exactness of torch on a GPU, compared with the goals: ``python -m tests.bench.gpu`` (CUDA).
+"""Proof and measurement of everything on a graphics card, in eight minutes: ``python -m tests.bench.gpu``.
 
-Prints, for the first CUDA device: the difference between a recorded evaluation (CUDA graph) and a plain one;
-seconds of 500 evaluations at 512 x 512 (goal on an H200: 2 s); seconds of 500 L-BFGS iterations at that size;
-seconds of the default run at 1024 (goal: 5 s), without the start of the process. Needs NST_MODELS or an
-installed network.
+``[--device cuda] [--small] [--seconds 470] [--only PART ...] [--carried FOLDER] [--out FOLDER]``
+
+Prints one table, and writes it and ``gpu.json`` to ``--out`` (by default $OUT, else a folder gpu-results).
+Each part (``tests/bench/gpu_check``) runs in a process of its own with a time limit: one that fails, hangs,
+or takes the card's memory with it does not stop the others. ``--device cpu --small`` runs every part at toy
+sizes without a card, to find errors of this program. The exit code is 1 if anything is wrong or has failed.
+
+A machine without internet needs what ``python -m tests.bench.gpu_check.carry FOLDER`` gathers on another one:
+the network's weights in half precision, and wheels of the libraries that such machines lack. ``--carried``
+names that folder there.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
-import numpy as np
-import torch
+from tests.bench.gpu_check.report import Outcome, summary, table
 
-from nst_core import stylize
-from nst_core.backends.choose import open_engine
-from nst_core.backends.pytorch.cuda_graph import CudaGraphEvaluator
-from nst_core.optim.lbfgs import Lbfgs
-from nst_core.optim.preconditioner import inverse_frequency
-from nst_core.painting.regions import PreparedImage
-from nst_core.painting.subject import Subject
-from nst_core.painting.targets import make_objective
-from nst_core.settings import make_settings
-from nst_core.vgg.store import ModelStore
+ROOT = Path(__file__).resolve().parents[2]
+
+LIMITS = {
+    "card": 30,
+    "parity": 75,
+    "recording": 35,
+    "onnx": 45,
+    "evaluations": 45,
+    "default_1024": 60,
+    "megapixels_12": 85,
+    "megapixels_24": 100,
+    "processes": 60,
+    "stop": 30,
+    "memory_ends": 45,
+    "webgpu": 60,
+    "kernels": 30,
+}
+"""The parts in their order, and the seconds that each may take. Their sum is more than there is time: most
+end sooner, and those that no time is left for are reported as left out."""
+
+SHORTEST = 8.0
+"""Seconds without which no part is begun: libraries alone take that long to load."""
 
 
-def smooth(seed: int, size: int) -> np.ndarray:
-    """Return a random picture with large and small structure, (3, size, size)."""
-    rng = np.random.default_rng(seed)
-    coarse = rng.random((3, size // 32, size // 32), np.float32).repeat(32, axis=1).repeat(32, axis=2)
-    return np.clip(coarse + rng.normal(0, 0.05, (3, size, size)), 0, 1).astype(np.float32)
+def carried_environment(folder: Path | None, scratch: Path) -> dict[str, str]:
+    """Return the environment of the parts, with the wheels and weights of ``folder``."""
+    environment = {**os.environ, "NST_CACHE": str(scratch / "cache")}
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    if folder is not None:
+        site = scratch / "site"
+        wheels = sorted(map(str, folder.glob("wheels/*.whl")))
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--no-index",
+            "--no-deps",
+            "--target",
+            str(site),
+        ]
+        if wheels:
+            subprocess.run([*command, *wheels], check=True)
+        environment["NST_MODELS"] = str(folder / "models")
+        environment["NST_BENCH_SITE"] = str(site)
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    return environment
+
+
+def run_part(name: str, options: argparse.Namespace, limit: float, environment: dict[str, str]) -> Outcome:
+    """Run a part in its own process for at most ``limit`` seconds."""
+    command = [sys.executable, "-m", "tests.bench.gpu_check", name, "--device", options.device]
+    command += ["--small"] if options.small else []
+    began = time.perf_counter()
+    try:
+        finished = subprocess.run(
+            command, capture_output=True, text=True, timeout=limit, env=environment, cwd=ROOT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return Outcome.failed(name, f"not finished after {limit:.0f} s", time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    last = finished.stdout.strip().splitlines()[-1:]
+    if finished.returncode or not last:
+        said = finished.stderr.strip().splitlines()[-1:] or [f"exit code {finished.returncode}"]
+        return Outcome.failed(name, said[0][:300], seconds)
+    return Outcome.of_json(name, json.loads(last[0]), seconds)
+
+
+def run_parts(options: argparse.Namespace, names: Sequence[str]) -> list[Outcome]:
+    """Run the parts, one after another, until the time is over."""
+    began, outcomes = time.perf_counter(), []
+    with tempfile.TemporaryDirectory(prefix="nst-gpu-") as scratch:
+        environment = carried_environment(options.carried, Path(scratch))
+        for name in names:
+            left = options.seconds - (time.perf_counter() - began)
+            if left < SHORTEST:
+                outcomes.append(Outcome.left_out(name, "no time left"))
+                continue
+            limit = left if options.small else min(LIMITS[name], left)
+            outcome = run_part(name, options, limit, environment)
+            print(table([outcome], heading=not outcomes), flush=True)
+            outcomes.append(outcome)
+    return outcomes
 
 
 def main() -> None:
-    if not torch.cuda.is_available():
-        raise SystemExit("There is no CUDA device: this benchmark needs one.")
-    print(torch.cuda.get_device_name(), "torch", torch.__version__)
-    settings = make_settings({"engine": "torch", "device": "cuda"})
-    engine = open_engine(settings, ModelStore(), lambda notice: print(f"note: {notice.message}"))
-    backend, size = engine.backend, 512
-    subject = Subject(content=PreparedImage(smooth(1, size)), styles=(PreparedImage(smooth(2, size)),))
-    objective = make_objective(engine.extractor, subject, settings)
-    recorded = backend.evaluator(objective, size, size)
-    assert isinstance(recorded, CudaGraphEvaluator)
-    at = backend.upload(smooth(3, size))
-    plain, replayed = recorded.evaluate(at), recorded(at)
-    difference = (plain.gradient - replayed.gradient).norm() / plain.gradient.norm()
-    print(f"recorded: {recorded.graph is not None}; gradient differs by {float(difference):.1e} relative")
-
-    for name, evaluate in (("plain", recorded.evaluate), ("recorded", recorded)):
-        torch.cuda.synchronize()
-        began = time.perf_counter()
-        for _ in range(500):
-            evaluation = evaluate(at)
-        torch.cuda.synchronize()
-        print(
-            f"500 evaluations at 512 x 512, {name}: {time.perf_counter() - began:.2f} s "
-            f"(loss {float(evaluation.loss):.4f})"
-        )
-
-    def loss_and_gradient(picture):
-        evaluation = recorded(picture)
-        return evaluation.loss, evaluation.gradient
-
-    optimizer = Lbfgs(loss_and_gradient, at, precondition=inverse_frequency(at))
-    torch.cuda.synchronize()
-    began = time.perf_counter()
-    for _ in range(500):
-        state = optimizer.iterate()
-    torch.cuda.synchronize()
-    seconds = time.perf_counter() - began
-    print(f"500 L-BFGS iterations at 512 x 512: {seconds:.2f} s (loss {float(state.loss):.4f})")
-    engine.close()
-
-    content, style = (smooth(seed, 1024).transpose(1, 2, 0) for seed in (4, 5))
-    for turn in ("first", "second"):
-        began = time.perf_counter()
-        stylize(content, style, settings)
-        print(f"default at 1024 x 1024, {turn} run of the process: {time.perf_counter() - began:.2f} s")
-    print(f"peak device memory: {torch.cuda.max_memory_allocated() / 1e6:.0f} MB")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--small", action="store_true", help="toy sizes, to try this program")
+    parser.add_argument("--seconds", type=float, default=470.0, help="for everything (%(default)s)")
+    parser.add_argument("--only", nargs="+", choices=list(LIMITS), default=list(LIMITS), metavar="PART")
+    parser.add_argument("--carried", type=Path, help="a folder that tests.bench.gpu_check.carry has filled")
+    parser.add_argument("--out", type=Path, default=Path(os.environ.get("OUT", "gpu-results")))
+    options = parser.parse_args()
+    if options.carried is not None:
+        options.carried = options.carried.resolve()
+    outcomes = run_parts(options, options.only)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "gpu.json").write_text(json.dumps([outcome.as_json() for outcome in outcomes], indent=1))
+    (options.out / "gpu.md").write_text(table(outcomes) + "\n")
+    print("\n" + summary(outcomes))
+    sys.exit(any(outcome.is_bad for outcome in outcomes))
 
 
 if __name__ == "__main__":
