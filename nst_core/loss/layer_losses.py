@@ -11,6 +11,7 @@ for each tile. :mod:`nst_core.loss.statistics` defines the distances.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from nst_core.array_types import DeviceArray, array_namespace
@@ -34,6 +35,11 @@ class StyleSums:
         s1 = None if self.s1 is None or other.s1 is None else self.s1 + other.s1
         return StyleSums(self.s2 + other.s2, s1, self.mass + other.mass)
 
+    def moved(self, move: Callable[[DeviceArray], DeviceArray]) -> StyleSums:
+        """Return the sums with ``move`` applied to each array, for example a download from a device."""
+        mass = self.mass if isinstance(self.mass, float) else move(self.mass)
+        return StyleSums(move(self.s2), None if self.s1 is None else move(self.s1), mass)
+
 
 def content_loss(
     features: DeviceArray, target: DeviceArray, weight: float, mask: DeviceArray | None = None
@@ -52,9 +58,31 @@ def content_loss(
 def gram_sum(features: DeviceArray, guide: DeviceArray | None = None) -> DeviceArray:
     """Return F diag(g) F^T, (N, N), for ``features`` (N, h, w) and ``guide`` (h, w); eq. 3, undivided."""
     xp = array_namespace(features)
-    flat = xp.reshape(features, (features.shape[0], -1))
+    flat = _flat(features)
     guided = flat if guide is None else flat * xp.reshape(guide, (1, -1))
     return guided @ flat.T
+
+
+def channels_are_last(features: DeviceArray) -> bool:
+    """Return whether ``features`` (N, h, w) of torch are stored with the channels of a position together."""
+    return hasattr(features, "stride") and features.stride(0) == 1 and features.stride(2) != 1
+
+
+def _flat(features: DeviceArray) -> DeviceArray:
+    """Return ``features`` (N, h, w) as (N, h * w), stored in the same order."""
+    xp = array_namespace(features)
+    if not channels_are_last(features):
+        return xp.reshape(features, (features.shape[0], -1))
+    return xp.reshape(xp.permute_dims(features, (1, 2, 0)), (-1, features.shape[0])).T
+
+
+def _unflat(product: DeviceArray, features: DeviceArray) -> DeviceArray:
+    """Return ``product`` (N, h * w) in the shape of ``features`` (N, h, w), stored in the same order."""
+    xp = array_namespace(product)
+    if not channels_are_last(features):
+        return xp.reshape(product, features.shape)
+    channels, height, width = features.shape
+    return xp.permute_dims(xp.reshape(product.T, (height, width, channels)), (2, 0, 1))
 
 
 def guide_mass(features: DeviceArray, guide: DeviceArray | None = None) -> DeviceArray | float:
@@ -93,11 +121,12 @@ def style_gradient(
 ) -> DeviceArray:
     """Return the gradient by the features, dF = (2 dS2 F + dS1) diag(g), (N, h, w); eq. 6."""
     xp = array_namespace(features)
-    flat = xp.reshape(features, (features.shape[0], -1))
-    product = (d_s2 * 2.0) @ flat
+    flat = _flat(features)
+    # The gradient gets the layout of the features, because kernels that mix layouts are slow; d_s2 = d_s2^T.
+    product = (flat.T @ (d_s2 * 2.0)).T if channels_are_last(features) else (d_s2 * 2.0) @ flat
     if d_s1 is not None:
         product = product + xp.reshape(d_s1, (-1, 1))
-    gradient = xp.reshape(product, features.shape)
+    gradient = _unflat(product, features)
     return gradient if guide is None else gradient * guide
 
 

@@ -134,10 +134,10 @@ class Lbfgs:
         _, height, width = direction.shape
         rms = xp.sqrt(squares / (direction.shape[0] * height * width))
         tiny = 1e-30
-        largest = xp.asarray(LARGEST_STEP, dtype=rms.dtype)
-        limit = xp.where(scale_known, largest, xp.asarray(FIRST_STEP, dtype=rms.dtype))
+        one = xp.ones_like(rms)  # a number from the host would wait for the device
+        limit = xp.where(scale_known, one * LARGEST_STEP, one * FIRST_STEP)
         to_limit = limit / (rms + tiny)
-        length = xp.where(scale_known, xp.minimum(xp.ones_like(rms), to_limit), to_limit)
+        length = xp.where(scale_known, xp.minimum(one, to_limit), to_limit)
         factor = length * self.step
         for rows in strips(direction):
             direction[:, rows] = self.picture[:, rows] + direction[:, rows] * factor

@@ -15,6 +15,9 @@ from nst_core.array_types import Array, DeviceArray, array_namespace
 from nst_core.loss.statistics.base import Distance, StyleTarget
 from nst_core.loss.statistics.gaussians import blur_variance, energy_per_square
 
+HAVE_DOUBLE = ("cpu", "cuda")
+"""The types of devices that compute in double precision."""
+
 
 @dataclass(frozen=True)
 class Wasserstein:
@@ -73,9 +76,12 @@ def _outer(vector: DeviceArray) -> DeviceArray:
 
 
 def _to_double(array: DeviceArray) -> DeviceArray:
-    """Convert ``array`` to double precision, on the CPU if its device has none (Apple's GPUs)."""
+    """Convert ``array`` to double precision, on the CPU unless its device is known to have it.
+
+    Apple's GPUs have none, and some of Intel's.
+    """
     xp = array_namespace(array)
-    if getattr(device(array), "type", "") == "mps":
+    if getattr(device(array), "type", "cpu") not in HAVE_DOUBLE:
         array = to_device(array, "cpu")
     return xp.astype(array, xp.float64)
 
