@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from nst_core.backends.interface import Backend, FeatureExtractor
 from nst_core.errors import ErrorCode, NstError, nearest
-from nst_core.events import Notice
+from nst_core.events import Notice, OnNotice
 from nst_core.settings import Settings
 from nst_core.system.threads import discard_thread_count, thread_count
 from nst_core.vgg.features import OnnxFeatures
 from nst_core.vgg.network import Network
 from nst_core.vgg.sessions import DEVICE, find_device
 from nst_core.vgg.store import ModelStore
-
-OnNotice = Callable[[Notice], None]
 
 TORCH_DEVICES = ("cpu", "cuda", "mps", "xpu")
 ONNX_DEVICES = ("cpu", "cuda", "directml", "coreml", "openvino", "webgpu")
@@ -56,17 +54,23 @@ def torch_installed() -> bool:
     return importlib.util.find_spec("torch") is not None
 
 
-def torch_gpu() -> str | None:
+def torch_gpu(on_notice: OnNotice = lambda _notice: None) -> str | None:
     """Return the kind of GPU that torch can use ("cuda", "mps", "xpu"), or None.
 
     Imports torch, which takes seconds, unless its version says that it was built only for the CPU.
+    ``on_notice`` hears of a card that is too old for it.
     """
     if not torch_installed() or importlib.metadata.version("torch").endswith("+cpu"):
         return None
     import torch
 
     if torch.cuda.is_available():
-        return "cuda"
+        from nst_core.backends.pytorch.devices import unsupported_card
+
+        reason = unsupported_card(torch.device("cuda", 0))
+        if reason is None:
+            return "cuda"
+        on_notice(Notice("no-device", f"PyTorch does not use the graphics card: {reason}."))
     if torch.backends.mps.is_available():
         return "mps"
     if hasattr(torch, "xpu") and torch.xpu.is_available():
@@ -123,7 +127,7 @@ def open_engine(settings: Settings, store: ModelStore, on_notice: OnNotice) -> E
             "Use --engine onnx, or install torch in the environment of nst.",
         )
     engine, device = choose(
-        settings.engine, settings.device, torch_gpu() if settings.engine != "onnx" else None
+        settings.engine, settings.device, torch_gpu(on_notice) if settings.engine != "onnx" else None
     )
     backend: Backend
     extractor: FeatureExtractor
@@ -140,7 +144,11 @@ def open_engine(settings: Settings, store: ModelStore, on_notice: OnNotice) -> E
             from nst_core.backends.pytorch.backend import TorchBackend
 
             backend = extractor = TorchBackend(
-                network, device=devices[0], pooling=settings.pooling, padding=settings.padding
+                network,
+                device=devices[0],
+                pooling=settings.pooling,
+                padding=settings.padding,
+                on_notice=on_notice,
             )
         if devices[0] != "cpu":
             return Engine(network, backend, extractor)
@@ -179,6 +187,8 @@ def check_torch_devices(devices: Sequence[str]) -> None:
     """
     import torch
 
+    from nst_core.backends.pytorch.devices import unsupported_card
+
     counts = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     if hasattr(torch, "xpu"):
         counts["xpu"] = torch.xpu.device_count()
@@ -199,6 +209,13 @@ def check_torch_devices(devices: Sequence[str]) -> None:
                 ErrorCode.NO_DEVICE,
                 f"PyTorch cannot use {name} on this machine.",
                 "`nst doctor` shows the available devices; without --device, nst uses the best one.",
+            )
+        reason = unsupported_card(torch.device(kind, index))
+        if reason is not None:
+            raise NstError(
+                ErrorCode.NO_DEVICE,
+                f"PyTorch cannot use {name}: {reason}.",
+                "Paint with --engine onnx, or install a PyTorch that supports the card.",
             )
         if (kind, index) in checked:
             raise NstError(

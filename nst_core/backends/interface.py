@@ -14,10 +14,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from nst_core.array_types import Array, DeviceArray
 from nst_core.errors import NstError
+from nst_core.loss.layer_losses import StyleSums
 from nst_core.loss.objective import Objective
 from nst_core.vgg.network import Network
 
@@ -40,11 +41,13 @@ class Tiling:
 
     ``window`` is the largest side, in pixels, that is computed at a time. ``on_tile`` is called before each
     tile with the share of the evaluation's work that is done, 0..1; an exception from it ends the evaluation.
-    See :mod:`nst_core.backends.tiling.evaluator`.
+    A device with its own memory may keep up to ``target_bytes`` of content targets there instead of fetching
+    them for each tile. See :mod:`nst_core.backends.tiling.evaluator`.
     """
 
     window: int
     on_tile: Callable[[float], None] = lambda _done: None
+    target_bytes: int = 0
 
 
 class Evaluator(Protocol):
@@ -70,6 +73,25 @@ class FeatureExtractor(Protocol):
 
     def features(self, picture: Array, layers: Sequence[str]) -> Mapping[str, Array]:
         """Return the ``(channels, height, width)`` features of ``picture`` at each of ``layers``."""
+        ...
+
+
+@dataclass(frozen=True)
+class SummedPart:
+    """Positions of a layer whose features are summed: their rows and columns, and their ``guide`` or None."""
+
+    owned: tuple[slice, slice]
+    guide: Array | None
+
+
+@runtime_checkable
+class StyleSummer(Protocol):
+    """A feature extractor that can sum features where it computes them, and return only the sums."""
+
+    def style_sums(
+        self, picture: Array, parts: Mapping[str, SummedPart], *, with_mean: bool
+    ) -> Mapping[str, StyleSums]:
+        """Return the guided sums over ``parts`` of the layers of ``picture``; S1 only ``with_mean``."""
         ...
 
 

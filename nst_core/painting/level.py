@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from nst_core.array_types import Array, DeviceArray, array_namespace
-from nst_core.backends.interface import Backend, Evaluation, Evaluator, FeatureExtractor
+from nst_core.backends.interface import Backend, Evaluation, Evaluator, FeatureExtractor, Tiling
 from nst_core.backends.tiling.features import TiledFeatures
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
@@ -225,8 +225,11 @@ def _bind_evaluator(
         backend,
         objective,
         window.size,
-        layout.window,
-        lambda done: reporter.on_tile(done * reporter.work.evaluation),
+        Tiling(
+            layout.window or max(window.size),
+            lambda done: reporter.on_tile(done * reporter.work.evaluation),
+            layout.device_left,
+        ),
         reporter.callbacks.on_event,
     )
     wrappers = _wrap(evaluator, backend, images)

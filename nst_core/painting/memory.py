@@ -96,7 +96,8 @@ class MemoryLayout:
     ``window`` is the largest side computed at a time, None for the whole picture, and ``tiles`` their number.
     ``work`` is the arithmetic of an evaluation as a multiple of an untiled one, ``margin_factor`` the pixels
     computed for each pixel of the picture. The optimiser keeps ``history`` pairs in ``storage``, content
-    targets are kept in ``targets``. ``machine`` and ``device`` are bytes in addition to those in use.
+    targets are kept in ``targets``. ``machine`` and ``device`` are bytes in addition to those in use, and
+    ``device_left`` is what they leave of the budget of a device with its own memory.
     """
 
     window: int | None
@@ -108,6 +109,7 @@ class MemoryLayout:
     targets: Storage
     machine: int
     device: int
+    device_left: int = 0
 
 
 def memory_budget(backend: Backend, settings: Settings, held_bytes: float | None = None) -> MemoryBudget:
@@ -186,7 +188,8 @@ class _LayoutRequest:
         machine, device = self.budget.machine, self.budget.device
         for layout in self.layouts():
             if layout.machine <= machine and (device is None or layout.device <= device):
-                return layout
+                left = 0 if device is None else int(device - layout.device)
+                return replace(layout, device_left=left)
         return None
 
     def layouts(self) -> Iterable[MemoryLayout]:

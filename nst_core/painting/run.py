@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nst_core.array_types import Array
 from nst_core.backends.choose import Engine
-from nst_core.backends.interface import Backend
+from nst_core.backends.interface import Backend, Tiling
 from nst_core.backends.tiling.features import TiledFeatures
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
@@ -244,7 +244,8 @@ def evaluate_terms(picture: Array, subject: Subject, settings: Settings, engine:
             engine.extractor, architecture, layout.window or max(window.size), layout.targets
         )
         objective = make_objective(features, images, settings)
-        evaluator = ShrinkingTileEvaluator(backend, objective, window.size, layout.window)
+        tiling = Tiling(layout.window or max(window.size))
+        evaluator = ShrinkingTileEvaluator(backend, objective, window.size, tiling)
         evaluation = evaluator(backend.upload(window.cut(picture)))
         values = [float(value) for value in backend.download(evaluation.terms)]
     return dict(zip((term.name for term in objective.terms), values, strict=True))

@@ -9,6 +9,7 @@ done in the same way.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from nst_core.array_types import DeviceArray
 from nst_core.backends.interface import Backend, Evaluation, Evaluator, Tiling
@@ -23,8 +24,8 @@ from nst_core.system.resource_errors import is_out_of_memory
 class ShrinkingTileEvaluator:
     """Evaluates ``objective`` for pictures of ``size``; see :class:`nst_core.backends.interface.Evaluator`.
 
-    A ``window`` of None is the whole picture at once. ``on_tile`` is called before each tile with the share
-    of the evaluation that is done, ``on_notice`` when tiles become smaller.
+    ``tiling`` is the first; with a window as large as the picture there are no tiles. ``on_notice`` is called
+    when tiles become smaller; the device then keeps no content targets.
     """
 
     def __init__(
@@ -32,12 +33,11 @@ class ShrinkingTileEvaluator:
         backend: Backend,
         objective: Objective,
         size: tuple[int, int],
-        window: int | None,
-        on_tile: Callable[[float], None] = lambda _done: None,
+        tiling: Tiling,
         on_notice: Callable[[Notice], None] = lambda _notice: None,
     ) -> None:
-        self.backend, self.objective, self.size, self.window = backend, objective, size, window
-        self.on_tile, self.on_notice = on_tile, on_notice
+        self.backend, self.objective, self.size, self.tiling = backend, objective, size, tiling
+        self.on_notice = on_notice
         self.evaluator: Evaluator | None = None
         self._failed_before = False
         self.smallest = network_reach(objective.layers, backend.network.architecture).smallest_window
@@ -58,7 +58,7 @@ class ShrinkingTileEvaluator:
 
     def _bound_evaluator(self) -> Evaluator:
         if self.evaluator is None:
-            tiling = None if self.window is None else Tiling(self.window, self.on_tile)
+            tiling = None if self.tiling.window >= max(self.size) else self.tiling
             self.evaluator = self.backend.evaluator(self.objective, *self.size, tiling)
         return self.evaluator
 
@@ -77,16 +77,17 @@ class ShrinkingTileEvaluator:
             return False
         if not self.backend.use_cpu(_as_failure(error, self.backend.device)):
             return False
-        self.window, self.evaluator = window_for_memory(self.backend, self.size), None
+        window = window_for_memory(self.backend, self.size) or max(self.size)
+        self.tiling, self.evaluator = replace(self.tiling, window=window, target_bytes=0), None
         return True
 
     def _shrink(self, reason: str) -> bool:
         """Halve the window; return False if it cannot be smaller."""
-        window = self.window or max(self.size)
+        window = min(self.tiling.window, max(self.size))
         smaller = max(window // 2, self.smallest)
         if smaller >= window:
             return False
-        self.window, self.evaluator = smaller, None
+        self.tiling, self.evaluator = replace(self.tiling, window=smaller, target_bytes=0), None
         self.on_notice(Notice("smaller-tiles", f"{reason} Painting continues in tiles of {smaller} pixels."))
         return True
 

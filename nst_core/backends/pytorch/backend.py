@@ -1,14 +1,15 @@
 """The torch backend: loss and gradient of an objective, on any device that torch supports.
 
-The network runs under autograd; the losses do not. Each term's gradient with respect to its features is the
-paper's closed form (:mod:`nst_core.loss.layer_losses`), and one ``torch.autograd.grad`` carries all of them
-back to the picture. Pictures that are too large for that are evaluated in tiles
+Each term's gradient with respect to its features is the paper's closed form
+(:mod:`nst_core.loss.layer_losses`), and the network carries all of them back to the picture
+(:mod:`nst_core.backends.pytorch.network`). Pictures that are too large for that are evaluated in tiles
 (:mod:`nst_core.backends.pytorch.tiles`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -16,39 +17,55 @@ import numpy as np
 import torch
 
 from nst_core.array_types import Array
-from nst_core.backends.interface import BackendLimits, Evaluation, Evaluator, Tiling
+from nst_core.backends.interface import BackendLimits, Evaluation, Evaluator, SummedPart, Tiling
 from nst_core.backends.pytorch.cuda_graph import CudaGraphEvaluator
+from nst_core.backends.pytorch.devices import device_traits, free_bytes, hardware_name, release_memory
+from nst_core.backends.pytorch.half_precision import half_precision_is_safe
 from nst_core.backends.pytorch.network import TorchNetwork
 from nst_core.backends.pytorch.tiles import TorchTileWorker
+from nst_core.backends.pytorch.weights import Weights
 from nst_core.backends.tiling.evaluator import Group, TiledEvaluator, tiles_for
 from nst_core.errors import NstError
-from nst_core.loss.layer_losses import content_loss, style_loss
+from nst_core.events import OnNotice
+from nst_core.loss.layer_losses import StyleSums, content_loss, style_loss, style_sums
 from nst_core.loss.objective import Objective
 from nst_core.loss.priors import on_device, prior_loss
-from nst_core.system.free_memory import available_memory
+from nst_core.settings import Settings
 from nst_core.vgg.network import Network
 
-BYTES_PER_PIXEL = 3000
-"""Peak memory of an evaluation for each pixel computed at a time, untiled or in tiles."""
+SHARED_BYTES_PER_PIXEL = 3000
+"""Peak memory of an evaluation for each pixel computed at a time, untiled or in tiles, on a processor."""
+
+BYTES_PER_PIXEL, TILE_BYTES_PER_PIXEL = 2500, 2200
+"""The same on a card, untiled and in tiles. The tensors of VGG-16 take up to 1990 and 1670, and of VGG-19
+100 more (``tests/unit/backends/pytorch/test_on_cards.py``); kernels take more for a while. Half precision
+saves activations, and needs the features of losses once more: 1890.
+"""
 
 FIXED_BYTES = 500_000_000
 """Memory of an evaluation of any size."""
+
+WHOLE_PIXELS = 30e6
+"""Largest picture, in pixels, that is evaluated untiled: above 33.5 million the features of the first block
+have more than 2^31 numbers, which some kernels cannot count.
+"""
 
 
 class TorchEvaluator:
     """An objective bound to a network on a device."""
 
-    def __init__(self, network: TorchNetwork, objective: Objective, device: torch.device, dtype: torch.dtype):
+    def __init__(self, network: TorchNetwork, objective: Objective) -> None:
         self.network = network
         self.objective = objective
-
-        def upload(array: Array) -> torch.Tensor:
-            return torch.tensor(array, dtype=dtype, device=device)
+        upload = network.weights.upload_array
 
         def upload_mask(mask: Array | None) -> torch.Tensor | None:
             return None if mask is None else upload(mask)
 
-        self.contents = [(term, upload(term.target), upload_mask(term.mask)) for term in objective.content]
+        self.contents = [
+            (term, network.weights.like_features(upload(term.target)), upload_mask(term.mask))
+            for term in objective.content
+        ]
         self.styles = [
             (term, term.make_target().moved(upload), upload_mask(term.guide)) for term in objective.style
         ]
@@ -56,20 +73,15 @@ class TorchEvaluator:
 
     def __call__(self, picture: torch.Tensor) -> Evaluation:
         """Return loss, gradient and terms at ``picture`` (3, height, width)."""
-        leaf = picture.detach().requires_grad_(True)
-        with torch.enable_grad():
-            features = self.network(leaf)
-        with torch.no_grad():
-            values, gradients = self._terms(features)
-            gradient = torch.zeros_like(picture)
-            if gradients:
-                outputs = [features[layer] for layer in gradients]
-                (gradient,) = torch.autograd.grad(outputs, leaf, list(gradients.values()))
-            for prior in self.priors:
-                value, prior_gradient = prior_loss(prior, picture)
-                values.append(value)
-                gradient = gradient + prior_gradient
-            terms = torch.stack(values)
+        trace = self.network.trace(picture)
+        values, gradients = self._terms(trace.features)
+        by_network = trace.gradient(gradients)
+        gradient = torch.zeros_like(picture) if by_network is None else by_network
+        for prior in self.priors:
+            value, prior_gradient = prior_loss(prior, picture)
+            values.append(value)
+            gradient = gradient + prior_gradient
+        terms = torch.stack(values)
         return Evaluation(terms.sum(), gradient, terms)
 
     def _terms(self, features: dict[str, torch.Tensor]) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
@@ -81,10 +93,10 @@ class TorchEvaluator:
             gradients[layer] = gradient.unsqueeze(0) if so_far is None else so_far + gradient
 
         for content, target, mask in self.contents:
-            at_layer = features[content.layer].detach()[0]
+            at_layer = features[content.layer][0]
             add(content.layer, *content_loss(at_layer, target, content.weight, mask))
         for style, style_target, guide in self.styles:
-            at_layer = features[style.layer].detach()[0]
+            at_layer = features[style.layer][0]
             add(style.layer, *style_loss(at_layer, style_target, style.weight, guide, style.statistic))
         return values, gradients
 
@@ -93,7 +105,6 @@ class TorchBackend:
     """One network on one torch device; see :class:`nst_core.backends.interface.Backend`."""
 
     engine = "torch"
-    hardware = ""
 
     def __init__(
         self,
@@ -103,69 +114,110 @@ class TorchBackend:
         pooling: Literal["max", "average"] = "max",
         padding: Literal["zero", "edge"] = "edge",
         dtype: torch.dtype = torch.float32,
+        on_notice: OnNotice = lambda _notice: None,
     ) -> None:
         self.network = network
         self.torch_device = torch.device(device)
         self.device = device
-        own_memory = self.torch_device.type in ("cuda", "xpu")
-        self.limits = BackendLimits(
-            own_memory=own_memory,
-            holds_vectors=own_memory,
-            bytes_per_pixel=BYTES_PER_PIXEL,
-            tile_bytes_per_pixel=BYTES_PER_PIXEL,
-            fixed_bytes=FIXED_BYTES,
-        )
-        self._extractor: TorchNetwork | None = None
+        self.traits = device_traits(self.torch_device)
         self.asynchronous = self.torch_device.type != "cpu"
         self.pooling: Literal["max", "average"] = pooling
         self.padding: Literal["zero", "edge"] = padding
         self.dtype = dtype
+        self.on_notice = on_notice
+        self._weights = Weights(network, self.torch_device, dtype, self.traits)
+        self._extractor: TorchNetwork | None = None
         if self.torch_device.type == "cuda":
-            # Convolutions in TF32 (torch's default), Gram products in full float32: they cancel. The fastest
-            # kernels are chosen among those that give the same bits each time.
-            torch.backends.cudnn.benchmark = True
+            # Convolutions in TF32 (torch's default), Gram products in full float32: they cancel.
+            # cuDNN chooses kernels by rules: a search by time may choose others in the next run.
+            torch.backends.cudnn.benchmark = False
             torch.backends.cudnn.deterministic = True
             torch.backends.cudnn.allow_tf32 = True
             torch.backends.cuda.matmul.allow_tf32 = False
 
+    @property
+    def limits(self) -> BackendLimits:
+        """Memory that this backend has and needs."""
+        own_memory = self.traits.own_memory
+        return BackendLimits(
+            own_memory=own_memory,
+            holds_vectors=own_memory,
+            bytes_per_pixel=BYTES_PER_PIXEL if own_memory else SHARED_BYTES_PER_PIXEL,
+            tile_bytes_per_pixel=TILE_BYTES_PER_PIXEL if own_memory else SHARED_BYTES_PER_PIXEL,
+            fixed_bytes=FIXED_BYTES,
+            whole_pixels=WHOLE_PIXELS,
+        )
+
+    @property
+    def hardware(self) -> str:
+        """The maker's name of the card, or ""."""
+        return hardware_name(self.torch_device)
+
+    @functools.cached_property
+    def evaluation_weights(self) -> Weights:
+        """The weights that evaluations compute with: in half precision if the device gains by it, and may."""
+        if not self.traits.half or self.dtype != torch.float32:
+            return self._weights
+        half = Weights(self.network, self.torch_device, self.dtype, self.traits, torch.float16)
+        layers = [layer for layer, _ in Settings().style_layers]
+        if half_precision_is_safe(self._network(layers), self._network(layers, half)):
+            return half
+        return self._weights
+
     def free_bytes(self) -> int:
         """Return the free memory of the device, or of the machine if the device shares it."""
-        if self.torch_device.type == "cuda":
-            free, _total = torch.cuda.mem_get_info(self.torch_device)
-            return int(free)
-        return available_memory()
+        return free_bytes(self.torch_device)
 
     def upload(self, array: Array) -> torch.Tensor:
         """Copy a host array to the device."""
-        return torch.tensor(array, dtype=self.dtype, device=self.torch_device)
+        return self._weights.upload_array(array)
 
     def download(self, array: torch.Tensor) -> Array:
         """Copy a device array to the host as float32, waiting for it."""
         return np.asarray(array.detach().to("cpu", torch.float32))
 
-    def _network(self, layers: Sequence[str]) -> TorchNetwork:
+    def _network(self, layers: Sequence[str], weights: Weights | None = None) -> TorchNetwork:
         return TorchNetwork(
-            self.network,
-            layers,
-            pooling=self.pooling,
-            padding=self.padding,
-            device=self.torch_device,
-            dtype=self.dtype,
+            self.network, layers, pooling=self.pooling, padding=self.padding, weights=weights or self._weights
         )
 
     def features(self, picture: Array, layers: Sequence[str]) -> dict[str, Array]:
-        """Return the (N, h, w) features of ``picture`` (3, height, width) at each of ``layers``.
+        """Return the (N, h, w) features of ``picture`` (3, height, width) at each of ``layers``."""
+        if not layers:
+            return {}
+        features = self._target_features(picture, layers)
+        return {layer: self.download(features[layer][0]) for layer in layers}
+
+    def style_sums(
+        self, picture: Array, parts: Mapping[str, SummedPart], *, with_mean: bool
+    ) -> dict[str, StyleSums]:
+        """Return the sums of features over ``parts`` of the layers of ``picture``, as arrays on the host.
+
+        Only matrices of a layer's channels leave the device; S1 only ``with_mean``.
+        """
+        features = self._target_features(picture, list(parts))
+        sums = {}
+        for layer, part in parts.items():
+            at_layer = features[layer][0][(slice(None), *part.owned)]
+            guide = None if part.guide is None else self.upload(part.guide)
+            sums[layer] = style_sums(at_layer, guide, with_mean=with_mean).moved(self._to_host)
+        return sums
+
+    def _to_host(self, value: torch.Tensor | float) -> Array | float:
+        return self.download(value) if isinstance(value, torch.Tensor) else value
+
+    def _target_features(self, picture: Array, layers: Sequence[str]) -> dict[str, torch.Tensor]:
+        """Return features on the device.
 
         In full float32, not in TF32: targets are computed once and matched in every iteration.
         """
-        if not layers:
-            return {}
-        exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+        exact = torch.backends.cudnn.flags(
+            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+        )
         with torch.no_grad(), exact:
             if self._extractor is None or self._extractor.outputs != frozenset(layers):
-                self._extractor = self._network(layers)  # kept for the next tile
-            features = self._extractor(self.upload(picture))
-            return {layer: self.download(features[layer][0]) for layer in layers}
+                self._extractor = self._network(layers)
+            return self._extractor(self.upload(picture))
 
     def evaluator(
         self,
@@ -176,18 +228,17 @@ class TorchBackend:
         group: Group | None = None,
     ) -> Evaluator:
         """Bind ``objective`` for pictures of one size, untiled or in tiles, which a group may share."""
-        network = self._network(objective.layers)
+        network = self._network(objective.layers, self.evaluation_weights)
         if tiling is not None:
-            architecture = self.network.architecture
-            tiles = tiles_for(objective, height, width, tiling.window, architecture)
-            worker = TorchTileWorker(network, objective, architecture, self.torch_device, self.dtype)
+            tiles = tiles_for(objective, height, width, tiling.window, self.network.architecture)
+            worker = TorchTileWorker(network, objective, self.network.architecture, tiling.target_bytes)
             targets = [term.make_target().moved(self.upload) for term in objective.style]
             objective = replace(objective, priors=on_device(objective.priors, self.upload))
             return TiledEvaluator(worker, objective, targets, tiles, tiling, group)
-        evaluator = TorchEvaluator(network, objective, self.torch_device, self.dtype)
+        evaluator = TorchEvaluator(network, objective)
         recordable = all(term.statistic.graph is not None for term in objective.style)
-        if self.torch_device.type == "cuda" and recordable:
-            return CudaGraphEvaluator(evaluator)
+        if self.traits.recordable and recordable:
+            return CudaGraphEvaluator(evaluator, self.on_notice)
         return evaluator
 
     @property
@@ -201,7 +252,7 @@ class TorchBackend:
         return self.network.normalisation.paper_scale
 
     def end(self) -> None:
-        """Release everything; this backend keeps nothing longer than a level."""
+        """Release everything; the weights go with this backend."""
         self.close()
 
     def use_cpu(self, failure: NstError) -> bool:
@@ -210,7 +261,6 @@ class TorchBackend:
         return False
 
     def close(self) -> None:
-        """Release cached device memory."""
+        """Release cached device memory; the weights stay."""
         self._extractor = None
-        if self.torch_device.type == "cuda":
-            torch.cuda.empty_cache()
+        release_memory(self.torch_device)

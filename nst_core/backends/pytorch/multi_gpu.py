@@ -6,8 +6,8 @@ evaluate, and sends the picture. Each computes its share of the tiles
 only the first process optimises. So every process holds a network, a picture and a gradient, and no
 optimiser. Small pictures are evaluated by the first device alone.
 
-Tensors travel by NCCL between CUDA devices and by gloo otherwise. The processes find each other through a
-file in a folder of their own, and communicate only within the machine.
+Tensors travel by NCCL between CUDA devices if PyTorch has it (on Linux), and by gloo otherwise. The processes
+find each other through a file in a folder of their own, and communicate only within the machine.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from multiprocessing.connection import Connection, wait
@@ -29,9 +29,10 @@ import torch
 import torch.distributed as dist
 
 from nst_core.array_types import Array
-from nst_core.backends.interface import BackendLimits, Evaluation, Evaluator, Tiling
+from nst_core.backends.interface import BackendLimits, Evaluation, Evaluator, SummedPart, Tiling
 from nst_core.backends.pytorch.backend import TorchBackend
 from nst_core.errors import ErrorCode, NstError
+from nst_core.loss.layer_losses import StyleSums
 from nst_core.loss.objective import Objective
 from nst_core.system.resource_errors import is_out_of_memory
 from nst_core.vgg.network import Network
@@ -109,7 +110,6 @@ class DistributedBackend:
     """Several torch devices as one; see :class:`nst_core.backends.interface.Backend`."""
 
     engine = "torch"
-    hardware = ""
 
     def __init__(
         self,
@@ -158,6 +158,11 @@ class DistributedBackend:
         for ready_receiver, device in zip(ready_receivers, config.devices[1:], strict=True):
             _wait_until_ready(ready_receiver, device)
 
+    @property
+    def hardware(self) -> str:
+        """The maker's name of the first card, or ""."""
+        return self.local.hardware
+
     def free_bytes(self) -> int:
         """Return the free memory of the first device, or of the machine."""
         return self.local.free_bytes()
@@ -183,6 +188,12 @@ class DistributedBackend:
     def features(self, picture: Array, layers: Sequence[str]) -> dict[str, Array]:
         """Return features, computed on the first device."""
         return self.local.features(picture, layers)
+
+    def style_sums(
+        self, picture: Array, parts: Mapping[str, SummedPart], *, with_mean: bool
+    ) -> dict[str, StyleSums]:
+        """Return sums of features, computed on the first device."""
+        return self.local.style_sums(picture, parts, with_mean=with_mean)
 
     def evaluator(
         self, objective: Objective, height: int, width: int, tiling: Tiling | None = None
@@ -288,17 +299,22 @@ def _wait_until_ready(ready_receiver: Connection, device: str) -> None:
 def _join(rank: int, config: GroupConfig) -> ProcessGroup:
     """Join the process group as ``rank``."""
     devices = config.devices
-    on_cuda = all(device.startswith("cuda") for device in devices)
-    if on_cuda:
+    if devices[rank].startswith("cuda"):
         torch.cuda.set_device(torch.device(devices[rank]))
     dist.init_process_group(
-        "cpu:gloo,cuda:nccl" if on_cuda else "gloo",
+        communication(devices),
         init_method=Path(config.rendezvous_file).as_uri(),
         rank=rank,
         world_size=len(devices),
         timeout=COMMAND_TIMEOUT,
     )
     return ProcessGroup(rank, len(devices), torch.device(devices[rank]))
+
+
+def communication(devices: Sequence[str]) -> str:
+    """Return how processes with ``devices`` send tensors. NCCL serves only CUDA, and only on Linux."""
+    on_cuda = all(device.startswith("cuda") for device in devices)
+    return "cpu:gloo,cuda:nccl" if on_cuda and dist.is_nccl_available() else "gloo"
 
 
 def _broadcast_command(*command: Any) -> None:

@@ -16,7 +16,7 @@ from typing import TypeVar, cast
 import numpy as np
 
 from nst_core.array_types import Array
-from nst_core.backends.interface import FeatureExtractor
+from nst_core.backends.interface import FeatureExtractor, StyleSummer, SummedPart
 from nst_core.backends.tiling.layout import Tile, make_tiles, network_reach, strides_of, window_pixels
 from nst_core.loss.layer_losses import StyleSums, style_sums
 from nst_core.optim.scratch_files import anonymous_file
@@ -70,7 +70,8 @@ class TiledFeatures:
     def _features(self, picture: Array, layers: Sequence[str]) -> dict[str, Array]:
         table = {layer.name: layer for layer in LAYERS[self.architecture]}
         whole: dict[str, Array] = {}
-        for tile, features in self._tile_features(picture, layers):
+        for tile in self._tiles(picture, layers):
+            features = self.extractor.features(picture[(slice(None), *tile.window)], layers)
             for name, in_window in features.items():
                 stride = table[name].stride
                 if name not in whole:
@@ -95,14 +96,30 @@ class TiledFeatures:
     ) -> dict[str, StyleSums]:
         strides = strides_of(guides, self.architecture)
         totals: dict[str, StyleSums] = {}
-        for tile, features in self._tile_features(picture, list(guides)):
-            for name, in_window in features.items():
-                guide, stride = guides[name], strides[name]
-                owned = in_window[(slice(None), *tile.owned_in_window(stride))]
-                owned_guide = None if guide is None else guide[tile.owned(stride)]
-                sums = style_sums(owned, owned_guide, with_mean=with_mean)
+        for tile in self._tiles(picture, list(guides)):
+            parts = {
+                name: SummedPart(
+                    tile.owned_in_window(strides[name]),
+                    None if guide is None else guide[tile.owned(strides[name])],
+                )
+                for name, guide in guides.items()
+            }
+            window = picture[(slice(None), *tile.window)]
+            for name, sums in self._window_sums(window, parts, with_mean=with_mean).items():
                 totals[name] = totals[name] + sums if name in totals else sums
         return totals
+
+    def _window_sums(
+        self, window: Array, parts: Mapping[str, SummedPart], *, with_mean: bool
+    ) -> Mapping[str, StyleSums]:
+        """Return the sums over ``parts`` of a window, added up on the device if the extractor does that."""
+        if isinstance(self.extractor, StyleSummer):
+            return self.extractor.style_sums(window, parts, with_mean=with_mean)
+        features = self.extractor.features(window, list(parts))
+        return {
+            name: style_sums(features[name][(slice(None), *part.owned)], part.guide, with_mean=with_mean)
+            for name, part in parts.items()
+        }
 
     def _with_smaller_windows(self, compute: Callable[[], Result], layers: Sequence[str]) -> Result:
         """Run ``compute``; if memory runs out, run it again with windows of half the side."""
@@ -116,16 +133,15 @@ class TiledFeatures:
                     raise
             self.window, self.pixels_done = max(self.window // 2, smallest), pixels_done
 
-    def _tile_features(
-        self, picture: Array, layers: Sequence[str]
-    ) -> Iterator[tuple[Tile, Mapping[str, Array]]]:
+    def _tiles(self, picture: Array, layers: Sequence[str]) -> Iterator[Tile]:
+        """Yield the tiles of ``picture``, and count each as done when the next is asked for."""
         reach = network_reach(layers, self.architecture)
         _, height, width = picture.shape
         tiles = make_tiles(height, width, max(self.window, reach.smallest_window), reach)
         for tile in tiles:
             if len(tiles) > 1:
                 self.on_tile(self.pixels_done)
-            yield tile, self.extractor.features(picture[(slice(None), *tile.window)], layers)
+            yield tile
             self.pixels_done += window_pixels([tile])
 
     def empty(self, shape: tuple[int, int, int]) -> Array:
