@@ -9,7 +9,7 @@ on how pictures are painted.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -53,11 +53,12 @@ STRIP_PIXELS = 2**18
 class _Colours:
     """The colours of one region at the layout's size.
 
-    ``chroma`` (2, h, w) is the photo's, mapped to ``palette``. ``weight`` (h, w) says which pixels count.
-    ``share`` in 0..1 says how far the photo has colours to follow there.
+    ``chroma`` (2, h, w) is the photo's, mapped from its statistics ``photo`` to ``palette``. ``weight``
+    (h, w) says which pixels count. ``share`` in 0..1 says how far the photo has colours to follow there.
     """
 
     chroma: Array
+    photo: ChromaStatistics
     weight: Array
     palette: ChromaStatistics
     share: float
@@ -66,10 +67,23 @@ class _Colours:
 class ColorLayout:
     """The layout of one job's colours. It is made once, and applied to previews and the result alike."""
 
-    def __init__(self, content: Picture, subject: Subject, regions: Sequence[StyleRegion]) -> None:
-        """Compute the statistics of the photo and of the styles in each of ``regions``."""
+    def __init__(
+        self,
+        content: Picture,
+        subject: Subject,
+        regions: Sequence[StyleRegion],
+        like: ColorLayout | None = None,
+    ) -> None:
+        """Compute the statistics of the photo and of the styles in each of ``regions``.
+
+        ``like`` is the layout of another frame of the same shot, with the same regions: its statistics are
+        used, so that one colour becomes the same in both.
+        """
         self.masks = [region.mask for region in regions]
-        self.colours = list(_lay_out_regions(content, subject, regions))
+        if like is None:
+            self.colours = list(_lay_out_regions(content, subject, regions))
+        else:
+            self.colours = [colours and _lay_out_like(content, colours) for colours in like.colours]
 
     def apply(self, rows: Array, amount: float) -> Array:
         """Return ``rows`` (h, w, 3) in the layout's colours.
@@ -111,13 +125,29 @@ def colour_regions(job: Job, subject: Subject) -> list[StyleRegion]:
     return [region for region in regions if modes.get(region.name, job.settings.keep_colors) != "luminance"]
 
 
+def _lay_out_like(content: Picture, colours: _Colours) -> _Colours:
+    """Lay out the colours of ``content`` with the statistics, and the size, of another frame."""
+    chroma = _photo_chroma(content, colours.weight.shape)
+    return replace(colours, chroma=_map_chroma(chroma, colours.photo, colours.palette))
+
+
+def _photo_chroma(content: Picture, size: tuple[int, ...]) -> Array:
+    """Return the chroma (h, w, 2) of the photo at ``size``, transparent pixels filled."""
+    height, width = size
+    small = content if size == (content.height, content.width) else resize_picture(content, height, width)
+    return to_oklab(fill_transparent(small.pixels, small.alpha))[:, :, 1:]
+
+
+def _map_chroma(chroma: Array, photo: ChromaStatistics, palette: ChromaStatistics) -> Array:
+    return np.ascontiguousarray(lay_out(chroma, photo, palette).transpose(2, 0, 1))
+
+
 def _lay_out_regions(
     content: Picture, subject: Subject, regions: Sequence[StyleRegion]
 ) -> Iterator[_Colours | None]:
     """Lay out the colours of each region; None is a region in which the photo has no colours to follow."""
     size = _layout_size(content.height, content.width)
-    small = content if size == (content.height, content.width) else resize_picture(content, *size)
-    chroma = to_oklab(fill_transparent(small.pixels, small.alpha))[:, :, 1:]
+    chroma = _photo_chroma(content, size)
     for region in regions:
         mask = multiply_masks(content.alpha, region.mask, subject.changes)
         weight = np.ones(size, np.float32) if mask is None else _shrink_mask(mask, size)
@@ -126,8 +156,13 @@ def _lay_out_regions(
         if photo is None or palette is None or colour_share(photo) == 0.0:
             yield None
         else:
-            mapped = np.ascontiguousarray(lay_out(chroma, photo, palette).transpose(2, 0, 1))
-            yield _Colours(chroma=mapped, weight=weight, palette=palette, share=colour_share(photo))
+            yield _Colours(
+                chroma=_map_chroma(chroma, photo, palette),
+                photo=photo,
+                weight=weight,
+                palette=palette,
+                share=colour_share(photo),
+            )
 
 
 def _style_samples(styles: Sequence[PreparedImage]) -> Iterator[tuple[Array, Array]]:

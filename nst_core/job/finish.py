@@ -26,10 +26,13 @@ from nst_core.painting.upsample import upsample_change
 
 
 class Finisher:
-    """Finishes the previews of one job. ``subject`` is the job's, as it is painted."""
+    """Finishes the previews of one job. ``subject`` is the job's, as it is painted.
 
-    def __init__(self, job: Job, subject: Subject) -> None:
-        self.job, self.subject = job, subject
+    ``like`` finishes another frame of the same shot: its statistics of colours are used.
+    """
+
+    def __init__(self, job: Job, subject: Subject, like: Finisher | None = None) -> None:
+        self.job, self.subject, self.like = job, subject, like
         self.share = content_colour_share(job)
         self._base: Picture | None = None  # the content at the last size
 
@@ -42,7 +45,8 @@ class Finisher:
     def _layout(self) -> ColorLayout:
         content = self.job.content
         assert content is not None  # noqa: S101 -- there are no colour regions without one
-        return ColorLayout(content, self.subject, colour_regions(self.job, self.subject))
+        like = None if self.like is None else self.like._layout
+        return ColorLayout(content, self.subject, colour_regions(self.job, self.subject), like)
 
     def finish_preview(self, preview: Preview, color_layout: float) -> Preview:
         """Return ``preview`` with the colours and unchanged pixels of a result with that ``color_layout``."""

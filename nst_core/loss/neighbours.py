@@ -176,6 +176,17 @@ class NeighbourMap:
         ]
         return self._map(lambda cells: np.pad(cells, pads, mode="edge"))
 
+    def where(self, keep: npt.NDArray[np.bool_], other: NeighbourMap) -> NeighbourMap:
+        """Return this map's cells where ``keep`` (rows, columns), and those of ``other`` elsewhere."""
+        style, row, column = (
+            np.where(keep, getattr(self, part), getattr(other, part)) for part in ("style", "row", "column")
+        )
+        return replace(other, style=style, row=row, column=column)
+
+    def taken(self, rows: Indices, columns: Indices) -> NeighbourMap:
+        """Return the map whose cells are those at ``rows`` and ``columns``, each (rows, columns)."""
+        return self._map(lambda cells: cells[rows, columns])
+
     def _map(self, change: Callable[[Indices], Indices]) -> NeighbourMap:
         return replace(self, style=change(self.style), row=change(self.row), column=change(self.column))
 

@@ -127,7 +127,22 @@ class Structure:
         return f"structure {self.pool}"
 
 
-Prior: TypeAlias = TotalVariation | AlphaNorm | RangePenalty | Structure
+@dataclass(frozen=True, eq=False)
+class Temporal:
+    """Mean square of the difference to an earlier frame of a film, warped to this one.
+
+    Ruder, Dosovitskiy and Brox 2016, "Artistic style transfer for videos", eq. 7: ``target`` (3, h, w) is the
+    warped frame, and ``mask`` (h, w) in 0..1 says where it can be trusted. A backend holds both arrays on its
+    device.
+    """
+
+    weight: float
+    target: DeviceArray
+    mask: DeviceArray
+    name: str = "temporal"
+
+
+Prior: TypeAlias = TotalVariation | AlphaNorm | RangePenalty | Structure | Temporal
 Term: TypeAlias = ContentTerm | StyleTerm | Prior
 
 

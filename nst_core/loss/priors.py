@@ -5,7 +5,7 @@ over pixels or channels, or relative to its target, so its weight means the same
 
 The prior of a pixel or of a cell of pixels depends only on its neighbours. So large pictures are processed in
 strips of rows, and temporary memory does not grow with the picture. :mod:`nst_core.loss.structure` has the
-prior with a target.
+prior of the content's structure.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from nst_core.array_types import Array, DeviceArray, array_namespace
-from nst_core.loss.objective import AlphaNorm, Prior, RangePenalty, Structure, TotalVariation
+from nst_core.loss.objective import AlphaNorm, Prior, RangePenalty, Structure, Temporal, TotalVariation
 from nst_core.loss.structure import rows_of, structure_loss
 
 STRIP_PIXELS = 2**20
@@ -76,6 +76,20 @@ def range_penalty(
     return xp.sum(outside * outside) / count, outside * (2.0 / count)
 
 
+def temporal(
+    prior: Temporal, picture: DeviceArray, owned: slice = ALL, count: int | None = None
+) -> tuple[DeviceArray, DeviceArray]:
+    """Return the mean over channel values of mask (x - target)^2, and its gradient.
+
+    Ruder, Dosovitskiy and Brox 2016, eq. 7.
+    """
+    xp = array_namespace(picture)
+    count = count or _count(picture)
+    difference = picture[:, owned] - prior.target[:, owned]
+    masked = difference * prior.mask[owned]
+    return xp.sum(masked * difference) / count, masked * (2.0 / count)
+
+
 def prior_loss(
     prior: Prior, picture: DeviceArray, owned: slice = ALL, count: int | None = None
 ) -> tuple[DeviceArray, DeviceArray]:
@@ -88,6 +102,8 @@ def prior_loss(
         value, gradient = range_penalty(picture, owned, count)
     elif isinstance(prior, Structure):
         return structure_loss(prior, picture, owned)
+    elif isinstance(prior, Temporal):
+        value, gradient = temporal(prior, picture, owned, count)
     else:
         raise TypeError(f"not a prior: {prior!r}")
     return value * prior.weight, gradient * prior.weight
@@ -106,18 +122,26 @@ def add_prior(
         stop = min(start + rows, height)
         seen = slice(max(start - margin, 0), min(stop + margin, height))
         owned = slice(start - seen.start, stop - seen.start)
-        part = rows_of(prior, seen) if isinstance(prior, Structure) else prior
-        value, strip_gradient = prior_loss(part, picture[:, seen], owned, _count(picture))
+        value, strip_gradient = prior_loss(_rows_of(prior, seen), picture[:, seen], owned, _count(picture))
         gradient[:, start:stop] += strip_gradient
         total = value if total is None else total + value
     return total
+
+
+def _rows_of(prior: Prior, rows: slice) -> Prior:
+    """Return ``prior`` for ``rows`` of the picture."""
+    if isinstance(prior, Structure):
+        return rows_of(prior, rows)
+    if isinstance(prior, Temporal):
+        return replace(prior, target=prior.target[:, rows], mask=prior.mask[rows])
+    return prior
 
 
 def on_device(priors: Sequence[Prior], upload: Callable[[Array], DeviceArray]) -> tuple[Prior, ...]:
     """Return ``priors`` with their targets and masks copied to the device by ``upload``."""
     return tuple(
         replace(prior, target=upload(prior.target), mask=upload(prior.mask))
-        if isinstance(prior, Structure)
+        if isinstance(prior, Structure | Temporal)
         else prior
         for prior in priors
     )

@@ -147,7 +147,7 @@ def open_level(context: RunContext, subject: Subject, layout: MemoryLayout, star
         RunEnded: the run ended before the first evaluation was finished.
         NstError: ``diverged``, ``out-of-memory``.
     """
-    context.matcher.maps = list(start.maps)
+    context.matcher.maps, context.matcher.kept = list(start.maps), start.kept
     best_terms, view, first = _bind_evaluator(context, subject, layout, start.previous)
     if start.picture is not None and start.picture.shape == first.shape:
         first = start.picture

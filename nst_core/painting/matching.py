@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from nst_core.array_types import Array, DeviceArray
 from nst_core.backends.interface import FeatureExtractor
@@ -103,13 +104,15 @@ class Matcher:
     """Finds matches, level after level.
 
     ``upload`` and ``download`` bring arrays to the device that compares positions, and back. ``maps`` has the
-    match of each region on the grid of the whole level before.
+    match of each region on the grid of the whole level before. ``kept`` (rows, columns) are the cells whose
+    matches stay as ``maps`` has them; None is none.
     """
 
     seed: int = 0
     upload: Callable[[Array], DeviceArray] = lambda array: array
     download: Callable[[DeviceArray], Array] = np.asarray
     maps: list[NeighbourMap] = field(default_factory=list)
+    kept: npt.NDArray[np.bool_] | None = None
 
     def terms(
         self, extractor: FeatureExtractor, level: MatchedLevel, regions: Sequence[MatchedRegion], scale: float
@@ -165,7 +168,7 @@ class Matcher:
         if level.painted is not None:
             picture = picture + np.float32(PAINTED_SHARE) * (level.painted - picture)
         query_features = extractor.features(picture, list(SEARCH_WEIGHTS))
-        self.maps = []
+        before, self.maps = self.maps, []
         for region, group, style_grids in zip(regions, features, grids, strict=True):
             candidates = list(map(_candidates, region.styles, group, style_grids))
             query = hypercolumns_of(query_features, region.guide)
@@ -173,6 +176,15 @@ class Matcher:
                 query, grid_size(*level.window.size), candidates, self.seed, (self.upload, self.download)
             )
             self.maps.append(matches.padded(_first_cell(level.window), whole))
+        if self.kept is not None and self.kept.shape == whole and _same_grids(before, self.maps):
+            self.maps = [old.where(self.kept, found) for old, found in zip(before, self.maps, strict=True)]
+
+
+def _same_grids(before: Sequence[NeighbourMap], after: Sequence[NeighbourMap]) -> bool:
+    """Return whether the maps ``before`` are of the same regions, styles and sizes as those ``after``."""
+    return [(maps.size, maps.style_grids) for maps in before] == [
+        (maps.size, maps.style_grids) for maps in after
+    ]
 
 
 def hypercolumns_of(features: Features, guide: Array | None = None) -> Array:

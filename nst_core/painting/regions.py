@@ -29,6 +29,18 @@ class PreparedImage:
 
 
 @dataclass(frozen=True)
+class Anchor:
+    """The painting that a frame of a film is held to, as far as it is known.
+
+    ``pixels`` (3, h, w) are paintings of earlier frames, warped to this frame; ``mask`` (h, w) in 0..1 says
+    where they can be trusted. Both have the size of the painting.
+    """
+
+    pixels: Array
+    mask: Array
+
+
+@dataclass(frozen=True)
 class StyleRegion:
     """Styles, blended by their weights, for the part of the content that ``mask`` (h, w) covers.
 

@@ -18,6 +18,7 @@ from nst_core.backends.interface import Backend, Tiling
 from nst_core.backends.tiling.features import TiledFeatures
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
+from nst_core.loss.neighbours import NeighbourMap
 from nst_core.painting.clock import PLAIN, Clock, Rate, estimate_level_work
 from nst_core.painting.level import RunContext, paint_level
 from nst_core.painting.matching import Matcher
@@ -72,7 +73,7 @@ class PaintingResult:
 
     ``stopped`` says that the user ended the run, ``timed_out`` that the time limit did, and
     ``out_of_memory`` that memory did. ``work`` is what was done, in the unit of the given rate, in
-    ``painting_seconds``; ``seconds`` includes upsampling.
+    ``painting_seconds``; ``seconds`` includes upsampling. ``maps`` are the matches of the last level.
     """
 
     pixels: Array
@@ -85,6 +86,7 @@ class PaintingResult:
     stopped: bool
     timed_out: bool
     out_of_memory: bool
+    maps: tuple[NeighbourMap, ...] = ()
 
 
 def paint(
@@ -135,6 +137,7 @@ def paint(
         stopped=reporter.stopped,
         timed_out=reporter.timed_out,
         out_of_memory=reporter.out_of_memory,
+        maps=tuple(context.matcher.maps),
     )
 
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from nst_core.array_types import Array
 from nst_core.loss.neighbours import NeighbourMap
 
@@ -19,7 +22,7 @@ class RunState:
 
     ``picture`` (3, h, w) is what the optimiser holds: the window of the level, before masks are applied; None
     if the level has not begun. ``previous`` (3, h, w) is the picture of the level before, and ``maps`` are
-    its matches.
+    its matches, which stay as they are in the cells ``kept`` (rows, columns).
     """
 
     level: int = 0
@@ -27,6 +30,7 @@ class RunState:
     picture: Array | None = field(default=None, repr=False)
     previous: Array | None = field(default=None, repr=False)
     maps: tuple[NeighbourMap, ...] = field(default=(), repr=False)
+    kept: npt.NDArray[np.bool_] | None = field(default=None, repr=False)
 
 
 class StateKeeper(Protocol):

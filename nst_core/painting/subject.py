@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from nst_core.array_types import Array
 from nst_core.painting.pyramid import Level
-from nst_core.painting.regions import PreparedImage, StyleRegion
-from nst_core.painting.resample import resize_mask, resize_planes
+from nst_core.painting.regions import Anchor, PreparedImage, StyleRegion
+from nst_core.painting.resample import resize_change, resize_mask, resize_planes
 from nst_core.painting.windows import BoundingBox, Window
 from nst_core.painting.workload import Workload
 
@@ -25,7 +25,7 @@ class Subject:
     any, say which style goes where. All masks have the content's size: ``strength`` (h, w) scales the style
     locally, ``changes`` (h, w) in 0..1 says how much each pixel may change, and ``grey`` (h, w) how much of
     each pixel is painted in luminance only. ``box`` contains all regions if they do not cover the whole
-    content; only a window around it is computed.
+    content; only a window around it is computed. ``anchor`` is what a frame of a film is held to.
     """
 
     content: PreparedImage | None
@@ -36,6 +36,7 @@ class Subject:
     changes: Array | None = None
     box: BoundingBox | None = None
     grey: Array | None = None
+    anchor: Anchor | None = None
 
     @property
     def all_styles(self) -> tuple[PreparedImage, ...]:
@@ -77,7 +78,17 @@ def subject_at_level(subject: Subject, level: Level, style_scale: float) -> Subj
         strength=strength,
         changes=changes,
         grey=grey,
+        anchor=_anchor_at_level(subject.anchor, level),
     )
+
+
+def _anchor_at_level(anchor: Anchor | None, level: Level) -> Anchor | None:
+    size = level.height, level.width
+    if anchor is None or anchor.mask.shape == size:
+        return anchor
+    mask = resize_mask(anchor.mask, *size)
+    assert mask is not None  # noqa: S101 -- an anchor has one
+    return Anchor(resize_change(anchor.pixels, *size), mask)
 
 
 def content_at_size(subject: Subject, height: int, width: int) -> PreparedImage | None:
@@ -125,6 +136,7 @@ def crop_to_window(subject: Subject, window: Window) -> Subject:
         strength=window.cut_mask(subject.strength),
         changes=window.cut_mask(subject.changes),
         grey=window.cut_mask(subject.grey),
+        anchor=subject.anchor and Anchor(window.cut(subject.anchor.pixels), window.cut(subject.anchor.mask)),
     )
 
 

@@ -30,6 +30,7 @@ from nst_core.loss.objective import (
     Prior,
     RangePenalty,
     StyleTerm,
+    Temporal,
     TotalVariation,
 )
 from nst_core.loss.statistics import STATISTICS
@@ -46,11 +47,21 @@ from nst_core.loss.weights import (
     style_layers,
 )
 from nst_core.painting.matching import LevelMatching, MatchedRegion, Matcher, grid_guide, whole_level
-from nst_core.painting.regions import PreparedImage, StyleRegion, coverage, multiply_masks, region_weights
+from nst_core.painting.regions import (
+    Anchor,
+    PreparedImage,
+    StyleRegion,
+    coverage,
+    multiply_masks,
+    region_weights,
+)
 from nst_core.painting.subject import Subject
 from nst_core.settings import Settings
 
 Exact = npt.NDArray[np.float64]
+
+TEMPORAL_WEIGHT = 20.0
+"""Weight of the mean squared difference to the frame before, next to a relative loss of about 1."""
 
 RANGE_WEIGHT = 30.0
 """Weight of the range penalty next to a relative loss of about 1: 0.2 % of pixels end outside 0..1."""
@@ -122,7 +133,11 @@ def make_objective(
         guides = region_guides(extractor, region, subject, settings)
         _report_empty_layers(region.name, _empty_layers(moments, guides), level_size, on_notice)
         terms += style_terms(moments, guides, settings, style_scale * weight, region=region.name)
-    return Objective(contents, tuple(terms), priors(settings, covered, content))
+    return Objective(
+        contents,
+        tuple(terms),
+        (*priors(settings, covered, content), *temporal_terms(settings, subject.anchor, covered)),
+    )
 
 
 def _matched_region(
@@ -307,7 +322,7 @@ def priors(
     """
     if settings.loss == "paper":
         return ()
-    gain = 1.0 if covered is None else 1.0 / max(float((covered > 0).mean()), 1e-6)
+    gain = _gain(covered)
     terms: list[Prior] = [RangePenalty(gain * RANGE_WEIGHT)]
     if settings.tv > 0:
         terms.append(TotalVariation(gain * settings.tv, settings.tv_beta))
@@ -317,3 +332,21 @@ def priors(
         mask = multiply_masks(content.alpha, covered)
         terms += structure_terms(content.pixels, mask, settings.structure)
     return tuple(terms)
+
+
+def temporal_terms(
+    settings: Settings, anchor: Anchor | None, covered: Array | None = None
+) -> tuple[Temporal, ...]:
+    """Make the prior that holds a frame to the ``anchor``, where ``covered`` (h, w) is painted.
+
+    The paper's loss has none: it has no scale that a weight could refer to.
+    """
+    if anchor is None or settings.loss == "paper" or not anchor.mask.any():
+        return ()
+    mask = multiply_masks(anchor.mask, covered)
+    return (Temporal(_gain(covered) * TEMPORAL_WEIGHT, anchor.pixels, anchor.mask if mask is None else mask),)
+
+
+def _gain(covered: Array | None) -> float:
+    """Return the factor by which priors that are means over the picture grow if only part is painted."""
+    return 1.0 if covered is None else 1.0 / max(float((covered > 0).mean()), 1e-6)

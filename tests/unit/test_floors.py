@@ -29,6 +29,7 @@ ENGINE_FLOORS = (
     "api",
     "style_library",
     "batch",
+    "film",
     "pages",
     "diagnostics",
     "worker",

@@ -24,6 +24,7 @@ from nst_core.loss.objective import (
     RangePenalty,
     Structure,
     StyleTerm,
+    Temporal,
     TotalVariation,
 )
 from nst_core.loss.priors import TV_EPSILON
@@ -53,7 +54,7 @@ class LayerForm:
 class PriorForm:
     """The part of a prior that shapes the graph: its exponent or its cells, but not its weight."""
 
-    kind: Literal["total variation", "alpha norm", "range", "structure"]
+    kind: Literal["total variation", "alpha norm", "range", "structure", "temporal"]
     exponent: float = 0.0
     pool: int = 0
 
@@ -68,6 +69,8 @@ class PriorForm:
             return cls("range")
         if isinstance(prior, Structure):
             return cls("structure", pool=prior.pool)
+        if isinstance(prior, Temporal):
+            return cls("temporal")
         raise TypeError(f"not a prior: {prior!r}")
 
 
@@ -225,8 +228,8 @@ def add_prior(
 ) -> tuple[str, str]:
     """Write one prior on ``image`` (1, 3, height, width); return its weighted value () and gradient.
 
-    Declares the input ``weight.<index>``, and for a structure ``target.<index>`` and ``mask.<index>``, shaped
-    as :func:`prior_feeds` returns them.
+    Declares the input ``weight.<index>``, and for a prior with a target ``target.<index>`` and
+    ``mask.<index>``, shaped as :func:`prior_feeds` returns them.
     """
     weight = nodes.input(f"weight.{index}", ())
     if form.kind == "structure":
@@ -234,6 +237,8 @@ def add_prior(
     count = 3 * height * width
     if form.kind == "total variation":
         total, gradient = _total_variation(nodes, image, form.exponent, height, width)
+    elif form.kind == "temporal":
+        total, gradient = _temporal(nodes, image, index, height, width)
     elif form.kind == "alpha norm":
         total, gradient = _alpha_norm(nodes, image, form.exponent, height, width)
     else:
@@ -247,9 +252,18 @@ def add_prior(
 
 def prior_feeds(prior: Prior, index: int) -> dict[str, Array]:
     """Return the values of a prior's target and mask inputs, by name."""
-    if not isinstance(prior, Structure):
+    if not isinstance(prior, Structure | Temporal):
         return {}
     return {f"target.{index}": _floats(prior.target[None]), f"mask.{index}": _floats(prior.mask[None, None])}
+
+
+def _temporal(nodes: Nodes, image: str, index: int, height: int, width: int) -> tuple[str, str]:
+    """Write Ruder, Dosovitskiy and Brox 2016, eq. 7, as a sum, and its gradient."""
+    target = nodes.input(f"target.{index}", (1, 3, height, width))
+    difference = nodes.add("Sub", image, target)
+    masked = nodes.add("Mul", difference, nodes.input(f"mask.{index}", (1, 1, height, width)))
+    total = nodes.total(nodes.add("Mul", masked, difference), 3, height, width)
+    return total, nodes.add("Mul", masked, nodes.number(2.0))
 
 
 def _structure(

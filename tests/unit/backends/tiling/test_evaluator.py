@@ -18,6 +18,7 @@ from nst_core.loss.objective import (
     Objective,
     RangePenalty,
     StyleTerm,
+    Temporal,
     TotalVariation,
 )
 from nst_core.loss.priors import add_prior, prior_loss
@@ -71,7 +72,13 @@ def make_objective(backend, height, width, layers, *, statistic="gram", masked=F
                 StyleTerm(layer, weight, gram, guide=guide, statistic=STATISTICS[statistic], mean=mean)
             )
     structures = (structure_of(height, width, masked=masked, halvings=halvings) for halvings in (1, 2))
-    return Objective(tuple(contents), tuple(styles), (*PRIORS, *structures))
+    held = temporal_of(height, width)
+    return Objective(tuple(contents), tuple(styles), (*PRIORS, *structures, held))
+
+
+def temporal_of(height, width):
+    mask = np.random.default_rng(2).uniform(size=(height, width)).astype(np.float32)
+    return Temporal(3.0, picture(2, height, width), mask)
 
 
 def structure_of(height, width, *, masked, halvings):
