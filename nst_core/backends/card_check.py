@@ -94,6 +94,20 @@ def find_trusted_card(
     return None
 
 
+def expected_card(network: Network, search: CardSearch) -> tuple[GraphicsCard | None, list[Notice]]:
+    """Return the card that ``auto`` will take, if a check that is still to come succeeds; checks nothing.
+
+    Also returns a notice about each card that was passed over before.
+    """
+    notices: list[Notice] = []
+    for card in search.real:
+        verdict = remembered_verdict(card, network)
+        if verdict is None or verdict.trusted:
+            return card, notices
+        notices.append(passed_over(card, verdict))
+    return None, notices
+
+
 def passed_over(card: GraphicsCard, verdict: Verdict) -> Notice:
     """Return the notice that ``auto`` does not use ``card``."""
     return Notice(

@@ -307,9 +307,10 @@ def find_choice(
     """Return what ``auto`` chooses. It is a fatal problem if it can choose nothing."""
     from nst_core.backends.choose import choose, torch_gpu
 
-    model = ""
+    model, network = "", None
     try:
-        model = store.resolve("auto", lambda notice: problems.append(_notice_problem(notice))).name
+        network = store.resolve("auto", lambda notice: problems.append(_notice_problem(notice)))
+        model = network.name
     except NstError as error:
         problems.append(Problem(error.message, error.hint))
     if not engines:
@@ -328,6 +329,14 @@ def find_choice(
     device_words = find_device("auto").words
     if device_words != "CPU":
         return Choice("onnx", device_words, model, "ONNX Runtime can use it")
+    if network is not None:
+        from nst_core.backends.card_check import expected_card
+        from nst_core.vgg.graphics_cards import find_cards
+
+        card, passed_over = expected_card(network, find_cards())
+        problems += map(_notice_problem, passed_over)
+        if card is not None:
+            return Choice("onnx", card.device, model, f"WebGPU can use the {card.name}")
     why = "torch is installed but has no GPU to use" if "torch" in engines else "torch is not installed"
     return Choice("onnx", device_words, model, why)
 

@@ -31,7 +31,7 @@ from nst_core.system.resource_errors import is_out_of_memory
 from nst_core.vgg.layers import LAYERS
 
 SIDES = {False: (128, 384), True: (256, 1024)}
-"""Sides of the pictures, by whether the device is asynchronous: 256 pixels hardly load a GPU."""
+"""Sides of the pictures, by whether the device is a GPU with its own memory: 256 pixels hardly load one."""
 
 SMALLEST = 64
 """Side, in pixels, of the smallest picture whose speed means anything."""
@@ -66,7 +66,7 @@ def measure(engine: Engine, budget: MemoryBudget | None = None) -> Rate:
     If the pictures do not fit, or memory runs out, use pictures of half the side: paintings may still fit in
     tiles.
     """
-    sides = SIDES[engine.backend.asynchronous]
+    sides = SIDES[_is_fast(engine.backend)]
     while sides[0] > SMALLEST and not _fits(engine.backend, sides[1], budget):
         sides = sides[0] // 2, sides[1] // 2
     while True:
@@ -77,6 +77,11 @@ def measure(engine: Engine, budget: MemoryBudget | None = None) -> Rate:
                 raise
         engine.backend.close()
         sides = sides[0] // 2, sides[1] // 2
+
+
+def _is_fast(backend: Backend) -> bool:
+    """Return whether a graphics card of some size computes."""
+    return backend.asynchronous or backend.limits.own_memory
 
 
 def _fits(backend: Backend, side: int, budget: MemoryBudget | None) -> bool:
@@ -111,7 +116,7 @@ def _measure_at(engine: Engine, sides: tuple[int, int]) -> Rate:
 
 def _time_iteration(backend: Backend, side: int, tries: int) -> tuple[float, float]:
     """Return the seconds of opening a level, and of one iteration of its optimiser."""
-    rounds, warm_up = ROUNDS[backend.asynchronous], WARM_UP[backend.asynchronous]
+    rounds, warm_up = ROUNDS[_is_fast(backend)], WARM_UP[_is_fast(backend)]
     started = time.perf_counter()
     evaluator = backend.evaluator(default_objective(backend, side), side, side)
     picture = backend.upload(_random_picture(side))
@@ -134,7 +139,7 @@ def _time_features(engine: Engine, side: int) -> float:
     """Return the seconds of the target features of a million pixels."""
     layers = [name for name, _ in Settings().style_layers]
     picture = _random_picture(side)
-    if engine.backend.asynchronous:
+    if _is_fast(engine.backend) or engine.backend.hardware:  # a card compiles its shaders first
         engine.extractor.features(picture, layers)
     return _seconds(lambda: engine.extractor.features(picture, layers)) / (side * side / 1e6)
 
