@@ -490,7 +490,7 @@ SETTINGS = (
         (),
         'machine',
         'Device',
-        'Device that computes: auto, cpu, cuda, cuda:1, mps, ... With cuda:0,cuda:1 or cuda:all several graphics cards share large pictures.',
+        'Device that computes: auto, cpu, webgpu, webgpu:1, cuda, cuda:1, mps, ... With cuda:0,cuda:1 or cuda:all several graphics cards share large pictures.',
         {},
         {},
         'never',
