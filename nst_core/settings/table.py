@@ -317,8 +317,8 @@ class Settings(LookSettings):
         SettingInfo(
             group="machine",
             label="Device",
-            help="Device that computes: auto, cpu, webgpu, webgpu:1, cuda, cuda:1, mps, ... With cuda:0,cuda:1 or "
-            "cuda:all several graphics cards share large pictures.",
+            help="Device that computes: auto, cpu, webgpu, webgpu:1, cuda, cuda:1, mps, ... "
+            "With cuda:0,cuda:1 or cuda:all several graphics cards share large pictures.",
             applies_to=("loss",),
         ),
     )
