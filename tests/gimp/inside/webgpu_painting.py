@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.gimp.inside.cases import floats as pixels_of
-from tests.gimp.inside.cases import new_image, new_layer, paint, record_of, set_engine_mode
+from tests.gimp.inside.cases import Gimp, floats, new_image, new_layer, paint, record_of, set_engine_mode
 
 
 def run(result_path: str) -> None:
@@ -26,6 +25,7 @@ def run(result_path: str) -> None:
         content_layers="relu2_1",
         style_layers="relu1_1,relu2_1",
     )
-    differs = list(pixels_of(painted)) != list(pixels_of(layer))
+    differs = list(floats(painted)) != list(floats(layer))
     Path(result_path).write_text(json.dumps({"record": record_of(painted), "differs": differs}))
-    image.delete()
+    for left in Gimp.get_images():  # the photo's, and the style's
+        left.delete()
