@@ -13,15 +13,30 @@ import pytest
 
 import nst_core
 from nst_core.backends import choose
+from nst_core.backends.card_check import Verdict, find_trusted_card
 from nst_core.diagnostics import doctor
 from nst_core.diagnostics.doctor import diagnose, format_report
-from nst_core.vgg import sessions
+from nst_core.vgg import graphics_cards, sessions
+from nst_core.vgg.graphics_cards import CardSearch, GraphicsCard
 from nst_core.vgg.store import ModelStore
 
 
 @pytest.fixture(autouse=True)
 def cache(rates_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NST_CACHE", str(rates_folder))
+
+
+RADEON = GraphicsCard(
+    index=0,
+    name="Radeon RX 7600",
+    vendor="AMD",
+    driver="radv Mesa 25.0",
+    memory=8 * 2**30,
+    own_memory=True,
+    software=False,
+    economical=False,
+    largest_buffer=2**31,
+)
 
 
 def test_missing_packages_and_two_runtimes_are_problems(
@@ -56,6 +71,44 @@ def test_gpu_that_nothing_can_use_is_a_problem(models: ModelStore, monkeypatch: 
         report = diagnose(models.root)
         assert any("NVIDIA GPU" in problem.message for problem in report.problems) == bool(nvidia_smi)
         assert report.works
+
+
+@pytest.mark.parametrize(
+    ("verdict", "device", "words"),
+    [
+        (None, "webgpu:0", "WebGPU can use the Radeon RX 7600"),
+        (Verdict(True), "webgpu:0", "WebGPU can use the Radeon RX 7600"),
+        (Verdict(False, "computes wrong numbers"), "CPU", "torch"),
+    ],
+    ids=["not checked yet", "trusted", "passed over"],
+)
+def test_a_run_uses_a_card_of_webgpu_unless_it_was_passed_over(
+    models: ModelStore,
+    verdict: Verdict | None,
+    device: str,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NST_CACHE", str(tmp_path))
+    monkeypatch.setattr(choose, "torch_gpu", lambda: None)
+    monkeypatch.setattr(sessions, "AUTOMATIC", ())
+    monkeypatch.setattr(graphics_cards, "find_cards", lambda: CardSearch((RADEON,)))
+    if verdict is not None:
+        find_trusted_card(
+            models.resolve("vgg16"),
+            lambda _notice: None,
+            lambda: CardSearch((RADEON,)),
+            lambda _card, _network: verdict,
+        )
+    report = diagnose(models.root)
+    assert report.choice.device == device
+    assert words in report.choice.why
+    passed_over = [problem for problem in report.problems if "Radeon" in problem.message]
+    assert len(passed_over) == (device == "CPU")
+    for problem in passed_over:
+        assert "is not used, because it computes wrong numbers." in problem.message
+        assert "--device webgpu:0" in problem.cure
 
 
 def test_report_is_plain_data(models: ModelStore) -> None:

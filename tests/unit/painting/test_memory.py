@@ -75,6 +75,16 @@ def test_layouts_keep_to_the_budget(megapixels, gpu):
         assert (layout.tiles == 1) == (layout.window is None)
 
 
+@pytest.mark.parametrize(("megabytes", "window"), [(2048, None), (512, 1280), (128, 704), (32, 320)])
+def test_no_tensor_is_larger_than_the_devices_largest_buffer(megabytes, window):
+    """However much memory is free: 64 channels at full size are 256 bytes for each pixel."""
+    card = backend(gpu=True)
+    card.limits = replace(card.limits, most_pixels=megabytes * 2**20 / 256)
+    settings = make_settings({})
+    layout = choose_memory_layout(card, settings, 2000, 2000, MemoryBudget(64 * GB, 64 * GB))
+    assert layout.window == window
+
+
 def test_no_size_is_suggested_if_none_fits():
     """The limit is below what an engine takes at any size."""
     with pytest.raises(NstError, match="only 0 bytes may be used") as raised:
