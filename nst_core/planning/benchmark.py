@@ -38,7 +38,7 @@ SMALLEST = 64
 
 ROUNDS, WARM_UP = {False: 1, True: 5}, {False: 0, True: 5}
 """Timed iterations, and untimed ones before them, by the same: a GPU chooses kernels and allocates memory in
-the first iterations. The optimiser's first evaluation is not timed either."""
+the first iterations. The time of the very first evaluation counts for opening a level."""
 
 TRIES = (3, 2)
 """Number of timings on the small and on the large picture. The shortest counts, because other programs only
@@ -127,12 +127,17 @@ def _time_iteration(backend: Backend, side: int, tries: int) -> tuple[float, flo
         return evaluation.loss, evaluation.gradient
 
     optimizer = Lbfgs(evaluate, picture, history=HISTORY, precondition=inverse_frequency(picture))
+    float(optimizer.loss)
+    ready = time.perf_counter() - started
     for _ in range(warm_up):
         float(optimizer.iterate().loss)
     times = [
         _seconds(lambda: [optimizer.iterate() for _ in range(rounds)][-1].loss, float) for _ in range(tries)
     ]
-    return opening, min(times) / rounds
+    iteration = min(times) / rounds
+    if backend.asynchronous:  # a GPU chooses kernels and records its work in the first evaluation
+        opening = max(opening, ready - iteration)
+    return opening, iteration
 
 
 def _time_features(engine: Engine, side: int) -> float:
