@@ -28,7 +28,7 @@ import tomllib
 INSTALL = Path(__file__).resolve().parent
 sys.path.insert(0, str(INSTALL))
 
-from nst_install.engines import ENGINES, TORCH, TORCHVISION  # noqa: E402
+from nst_install.engines import ENGINES, TORCH  # noqa: E402
 from nst_install.paths import CHECKOUT, REQUIREMENTS  # noqa: E402
 
 INDEX = "https://pypi.org/simple"
@@ -53,7 +53,6 @@ ENGINE_PINS = {
         (
             "onnxruntime-gpu>=1.19",
             f"torch=={TORCH} ; sys_platform == 'linux'",
-            f"torchvision=={TORCHVISION} ; sys_platform == 'linux'",
             *TORCH_NEEDS,
         ),
     ),

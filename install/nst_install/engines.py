@@ -18,7 +18,6 @@ from nst_install.errors import InstallError
 from nst_install.paths import REQUIREMENTS
 
 TORCH = "2.13.0"
-TORCHVISION = "0.28.0"
 CUDA_TAG = "cu130"
 
 DRIVER_NEEDED = 580
@@ -89,8 +88,7 @@ ENGINES = {
             megabytes=14000,
             torch_builds={
                 "win32": TorchBuild(
-                    (f"torch=={TORCH}+{CUDA_TAG}", f"torchvision=={TORCHVISION}+{CUDA_TAG}"),
-                    f"https://download.pytorch.org/whl/{CUDA_TAG}",
+                    (f"torch=={TORCH}+{CUDA_TAG}",), f"https://download.pytorch.org/whl/{CUDA_TAG}"
                 )
             },
             platforms=("linux", "win32"),
