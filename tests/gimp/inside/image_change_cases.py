@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.gimp.inside.cases import (
     FAKE_FOLDER,
     Gimp,
+    Gio,
     add_group,
     add_mask,
     assert_near,
@@ -22,14 +23,16 @@ from tests.gimp.inside.style_cases import import_plug_in
 def paint_with_change(image, layer, change):
     """Do the steps of a run with ``change`` in the middle, and return the new layer, which is a copy."""
     import_plug_in()
-    from nst_gimp.image import layers
+    from nst_gimp.image import layers, lost_place
+    from nst_gimp.run import paint_layer
 
     alpha = FAKE_FOLDER / "changed-alpha.f32"
     alpha.unlink(missing_ok=True)
     subject = layers.get_subject(image, [layer])
     content = layers.read(subject, str(FAKE_FOLDER / "changed.f32"), str(alpha))
+    memory = lost_place.remember(subject)
     change(image, layer)
-    return layers.insert_result(subject, content, str(alpha), "painted", {})
+    return paint_layer.insert(layers.Painting(content, str(alpha), "painted", {}), subject, memory, None)
 
 
 CHANGES = {
@@ -120,29 +123,42 @@ def painting_follows_its_layer_into_a_locked_group():
     assert painted.get_offsets() == layer.get_offsets()
 
 
-@case(("image", "image"), ("layer", "layer"), ("palette", "palette"))
-def removed_image_or_layer_is_reported(removed):
+@case(("layer", "layer"), ("layer of a group", "group"), ("selection", "selection"))
+def painting_of_a_deleted_layer_becomes_a_layer_of_its_own(kind):
+    image = new_image(24, 20)
+    layer, other = new_layer(image, alpha=True), new_layer(image, "other")
+    before = layer_state(other)
+    layer.set_offsets(3, 2)
+    if kind == "group":
+        image.reorder_item(layer, add_group(image), 0)
+    if kind == "selection":
+        image.select_rectangle(Gimp.ChannelOps.REPLACE, 5, 5, 10, 10)
+    colours = floats(layer)
+    painted = paint_with_change(image, layer, lambda image, layer: image.remove_layer(layer))
+    assert image.get_layers()[0] == painted
+    assert painted.get_offsets()[1:] == (3, 2)
+    assert (painted.get_mask() is not None) == (kind == "selection")
+    assert_near(floats(painted), colours, 2 / 255)
+    assert layer_state(other) == before
+
+
+@case(("image", "image"), ("palette", "palette"))
+def painting_of_a_lost_image_is_kept_in_a_file(removed):
+    """A GIMP with windows opens a new image; see test_background."""
     import_plug_in()
     from nst_gimp.text.messages import UserError
 
     image = new_image(24, 20)
-    layer, other = new_layer(image), new_layer(image, "other")
-    before = layer_state(other)
-
-    def remove(image, layer):
-        if removed == "image":
-            image.delete()
-        elif removed == "layer":
-            image.remove_layer(layer)
-        else:
-            to_palette(image)
-
-    message = ""
+    layer = new_layer(image)
+    colours = floats(layer)
+    message, changes = "", {"image": Gimp.Image.delete, "palette": to_palette}
     try:
-        paint_with_change(image, layer, remove)
+        paint_with_change(image, layer, lambda image, _layer: changes[removed](image))
     except UserError as error:
         message = str(error)
-    assert ("palette" if removed == "palette" else "closed") in message
-    if removed == "layer":
-        assert image.get_layers() == [other]
-        assert layer_state(other) == before
+    assert "The painting is in the file" in message, message
+    path = message[message.index("/") : message.rindex(".xcf") + 4]
+    kept = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(path))
+    (painted,) = kept.get_layers()
+    assert_near(floats(painted), colours, 2 / 255)
+    kept.delete()

@@ -35,6 +35,10 @@ that box as float32, or b"" if everything is selected. ``format`` is the layer's
 Place = namedtuple("Place", "layer is_replaced")
 """Where a new layer goes: above ``layer``, or in its place."""
 
+Painting = namedtuple("Painting", "result alpha_path name record")
+"""A finished painting: its pixels, the file with the alpha that the subject had when it was read (there is
+none if it had no alpha), and the name and the record of its layer."""
+
 
 def get_subject(image, drawables) -> Subject:
     """Return the part of the selected layer to paint.
@@ -76,6 +80,22 @@ def get_subject(image, drawables) -> Subject:
         channels=(1 if layer.is_gray() else 3) + has_transparency,
         format=layer.get_format(),
     )
+
+
+def image_name(image) -> str:
+    """Return the name of an image's file, or GIMP's name for an image without one."""
+    file = image.get_file() or image.get_imported_file()
+    return (file.get_basename() if file is not None else "") or image.get_name()
+
+
+def part_of(subject: Subject, box: tuple) -> Subject:
+    """Return the subject of a part of a subject, given by its box."""
+    selection = subject.selection
+    if selection:
+        _ok, x, y = subject.layer.get_offsets()
+        area = (box[0] + x, box[1] + y, box[2], box[3])
+        selection = pixels.read_plane(subject.image.get_selection(), area, "Y float")
+    return subject._replace(box=box, selection=selection)
 
 
 def check_open(image, *drawables) -> None:
@@ -170,52 +190,48 @@ def read(subject: Subject, path: str, alpha_path: str = "", scale: float = 1.0) 
         )
 
 
-def insert_result(
-    subject: Subject, result: pixels.PixelFile, alpha_path: str, name: str, record: dict, place=None
-):
-    """Insert the result as a new layer above its subject, in one undo step, and return the layer.
+class PlaceLostError(UserError):
+    """The image or the layer no longer exists, or the image can no longer take the result."""
+
+
+def insert_result(subject: Subject, painting: Painting, place=None):
+    """Insert a painting as a new layer above its subject, in one undo step, and return the layer.
 
     ``place``, a :class:`Place`, puts it elsewhere. The selection and the subject's own mask become the new
-    layer's mask. ``alpha_path`` is the file with the alpha of the subject when it was read; it does not exist
-    if the subject had no alpha.
+    layer's mask.
 
     Raises:
-        UserError: the image or the layer no longer exists, or the image can no longer take the result.
+        PlaceLostError: see there. Nothing was changed.
     """
     image, layer = subject.image, subject.layer
-    check_open(image, layer)
-    if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
-        raise UserError(
-            _("The image was converted to a palette (indexed colours) while it was being painted."),
-            _("Convert it with Image > Mode > RGB and paint again."),
-        )
+    if not (image.is_valid() and layer.is_valid()) or image.get_base_type() == Gimp.ImageBaseType.INDEXED:
+        raise PlaceLostError(_("The image or the layer was closed in the meantime."))
     image.undo_group_start()
     try:
-        new_layer = Gimp.Layer.new(
-            image,
-            name,
-            result.width,
-            result.height,
-            layer.type(),
-            100.0,
-            image.get_default_new_layer_mode(),
-        )
-        use_own_alpha = layer.has_alpha() and os.path.isfile(alpha_path)
-        pixels.write(new_layer, result, alpha_path if use_own_alpha else "", subject.format)
-        data = json.dumps(dict(record, plug_in=VERSION), ensure_ascii=False).encode()
-        new_layer.attach_parasite(Gimp.Parasite.new(PARASITE, PARASITE_FLAGS, data))
+        new_layer = make_layer(image, layer.type(), painting, subject)
         _ok, x, y = layer.get_offsets()
         # Before the insertion: a locked group would forbid it.
         new_layer.set_offsets(x + subject.box[0], y + subject.box[1])
         below = place.layer if place is not None and place.layer.is_valid() else layer
         image.insert_layer(new_layer, below.get_parent(), image.get_item_position(below))
-        _add_mask(subject, new_layer)
+        add_mask(new_layer, _mask_plane(subject))
         if place is not None and place.is_replaced and below is place.layer:
             _take_over(below, new_layer)
     finally:
         image.undo_group_end()
     Gimp.displays_flush()
     return new_layer
+
+
+def make_layer(image, kind, painting: Painting, subject: Subject):
+    """Return a new layer of the type ``kind`` with the painting and its record, not yet in ``image``."""
+    result, mode = painting.result, image.get_default_new_layer_mode()
+    layer = Gimp.Layer.new(image, painting.name, result.width, result.height, kind, 100.0, mode)
+    use_own_alpha = layer.has_alpha() and os.path.isfile(painting.alpha_path)
+    pixels.write(layer, result, painting.alpha_path if use_own_alpha else "", subject.format)
+    data = json.dumps(dict(painting.record, plug_in=VERSION), ensure_ascii=False).encode()
+    layer.attach_parasite(Gimp.Parasite.new(PARASITE, PARASITE_FLAGS, data))
+    return layer
 
 
 def _take_over(old_layer, new_layer) -> None:
@@ -226,16 +242,21 @@ def _take_over(old_layer, new_layer) -> None:
     old_layer.get_image().remove_layer(old_layer)
 
 
-def _add_mask(subject: Subject, new_layer) -> None:
-    """Give ``new_layer`` a mask from the selection and the subject's mask, if there are any."""
+def _mask_plane(subject: Subject) -> bytes:
+    """Return the product of the selection and the subject's mask as float32, b"" if there are none."""
     plane, mask = subject.selection, _active_mask(subject.layer)
-    if mask is not None:
-        mask_plane = pixels.read_plane(mask, subject.box, "Y float")
-        plane = pixels.multiply_planes(plane, mask_plane) if plane else mask_plane
+    if mask is None:
+        return plane
+    mask_plane = pixels.read_plane(mask, subject.box, "Y float")
+    return pixels.multiply_planes(plane, mask_plane) if plane else mask_plane
+
+
+def add_mask(layer, plane: bytes) -> None:
+    """Give a layer a mask from a plane of float32, or none for b""."""
     if plane:
-        new_mask = new_layer.create_mask(Gimp.AddMaskType.WHITE)
-        new_layer.add_mask(new_mask)
-        pixels.write_plane(new_mask, plane)
+        mask = layer.create_mask(Gimp.AddMaskType.WHITE)
+        layer.add_mask(mask)
+        pixels.write_plane(mask, plane)
 
 
 def read_record(layer) -> dict:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
 from collections import namedtuple
 from contextlib import suppress
 from pathlib import Path
+from platform import node
 
 from nst_gimp.settings.contract import ENGINE_LOG, INSTALL_RECORD, data_folder, environment_python
 from nst_gimp.text.messages import UserError
@@ -174,6 +176,24 @@ def engine_environment(location: EngineLocation, environment=None, platform: str
 def states_folder() -> Path:
     """Return the path of the engine's folder for the states of interrupted paintings; it need not exist."""
     return data_folders()[0] / "interrupted"
+
+
+def queue_folder():
+    """Return the folder of this machine's queue of paintings, and make it; None if it cannot be made.
+
+    All GIMPs of a user share it, also one in a sandbox. Machines that share the user's home do not.
+    """
+    machine = re.sub(r"\W", "-", node()) or "machine"
+    for data in reversed(data_folders()):
+        folder = data / "queue" / machine
+        try:
+            for part in (data, folder.parent, folder):
+                make_private_folder(part)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return folder
+    return None
 
 
 def log_path() -> Path:

@@ -1,20 +1,23 @@
 """One run of the filter, from the call to the new layer.
 
-Checks the arguments, reads the pixels, waits while the engine paints, and inserts the new layer. ``watcher``
-shows the run: a window, or GIMP's progress bar.
+Checks the arguments, reads the pixels, waits for its turn and while the engine paints, and inserts the new
+layer. ``watcher`` shows the run: a window, or GIMP's progress bar.
 """
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 
-from nst_gimp.image import layers, originals
+from gi.repository import Gimp
+
+from nst_gimp.image import layers, lost_place, originals
 from nst_gimp.process import locations
 from nst_gimp.process.engine import EngineProcess
 from nst_gimp.process.job_folder import PREVIEW, JobFolder
 from nst_gimp.run import session_results, stored_values
 from nst_gimp.run.inputs import InputReader
 from nst_gimp.run.run_request import RunRequest
+from nst_gimp.run.turn import Turn
 from nst_gimp.settings import arguments, effects
 from nst_gimp.text.messages import Cancelled
 from nst_gimp.text.words import _
@@ -23,12 +26,20 @@ from nst_gimp.text.words import _
 def paint(image, drawables, config, watcher, place=None):
     """Paint one layer and return the new layer, which goes above it or to ``place``, a ``layers.Place``.
 
+    The pictures are read at once. Then the run waits until no other painting is before it in the queue.
+
     Raises:
         UserError: the run failed. The image is unchanged.
     """
     settings = arguments.read(config)
     subject = layers.get_subject(image, drawables)
     run_request = RunRequest.from_config(config, image)
+    memory = lost_place.remember(subject)
+    record = {
+        **run_request.to_record(),
+        "source": originals.describe(subject.layer),
+        "arguments": stored_values.without_settings(config),
+    }
     with ExitStack() as stack:
         watcher.begin(subject, run_request.title())
         stack.callback(watcher.end)
@@ -39,7 +50,9 @@ def paint(image, drawables, config, watcher, place=None):
                     "convert the image with Image > Mode > RGB and paint again."
                 )
             )
-        # The folder outlives the engine. The engine starts first, so that it loads while pixels are read.
+        turn = stack.enter_context(Turn(subject, run_request.title(), watcher))
+        # The folder outlives the engine. The engine starts first, so that it loads while pixels are read. It
+        # needs little memory until it gets its request, and deletes the folder if this process is killed.
         job_folder = stack.enter_context(JobFolder())
         engine = stack.enter_context(EngineProcess(job_folder.directory))
         alpha_path = job_folder.path("alpha.f32")
@@ -47,33 +60,50 @@ def paint(image, drawables, config, watcher, place=None):
         inputs = InputReader(subject, settings, job_folder).read(run_request)
         preview = PREVIEW if watcher.wants_previews else None
         request = job_folder.build_request(content, inputs, settings, preview)
-        engine.send(dict(request, states=str(locations.states_folder())))
         try:
-            done = watcher.follow(engine, job_folder)
+            watcher.wait(turn, engine)
+            engine.send(dict(request, states=str(locations.states_folder())))
+            done = watcher.follow(turn, engine, job_folder)
         except Cancelled:
             engine.cancel()
             raise
-        result = content._replace(path=job_folder.check_result(content, done))
         settings.update(changed_settings(done))
-        record = {
-            **run_request.to_record(),
-            "source": originals.describe(subject.layer),
-            "arguments": stored_values.without_settings(config),
-            "settings": settings,
-            "seed": done.get("seed"),
-            "model": done.get("model"),
-            "model_sha256": done.get("model_sha256"),
-            "loss": done.get("loss"),
-            "seconds": done.get("seconds"),
-            "stopped": bool(done.get("stopped")),
-            "engine": watcher.facts.engine_version,
-            "notices": watcher.facts.notices,
-        }
+        record.update(result_record(done, settings, watcher.facts))
+        result = content._replace(path=job_folder.check_result(content, done))
         title, side = run_request.title(), watcher.facts.painted_side
-        name = layer_name(title, config, side)
-        layer = layers.insert_result(subject, result, alpha_path, name, record, place)
+        painting = layers.Painting(result, alpha_path, layer_name(title, config, side), record)
+        layer = insert(painting, subject, memory, place)
         session_results.keep_painting(subject, layer, title, side)
         return layer
+
+
+def insert(painting, subject, memory, place):
+    """Insert a painting and return its layer. If its place is gone, it goes elsewhere, and a message says so.
+
+    Raises:
+        UserError: no image can take it. The message names the file that has the painting.
+    """
+    try:
+        return layers.insert_result(subject, painting, place)
+    except layers.PlaceLostError:
+        layer, sentence = lost_place.insert(memory, subject, painting, place)
+        Gimp.message(sentence)
+        return layer
+
+
+def result_record(done: dict, settings: dict, facts) -> dict:
+    """Return the fields of the record that are known when the engine is done."""
+    return {
+        "settings": settings,
+        "seed": done.get("seed"),
+        "model": done.get("model"),
+        "model_sha256": done.get("model_sha256"),
+        "loss": done.get("loss"),
+        "seconds": done.get("seconds"),
+        "stopped": bool(done.get("stopped")),
+        "engine": facts.engine_version,
+        "notices": facts.notices,
+    }
 
 
 def layer_name(title: str, config, painted_side: int) -> str:

@@ -41,6 +41,10 @@ class Cancelled(UserError):  # noqa: N818 - no error
         super().__init__(_("Cancelled."), code="cancelled")
 
 
+class Dropped(Cancelled):
+    """The user dropped the painting from the queue, perhaps from another window. No dialog opens again."""
+
+
 def to_user_error(error: Exception) -> UserError:
     """Return any exception as a UserError, and print the traceback of an unexpected one to stderr."""
     if isinstance(error, UserError):
