@@ -30,6 +30,12 @@ LAST_VALUES = "plug-in-settings/GimpProcedureConfigRun-plug-in-neural-style.last
 DIALOG_VALUES = "plug-in-settings/neural-style-dialog.json"
 """Where the plug-in keeps the values of a dialog whose painting is not finished."""
 
+PATIENCE_LOOKS = 10
+"""Looks for the report of the process with a window, before that of another process is taken."""
+
+PREFERENCES = "plug-in-settings/neural-style-preferences.json"
+"""Where the plug-in keeps how the dialog was left."""
+
 GTK_COMPLAINTS = ("WIDGET_REALIZED_FOR_EVENT", "gtk_tree_model_get_iter_first")
 """GTK's file chooser prints these when a path is typed into it faster than a person can."""
 
@@ -167,6 +173,9 @@ class GimpDesktop:
             "display = Gimp.Display.new(image); Gimp.displays_flush()"
         )
         self.forget_last_values()
+        preferences = self.gimp.profile / PREFERENCES
+        preferences.parent.mkdir(exist_ok=True)
+        preferences.write_text('{"automatic-trial": false}')  # tests say when a trial starts
         shutil.rmtree(self.gimp.home / ".local/share/nst", ignore_errors=True)
         for name in ("requests.jsonl", "request.json", "events.jsonl"):
             (self.gimp.fake_folder / name).unlink(missing_ok=True)
@@ -201,26 +210,32 @@ class GimpDesktop:
         """Return the widgets shown in a window and in menus, once all keys and clicks so far are handled."""
 
         def report() -> list[Widget]:
-            windows = self._report()
+            windows = self._report(window)
             shown = window.identity in windows
             return [widget for widgets in windows.values() for widget in widgets] if shown else []
 
         return self.wait_until(report, "the widgets of a window")
 
-    def _report(self) -> dict[str, list[Widget]]:
-        number, answer = str(next(self.report_numbers)), self.probe / "answer.json"
+    def _report(self, window: Window) -> dict[str, list[Widget]]:
+        """Return the report of the process with ``window``, or of any other if it is not shown."""
+        number = str(next(self.report_numbers))
         partial = self.probe / "question.part"
         partial.write_text(number)
         partial.replace(self.probe / "question")
+        looks = itertools.count()
 
-        def read() -> dict | None:
-            report = json.loads(answer.read_text()) if answer.exists() else {"number": ""}
-            return report if report["number"] == number else None
+        def read() -> list[dict] | None:
+            reports = [json.loads(path.read_text()) for path in self.probe.glob("answer-*.json")]
+            answers = [report for report in reports if report["number"] == number]
+            for report in answers:
+                if window.identity in (shown["identity"] for shown in report["windows"]):
+                    return [report]
+            return answers[:1] if next(looks) > PATIENCE_LOOKS else None
 
-        report = self.wait_until(read, "a report of the plug-in's widgets")
+        (report,) = self.wait_until(read, "a report of the plug-in's widgets")
         return {
-            window["identity"]: [Widget(**widget) for widget in window["widgets"]]
-            for window in report["windows"]
+            shown["identity"]: [Widget(**widget) for widget in shown["widgets"]]
+            for shown in report["windows"]
         }
 
     def wait_for_widget(

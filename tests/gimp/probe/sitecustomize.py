@@ -1,9 +1,10 @@
 """Widget reports: what the windows of the plug-in's process show, in a file, whenever a test asks.
 
 Python imports this file at its start in every GIMP with windows here, as its folder is on PYTHONPATH. It acts
-only in the filter's own process. A test writes a number into the file ``question`` of $NST_TEST_PROBE. The
-report with that number, ``answer.json``, is written from GTK's loop at the lowest priority. So it comes after
-everything that GTK had to do when the question was asked: keys and clicks, idle work and redrawing.
+only in the filter's own processes. A test writes a number into the file ``question`` of $NST_TEST_PROBE. The
+report with that number, ``answer-PROCESS.json``, is written from GTK's loop at the lowest priority. So it
+comes after everything that GTK had to do when the question was asked: keys and clicks, idle work and
+redrawing.
 """
 
 import json
@@ -75,7 +76,7 @@ def write_report(folder: Path, number: str) -> bool:
     windows = [describe_window(window) for window in Gtk.Window.list_toplevels() if window.get_mapped()]
     partial = folder / f"answer-{os.getpid()}.part"
     partial.write_text(json.dumps({"number": number, "windows": windows}))
-    partial.replace(folder / "answer.json")
+    partial.replace(partial.with_suffix(".json"))
     return False
 
 

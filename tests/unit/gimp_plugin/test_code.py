@@ -78,7 +78,7 @@ def test_catalogues_are_complete_and_compiled(catalogues, language: str) -> None
 DIALOG = [
     *("St_yle", "Se_veral styles, regions", "_Advanced", "_Paint", "_Help", "Picture _file…", "_Keep…"),
     *("Styl_es", "_Blend with another style", "Add a re_gion", "_Quick", "Goo_d", "F_ull", "Custo_m"),
-    *("Replace the pai_nting", "Var_iants…", "Results s_o far"),
+    *("Replace the pai_nting", "Var_iants…", "Results s_o far", "Try _when idle", "_100 %"),
 ]
 RESULT = ["_Take its settings", "_Save the picture…", "_Remove", "Remove a_ll results of this image"]
 WINDOWS = {
@@ -87,7 +87,7 @@ WINDOWS = {
     "keeping": ["_Name", "With the current _settings", "_Cancel", "_Keep"],
     "replacing": ["_Name", "With the current _settings", "_Cancel", "_Replace"],
     "renaming": ["_Name", "_Cancel", "_Rename"],
-    "painting": ["_Keep This Result", "_Cancel"],
+    "painting": ["_Keep This Result", "Continue in _Background", "_Cancel"],
     "stopping": ["_Throw It Away", "_Go On Painting", "_Keep This Result"],
     "menu of a trial": [*RESULT, "_Paint with these settings"],
     "menu of a painting": [*RESULT, "_Add as a layer"],

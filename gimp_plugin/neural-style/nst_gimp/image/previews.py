@@ -19,11 +19,13 @@ SCREEN, OPAQUE = "R'G'B'A u8", "R'G'B' u8"
 
 def of_layer(layer, box, side: int):
     """Return ``box`` (x, y, width, height) of a layer, shrunk to fit into ``side``, on a checkerboard."""
-    x, y, width, height = box
-    scale = min(1.0, side / max(width, height))
-    w, h = max(1, round(width * scale)), max(1, round(height * scale))
-    area = Gegl.Rectangle.new(round(x * scale), round(y * scale), w, h)
-    has_alpha = layer.has_alpha()
+    return at_scale(layer, box, min(1.0, side / max(box[2:])))
+
+
+def at_scale(layer, box, scale: float):
+    """Return ``box`` (x, y, width, height) of a layer at ``scale``, at most 1, on a checkerboard."""
+    x, y, w, h = pixels.scaled_box(box, scale)
+    area, has_alpha = Gegl.Rectangle.new(x, y, w, h), layer.has_alpha()
     data = bytes(layer.get_buffer().get(area, scale, SCREEN if has_alpha else OPAQUE, Gegl.AbyssPolicy.CLAMP))
     return on_checkerboard(_pixbuf(data, w, h, has_alpha))
 

@@ -159,14 +159,18 @@ def flatten(image, file):
     return image.merge_visible_layers(Gimp.MergeType.CLIP_TO_IMAGE)
 
 
-def read(layer, subject, settings: dict, path: str, crop: str = "") -> pixels.PixelFile:
-    """Write the style on ``layer``, or only the ``crop`` of it, to ``path``.
+def area(layer, crop: str = "") -> tuple:
+    """Return the box (x, y, width, height) of a style's layer to read: all of it, or the ``crop``.
 
     Raises:
         CallError: the crop is not inside the picture.
     """
-    full_box = (0, 0, layer.get_width(), layer.get_height())
-    box = arguments.parse_crop(crop, *full_box[2:]) or full_box
+    width, height = layer.get_width(), layer.get_height()
+    return arguments.parse_crop(crop, width, height) or (0, 0, width, height)
+
+
+def read(layer, box: tuple, subject, settings: dict, path: str) -> pixels.PixelFile:
+    """Write ``box`` of the style on ``layer`` to ``path``, as large as the settings can use it."""
     painted_side = settings["size"] or max(subject.box[2:])
     useful_side = max(SPARE * painted_side * settings["style-scale"], SMALLEST_SIDE)
     scale = min(1.0, useful_side / max(box[2:]))

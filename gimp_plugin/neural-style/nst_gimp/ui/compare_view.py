@@ -11,7 +11,7 @@ import gi
 gi.require_version("Gdk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gdk, GdkPixbuf, Gtk  # noqa: E402
+from gi.repository import Gdk, GdkPixbuf, GLib, Gtk  # noqa: E402
 
 from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import widgets  # noqa: E402
@@ -37,7 +37,7 @@ FOCUS_STYLE = b"frame.focused > border { border-color: @theme_selected_bg_color;
 
 
 class CompareView(Gtk.Frame):
-    """A frame with a photo, or a painting of it, no larger than ``side``."""
+    """A frame with a photo, or a painting of it, as large as its room, which is at least ``side``."""
 
     def __init__(self, side: int) -> None:
         super().__init__(shadow_type=Gtk.ShadowType.IN)
@@ -47,12 +47,18 @@ class CompareView(Gtk.Frame):
         """The share of the width, from the left, that shows the photo; None shows the painting alone."""
         self._pressed_at = None
         self._is_dragging = False
+        self._drawn_size = None
         self.picture = Gtk.Image()
         self.holder = Gtk.EventBox()
-        self.holder.set_size_request(side + 8, side + 8)
         self.holder.add_events(Gdk.EventMask.BUTTON1_MOTION_MASK)
         self.holder.add(self.picture)
-        self.add(self.holder)
+        # A scrolled window can shrink again, which a picture alone cannot.
+        outside = Gtk.PolicyType.EXTERNAL
+        self.room = Gtk.ScrolledWindow(hscrollbar_policy=outside, vscrollbar_policy=outside)
+        self.room.set_size_request(side + 8, side + 8)
+        self.room.add(self.holder)
+        self.room.connect("size-allocate", lambda _room, _area: GLib.idle_add(self._fit))
+        self.add(self.room)
         self.holder.set_tooltip_text(
             _(
                 "Hold the mouse button to see the photo. Drag to see both side by side; a click ends that. "
@@ -120,17 +126,25 @@ class CompareView(Gtk.Frame):
         (style.add_class if has_focus else style.remove_class)("focused")
         return False
 
+    def _fit(self) -> bool:
+        """Draw at the size of the room if that has changed. GLib calls this once."""
+        if self.photo is not None and self._size() != self._drawn_size:
+            self._draw()
+        return False
+
     def _size(self) -> tuple:
         """Return the (width, height) at which pictures are shown, in pixels of the screen."""
         width, height = self.photo.get_width(), self.photo.get_height()
-        scale = self.side * self.get_scale_factor() / max(width, height)
-        return max(1, round(width * scale)), max(1, round(height * scale))
+        room, pixels = self.room.get_allocation(), self.get_scale_factor()
+        scale = pixels * min(max(self.side, room.width) / width, max(self.side, room.height) / height)
+        return max(1, int(width * scale)), max(1, int(height * scale))
 
     def _draw(self) -> None:
         if self.photo is None:
             return
+        self._drawn_size = self._size()
         only_photo = self.painting is None or (self._pressed_at is not None and not self._is_dragging)
-        size = self._size()
+        size = self._drawn_size
         if only_photo:
             shown = scaled(self.photo, size)
         elif self._split is None:

@@ -17,6 +17,7 @@ from gi.repository import Gdk, GimpUi, Gio, Gtk  # noqa: E402
 from nst_gimp.image import layers, style  # noqa: E402
 from nst_gimp.process import kept_styles  # noqa: E402
 from nst_gimp.process.warm_engine import WarmEngine  # noqa: E402
+from nst_gimp.run import queue_words  # noqa: E402
 from nst_gimp.settings import how_long  # noqa: E402
 from nst_gimp.settings.settings_table import SETTINGS  # noqa: E402
 from nst_gimp.text import help_pages  # noqa: E402
@@ -24,6 +25,7 @@ from nst_gimp.text.messages import UserError  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import engine_help, look_page, report_window, widgets  # noqa: E402
 from nst_gimp.ui.plan_line import PlanLine  # noqa: E402
+from nst_gimp.ui.queue_rows import QueueRows  # noqa: E402
 from nst_gimp.ui.results import Results  # noqa: E402
 from nst_gimp.ui.several_page import SeveralPage  # noqa: E402
 from nst_gimp.ui.trial_view import TrialView  # noqa: E402
@@ -55,11 +57,13 @@ class StyleDialog:
         self.origin = origin
         self.config, self.subject = config, subject
         self.warm_engine = WarmEngine()
+        self.expected_seconds = None
         self.window = GimpUi.ProcedureDialog.new(procedure, config, _("Neural Style"))
         self.window.set_ok_label(_("_Paint"))
         self.plan_text = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=34)
         self.plan_text.get_style_context().add_class("dim-label")
-        self.plan_text.set_text(_("Estimating the time…"))
+        self._plan = _("Estimating the time…")
+        self.plan_text.set_text(self._plan)
         self.error_text = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=60, selectable=True)
         self.bar = Gtk.InfoBar(message_type=Gtk.MessageType.ERROR, no_show_all=True)
         self.bar.get_content_area().pack_start(self.error_text, True, True, 0)
@@ -70,18 +74,20 @@ class StyleDialog:
         self.trial = TrialView(self.warm_engine, subject, config)
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=12)
         left = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
-        left.pack_start(self.trial, False, False, 0)
+        left.pack_start(self.trial, True, True, 0)
         self.results = Results(self, reset_missing_style)
         left.pack_start(self.results.strip, True, True, 0)
         left.pack_end(self.help.line, False, False, 0)
         left.pack_end(self.plan_text, False, False, 0)
         upper = Gtk.Box(spacing=18)
-        upper.pack_start(left, False, False, 0)
-        upper.pack_start(self._pages(), True, True, 0)
+        upper.pack_start(left, True, True, 0)
+        upper.pack_start(self._pages(), False, True, 0)
         body.pack_start(self.bar, False, False, 0)
         body.pack_start(self.help, False, False, 0)
         if origin.painting is not None:
             body.pack_start(self._painted_before(), False, False, 0)
+        self.queue_rows = QueueRows(subject.image, self._on_queue)
+        body.pack_start(self.queue_rows, False, False, 0)
         body.pack_start(upper, True, True, 0)
         area = self.window.get_content_area()
         area.pack_start(body, True, True, 0)
@@ -205,9 +211,14 @@ class StyleDialog:
         plan_line = PlanLine(self.warm_engine, lambda: self.trial.subject, self.config, self._show_plans)
         self.ask_plans_again = plan_line.ask_again
         self.trial.on_begin_trial = plan_line.ask_soon
+        self.trial.painted_side = plan_line.painted_side
+        self.queue_rows.start()
+        self.trial.automatic.rest()
         try:
             return bool(self.window.run())
         finally:
+            self.expected_seconds = plan_line.seconds
+            self.queue_rows.stop()
             self.trial.stop()
             plan_line.stop()
             self.warm_engine.close()  # the run needs the memory
@@ -217,16 +228,27 @@ class StyleDialog:
 
     def _show_plans(self, text: str, plans: dict) -> None:
         self.help.show_plans(plans)
-        self.plan_text.set_text(text if self.help.problem is None else "")
+        self._plan = text if self.help.problem is None else ""
+        self._show_plan()
         self.time_choice.show_plans({} if self.help.problem else plans)
+        self.trial.plan_changed()
         self._update_buttons()
+
+    def _show_plan(self) -> None:
+        wait = queue_words.describe_wait(self.queue_rows.entries)
+        self.plan_text.set_text(f"{wait}.\n{self._plan}" if wait else self._plan)
+
+    def _on_queue(self, entries: list) -> None:
+        self._show_plan()
+        self.trial.set_queue_busy(bool(entries))
 
     def _engine_repaired(self) -> None:
         """Use the engine that was installed or completed meanwhile, without restarting anything."""
         self.trial.stop()
         self.warm_engine.close()
         self.help.show_problem(None)
-        self.plan_text.set_text(_("Estimating the time…"))
+        self._plan = _("Estimating the time…")
+        self._show_plan()
         reset_missing_style(self.config)
         self.look.chooser.refresh()
         self.ask_plans_again()

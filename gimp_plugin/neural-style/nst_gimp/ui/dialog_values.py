@@ -19,15 +19,16 @@ from nst_gimp.run import stored_values
 FILE_NAME = "neural-style-dialog.json"
 
 
-def store(config) -> None:
-    """Store the values. Nothing happens if the disk cannot be written to."""
-    values = stored_values.capture(config)
+def store(config) -> str:
+    """Store the values and return them as text. Nothing is stored if the disk cannot be written to."""
+    text = json.dumps(stored_values.capture(config))
     path = _path()
     partial = path.with_suffix(f".{os.getpid()}")
     with suppress(OSError):
         path.parent.mkdir(exist_ok=True)
-        partial.write_text(json.dumps(values), encoding="utf-8")
+        partial.write_text(text, encoding="utf-8")
         partial.replace(path)
+    return text
 
 
 def restore(config) -> None:
@@ -40,10 +41,14 @@ def restore(config) -> None:
         stored_values.apply(config, values)
 
 
-def forget() -> None:
-    """Delete the stored values: a painting was finished, and GIMP remembers those."""
+def forget(text: str) -> None:
+    """Delete the stored values: a painting was finished, and GIMP remembers those.
+
+    ``text`` is what its dialog stored. The values of a dialog that was left later stay.
+    """
     with suppress(OSError):
-        _path().unlink()
+        if _path().read_text(encoding="utf-8") == text:
+            _path().unlink()
 
 
 def _path() -> Path:

@@ -9,7 +9,7 @@ from nst_gimp.process import kept_styles
 from nst_gimp.run import paint_layer, stored_values
 from nst_gimp.run.run_request import RunRequest
 from nst_gimp.settings import arguments
-from nst_gimp.text.messages import Cancelled, to_user_error
+from nst_gimp.text.messages import Cancelled, Dropped, to_user_error
 from nst_gimp.ui.start import start_gtk
 
 
@@ -40,14 +40,17 @@ def run(procedure, image, drawables, config):
     dialog = StyleDialog(procedure, config, subject, origin)
     try:
         while dialog.ask():
-            dialog_values.store(config)  # a second dialog may be opened while this one's picture is painted
+            stored = dialog_values.store(config)  # a second dialog may be opened during this painting
             try:
                 layers.check_open(image, *drawables)
                 style_paths = RunRequest.from_config(config, image).style_paths()
-                window = PaintingWindow(config, partial(kept_styles.add_recent, style_paths))
+                on_start = partial(kept_styles.add_recent, style_paths)
+                window = PaintingWindow(config, on_start, dialog.expected_seconds)
                 painted = paint_layer.paint(image, drawables, config, window, dialog.place())
-                dialog_values.forget()
+                dialog_values.forget(stored)
                 return painted
+            except Dropped:
+                raise
             except Cancelled:
                 dialog.show_error("")
             except Exception as error:

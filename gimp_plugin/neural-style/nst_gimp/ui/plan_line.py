@@ -100,6 +100,16 @@ class PlanLine:
         self._show()
         return False
 
+    @property
+    def seconds(self):
+        """The seconds of the plan for the present settings, or None if they are unknown."""
+        return plan_words.seconds_of(self.plans.get(self._current))
+
+    def painted_side(self) -> int:
+        """Return the long side, in pixels, of the planned painting, or 0 if it is unknown."""
+        plan = self.plans.get(self._current)
+        return max(plan_words.painted_size(plan), default=0) if isinstance(plan, dict) else 0
+
     def _ask_for(self, choice: str, question: tuple) -> None:
         if question == self._asked.get(choice):
             return

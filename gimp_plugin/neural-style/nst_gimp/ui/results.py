@@ -29,7 +29,7 @@ class Results:
         if self.store is None:
             return
         try:
-            image, photo = self.dialog.subject.image, self.dialog.trial.original
+            image, photo = self.dialog.subject.image, self.dialog.trial.photo_of_trial
             self.strip.add(session_results.keep_trial(self.store, image, trial, photo))
         except OSError:  # the disk is full: the trial itself is shown
             return

@@ -1,7 +1,8 @@
-"""A small trial of the run: its coarsest level, 256 pixels, in a few seconds.
+"""A small trial of the run: the whole picture at 256 pixels, or a part of it as large as in the painting.
 
-The real run begins at the same size with the same strokes, so the trial shows what it will look like. On a
-slow machine it stops after a while with the best picture so far. Independent of widgets.
+It begins at 128 pixels, so that there is something to see at once. The real run begins at 256 pixels with
+the same strokes, so the trial shows what it will look like. On a slow machine it stops after a while with the
+best picture so far. Independent of widgets.
 """
 
 from __future__ import annotations
@@ -18,12 +19,19 @@ from nst_gimp.settings import arguments
 from nst_gimp.text.messages import UserError
 
 SIDE = 256
+FIRST_SIDE = 128
 PREVIEW_SECONDS = 0.3
 Patience = namedtuple("Patience", "seconds evaluations most_seconds")
 """A trial stops after the first two, or after the last. The painting starts with noise, which takes some
 evaluations to disappear. Loading the network does not count."""
 
-PATIENCE = Patience(15, 40, 45)
+PATIENCE = Patience(45, 0, 45)
+
+ITERATIONS = {"quality": "draft", "iterations": 20}
+"""For two levels: 53 evaluations at the first, 20 at the last."""
+
+SINGLE_ITERATIONS = {"quality": "draft", "iterations": 60}
+"""For trials that are too small for two levels."""
 
 TrialResult = namedtuple("TrialResult", "picture title values")
 """A finished trial: its picture, whose transparency is kept, the names of its styles, and its arguments as
@@ -34,7 +42,8 @@ class Trial:
     """One trial at a time, of the subject as it is when the trial begins.
 
     ``watcher`` has ``on_begin(subject)``, ``on_progress(fraction)``, ``on_picture(picture)``,
-    ``on_result(result)`` with a :class:`TrialResult`, and ``on_end(error)``.
+    ``on_result(result)`` with a :class:`TrialResult`, and ``on_end(error)``. ``find_part(subject)`` returns
+    the part to paint, a ``detail.Detail`` of ``run/detail``, or None for the whole picture.
     """
 
     kind = "trial"
@@ -43,8 +52,9 @@ class Trial:
     side, patience = SIDE, PATIENCE
     """Its long side in pixels, and when it stops."""
 
-    def __init__(self, warm_engine, subject, config, watcher) -> None:
+    def __init__(self, warm_engine, subject, config, watcher, find_part=lambda _subject: None) -> None:
         self.warm_engine, self.subject, self.config, self.watcher = warm_engine, subject, config, watcher
+        self.find_part = find_part
         self._changes, self._title, self._values = {}, "", {}
         self._cache, self._cache_folder = {}, None
         self._start_time = self._content = None
@@ -74,28 +84,33 @@ class Trial:
     def _request(self, job_folder) -> dict:
         # The selection may have changed since the dialog was opened.
         self.subject = layers.get_subject(self.subject.image, [self.subject.layer])
-        self.watcher.on_begin(self.subject)
+        part, subject = self.find_part(self.subject), self.subject
+        self.watcher.on_begin(subject)
         settings = {**arguments.read(self.config), **self._changes}
         run_request = RunRequest.from_config(self.config, self.subject.image)
         self._title = run_request.title()
         self._values = {**stored_values.capture(self.config), **self._changes}
-        side = min(self.side, settings["size"] or self.side)
-        scale = min(1.0, side / max(self.subject.box[2:]))
-        settings.update({"size": side, "time-limit": 0.0})
+        if part is None:
+            side = min(self.side, settings["size"] or self.side)
+            scale = min(1.0, side / max(subject.box[2:]))
+        else:
+            subject, scale = layers.part_of(subject, part.box), part.scale
+            side = round(scale * max(part.box[2:]))
+            settings["style-scale"] = part.style_scale
+        settings.update(trial_settings(settings, side), size=side)
         if self._cache_folder != job_folder.directory:
             self._cache, self._cache_folder = {}, job_folder.directory
-        reader = InputReader(self.subject, settings, job_folder, scale, self._cache)
-        self._content = layers.read(self.subject, job_folder.path("content.f32"), scale=scale)
-        return job_folder.build_request(
-            self._content, reader.read(run_request), settings, (self.side, PREVIEW_SECONDS)
-        )
+        reader = InputReader(subject, settings, job_folder, scale, self._cache)
+        inputs = reader.read(run_request) if part is None else reader.read_part(run_request, part.style_share)
+        self._content = layers.read(subject, job_folder.path("content.f32"), scale=scale)
+        return job_folder.build_request(self._content, inputs, settings, (self.side, PREVIEW_SECONDS))
 
     def _handle(self, event: dict) -> None:
         kind = event["event"]
         pixel_format = self.subject.format
         if kind == "progress":
-            self._stop_if_enough(int(event.get("iteration") or 0))
-            self.watcher.on_progress(float(event.get("fraction") or 0.0))
+            share = self._stop_if_enough(int(event.get("iteration") or 0))
+            self.watcher.on_progress(max(share, float(event.get("fraction") or 0.0)))
         elif kind == "preview":
             self._has_live_layout = event.get("color_layout") is not None
             data = self.warm_engine.job_folder.read_preview(event)
@@ -119,7 +134,8 @@ class Trial:
     def _fail(self, error: UserError) -> None:
         self.watcher.on_end(error)
 
-    def _stop_if_enough(self, evaluations: int) -> None:
+    def _stop_if_enough(self, evaluations: int) -> float:
+        """Stop the trial after its patience. Return the share of the longest time that is over."""
         now = time.monotonic()
         if self._start_time is None:
             self._start_time = now
@@ -127,3 +143,11 @@ class Trial:
         enough = seconds > self.patience.seconds and evaluations >= self.patience.evaluations
         if enough or seconds > self.patience.most_seconds:
             self.finish()
+        return seconds / self.patience.most_seconds
+
+
+def trial_settings(settings: dict, long_side: int) -> dict:
+    """Return what a trial of ``long_side`` pixels changes in the settings of the painting."""
+    if long_side < FIRST_SIDE * 2**0.5 or settings["coarsest"] == 0:
+        return {**SINGLE_ITERATIONS, "time-limit": 0.0}
+    return {**ITERATIONS, "coarsest": FIRST_SIDE, "time-limit": 0.0}
