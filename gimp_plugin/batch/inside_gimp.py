@@ -18,6 +18,7 @@ sys.path[:0] = [job["plug_in"], job["batch"]]
 import export  # noqa: E402
 from claims import claim  # noqa: E402
 from nst_gimp.image import files, layers, masks, metadata  # noqa: E402
+from nst_gimp.process import paint_queue  # noqa: E402
 from nst_gimp.text.messages import UserError  # noqa: E402
 
 PAINTED, THERE, FAILED = "painted", "there", "failed"
@@ -111,6 +112,9 @@ def paint(image):
         config.set_property("style-file", Gio.File.new_for_path(job["style"]))
     for name, value in job["arguments"].items():
         config.set_property(name, value)
+    before = len(paint_queue.entries())
+    if before:
+        report(event="queued", count=before)
     values = procedure.run(config)
     if values.index(0) != Gimp.PDBStatusType.SUCCESS:
         raise RuntimeError(values.index(1) or str(values.index(0)))

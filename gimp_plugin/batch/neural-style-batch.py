@@ -160,6 +160,8 @@ def describe(event: dict) -> list:
     """Return lines about an event of the script inside GIMP."""
     if event["event"] == "waiting":
         return [f"Waiting for another program that is painting {event['count']} of the pictures."]
+    if event["event"] == "queued":
+        return [f"  Waiting until this computer has finished other paintings: {event['count']}."]
     if event["event"] == "begin":
         return [event["picture"]]
     outcomes = {

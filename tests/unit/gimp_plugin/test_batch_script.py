@@ -28,6 +28,8 @@ if job["format"] == "mp4":
     job["pictures"] = []
 for picture, result in job["pictures"]:
     say(event="begin", picture=picture)
+    if Path(picture).name == "c.png":
+        say(event="queued", count=2)
     if "crash" in Path(picture).name:
         os._exit(3)
     while "slow" in Path(picture).name:
@@ -72,6 +74,7 @@ def test_crash_of_gimp_does_not_stop_the_other_pictures(gimp: Path, tmp_path: Pa
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.xcf", "c.xcf"]
     assert "2 painted, 2 failed." in done.stdout
     assert "[4/4]" in done.stdout
+    assert "[3/4]   Waiting until this computer has finished other paintings: 2." in done.stdout
     assert "[3/4]   The sky is too small.\n[3/4]   0.0 s" in done.stdout
     assert done.stderr.count("crash.png: GIMP crashed while painting it.") == 2
     assert len(jobs(tmp_path)) == 2

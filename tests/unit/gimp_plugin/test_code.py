@@ -123,4 +123,4 @@ def test_help_pages_are_complete(language: str) -> None:
     for target in re.findall(r'(?:href|src)="([^"#:]+)"', page):
         assert (FOLDER / "help" / language / target).exists(), target
     sections = re.findall(r"<h2>", page)
-    assert len(sections) == 7
+    assert len(sections) == 8
