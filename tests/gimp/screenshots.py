@@ -1,7 +1,8 @@
 """Make the pictures of the plug-in's READMEs, in a real GIMP with the real engine.
 
-``python -m tests.gimp.screenshots FOLDER`` writes dialog.png, regions.png, keep.png, painting.png and
-result.png. Needs the GIMP that ``tests/gimp/provision`` finds or makes, and a network in the model store.
+``python -m tests.gimp.screenshots FOLDER`` writes dialog.png, regions.png, keep.png, painting.png,
+result.png, variants.png and results.png. Needs the GIMP that ``tests/gimp/provision`` finds or makes, and a
+network in the model store.
 """
 
 from __future__ import annotations
@@ -17,10 +18,14 @@ from nst_core.style_library.ready_styles import READY_FOLDER
 from tests.gimp.desktop import DIALOG, PAINTING_WINDOW, GimpDesktop
 from tests.gimp.screen import Window
 from tests.gimp.start import REPOSITORY, Gimp
+from tests.gimp.test_dialog import is_trial_picture
 from tests.gimp.test_tiles import events, forget_events
 
 SAMPLES = REPOSITORY / "install" / "samples"
 SWIRLS, WATERCOLOUR = (READY_FOLDER / f"{name}.jpg" for name in ("Oil Swirls", "Watercolour"))
+
+CELL = "Strength: 80, Brush size: 0.62"
+"""The cell that is taken from the sheet around the settings below."""
 
 SETTINGS = {"quality": "draft", "strength": 60.0, "size": 512}
 
@@ -79,6 +84,34 @@ def make_pictures(desktop: GimpDesktop, target: Path) -> None:
     desktop.wait_until_gone(PAINTING_WINDOW)
     desktop.wait_until(lambda: len(desktop.layers()) == 2, "the painting")
     desktop.screen.picture(target / "result.png", desktop.main)
+    make_result_pictures(desktop, target)
+
+
+def make_result_pictures(desktop: GimpDesktop, target: Path) -> None:
+    """Open the sheet of variants, take a cell, and compare it in the dialog with its strip of results."""
+    desktop.select_photo()
+    dialog = begin(desktop, SWIRLS)
+    desktop.screen.key("alt+i", dialog)
+    sheet = desktop.wait_for_window("^Variants$")
+    desktop.wait_for_widget(sheet, lambda widget: widget.text == "All variants are painted.", "the sheet")
+    save_small(desktop.screen.picture(target / "variants.png", sheet))
+    cell = desktop.wait_for_widget(
+        sheet, lambda widget: widget.kind == "Button" and widget.text == CELL, "the cell to take"
+    )
+    desktop.screen.click(*cell.middle)
+    desktop.wait_until_gone("^Variants$")
+    picture = desktop.wait_for_widget(dialog, is_trial_picture, "the large picture")
+    desktop.screen.drag(picture.middle, (picture.x + picture.width // 3, picture.middle[1]))
+    desktop.screen.click(dialog.x + 4, dialog.y + 4)  # without a tooltip
+    desktop.widgets(dialog)
+    save_small(desktop.screen.picture(target / "results.png", dialog))
+    desktop.screen.key("Escape", dialog)
+    desktop.wait_until_gone(DIALOG)
+
+
+def save_small(path: Path) -> None:
+    """Write a picture of the screen again with 256 colours."""
+    Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
 
 
 def is_half_painted(desktop: GimpDesktop) -> bool:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from PIL import Image
+
 from tests.gimp.desktop import DIALOG, GimpDesktop, Widget, is_slider
 from tests.gimp.screen import Window
-from tests.gimp.test_dialog import PHOTO_RED, call, is_trial_picture, red_of_trial, wait_for_red
+from tests.gimp.test_dialog import PHOTO_RED, answer, call, is_trial_picture, red_of_trial, wait_for_red
 
 SHEET = "^Variants$"
+SAVE = "^Save the Picture$"
 PAINTED_RED = 255 - PHOTO_RED
 
 
@@ -43,11 +48,18 @@ def choose_from_menu(desktop: GimpDesktop, dialog: Window, result: Widget, key: 
     desktop.screen.key(key)
 
 
-def drag(desktop: GimpDesktop, picture: Widget, to: float) -> None:
-    """Drag the mouse from the middle of a picture to a share of its width."""
-    x, y = picture.middle
-    target = picture.x + round(to * picture.width)
-    desktop.screen.drag((x, y), (target, y))
+def drag_handle(desktop: GimpDesktop, dialog: Window, share: float) -> None:
+    """Drag the mouse from the middle of the large picture to a share of its width."""
+    picture = desktop.wait_for_widget(dialog, is_trial_picture, "the large picture")
+    desktop.screen.drag(picture.middle, (picture.x + round(share * picture.width), picture.middle[1]))
+
+
+def save(desktop: GimpDesktop, dialog: Window, result: Widget, path: Path) -> None:
+    """Save the picture of a result."""
+    choose_from_menu(desktop, dialog, result, "s")
+    desktop.press(desktop.wait_for_window(SAVE), "ctrl+a")
+    answer(desktop, SAVE, "alt+s", str(path))
+    desktop.wait_for_widget(dialog, lambda widget: widget.text == f"Saved as {path}.", "the saved picture")
 
 
 def test_results_are_compared_and_taken(desktop: GimpDesktop) -> None:
@@ -72,8 +84,7 @@ def test_results_are_compared_and_taken(desktop: GimpDesktop) -> None:
     desktop.screen.click(*trial.middle)  # shows it
     wait_for_red(desktop, dialog, PAINTED_RED)
     desktop.keep_picture("result-shown")
-    picture = desktop.wait_for_widget(dialog, is_trial_picture, "the large picture")
-    drag(desktop, picture, 0.7)  # the photo is left of the handle
+    drag_handle(desktop, dialog, 0.7)  # the photo is left of it
     wait_for_red(desktop, dialog, PHOTO_RED)
     desktop.keep_picture("result-split")
     desktop.press(dialog, "Home", "Right")
@@ -83,6 +94,9 @@ def test_results_are_compared_and_taken(desktop: GimpDesktop) -> None:
     desktop.wait_until(lambda: strength_slider(desktop, dialog).text != "30", "another strength")
     desktop.screen.double_click(*trial.middle)
     wait_for_strength(desktop, dialog, "30")
+    save(desktop, dialog, painting, desktop.gimp.folder / "saved.png")
+    with Image.open(desktop.gimp.folder / "saved.png") as picture:
+        assert picture.size == (480, 320)
     choose_from_menu(desktop, dialog, painting, "a")
     desktop.wait_until(lambda: len(desktop.layers()) == len(layers) + 1, "the painting as a layer")
     desktop.keep_picture("result-added")

@@ -31,7 +31,7 @@ class VariantTrial(Trial):
     """A trial for a cell of the sheet: smaller, and it stops as soon as one can judge it."""
 
     kind, side = "variant", SIDE
-    patience = Patience(0, 60, 15)
+    patience = Patience(0, 40, 30)
 
 
 class VariantSheet:
