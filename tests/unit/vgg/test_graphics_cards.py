@@ -93,7 +93,7 @@ def test_every_card_can_be_chosen(
     monkeypatch.setattr(graphics_cards, "_plugin_devices", lambda: ["a device"])
     options = Options()
     graphics_cards.add_provider(options, index)
-    assert options.options == {"powerPreference": preference}
+    assert options.options == {"powerPreference": preference, "preferredLayout": "NCHW"}
     assert os.environ.get(graphics_cards.SELECT_DEVICE) == first
 
 
