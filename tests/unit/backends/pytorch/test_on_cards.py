@@ -17,6 +17,7 @@ from nst_core.loss.objective import (
     Objective,
     RangePenalty,
     StyleTerm,
+    Temporal,
     TotalVariation,
 )
 from nst_core.loss.statistics import STATISTICS
@@ -88,7 +89,8 @@ def make_objective(statistic: str, *, masked: bool, side: int = SIDE) -> Objecti
         for name in STYLE_LAYERS
     ]
     structure = make_structure(random(3, side, side), random(side, side), 0.5, 1)
-    priors = (RangePenalty(1.0), TotalVariation(1.0, 1.5), AlphaNorm(1.0), structure)
+    temporal = Temporal(1.0, random(3, side, side), random(side, side))
+    priors = (RangePenalty(1.0), TotalVariation(1.0, 1.5), AlphaNorm(1.0), structure, temporal)
     return Objective(tuple(contents), tuple(styles), priors)
 
 
