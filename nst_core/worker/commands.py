@@ -17,6 +17,7 @@ import psutil
 from nst_core.api import as_array, as_picture
 from nst_core.array_types import Array
 from nst_core.backends.choose import open_engine
+from nst_core.backends.devices import name_for_people
 from nst_core.errors import DISK_FULL_ERRNOS, ErrorCode, NstError
 from nst_core.events import Event, Notice, Plan, Preview, Progress
 from nst_core.images.picture import Picture
@@ -209,7 +210,7 @@ def plan(request: Request) -> dict[str, object]:
         check_job(job, engine.network.layers)
         held_bytes = FRESH_BYTES + 2 * picture_bytes(job)  # once as read, once as prepared
         run_plan = plan_painting(job, engine, requested_box(request, content), held_bytes)
-        return asdict(plan_event(run_plan, job.settings, engine))
+        return _plan_fields(plan_event(run_plan, job.settings, engine))
     finally:
         engine.close()
 
@@ -253,7 +254,7 @@ def _event_sender(
 
     def on_event(event: Event) -> None:
         if isinstance(event, Plan):
-            send("plan", **asdict(event))
+            send("plan", **_plan_fields(event))
         elif isinstance(event, Progress):
             send("progress", **asdict(event))
         elif isinstance(event, Notice):
@@ -273,6 +274,10 @@ def _event_sender(
     return on_event
 
 
+def _plan_fields(event: Plan) -> dict[str, object]:
+    return asdict(event) | {"device": name_for_people(event.device)}
+
+
 def _done_fields(result: Result, channels: int) -> dict[str, object]:
     return {
         "width": result.picture.width,
@@ -282,7 +287,7 @@ def _done_fields(result: Result, channels: int) -> dict[str, object]:
         "model": result.model,
         "model_sha256": result.model_sha256,
         "engine": result.engine,
-        "device": result.device,
+        "device": name_for_people(result.device),
         "loss": result.loss,
         "seconds": result.seconds,
         "stopped": result.stopped,

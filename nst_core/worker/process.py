@@ -173,6 +173,11 @@ def handle_request(writer: EventWriter, reader: RequestReader, line: bytes) -> N
 
         writer.send("plan", **plan(request))
         writer.send("done")
+    elif request.command == "devices":
+        from nst_core.backends.devices import list_cards
+
+        writer.send("devices", cards=[asdict(card) for card in list_cards()])
+        writer.send("done")
     elif request.command == "doctor":
         from nst_core.diagnostics.doctor import diagnose, format_report
 

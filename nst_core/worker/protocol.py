@@ -41,6 +41,8 @@ Other commands:
 - ``fetch``: downloads and installs the network ``model`` (``vgg19`` or ``vgg16``). Answers with events
   ``{"event": "fetch", "phase", "done", "total"}``, where ``phase`` is ``wait``, ``download``, ``check`` or
   ``convert``, then ``done``. It goes on where an earlier download stopped.
+- ``devices``: answers ``{"event": "devices", "cards": [{"device": "webgpu:1", "name": ...}]}``, the graphics
+  cards that can be chosen, then ``done``.
 - ``doctor``: answers ``{"event": "doctor", "report": {...}, "text": ...}``, where the text is the report for
   people, then ``done``.
 
@@ -61,8 +63,9 @@ Events, in order: ``hello`` (always first, with ``protocol`` and ``version``), `
 events without ``hello``. A ``preview`` has ``color_layout``, the value that it shows, unless that setting has
 no effect on the job; ``settings`` of ``done`` has the result's. ``notice`` and ``error`` have ``code``,
 ``message`` and ``hint``. Notices include ``empty-region`` (a region is too small for a layer) and
-``fine-style`` (styles are combined first). Readers ignore events and fields that they do not know, so
-additions do not change the protocol's number; requests with another number are refused.
+``fine-style`` (styles are combined first). The ``device`` of ``plan`` and ``done`` is a name for people.
+Readers ignore events and fields that they do not know, so additions do not change the protocol's number;
+requests with another number are refused.
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ import time
 from array import array
 from pathlib import Path
 
+CARDS = ("AMD Radeon RX 7800 XT", "Intel Iris Xe Graphics")
+
 FOLDER = Path(os.environ["NST_FAKE"])
 stop = threading.Event()
 requests = queue.SimpleQueue()
@@ -207,6 +209,12 @@ def fetch():
     write(FOLDER / "network", b"")
 
 
+def device(request):
+    """Return the name of the device that the settings choose: a card by its number, or the usual one."""
+    kind, _, number = request["settings"]["device"].partition(":")
+    return CARDS[int(number or 0)] if kind == "webgpu" else "Fake device"
+
+
 def draft(request):
     return request["settings"]["quality"] == "draft"
 
@@ -223,11 +231,14 @@ def answer(request, mode, argument):
         fetch()
     elif request["command"] == "doctor":
         send(event="doctor", report={}, text="Network: vgg16")
+    elif request["command"] == "devices":
+        send(event="devices", cards=[{"device": f"webgpu:{index}", "name": name}
+                                     for index, name in enumerate(CARDS)])  # fmt: skip
     elif request["command"] == "plan":
         width, height = planned_size(request)
         seconds = 95.0 * max(1.0, width * height / 200_000) / (2 if draft(request) else 1)
         send(event="plan", levels=[{"width": width, "height": height, "iterations": 2, "tiles": 1}],
-             engine="fake", device="Fake device", model="fake", model_sha256="", width=width, height=height,
+             engine="fake", device=device(request), model="fake", model_sha256="", width=width, height=height,
              seconds=seconds, bytes=1_230_000_000)  # fmt: skip
     else:
         write(FOLDER / "request.json", json.dumps(request).encode())

@@ -136,6 +136,14 @@ def test_job_runs_from_greeting_to_deleted_folder(engine, folder):
     assert not folder.exists()
 
 
+def test_devices_are_listed_with_their_names(shared):
+    engine, _folder = shared
+    engine.send({"protocol": PROTOCOL, "command": "devices"})
+    cards, done = [event for event in engine.events() if event["event"] != "hello"]
+    assert done["event"] == "done"
+    assert [set(card) for card in cards["cards"]] == [{"device", "name"}] * len(cards["cards"])
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_result_has_the_size_and_channels_of_the_content(shared, channels):
     engine, folder = shared

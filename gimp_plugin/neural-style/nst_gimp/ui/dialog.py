@@ -24,6 +24,7 @@ from nst_gimp.text import help_pages  # noqa: E402
 from nst_gimp.text.messages import UserError  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import engine_help, look_page, report_window, widgets  # noqa: E402
+from nst_gimp.ui.device_choice import DeviceChoice  # noqa: E402
 from nst_gimp.ui.plan_line import PlanLine  # noqa: E402
 from nst_gimp.ui.queue_rows import QueueRows  # noqa: E402
 from nst_gimp.ui.results import Results  # noqa: E402
@@ -136,7 +137,8 @@ class StyleDialog:
         rest = [setting.name for setting in SETTINGS if setting.name not in look_page.SETTINGS]
         names = [name for name in SIDE_BY_SIDE if name in rest]
         names += [name for name in rest if name not in SIDE_BY_SIDE]
-        table, controls = widgets.table(self.config, names)
+        self.device_choice = DeviceChoice(self.config)
+        table, controls = widgets.table(self.config, names, {"device": self.device_choice})
         self._finish = controls["finish"]
         self.config.connect("notify::size", lambda *_args: self._update_finish())
         self._update_finish()
@@ -233,6 +235,8 @@ class StyleDialog:
         self.time_choice.show_plans({} if self.help.problem else plans)
         self.trial.plan_changed()
         self._update_buttons()
+        if any(isinstance(plan, dict) for plan in plans.values()):  # the user waits for the plan first
+            self.device_choice.ask(self.warm_engine)
 
     def _show_plan(self) -> None:
         wait = queue_words.describe_wait(self.queue_rows.entries)

@@ -174,13 +174,16 @@ def make_widget(config, setting) -> Gtk.Widget:
     return number(config, setting.name, **formats.get(setting.name, {}))
 
 
-def table(config, names) -> tuple:
-    """Return a grid with settings, two in each row, and (label, widget) of each setting by name."""
+def table(config, names, own_widgets) -> tuple:
+    """Return a grid with settings, two in each row, and (label, widget) of each setting by name.
+
+    ``own_widgets`` has those that are not of the usual kind, by name.
+    """
     grid, controls = Gtk.Grid(column_spacing=12, row_spacing=6), {}
     for index, name in enumerate(names):
         setting = arguments.BY_NAME[name]
         row, column = index // 2, 2 * (index % 2)
-        setting_label, widget = label(setting), make_widget(config, setting)
+        setting_label, widget = label(setting), own_widgets.get(name) or make_widget(config, setting)
         setting_label.set_mnemonic_widget(widget)
         effects.bind_sensitivity(config, name, setting_label, widget)
         grid.attach(setting_label, column, row, 1, 1)
