@@ -250,9 +250,10 @@ def find_graphics(installation: Installation) -> Graphics:
     """Describe the graphics cards that ONNX Runtime can use through WebGPU, or what is missing for that."""
     try:
         from nst_core.vgg.graphics_cards import find_cards
+
+        return describe_graphics(find_cards(), this_machine(), installation)
     except ImportError:  # without ONNX Runtime, which is another problem
         return Graphics(message="No graphics card can be used through WebGPU without ONNX Runtime")
-    return describe_graphics(find_cards(), this_machine(), installation)
 
 
 def find_unused_cards(graphics: Graphics, choice: Choice, installation: Installation) -> list[Problem]:

@@ -1,7 +1,8 @@
 """The graphics cards: which WebGPU can use, or what this machine lacks, in one sentence with its remedy.
 
 Takes the search of :mod:`nst_core.vgg.graphics_cards` and facts about the system, and returns a
-:class:`Graphics`. Raises no errors and changes nothing.
+:class:`Graphics`. Raises no errors and changes nothing. Imports ONNX Runtime, which may be missing, only
+where it is needed.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nst_core.contract import format_bytes
 from nst_core.diagnostics.installation import Installation, installer_command
-from nst_core.vgg.graphics_cards import OLDEST_RUNTIME, VENDORS, CardSearch, GraphicsCard
+
+if TYPE_CHECKING:
+    from nst_core.vgg.graphics_cards import CardSearch, GraphicsCard
 
 KERNEL_CARDS = Path("/sys/class/drm")
 """Where Linux lists the graphics cards that it has a driver of its own for."""
@@ -101,6 +105,8 @@ def find_makers(folder: Path) -> tuple[str, ...] | None:
         entries = sorted(path for path in folder.glob("card*") if path.name[4:].isdigit())
     except OSError:
         entries = []
+    from nst_core.vgg.graphics_cards import VENDORS
+
     makers = []
     for entry in entries:
         try:
@@ -175,6 +181,8 @@ def _without_package(search: CardSearch, installation: Installation) -> tuple[st
         return message, f"it needs Python {words} or newer"
     if installation.by_installer:
         return message, _command("update")
+    from nst_core.vgg.graphics_cards import OLDEST_RUNTIME
+
     packages = f"'onnxruntime>={OLDEST_RUNTIME}' onnxruntime-ep-webgpu"
     return message, f"run `python -m pip install {packages}`"
 
