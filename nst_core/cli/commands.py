@@ -26,6 +26,7 @@ class CommandEntry(NamedTuple):
 COMMANDS: Mapping[str, CommandEntry] = {
     "stylize": CommandEntry("stylize", "stylize", "Paint a picture in the style of another."),
     "batch": CommandEntry("batch", "batch", "Paint every picture in a folder."),
+    "film": CommandEntry("film", "film", "Paint a film, frame by frame, without flicker."),
     "plan": CommandEntry("plan", "plan", "Estimate the time and memory of `nst stylize`."),
     "styles": CommandEntry("styles", "styles", "Keep styles under a name, with settings that suit them."),
     "gallery": CommandEntry("gallery", "gallery", "Show three values of every control on one page."),

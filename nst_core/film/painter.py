@@ -25,9 +25,10 @@ from nst_core.job.finish import Finisher, finish_picture
 from nst_core.job.keep_colors import network_colours
 from nst_core.job.model import Job
 from nst_core.job.plan import plan_painting
-from nst_core.job.prepare import channels_first, painted_box, prepare, visible_pixels
+from nst_core.job.prepare import channels_first, job_workload, painted_box, prepare, visible_pixels
 from nst_core.job.run import check_job
 from nst_core.loss.neighbours import NeighbourMap
+from nst_core.painting.clock import estimate_level_work
 from nst_core.painting.regions import PreparedImage
 from nst_core.painting.run import PaintingResult, PaintOptions, RunCallbacks, paint
 from nst_core.painting.run_state import NoStates, RunState
@@ -101,12 +102,14 @@ class ShotPainter:
         Raises:
             NstError: ``bad-image`` for another size than the first frame's; or it cannot be painted.
         """
-        if _is_invisible(content):
+        if is_invisible(content):
             self.earlier.clear()
             return PaintedFrame(picture=content, painting=None)
         subject, grey = self._subject(content), flow_frame(visible_pixels(content, "frame"))
         if not self.earlier:
             painted = self._run(subject, self.plan, PaintOptions(rate=self.plan.rate))
+            # Only now: what later frames take would be compared with the speed that was planned with, again.
+            update_rate(self.engine.name, painted.work, painted.painting_seconds)
             evaluations = np.full(grey.shape, np.float32(FINISHED))
         else:
             painted, evaluations = self._paint_later(subject, grey)
@@ -168,7 +171,6 @@ class ShotPainter:
         painted = paint(subject, self.job.settings, plan.levels, self.engine, self.callbacks, options)
         if painted.stopped:
             raise NstError(ErrorCode.CANCELLED, "Stopped within a frame.")
-        update_rate(self.engine.name, painted.work, painted.painting_seconds)
         return painted
 
 
@@ -195,6 +197,15 @@ def later_plan(plan: RunPlan, job: Job) -> RunPlan:
     return replace(plan, levels=(*plan.levels[:-1], last))
 
 
+def later_seconds(plan: RunPlan, job: Job, engine: Engine) -> float:
+    """Return the seconds that a frame after the first of a shot is expected to take."""
+    later, architecture = later_plan(plan, job), engine.network.architecture
+    works = estimate_level_work(
+        later.levels, plan.layouts, job.settings, architecture, plan.rate, job_workload(job)
+    )
+    return works[-1].total
+
+
 def paint_frames(
     job: Job, shots: Iterable[Iterable[Picture]], engine: Engine, callbacks: RunCallbacks | None = None
 ) -> Iterator[PaintedFrame]:
@@ -208,15 +219,13 @@ def paint_frames(
     for shot in shots:
         painter: ShotPainter | None = None
         for frame in shot:
-            if painter is None and _is_invisible(frame):
+            if painter is None and is_invisible(frame):
                 yield PaintedFrame(picture=frame, painting=None)
                 continue
             painter = painter or ShotPainter(replace(job, content=frame), engine, callbacks)
             yield painter.paint(frame)
 
 
-def _is_invisible(picture: Picture) -> bool:
+def is_invisible(picture: Picture) -> bool:
+    """Return whether nothing of ``picture`` can be seen."""
     return picture.alpha is not None and float(picture.alpha.max()) <= 0.0
-
-
-__all__ = ["PaintedFrame", "ShotPainter", "check_film_job", "later_plan", "paint_frames"]

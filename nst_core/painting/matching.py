@@ -99,7 +99,7 @@ class MatchedLevel:
     size: tuple[int, int]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Matcher:
     """Finds matches, level after level.
 

@@ -120,7 +120,7 @@ def paint(
         reporter=reporter,
         scratch_folder=options.scratch_folder,
         states=options.states,
-        matcher=Matcher(settings.seed, backend.upload, backend.download),
+        matcher=Matcher(seed=settings.seed, upload=backend.upload, download=backend.download),
     )
     picture = _paint_levels(context, subject, levels, layouts)
     painting_seconds = clock.seconds

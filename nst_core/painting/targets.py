@@ -123,7 +123,7 @@ def make_objective(
     share = matching_share(settings)
     if share > 0 and content is not None:
         matched = [_matched_region(extractor, region, subject, settings) for region in regions]
-        matching = matching or LevelMatching(Matcher(settings.seed), whole_level(content.pixels))
+        matching = matching or LevelMatching(Matcher(seed=settings.seed), whole_level(content.pixels))
         share *= matching.share
         contents += matching.matcher.terms(extractor, matching.level, matched, style_scale * share)
         style_scale *= 1.0 - share

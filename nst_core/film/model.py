@@ -1,0 +1,101 @@
+"""A film as plain data: frames with their times, where they come from, and what is kept of the source."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from nst_core.errors import ErrorCode, NstError
+from nst_core.events import OnNotice
+from nst_core.images.picture import Picture
+
+PACKAGES = {"av": "av", "cv2": "opencv-python-headless"}
+"""Modules that films need, and the packages that have them."""
+
+
+@dataclass(frozen=True)
+class FilmFrame:
+    """A frame: its ``picture``, and its ``start`` and ``duration`` in seconds."""
+
+    picture: Picture = field(repr=False)
+    start: float
+    duration: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmTraits:
+    """What a result keeps of its source.
+
+    ``video`` is the file to copy the sound from, and ``colours`` are its codes of matrix, primaries, transfer
+    and range (ITU-T H.273); None for what is no video. ``loop`` is how often an animation is shown, 0 for
+    ever. ``names`` are the files of a folder.
+    """
+
+    video: Path | None = None
+    colours: tuple[int, int, int, int] | None = None
+    loop: int = 0
+    names: tuple[str, ...] = ()
+
+
+class FilmSource(Protocol):
+    """A film that can be read from its first frame, as often as needed."""
+
+    @property
+    def traits(self) -> FilmTraits:
+        """What a result keeps."""
+        ...
+
+    def frames(self, on_notice: OnNotice) -> Iterator[FilmFrame]:
+        """Yield the frames in order.
+
+        Raises:
+            NstError: the film cannot be read.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which frames are painted: those from ``start`` to ``stop``, in seconds, one of ``every``."""
+
+    start: float = 0.0
+    stop: float = math.inf
+    every: int = 1
+
+    def of(self, frames: Iterator[FilmFrame]) -> Iterator[FilmFrame]:
+        """Yield the selected frames, each as long as those that follow it and are left out."""
+        kept: FilmFrame | None = None
+        number = 0
+        for frame in frames:
+            if frame.start >= self.stop:
+                break
+            if frame.start < self.start:
+                continue
+            if number % self.every == 0:
+                if kept is not None:
+                    yield kept
+                kept = frame
+            elif kept is not None:
+                kept = replace(kept, duration=kept.duration + frame.duration)
+            number += 1
+        if kept is not None:
+            yield kept
+
+
+def check_film_installed() -> None:
+    """Check that what films need can be imported.
+
+    Raises:
+        NstError: ``bad-setting``.
+    """
+    missing = [package for module, package in PACKAGES.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        raise NstError(
+            ErrorCode.BAD_SETTING,
+            f"A package that films need is not installed: {', '.join(missing)}.",
+            f"Install into the environment of nst: python -m pip install {' '.join(missing)}.",
+        )
