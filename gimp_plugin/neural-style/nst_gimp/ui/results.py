@@ -52,5 +52,5 @@ class Results:
         for name, value in changes.items():
             self.dialog.config.set_property(name, value)
         if trial is not None:
-            self._keep(trial)
             self.dialog.trial.show_trial(trial)
+            self._keep(trial)

@@ -121,6 +121,7 @@ class TrialView(Gtk.Box):
     def show_trial(self, result) -> None:
         """Show a finished small trial from elsewhere as if it had been painted here."""
         self.at_full_size.set_active(False)
+        self.photo_of_trial = self.original
         self.painted, self._shown_result = previews.on_checkerboard(result.picture), None
         self._set_stale(False)
         self._idle(success(max(self.painted.get_width(), self.painted.get_height())))
