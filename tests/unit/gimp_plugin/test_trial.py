@@ -55,7 +55,7 @@ def test_strokes_of_a_part_are_as_large_as_in_the_painting(
     in_part = part.style_scale * area_of_part**0.5
     assert in_part == pytest.approx(in_painting * part.style_share, rel=1e-6)
     assert 0 < part.style_share <= 1.0 + 1e-9
-    assert 0.1 <= part.style_scale + 1e-9 <= 4.0 + 1e-8
+    assert 0.1 <= part.style_scale <= 4.0
     assert in_part <= 512 + 1e-6
 
 

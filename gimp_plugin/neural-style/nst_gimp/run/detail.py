@@ -12,8 +12,8 @@ from collections import namedtuple
 LARGEST_STYLE_AREA = 512 * 512
 """Pixels of a style that a trial reads at most: more takes long, and a part of a style has its strokes."""
 
-LARGEST_SCALE = 4.0
-"""The engine's limit for the setting style-scale."""
+SMALLEST_SCALE, LARGEST_SCALE = 0.1, 4.0
+"""The engine's limits for the setting style-scale."""
 
 Detail = namedtuple("Detail", "box scale style_scale style_share")
 """``box`` (x, y, width, height) is the part in the layer's pixels; ``scale``, at most 1, is the painting's.
@@ -36,7 +36,7 @@ def find(box: tuple, center: tuple, painted_side: int, style_scale: float, side:
     return Detail(
         (x, y, part_width, part_height),
         scale,
-        math.sqrt(used_area / part_area),
+        min(LARGEST_SCALE, max(SMALLEST_SCALE, math.sqrt(used_area / part_area))),
         math.sqrt(used_area / style_area),
     )
 
