@@ -38,15 +38,6 @@ SEARCH_WEIGHTS = {"relu1_1": 0.5, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 1.0
 SEARCH_UP_TO = 1024
 """Long side, in pixels, of the largest level at which matches are sought."""
 
-FINEST_MATCHING = 0.25
-"""Part of the setting ``matching`` that acts at the finest level, if there are several.
-
-Matches say where strokes belong, which coarse levels settle; neighbouring targets disagree in detail, which
-makes a finished picture pale. Tuebingen as the Starry Night, 256 pixels from 128, matching 20, draft
-(``python -m tests.bench.judge``): the distance of the style is 0.73, 0.65 and 0.62 with 1, 0.25 and 0.02, the
-structure 0.54, 0.52 and 0.50.
-"""
-
 FADE = 0.25
 """Value of a strength mask below which the result fades into the photograph."""
 

@@ -14,7 +14,7 @@ history corrects. It is useful because low frequencies of pictures are stiff und
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from nst_core.array_types import DeviceArray, array_namespace
@@ -95,6 +95,30 @@ class Lbfgs:
         self.step = self.xp.ones_like(self.loss)
         self.gamma = self.step * 0.0
 
+    def adopt(self, steps: Iterable[tuple[DeviceArray, DeviceArray]]) -> None:
+        """Begin with the curvature of another objective that is nearly this one.
+
+        ``steps`` are pairs of a step and the change of the gradient along it, oldest first, as pictures of
+        this one's size. A wrong pair costs a rejected step.
+        """
+        xp = self.xp
+        for step, change in steps:
+            stored_s, stored_y, products = self.make_store(), self.make_store(), []
+            for rows in strips(step):
+                s, y = stored_s.append(step[:, rows]), stored_y.append(change[:, rows])
+                products.append(xp.stack([xp.sum(s * y), xp.sum(s * s), xp.sum(y * y)]))
+            yhy = total(xp.sum(change[plane] * self.precondition(change[plane])) for plane in planes(change))
+            self._keep(stored_s, stored_y, total(products), yhy, xp.isfinite(yhy))
+
+    def curvature(self) -> Iterator[tuple[DeviceArray, DeviceArray]]:
+        """Yield the pairs of the history for :meth:`adopt`, oldest first, each in memory of its own."""
+        xp, count = self.xp, len(strips(self.picture))
+        for pair in self.pairs:
+            s, y = (
+                xp.concat([store.get(index) for index in range(count)], axis=1) for store in (pair.s, pair.y)
+            )
+            yield s, y
+
     def shorten_history(self) -> bool:
         """Release half of the history's memory permanently; return False if it cannot be shorter."""
         if self.capacity <= 1:
@@ -149,8 +173,6 @@ class Lbfgs:
         The pair of a rejected step is as valid as that of an accepted one: it shows how the gradient changes.
         """
         xp = self.xp
-        if len(self.pairs) >= self.capacity:
-            self.pairs.pop(0)
         stored_s, stored_y = self.make_store(), self.make_store()
         products = []
         for rows in strips(candidate):
@@ -158,12 +180,25 @@ class Lbfgs:
             change = gradient[:, rows] - self.gradient[:, rows]
             y = stored_y.append(xp.where(usable, change, xp.zeros_like(change)))
             products.append(xp.stack([xp.sum(s * y), xp.sum(s * s), xp.sum(y * y)]))
-        sy, ss, yy = total(products)
         plane_products = []
         for plane in planes(candidate):
             change = gradient[plane] - self.gradient[plane]
             plane_products.append(xp.sum(change * self.precondition(change)))
-        yhy = total(plane_products)
+        self._keep(stored_s, stored_y, total(products), total(plane_products), usable)
+
+    def _keep(
+        self,
+        stored_s: VectorStore,
+        stored_y: VectorStore,
+        products: DeviceArray,
+        yhy: DeviceArray,
+        usable: DeviceArray,
+    ) -> None:
+        """Keep a stored pair; ``products`` are s.y, s.s and y.y, ``yhy`` is y.H0 y without its scale."""
+        xp = self.xp
+        if len(self.pairs) >= self.capacity:
+            self.pairs.pop(0)
+        sy, ss, yy = products
         positive = usable & (sy > 1e-10 * xp.sqrt(ss * yy)) & (yhy > 0)
         one = xp.ones_like(sy)
         rho = xp.where(positive, one / xp.where(positive, sy, one), xp.zeros_like(sy))

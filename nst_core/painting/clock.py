@@ -113,7 +113,7 @@ def _level_work(
     """Return the work of a level. ``depth`` is the layers' arithmetic relative to the default layers'."""
     megapixels = depth * level.height * level.width / 1e6
     content_pass = layout.work / (TWO_PASSES if layout.tiles > 1 else 1.0)
-    style_passes = workload.styles * settings.style_scale**2 * layout.margin_factor
+    style_passes = workload.styles * settings.style_scale**2 * layout.margin_factor * layout.depth
     if workload.seeks_matches(settings):
         content_pass, style_passes = MATCHING_PASSES * content_pass, MATCHING_PASSES * style_passes
         style_passes += _search_passes(level, workload.styles * settings.style_scale**2)

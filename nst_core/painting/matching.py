@@ -20,6 +20,7 @@ from nst_core.array_types import Array, DeviceArray
 from nst_core.backends.interface import FeatureExtractor
 from nst_core.backends.tiling.features import empty_features
 from nst_core.loss.guides import halve_mask, pooling_depth
+from nst_core.loss.layer_parts import LayerPart
 from nst_core.loss.neighbours import (
     BIAS,
     CELL,
@@ -90,13 +91,21 @@ class MatchedLevel:
     """The level in whose ``window`` matches are sought.
 
     ``content`` and ``painted`` are (3, h, w) in the window; ``painted`` is the picture of the level before,
-    or None. ``size`` is the (height, width) of the level.
+    or None. ``size`` is the (height, width) of the level. With ``enlarge``, the matches of the level before
+    are enlarged, as they always are past ``SEARCH_UP_TO`` pixels. Only layers of ``part`` get terms.
     """
 
     content: Array
     painted: Array | None
     window: Window
     size: tuple[int, int]
+    enlarge: bool = False
+    part: LayerPart = LayerPart.ALL
+
+    @property
+    def enlarges(self) -> bool:
+        """Whether nothing is sought if there are matches to enlarge."""
+        return self.enlarge or max(self.size) > SEARCH_UP_TO
 
 
 @dataclass(kw_only=True)
@@ -124,8 +133,9 @@ class Matcher:
         regions = [region.with_shares() for region in regions if region.styles]
         if not regions or scale <= 0:
             return ()
-        enlarge = max(level.size) > SEARCH_UP_TO and len(self.maps) == len(regions)
-        layers = list(dict.fromkeys([*MATCHING_LAYERS, *(() if enlarge else SEARCH_WEIGHTS)]))
+        enlarge = level.enlarges and len(self.maps) == len(regions)
+        own_layers = [layer for layer in MATCHING_LAYERS if level.part.has(layer)]
+        layers = list(dict.fromkeys([*own_layers, *(() if enlarge else SEARCH_WEIGHTS)]))
         features = [
             [dict(extractor.features(style.pixels, layers)) for style in region.styles] for region in regions
         ]
@@ -136,6 +146,8 @@ class Matcher:
         for layer, weight in zip(
             MATCHING_LAYERS, normalised_weights([*MATCHING_LAYERS.values()]), strict=True
         ):
+            if layer not in own_layers:
+                continue
             stride = 2 ** pooling_depth(layer)
             shape = [length // stride for length in level.window.size]
             styles = [[at_layers.pop(layer) for at_layers in group] for group in features]

@@ -15,7 +15,6 @@ import numpy as np
 from nst_core.array_types import Array, DeviceArray, array_namespace
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import OnEvent, Preview, Progress
-from nst_core.loss.weights import FINEST_MATCHING
 from nst_core.painting.clock import Clock, LevelWork
 from nst_core.painting.pyramid import Level
 
@@ -90,11 +89,6 @@ class RunReporter:
     def work(self) -> LevelWork:
         """The work of the current level."""
         return self.clock.levels[self.level_index]
-
-    def matching_share(self) -> float:
-        """Return the part of the setting ``matching`` that acts at this level; see ``FINEST_MATCHING``."""
-        last = len(self.clock.levels) - 1
-        return 1.0 if last == 0 else 1.0 - (1.0 - FINEST_MATCHING) * self.level_index / last
 
     def begin_level(self, index: int, level: Level) -> None:
         """Begin a level."""

@@ -20,11 +20,12 @@ from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
 from nst_core.loss.neighbours import NeighbourMap
 from nst_core.painting.clock import PLAIN, Clock, Rate, estimate_level_work
-from nst_core.painting.level import RunContext, paint_level
+from nst_core.painting.level import paint_level
 from nst_core.painting.matching import Matcher
 from nst_core.painting.memory import MemoryLayout, memory_budget
 from nst_core.painting.progress import LossSample, RunCallbacks, RunReporter, as_rows
 from nst_core.painting.pyramid import Level
+from nst_core.painting.run_context import RunContext
 from nst_core.painting.run_state import NO_STATES, RunState, StateKeeper
 from nst_core.painting.shrinking_tiles import ShrinkingTileEvaluator
 from nst_core.painting.subject import Subject, content_at_size, crop_to_window, subject_at_level

@@ -23,6 +23,7 @@ from nst_core.backends.interface import FeatureExtractor
 from nst_core.backends.tiling.features import feature_sums
 from nst_core.events import Notice, OnNotice
 from nst_core.loss.guides import guides_at_layers
+from nst_core.loss.layer_parts import LayerPart
 from nst_core.loss.objective import (
     AlphaNorm,
     ContentTerm,
@@ -95,8 +96,8 @@ def make_objective(
     settings: Settings,
     *,
     on_notice: OnNotice = lambda _notice: None,
-    level_size: tuple[int, int] | None = None,
     matching: LevelMatching | None = None,
+    part: LayerPart = LayerPart.ALL,
 ) -> Objective:
     """Compute all targets and weight them according to ``settings``.
 
@@ -104,8 +105,9 @@ def make_objective(
     reconstruction); the relative loss is then the remaining one. If there are ``subject.regions``, they
     replace ``subject.styles``, and pixels that no region covers are in no feature loss.
     ``subject.strength`` (h, w) scales the style locally. ``on_notice`` is called for a region that is left
-    out at a layer; ``level_size`` (height, width) is the level that the message names. ``matching`` says how
-    matches are sought, for the setting of that name; None seeks them afresh.
+    out at a layer. ``matching`` says how matches are sought, for the setting of that name, and at which
+    level; None seeks them afresh. ``part`` leaves out the terms of other layers, which keep their share of
+    the weight; the deep part has no priors.
     """
     content = subject.content
     regions = subject.regions or ((StyleRegion(subject.styles),) if subject.styles else ())
@@ -116,7 +118,7 @@ def make_objective(
     covered = coverage(regions)
     contents: tuple[ContentTerm, ...] = ()
     if content is not None:
-        layers = [pair.layer for pair in settings.content_layers]
+        layers = [pair.layer for pair in settings.content_layers if part.has(pair.layer)]
         masks = guides_at_layers(multiply_masks(content.alpha, covered), layers, (), "simple")
         features = extractor.features(content.pixels, layers)
         contents = content_terms(features, masks, settings, content_scale)
@@ -124,15 +126,18 @@ def make_objective(
     if share > 0 and content is not None:
         matched = [_matched_region(extractor, region, subject, settings) for region in regions]
         matching = matching or LevelMatching(Matcher(seed=settings.seed), whole_level(content.pixels))
-        share *= matching.share
+        share = min(1.0, share * matching.share)
         contents += matching.matcher.terms(extractor, matching.level, matched, style_scale * share)
         style_scale *= 1.0 - share
     terms: list[StyleTerm] = []
     for region, weight in zip(regions, region_weights(regions, content, subject.strength), strict=True):
-        moments = style_moments(extractor, region.styles, settings)
-        guides = region_guides(extractor, region, subject, settings)
+        moments = style_moments(extractor, region.styles, settings, part)
+        guides = region_guides(extractor, region, subject, settings, part)
+        level_size = None if matching is None else matching.level.size
         _report_empty_layers(region.name, _empty_layers(moments, guides), level_size, on_notice)
         terms += style_terms(moments, guides, settings, style_scale * weight, region=region.name)
+    if part is LayerPart.DEEP:
+        return Objective(contents, tuple(terms))
     return Objective(
         contents,
         tuple(terms),
@@ -155,9 +160,14 @@ def content_terms(
     settings: Settings,
     scale: float,
 ) -> tuple[ContentTerm, ...]:
-    """Make the content terms; ``scale`` is alpha, or the content's share of a relative loss."""
+    """Make the content terms; ``scale`` is alpha, or the content's share of a relative loss.
+
+    Layers without ``features`` are another objective's, and keep their share of the weight.
+    """
     layers, terms = settings.content_layers, []
     for (layer, _), weight in zip(layers, normalise(layers), strict=True):
+        if layer not in features:
+            continue
         target, mask = features[layer], masks[layer]
         unit = relative_content_weight(target, mask) if settings.loss == "relative" else 1.0
         if weight * scale > 0 and (mask is None or mask.any()):
@@ -166,7 +176,10 @@ def content_terms(
 
 
 def style_moments(
-    extractor: FeatureExtractor, styles: Sequence[PreparedImage], settings: Settings
+    extractor: FeatureExtractor,
+    styles: Sequence[PreparedImage],
+    settings: Settings,
+    part: LayerPart = LayerPart.ALL,
 ) -> dict[str, Moments]:
     """Return the moments of a blend of styles at each style layer where enough of every style is visible.
 
@@ -174,7 +187,7 @@ def style_moments(
     together, each picture with its share. So a blend costs no more than one style. A blend of two equal
     styles is that style to the bit, because averages are computed in double precision.
     """
-    layers = [pair.layer for pair in settings.style_layers]
+    layers = [pair.layer for pair in settings.style_layers if part.has(pair.layer)]
     with_mean = STATISTICS[settings.style_loss].needs_mean
     second: dict[str, Exact] = {}
     mean: dict[str, Exact] = {}
@@ -241,13 +254,17 @@ def _accumulate(totals: dict[str, Exact], layer: str, moment: Array, share: floa
 
 
 def region_guides(
-    extractor: FeatureExtractor, region: StyleRegion, subject: Subject, settings: Settings
+    extractor: FeatureExtractor,
+    region: StyleRegion,
+    subject: Subject,
+    settings: Settings,
+    part: LayerPart = LayerPart.ALL,
 ) -> dict[str, Guide]:
     """Return the guides of a region at each style layer; their mass does not include the strength.
 
     The mass is 0 if the strength leaves almost nothing.
     """
-    layers = [pair.layer for pair in settings.style_layers]
+    layers = [pair.layer for pair in settings.style_layers if part.has(pair.layer)]
     covered, strengths = _masks_at_layers(extractor, region, subject, settings, layers)
     guides = {}
     for layer, full_strength in covered.items():
@@ -286,13 +303,15 @@ def style_terms(
     """Make a region's style terms; ``scale`` is beta, or the style's share of a relative loss.
 
     Layers without moments, or with hardly any guide, are left out, and the other layers take over their
-    weight.
+    weight. Layers without guides are another objective's, and keep their share of it.
     """
     empty = _empty_layers(moments, guides)
     layers = [pair for pair in style_layers(settings) if pair.layer not in empty]
     statistic = STATISTICS[settings.style_loss]
     terms = []
     for (layer, _), weight in zip(layers, normalise(layers), strict=True):
+        if layer not in guides:
+            continue
         target = moments[layer]
         relative = settings.loss == "relative"
         unit = statistic.gain * relative_style_weight(target.second) if relative else statistic.gain

@@ -94,6 +94,8 @@ def level_window(
     if box is None:
         return whole
     reach = _reach(settings, architecture)
+    if level.halved:  # the deepest layer sees twice as far, and its windows start at even cells
+        reach = replace(reach, margin=2 * reach.margin, step=2 * reach.step)
     # If every feature that sees the region counts, those that count extend a margin beyond its edge.
     margins = 2 if settings.guides == "all" else 1
     window = Window(
@@ -139,6 +141,7 @@ def choose_level_layout(
     Raises:
         NstError: ``out-of-memory``, see :func:`nst_core.painting.memory.choose_memory_layout`.
     """
+    workload = replace(workload, halved=level.halved)
     height, width = level_window(box, level, settings, backend.network.architecture).size
     layout = choose_memory_layout(backend, settings, height, width, budget, workload)
     level_pixels, window_pixels = level.height * level.width, height * width

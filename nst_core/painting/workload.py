@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from nst_core.loss.weights import matching_share
 from nst_core.settings import Settings
@@ -14,13 +14,16 @@ class Workload:
 
     ``content`` says whether there is a content picture. ``styles`` is the number of style pictures,
     ``regions`` the number of regions with styles of their own (1 without regions). ``masked`` says whether
-    masks limit where, or how strongly, the picture is painted.
+    masks limit where, or how strongly, the picture is painted. ``halved`` says that the level computes its
+    deep layers on its halved picture.
     """
 
     content: bool = True
     styles: int = 1
     regions: int = 1
     masked: bool = False
+    _: KW_ONLY
+    halved: bool = False
 
     def seeks_matches(self, settings: Settings) -> bool:
         """Return whether the style's most similar positions are targets: there must be something to match."""

@@ -128,7 +128,7 @@ class _Estimate:
         request, full_size = self.request, self.request.size
         result_size = request.result_size or full_size
         size = full_size if long_side >= max(full_size) else fit(*full_size, long_side)
-        levels = make_levels(*size, request.settings)
+        levels = make_levels(*size, request.settings, request.workload)
         layouts = self._layouts(levels, request.settings, request.box, request.workload)
         upsampling = (size, full_size), (full_size, result_size)
         upsampled_pixels = sum(math.prod(to) for start, to in upsampling if start != to)

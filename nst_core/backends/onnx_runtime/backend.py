@@ -73,7 +73,7 @@ class OnnxBackend:
         self.card = find_device_card(self.runtime_device)
         self._kernels = TransformedKernels(network)
         self._shared: dict[str, onnxruntime.OrtValue] = {}  # sessions share these, which must outlive them
-        self._kept: tuple[Shape, Session] | None = None
+        self._kept: dict[Shape, Session] = {}
         self._windows = WindowSessions(lambda window: self.open(*window_graph(window, self._kernels)))
 
     @property
@@ -139,7 +139,7 @@ class OnnxBackend:
         return OnnxEvaluator(self, objective, shape)
 
     def _tiled(self, objective: Objective, height: int, width: int, tiling: Tiling) -> TiledEvaluator:
-        self._kept = None
+        self._kept = {}
         tiles = tiles_for(objective, height, width, tiling.window, self.network.architecture)
         targets = [term.make_target() for term in objective.style]
         worker = OnnxTileWorker(
@@ -206,11 +206,17 @@ class OnnxBackend:
         return True
 
     def session(self, shape: Shape) -> Session:
-        """Return the session for ``shape``, opening it unless it is the one that is kept."""
-        if self._kept is None or self._kept[0] != shape:
-            self._kept = None  # release the old one's memory first
-            self._kept = shape, self.open(*gradient_graph(shape, self._kernels))
-        return self._kept[1]
+        """Return the session for ``shape``, opening it unless it is kept.
+
+        Two forms of objectives are evaluated in turn if a level computes its deep layers at half size, so the
+        last session of another form is kept too.
+        """
+        if shape not in self._kept:
+            # Release memory first: what another level has left, and the older of two forms.
+            others = [kept for kept in self._kept if kept.form != shape.form]
+            self._kept = {kept: self._kept[kept] for kept in others[-1:]}
+            self._kept[shape] = self.open(*gradient_graph(shape, self._kernels))
+        return self._kept[shape]
 
     def end(self) -> None:
         """Release everything; this backend keeps nothing longer than a level."""
@@ -218,7 +224,7 @@ class OnnxBackend:
 
     def close(self) -> None:
         """Release sessions and their memory."""
-        self._kept = self._anchor = None
+        self._kept, self._anchor = {}, None
         self._windows.close()
 
 

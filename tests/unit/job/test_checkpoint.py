@@ -119,7 +119,7 @@ def test_damaged_state_is_told_and_passed_over(tmp_path, damage):
 
 
 def test_full_disk_is_told_once_and_the_run_goes_on(tmp_path):
-    result, events = run(tmp_path / "no folder" / "state", iterations=1)
+    result, events = run(tmp_path / "no folder" / "state", iterations=3)
     assert [notice.code for notice in notices_of(events)] == ["state-not-kept"]
     assert not result.unfinished
 

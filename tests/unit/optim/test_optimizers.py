@@ -148,3 +148,27 @@ def test_adam_gains_from_its_first_step_on():
     optimizer = Adam(bowl, near, iterations=20)
     losses = [float(optimizer.loss), *(float(optimizer.iterate().loss) for _ in range(2))]
     assert losses == sorted(set(losses), reverse=True)
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+def test_adopted_curvature_saves_the_first_steps(kind):
+    """With pairs from another start, the first step is a quasi-Newton step of full length."""
+    before = Lbfgs(bowl, start(kind))
+    for _ in range(30):
+        before.iterate()
+    other = start(kind) * 0.0 + 0.3
+    plain, warm = Lbfgs(bowl, other), Lbfgs(bowl, other)
+    warm.adopt(before.curvature())
+    assert len(warm.pairs) == len(before.pairs) == 10
+    for _ in range(5):
+        plain_loss, warm_loss = plain.iterate().loss, warm.iterate().loss
+    assert float(warm_loss) < 0.9 * float(plain_loss)
+
+
+def test_useless_adopted_curvature_only_costs_rejected_steps():
+    optimizer = Lbfgs(bowl, start("numpy"))
+    first = float(optimizer.loss)
+    optimizer.adopt([(RNG.normal(size=SHAPE), RNG.normal(size=SHAPE)) for _ in range(4)])
+    losses = [float(optimizer.iterate().loss) for _ in range(120)]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < 1e-4 * first

@@ -13,10 +13,7 @@ from nst_core.loss.weights import (
     style_share,
 )
 from nst_core.painting import matching
-from nst_core.painting.clock import Clock, LevelWork
 from nst_core.painting.matching import LevelMatching, MatchedLevel, Matcher, whole_level
-from nst_core.painting.progress import RunCallbacks, RunReporter
-from nst_core.painting.pyramid import Level
 from nst_core.painting.regions import PreparedImage, StyleRegion
 from nst_core.painting.subject import Subject
 from nst_core.painting.targets import make_objective
@@ -269,14 +266,3 @@ def test_a_level_with_a_share_gives_the_rest_to_the_statistics():
     np.testing.assert_allclose(half, np.multiply(whole, 0.5), rtol=1e-6)
     whole, half = ([term.weight for term in objective.style] for objective in objectives)
     np.testing.assert_allclose(half, np.multiply(whole, 1.5), rtol=1e-6)
-
-
-@pytest.mark.parametrize(("levels", "shares"), [(1, [1.0]), (3, [1.0, 0.625, 0.25])])
-def test_matches_matter_less_at_finer_levels(levels, shares):
-    works = [LevelWork(Level(16, 16, 1), 1.0)] * levels
-    reporter = RunReporter(RunCallbacks(), Clock(levels=works))
-    actual = []
-    for index, work in enumerate(works):
-        reporter.begin_level(index, work.level)
-        actual.append(reporter.matching_share())
-    assert actual == pytest.approx(shares)

@@ -10,8 +10,17 @@ from hypothesis import strategies as st
 
 from nst_core.errors import ErrorCode, NstError
 from nst_core.loss.weights import STYLE_SHARE, style_share
-from nst_core.painting.pyramid import ITERATIONS, REFINEMENTS, SMALLEST_SIDE, make_levels
+from nst_core.painting.pyramid import (
+    COARSEST_ITERATIONS,
+    FINE_MATCHING,
+    FINEST_ITERATIONS,
+    REFINEMENTS,
+    SINGLE_ITERATIONS,
+    SMALLEST_SIDE,
+    make_levels,
+)
 from nst_core.painting.subject import style_size
+from nst_core.painting.workload import Workload
 from nst_core.settings import Settings
 
 sides = st.integers(SMALLEST_SIDE, 6000)
@@ -42,6 +51,37 @@ def test_a_pyramid_can_be_switched_off():
     assert (level.height, level.width, level.iterations) == (600, 800, 33)
 
 
+def test_a_draft_at_the_coarsest_size_is_the_first_level_of_a_larger_draft():
+    (trial,) = make_levels(171, 256, Settings(quality="draft"))
+    assert trial == make_levels(342, 512, Settings(quality="draft"))[0]
+    assert trial.iterations == COARSEST_ITERATIONS["draft"] == SINGLE_ITERATIONS["draft"]
+
+
+def test_matches_matter_less_after_the_coarsest_level():
+    levels = make_levels(682, 1024, Settings())
+    assert [level.matching for level in levels] == [1.0, FINE_MATCHING, FINE_MATCHING]
+    assert make_levels(150, 200, Settings())[0].matching == 1.0
+
+
+def test_only_a_large_finest_level_computes_deep_layers_at_half_size():
+    assert [level.halved for level in make_levels(1365, 2048, Settings())] == [False, False, False, True]
+    assert not any(level.halved for level in make_levels(1364, 2046, Settings()))
+
+
+@pytest.mark.parametrize(
+    ("settings", "workload"),
+    [
+        (Settings(loss="paper"), Workload()),
+        (Settings(), Workload(content=False)),
+        (Settings(), Workload(styles=0)),
+        (Settings(style_layers="relu1_1", content_layers="relu2_2", matching=0), Workload()),
+        (Settings(style_layers="relu4_1", content_layers="relu4_2", matching=0), Workload()),
+    ],
+)
+def test_losses_without_both_depths_are_computed_at_full_size(settings, workload):
+    assert not any(level.halved for level in make_levels(1365, 2048, settings, workload))
+
+
 def test_setting_iterations_applies_to_the_last_level():
     assert make_levels(600, 800, Settings(iterations=40))[-1].iterations == 40
 
@@ -49,7 +89,7 @@ def test_setting_iterations_applies_to_the_last_level():
 @pytest.mark.parametrize("quality", ["draft", "normal", "fine"])
 def test_levels_above_1024_pixels_get_fewer_iterations(quality):
     settings = Settings(quality=quality)
-    _, last = ITERATIONS[quality]
+    last = FINEST_ITERATIONS[quality]
     assert make_levels(768, 1024, settings)[-1].iterations == last
     for long_side in (2048, 4000, 6000):
         assert make_levels(long_side // 2, long_side, settings)[-1].iterations == REFINEMENTS[quality]

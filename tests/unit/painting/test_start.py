@@ -7,8 +7,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from nst_core.painting.regions import PreparedImage
+from nst_core.painting.regions import PreparedImage, StyleRegion
 from nst_core.painting.start import CONTENT_NOISE, content_noise, cover, pink_noise, start_picture
+from nst_core.painting.start_colours import in_style_colours
 from nst_core.painting.subject import Subject
 from nst_core.settings import make_settings
 
@@ -71,3 +72,66 @@ def test_tall_picture_is_cropped_before_it_is_enlarged_to_cover_a_wide_one() -> 
     assert cover(tall, 40, 1000).shape == (3, 40, 1000)
     assert tracemalloc.get_traced_memory()[1] < 10 * 3 * 4 * 40 * 1000
     tracemalloc.stop()
+
+
+def coloured(seed: int, low: float, high: float, size: tuple[int, int] = (40, 50)) -> PreparedImage:
+    values = np.random.default_rng(seed).uniform(low, high, (3, *size))
+    return PreparedImage((values * np.array([1.0, 0.7, 0.4])[:, None, None]).astype(np.float32))
+
+
+def test_the_start_has_the_colours_of_its_style() -> None:
+    content, style = coloured(0, 0.4, 0.5), coloured(1, 0.2, 0.8)
+    subject = Subject(content=content, styles=(style,))
+    start = in_style_colours(subject, make_settings({})).content
+    assert start is not None
+    flat = start.pixels.reshape(3, -1)
+    np.testing.assert_allclose(flat.mean(axis=1), style.pixels.mean(axis=(1, 2)), atol=0.01)
+    np.testing.assert_allclose(np.cov(flat), np.cov(style.pixels.reshape(3, -1)), atol=0.002)
+
+
+def test_the_start_has_less_of_the_colours_below_strength_30_and_where_a_mask_says_so() -> None:
+    content, style = coloured(0, 0.4, 0.5), coloured(1, 0.2, 0.8)
+
+    def change(strength: float, mask: float | None = None) -> float:
+        local = None if mask is None else np.full((40, 50), mask, np.float32)
+        subject = Subject(content=content, styles=(style,), strength=local)
+        start = in_style_colours(subject, make_settings({"strength": strength})).content
+        assert start is not None
+        return float(np.abs(start.pixels - content.pixels).mean())
+
+    assert change(30) == change(100) == change(100, 1.0)
+    assert change(0) < 0.1 * change(30)
+    assert change(15) < change(30)
+    assert change(30, 0.5) == pytest.approx(0.5 * change(30), rel=1e-3)
+
+
+def test_each_region_starts_in_the_colours_of_its_own_styles() -> None:
+    content, dark, bright = coloured(0, 0.4, 0.5), coloured(1, 0.0, 0.2), coloured(2, 0.8, 1.0)
+    left = np.zeros((40, 50), np.float32)
+    left[:, :25] = 1.0
+    regions = (StyleRegion((dark,), left), StyleRegion((bright, bright), 1.0 - left))
+    subject = Subject(content=content, styles=(), regions=regions)
+    start = in_style_colours(subject, make_settings({})).content
+    assert start is not None
+    halves = start.pixels[:, :, :25], start.pixels[:, :, 25:]
+    for half, style in zip(halves, (dark, bright), strict=True):
+        np.testing.assert_allclose(half.mean(axis=(1, 2)), style.pixels.mean(axis=(1, 2)), atol=0.02)
+
+
+def test_without_content_or_styles_there_are_no_colours_to_move() -> None:
+    for subject in (
+        Subject(content=None, styles=(coloured(1, 0, 1),)),
+        Subject(content=coloured(1, 0, 1), styles=()),
+    ):
+        assert in_style_colours(subject, make_settings({})) is subject
+
+
+def test_overlapping_regions_start_in_the_mean_of_their_colours() -> None:
+    content, style = coloured(0, 0.4, 0.5), coloured(1, 0.2, 0.8)
+    whole = np.ones((40, 50), np.float32)
+    starts = [
+        in_style_colours(Subject(content=content, styles=(), regions=regions), make_settings({})).content
+        for regions in ((StyleRegion((style,), whole),), (StyleRegion((style,), whole),) * 2)
+    ]
+    one, two = (start.pixels for start in starts if start is not None)
+    np.testing.assert_allclose(two, one, atol=1e-6)

@@ -26,7 +26,7 @@ from nst_core.optim.adam import Adam
 from nst_core.optim.lbfgs import Lbfgs
 from nst_core.optim.preconditioner import inverse_frequency
 from nst_core.optim.vectors import store_factory
-from nst_core.painting.level import BestTerms
+from nst_core.painting.level_evaluator import BestTerms
 from nst_core.painting.luminance_only import LuminanceEvaluator
 from nst_core.painting.masked import MaskedEvaluator
 from nst_core.planning.benchmark import default_objective
