@@ -22,6 +22,7 @@ def test_what_a_card_prepares_in_its_first_evaluation_counts_for_opening_a_level
 
     backend = SimpleNamespace(
         asynchronous=asynchronous,
+        limits=SimpleNamespace(own_memory=False),
         network=SimpleNamespace(architecture="vgg16"),
         evaluator=lambda *_arguments: evaluate,
         upload=lambda array: array,
