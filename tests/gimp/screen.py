@@ -89,6 +89,10 @@ class Screen:
                 windows.append(Window(identity, *box))
         return windows
 
+    def move(self, x: int, y: int) -> None:
+        """Move the pointer to a point of the screen."""
+        self._run("xdotool", "mousemove", str(x), str(y))
+
     def click(self, x: int, y: int, button: str = "1") -> None:
         """Click at a point of the screen."""
         self._run("xdotool", "mousemove", str(x), str(y), "click", button)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from gi.repository import Gegl, Gimp
 
 from nst_gimp import VERSION
-from nst_gimp.image import pixels
+from nst_gimp.image import pixels, selections
 from nst_gimp.text.messages import CallError, UserError
 from nst_gimp.text.words import _
 
@@ -114,7 +114,7 @@ def check_open(image, *drawables) -> None:
 def _selected_area(image, layer):
     """Return the box of the selection with its margin, and the selection in it ("Y float", b"" for all)."""
     width, height = layer.get_width(), layer.get_height()
-    if Gimp.Selection.is_empty(image):
+    if Gimp.Selection.is_empty(image) or selections.is_region(image):
         return (0, 0, width, height), b""
     touches, x, y, w, h = layer.mask_intersect()
     if not touches or w < 1 or h < 1:

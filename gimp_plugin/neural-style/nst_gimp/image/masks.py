@@ -10,6 +10,7 @@ import math
 
 from gi.repository import Gegl, Gimp
 
+from nst_gimp.image import selections
 from nst_gimp.text.messages import CallError
 from nst_gimp.text.words import _
 
@@ -38,7 +39,8 @@ def choices(image, without=None) -> list:
 
     A layer without alpha and without a mask would be white everywhere, so it is left out.
     """
-    names = [(CHANNEL + channel.get_name(), channel.get_name()) for channel in image.get_channels()]
+    names = selections.choices()
+    names += [(CHANNEL + channel.get_name(), channel.get_name()) for channel in image.get_channels()]
     for layer in all_layers(image):
         is_useful = layer.is_group() or layer.get_mask() is not None or layer.has_alpha()
         if is_useful and layer != without:
@@ -53,6 +55,8 @@ def find(image, name: str):
         CallError: there is no such channel or layer.
     """
     full_name = name.strip()
+    if full_name.startswith(selections.SELECTION):
+        return selections.find(full_name)
     channels = [] if full_name.startswith(LAYER) else image.get_channels()
     layers = [] if full_name.startswith(CHANNEL) else all_layers(image)
     items = [*channels, *layers]
@@ -102,6 +106,14 @@ def read(item, box, shift, scale: float) -> bytes:
     coordinates, before scaling, to the image's.
     """
     return _read(item, box, shift, scale, "float")
+
+
+def read_small(item, size, shift, scale: float) -> bytes:
+    """Return the values of a mask for the screen: (width, height) bytes, from its pixel at ``shift`` on.
+
+    ``shift`` and ``scale`` are as for :func:`read`.
+    """
+    return _read(item, (0, 0, *size), shift, scale, "u8")
 
 
 def bounding_box(item, size, shift):

@@ -7,6 +7,7 @@ be scrolled, so that the dialog fits on a small screen.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 import gi
 
@@ -14,7 +15,7 @@ gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GimpUi, Gio, Gtk  # noqa: E402
 
-from nst_gimp.image import layers, style  # noqa: E402
+from nst_gimp.image import layers, overlays, style  # noqa: E402
 from nst_gimp.process import kept_styles  # noqa: E402
 from nst_gimp.process.warm_engine import WarmEngine  # noqa: E402
 from nst_gimp.run import queue_words  # noqa: E402
@@ -23,8 +24,10 @@ from nst_gimp.settings.settings_table import SETTINGS  # noqa: E402
 from nst_gimp.text import help_pages  # noqa: E402
 from nst_gimp.text.messages import UserError  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
-from nst_gimp.ui import engine_help, look_page, report_window, widgets  # noqa: E402
+from nst_gimp.ui import access, dialog_buttons, engine_help, look_page, report_window  # noqa: E402
+from nst_gimp.ui import screen_fit, widgets  # noqa: E402
 from nst_gimp.ui.device_choice import DeviceChoice  # noqa: E402
+from nst_gimp.ui.mask_tint import MaskTint  # noqa: E402
 from nst_gimp.ui.plan_line import PlanLine  # noqa: E402
 from nst_gimp.ui.queue_rows import QueueRows  # noqa: E402
 from nst_gimp.ui.results import Results  # noqa: E402
@@ -82,7 +85,8 @@ class StyleDialog:
         left.pack_end(self.plan_text, False, False, 0)
         upper = Gtk.Box(spacing=18)
         upper.pack_start(left, True, True, 0)
-        upper.pack_start(self._pages(), False, True, 0)
+        pages = self._pages()
+        upper.pack_start(pages, False, True, 0)
         body.pack_start(self.bar, False, False, 0)
         body.pack_start(self.help, False, False, 0)
         if origin.painting is not None:
@@ -95,6 +99,11 @@ class StyleDialog:
         area.reorder_child(body, 0)
         body.show_all()
         self._replace_help_button()
+        dialog_buttons.gather(self.window)
+        access.mark_letters(self.window, pages)
+        for page in pages.get_children():
+            access.set_name(page, pages.get_tab_label(page).get_text())
+        access.set_name(pages, _("Settings"))
         for name in ("style-file", "style-layer", "region-masks", "outside"):
             config.connect(f"notify::{name}", lambda *_args: self._update_buttons())
         self._update_buttons()
@@ -119,10 +128,12 @@ class StyleDialog:
         return layers.Place(painting, self.replaces.get_active()) if painting is not None else None
 
     def _pages(self) -> Gtk.Widget:
-        self.several = SeveralPage(self.config, self.subject)
+        self.tint = MaskTint(self._show_mask)
+        self.several = SeveralPage(self.config, self.subject, self.tint)
+        self.several.regions.on_selection = self._selection_taken
         self.look = look = look_page.LookPage(self.config, self.subject, self.show_error)
         self.time_choice = look.time_choice
-        pages = Gtk.Notebook()
+        pages = Gtk.Notebook(scrollable=True)
         for words, page in (
             (_("St_yle"), look),
             (_("Se_veral styles, regions"), self.several),
@@ -130,8 +141,26 @@ class StyleDialog:
         ):
             page.set_border_width(10)
             pages.append_page(page, Gtk.Label(label=words, use_underline=True, margin=4))
-        pages.connect("switch-page", lambda _pages, page, _number: page is self.several and page.refresh())
+        pages.connect("switch-page", lambda _pages, page, _number: self._page_chosen(page))
         return pages
+
+    def _page_chosen(self, page) -> None:
+        self.tint.clear()
+        if page is self.several:
+            page.refresh()
+
+    def _selection_taken(self) -> None:
+        """Show the whole picture: the selection is a region now, and does not limit the painting."""
+        self.trial.stop()
+        self.trial.on_begin(layers.get_subject(self.subject.image, [self.subject.layer]))
+        self.tint.update()
+
+    def _show_mask(self, name: str) -> None:
+        """Lay a mask over the picture; "" shows the picture itself."""
+        tinted = None
+        with suppress(UserError):  # the channel or layer was deleted meanwhile
+            tinted = overlays.tinted(self.trial.original, self.trial.subject, name) if name else None
+        self.trial.show_tinted(tinted)
 
     def _advanced(self) -> Gtk.Widget:
         rest = [setting.name for setting in SETTINGS if setting.name not in look_page.SETTINGS]
@@ -142,9 +171,7 @@ class StyleDialog:
         self._finish = controls["finish"]
         self.config.connect("notify::size", lambda *_args: self._update_finish())
         self._update_finish()
-        scrolled = Gtk.ScrolledWindow(propagate_natural_width=True)
-        scrolled.add(table)
-        return scrolled
+        return screen_fit.scrolled(table, propagate_natural_width=True)
 
     def _update_finish(self) -> None:
         """Grey out the finish for small paintings, which it does not change."""
@@ -159,6 +186,7 @@ class StyleDialog:
             return
         area = stock.get_parent()
         button = Gtk.Button.new_with_mnemonic(_("_Help"))
+        button.set_tooltip_text(_("Open the help pages (F1)"))
         button.connect("clicked", lambda _button: self._open_help())
         area.pack_start(button, False, False, 0)
         area.set_child_secondary(button, True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from nst_gimp.image import layers, originals
+from nst_gimp.image import layers, originals, selections
 from nst_gimp.process import kept_styles
 from nst_gimp.run import paint_layer, stored_values
 from nst_gimp.run.run_request import RunRequest
@@ -43,6 +43,7 @@ def run(procedure, image, drawables, config):
             stored = dialog_values.store(config)  # a second dialog may be opened during this painting
             try:
                 layers.check_open(image, *drawables)
+                selections.make_channels(image, config)
                 style_paths = RunRequest.from_config(config, image).style_paths()
                 on_start = partial(kept_styles.add_recent, style_paths)
                 window = PaintingWindow(config, on_start, dialog.expected_seconds)

@@ -20,7 +20,7 @@ class LookPage(Gtk.ScrolledWindow):
     """The page, as high as its contents if the screen allows; ``show_error(sentence)`` reports a failure."""
 
     def __init__(self, config, subject, show_error) -> None:
-        super().__init__(propagate_natural_width=True, propagate_natural_height=True)
+        super().__init__(propagate_natural_width=True, propagate_natural_height=True, overlay_scrolling=False)
         self.config = config
         self.grid = Gtk.Grid(column_spacing=12, row_spacing=6, valign=Gtk.Align.START)
         self.grid.attach(self._sliders(), 0, 0, 4, 1)

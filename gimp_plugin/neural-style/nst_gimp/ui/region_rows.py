@@ -10,12 +10,13 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import GLib, Gtk, Pango  # noqa: E402
 
-from nst_gimp.image import masks  # noqa: E402
+from nst_gimp.image import masks, selections  # noqa: E402
 from nst_gimp.process import kept_styles  # noqa: E402
 from nst_gimp.run.run_request import split_weight, string_list  # noqa: E402
 from nst_gimp.settings import arguments  # noqa: E402
+from nst_gimp.text.messages import CallError  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
-from nst_gimp.ui import style_picker, widgets  # noqa: E402
+from nst_gimp.ui import access, style_picker, widgets  # noqa: E402
 
 SPIN = (0.0, 100.0, 0.1)
 
@@ -33,7 +34,9 @@ class Rows(Gtk.Box):
         )
         self.add_button.connect("clicked", lambda _button: self.add_one())
         self.pack_start(self.rows, False, False, 0)
-        self.pack_start(self.add_button, False, False, 0)
+        self.buttons = Gtk.Box(spacing=6)
+        self.buttons.pack_start(self.add_button, False, False, 0)
+        self.pack_start(self.buttons, False, False, 0)
         for name in names:
             config.connect(f"notify::{name}", lambda *_args: None if self._storing else self.show_values())
         self.show_values()
@@ -55,11 +58,16 @@ class Rows(Gtk.Box):
                 row.pack_start(widget, expands, expands, 0)
             remove = Gtk.Button.new_from_icon_name("list-remove-symbolic", Gtk.IconSize.BUTTON)
             remove.set_tooltip_text(_("Remove"))
+            access.set_name(remove, _("Remove"))
             remove.connect("clicked", lambda _button, index=index: self.remove(index))
             row.pack_end(remove, False, False, 0)
-            self.rows.pack_start(row, False, False, 0)
+            self.rows.pack_start(self.watched(row, index), False, False, 0)
         self.rows.show_all()
         return False
+
+    def watched(self, row, _index: int) -> Gtk.Widget:
+        """Return the widget to show for a row."""
+        return row
 
     def make_row(self, index: int, *value):
         """Return (widget, whether it expands) for each widget of a row."""
@@ -134,15 +142,17 @@ def weight_field(value: float) -> Gtk.SpinButton:
     spin.set_digits(1)
     spin.set_value(value)
     spin.set_tooltip_text(_("Its weight in the blend"))
+    access.set_name(spin, _("Its weight in the blend"))
     return spin
 
 
 class Regions(Rows):
     """Masks, each with the style painted there and the rule for its colours."""
 
-    def __init__(self, config, image, without) -> None:
-        self.image, self.without = image, without
-        self.hint = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=52)
+    def __init__(self, config, image, without, tint) -> None:
+        self.image, self.without, self.tint = image, without, tint
+        self.on_selection = lambda: None
+        self.hint = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=52, no_show_all=True)
         self.hint.get_style_context().add_class("dim-label")
         super().__init__(
             config,
@@ -151,18 +161,25 @@ class Regions(Rows):
             _("Give a part of the picture its own style"),
         )
         self.pack_start(self.hint, False, False, 0)
+        self.from_selection = Gtk.Button.new_with_mnemonic(_("From the selecti_on"))
+        self.from_selection.set_tooltip_text(
+            _("Make what is selected in the image a region. The image changes only when it is painted")
+        )
+        self.from_selection.connect("clicked", lambda _button: self._add_selection())
+        self.buttons.pack_start(self.from_selection, False, False, 0)
         self.refresh()
 
     def refresh(self) -> None:
         """List the image's channels and layers again, as they may have changed."""
         mask_choices = masks.choices(self.image, self.without)
         self.add_button.set_sensitive(bool(mask_choices))
-        self.hint.set_visible(not mask_choices)
-        self.hint.set_no_show_all(bool(mask_choices))
-        self.hint.set_text(
-            _("A region is a channel or a layer's mask. Select > Save to Channel makes a channel.")
-        )
+        advice = _("A region is what is selected in the image, a channel, or a layer's mask.")
+        self._say("" if mask_choices else advice)
         self.show_values()
+
+    def watched(self, row, index: int) -> Gtk.Widget:
+        """Return the row in a box that lays its mask over the dialog's picture."""
+        return self.tint.watched(row, lambda: self.values()[index][0])
 
     def make_row(self, index, mask, text, chosen_colors):
         """Return the widgets of a mask, its style and its colours."""
@@ -170,7 +187,9 @@ class Regions(Rows):
         menu.connect("changed", lambda changed: self._mask_chosen(index, changed.get_active_id() or ""))
         arrow = Gtk.Image.new_from_icon_name("go-next-symbolic", Gtk.IconSize.BUTTON)
         is_group = masks.is_mask_group(self.image, mask)
+        access.set_name(menu, _("Mask of the region"))
         colors = ColorsMenu(chosen_colors)
+        access.set_name(colors, _("Colours of this region"))
         colors.connect("changed", lambda menu: self.change(index, 2, menu.get_active_id() or ""))
 
         def style_chosen(text: str) -> None:
@@ -193,14 +212,37 @@ class Regions(Rows):
         self.change(index, 0, mask)
         GLib.idle_add(self.show_values)  # not at once: the menu is still handling the change
 
+    def show_values(self) -> bool:
+        """Build the rows again. Selections that no row uses are forgotten."""
+        selections.forget_all_but([mask for mask, _style, _colors in self.values()])
+        return super().show_values()
+
     def add_one(self) -> None:
         """Add a row with the first mask that is not used yet, without a style."""
         used_masks = {mask for mask, _style, _colors in self.values()}
         names = [name for name, _label in masks.choices(self.image, self.without)]
         free = [name for name in names if name not in used_masks] or names
-        self.put([*self.values(), (free[0], "", "")])
+        self._add(free[0])
+
+    def _add_selection(self) -> None:
+        """Add a row with the image's selection, without a style."""
+        try:
+            name = selections.keep(self.image)
+        except CallError as error:
+            self._say(str(error))
+            return
+        self._say("")
+        self._add(name)
+        self.on_selection()
+
+    def _say(self, text: str) -> None:
+        self.hint.set_text(text)
+        self.hint.set_visible(bool(text))
+
+    def _add(self, mask: str) -> None:
+        self.put([*self.values(), (mask, "", "")])
         self.show_values()
-        widgets_of_row = self.rows.get_children()[-1].get_children()
+        widgets_of_row = self.rows.get_children()[-1].get_child().get_children()
         next(widget for widget in widgets_of_row if isinstance(widget, style_picker.StyleButton)).grab_focus()
 
 
@@ -238,7 +280,11 @@ def mask_menu(image, without, chosen: str, none: str = "") -> Gtk.ComboBoxText:
         cell.set_property("ellipsize", Pango.EllipsizeMode.END)  # a long name must not widen the dialog
     if none:
         menu.append("", none)
-    kinds = {masks.CHANNEL: _("{name} (channel)"), masks.LAYER: _("{name} (layer)")}
+    kinds = {
+        selections.SELECTION: _("{name} (from the image)"),
+        masks.CHANNEL: _("{name} (channel)"),
+        masks.LAYER: _("{name} (layer)"),
+    }
     entries = masks.choices(image, without)
     for full, name in entries:
         menu.append(full, kinds[full[: full.index(":") + 1]].format(name=name))

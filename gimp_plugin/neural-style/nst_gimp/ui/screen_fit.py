@@ -38,6 +38,7 @@ def keep_on_screen(window) -> None:
         (width, height), most = window.get_size(), largest_size(window)
         if width > most[0] or height > most[1]:
             window.resize(min(width, most[0]), min(height, most[1]))
+            window.move(*(max(0, place) for place in window.get_position()))
         return False
 
     window.connect_after("map", shrink)

@@ -16,11 +16,11 @@ from nst_gimp.ui.region_rows import Blend, Regions, mask_menu, weight_field  # n
 class SeveralPage(Gtk.ScrolledWindow):
     """The page with the blend, the regions, the strength mask and the fine style."""
 
-    def __init__(self, config, subject) -> None:
-        super().__init__(hscrollbar_policy=Gtk.PolicyType.NEVER)
+    def __init__(self, config, subject, tint) -> None:
+        super().__init__(overlay_scrolling=False)
         self.config, self.subject = config, subject
         self._choosing = False
-        self.regions = Regions(config, subject.image, subject.layer)
+        self.regions = Regions(config, subject.image, subject.layer, tint)
         self.strength = Gtk.Box()
         self.fine = style_picker.StyleButton(
             subject.image,
@@ -30,6 +30,9 @@ class SeveralPage(Gtk.ScrolledWindow):
         )
         config.connect("notify::fine-style", lambda *_args: self._show_fine())
         config.connect("notify::strength-mask", lambda *_args: self._show_strength())
+        strength_row = labelled(_("Strength mask"), self.strength, BY_PLACE)
+        self.strength_label, _box = strength_row.get_children()
+        strength_row = tint.watched(strength_row, lambda: config.get_property("strength-mask") or "")
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
         for widget in (
             title(_("Blend")),
@@ -39,7 +42,7 @@ class SeveralPage(Gtk.ScrolledWindow):
             self.regions,
             self._outside(),
             title(_("Masks and strokes")),
-            labelled(_("Strength mask"), self.strength, BY_PLACE),
+            strength_row,
             labelled(_("Strokes from"), self.fine, FINE),
         ):
             body.pack_start(widget, False, False, 0)
@@ -81,6 +84,7 @@ class SeveralPage(Gtk.ScrolledWindow):
         menu.set_tooltip_text(BY_PLACE)
         menu.connect("changed", self._strength_chosen)
         self.strength.pack_start(menu, True, True, 0)
+        self.strength_label.set_mnemonic_widget(menu)
         menu.show()
 
     def _strength_chosen(self, menu) -> None:
@@ -105,7 +109,8 @@ def title(text: str) -> Gtk.Label:
 def labelled(text: str, widget, tip: str) -> Gtk.Box:
     """Return a widget with a label in front of it."""
     row = Gtk.Box(spacing=12)
-    row.pack_start(Gtk.Label(label=text, xalign=0.0, width_chars=22), False, False, 0)
+    label = Gtk.Label(label=text, xalign=0.0, width_chars=22, mnemonic_widget=widget)
+    row.pack_start(label, False, False, 0)
     row.pack_start(widget, True, True, 0)
     row.set_tooltip_text(tip)  # a style's button says which style it is
     return row

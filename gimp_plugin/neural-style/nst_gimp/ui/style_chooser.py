@@ -17,10 +17,10 @@ from nst_gimp.process import kept_styles  # noqa: E402
 from nst_gimp.run.run_request import rename_style  # noqa: E402
 from nst_gimp.text.messages import UserError  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
-from nst_gimp.ui import style_grid, style_menus, style_picker, widgets  # noqa: E402
+from nst_gimp.ui import access, style_grid, style_menus, style_picker, widgets  # noqa: E402
 
 SIDE = 136
-GRID_HEIGHT = 252
+GRID_HEIGHT, ONE_ROW = 252, 126
 
 
 class StyleChooser(Gtk.Box):
@@ -46,11 +46,13 @@ class StyleChooser(Gtk.Box):
         )  # shortened in the middle, so that the size stays visible
         self.caption.get_style_context().add_class("dim-label")
         file_button = Gtk.Button.new_with_mnemonic(_("Picture _file…"))
+        file_button.set_tooltip_text(_("Choose a picture file to take the style from"))
         file_button.connect("clicked", lambda _button: self.ask_for_file())
         self.layers = GimpUi.DrawableChooser.new(
             _("Choose the layer to take the style from"), _("Or use a layer:"), Gimp.Layer.__gtype__, None
         )
-        self.layers.set_tooltip_text(_("Take the style from a layer of any open image"))
+        for widget in access.descendants(self.layers):
+            widget.set_tooltip_text(_("Take the style from a layer of any open image"))
         column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, valign=Gtk.Align.CENTER)
         for widget in (self.caption, file_button, self.layers):
             column.pack_start(widget, False, False, 0)
@@ -72,8 +74,10 @@ class StyleChooser(Gtk.Box):
         self.scrolled = Gtk.ScrolledWindow(
             hscrollbar_policy=Gtk.PolicyType.NEVER, propagate_natural_height=True, overlay_scrolling=False
         )
+        self.scrolled.set_min_content_height(ONE_ROW)  # the page scrolls before the rows are cut
         self.scrolled.set_max_content_height(GRID_HEIGHT)
         self.scrolled.add(self.styles)
+        access.set_name(self.scrolled, _("Style pictures"))
         self.hint = style_grid.hint()
         self.keep = Gtk.Button.new_with_mnemonic(_("_Keep…"))
         self.keep.set_tooltip_text(

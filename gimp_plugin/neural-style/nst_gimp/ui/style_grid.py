@@ -66,7 +66,7 @@ class StyleGrid(Gtk.FlowBox):
         super().__init__(
             selection_mode=Gtk.SelectionMode.NONE,
             max_children_per_line=ROW,
-            min_children_per_line=ROW,
+            min_children_per_line=ROW - 1,  # on a screen with little room
             homogeneous=True,
             column_spacing=2,
             row_spacing=2,

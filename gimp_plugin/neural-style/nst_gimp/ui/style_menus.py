@@ -21,7 +21,7 @@ from nst_gimp.process.job_folder import JobFolder  # noqa: E402
 from nst_gimp.settings import arguments, contract  # noqa: E402
 from nst_gimp.text.messages import UserError, to_user_error  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
-from nst_gimp.ui import style_grid, widgets  # noqa: E402
+from nst_gimp.ui import screen_fit, style_grid, widgets  # noqa: E402
 from nst_gimp.ui.name_dialog import PICTURE_SIDE, NameDialog, NameQuestion  # noqa: E402
 
 SUFFIX = ".styles.json"
@@ -245,6 +245,7 @@ def choose_file(parent, title: str, action, button: str, suggested: str = "") ->
     chooser.add_buttons(_("_Cancel"), Gtk.ResponseType.CANCEL, button, Gtk.ResponseType.ACCEPT)
     chooser.set_default_response(Gtk.ResponseType.ACCEPT)
     chooser.set_do_overwrite_confirmation(True)
+    screen_fit.keep_on_screen(chooser)
     if suggested:
         chooser.set_current_name(suggested)
         chooser.set_current_folder(os.path.expanduser("~"))

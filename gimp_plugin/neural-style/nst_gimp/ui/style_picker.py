@@ -16,7 +16,7 @@ from gi.repository import GdkPixbuf, GLib, Gtk  # noqa: E402
 from nst_gimp.image import masks  # noqa: E402
 from nst_gimp.process import kept_styles  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
-from nst_gimp.ui import style_grid, widgets  # noqa: E402
+from nst_gimp.ui import screen_fit, style_grid, widgets  # noqa: E402
 
 SIDE = 32
 PREVIEW_SIDE = 200
@@ -29,6 +29,7 @@ def ask_for_file(parent, current: str = ""):
     )
     chooser.add_buttons(_("_Cancel"), Gtk.ResponseType.CANCEL, _("_Open"), Gtk.ResponseType.ACCEPT)
     chooser.set_default_response(Gtk.ResponseType.ACCEPT)
+    screen_fit.keep_on_screen(chooser)
     preview = Gtk.Image()
     chooser.set_preview_widget(preview)
     chooser.connect("update-preview", _update_preview, preview)
@@ -101,7 +102,7 @@ class StyleButton(Gtk.MenuButton):
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8, border_width=10)
         if style_grid.list_styles():
             scrolled = Gtk.ScrolledWindow(
-                hscrollbar_policy=Gtk.PolicyType.NEVER, propagate_natural_height=True
+                hscrollbar_policy=Gtk.PolicyType.NEVER, propagate_natural_height=True, overlay_scrolling=False
             )
             scrolled.set_max_content_height(220)
             scrolled.add(style_grid.StyleGrid(self._take))

@@ -81,6 +81,7 @@ class TimeChoice(Gtk.Grid):
         else:
             text = _("as set on the page “Advanced”")
         self._details[choice].set_text(text)
+        self._details[choice].set_tooltip_text(text)  # a narrow screen shortens it
 
     def _clicked(self, radio, choice: str) -> None:
         if not radio.get_active() or self._is_own_change:

@@ -43,7 +43,7 @@ class TrialView(Gtk.Box):
         self.config, self.subject = config, subject
         self.original = previews.of_layer(subject.layer, subject.box, ORIGINAL_SIDE)
         self.photo_of_trial = self.original
-        self.painted = self.part = None
+        self.painted = self.part = self.tinted = None
         self._center, self._is_stale = MIDDLE, False
         self.painted_side = lambda: 0
         self.running = self.ready = False
@@ -125,6 +125,11 @@ class TrialView(Gtk.Box):
         self.painted, self._shown_result = previews.on_checkerboard(result.picture), None
         self._set_stale(False)
         self._idle(success(max(self.painted.get_width(), self.painted.get_height())))
+        self._draw()
+
+    def show_tinted(self, picture) -> None:
+        """Show the original with a mask laid over it, or what was shown before if ``picture`` is None."""
+        self.tinted = picture
         self._draw()
 
     def stop(self) -> None:
@@ -233,7 +238,10 @@ class TrialView(Gtk.Box):
         self.button.set_tooltip_text(tooltip)
 
     def _draw(self) -> None:
-        if self.part is not None and self._shown_result is None:
+        if self.tinted is not None:
+            self.picture.set_pictures(self.tinted)
+            self.stack.set_visible_child(self.picture)
+        elif self.part is not None and self._shown_result is None:
             self.part_view.show_part(self.subject, self.part, self.painted)
             self.stack.set_visible_child(self.part_view)
         else:

@@ -11,10 +11,12 @@ gi.require_version("Gdk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gdk, GdkPixbuf, GimpUi, GObject, Gtk  # noqa: E402
+gi.require_version("Pango", "1.0")
+from gi.repository import Gdk, GdkPixbuf, GimpUi, GObject, Gtk, Pango  # noqa: E402
 
 from nst_gimp.settings import arguments, effects  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
+from nst_gimp.ui import access  # noqa: E402
 
 BOTH_WAYS = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
 
@@ -71,9 +73,7 @@ def choice_label(setting, choice: str) -> str:
 
 def label(setting) -> Gtk.Label:
     """Return the label for a setting's widget."""
-    widget = Gtk.Label.new(_(setting.label))
-    widget.set_xalign(0.0)
-    return widget
+    return Gtk.Label(label=_(setting.label), xalign=0.0, wrap=True)
 
 
 def adjustment(setting, step: float, page: float, share: float = 1.0) -> Gtk.Adjustment:
@@ -90,6 +90,7 @@ def scale(config, name: str, step: float, page: float, digits: int) -> Gtk.Widge
     widget = GimpUi.SpinScale.new(control, _(setting.label), digits)
     config.bind_property(name, control, "value", BOTH_WAYS)
     widget.set_tooltip_text(tip(setting))
+    access.set_name(widget, _(setting.label))
     widget.set_hexpand(True)
     return widget
 
@@ -100,6 +101,8 @@ def combo(config, name: str) -> Gtk.Widget:
     widget = Gtk.ComboBoxText()
     for choice in setting.choices:
         widget.append(choice, choice_label(setting, choice))
+    for cell in widget.get_cells():
+        cell.set_property("ellipsize", Pango.EllipsizeMode.END)  # long words must not widen a small screen
     config.bind_property(name, widget, "active-id", BOTH_WAYS)
     widget.set_tooltip_text(tip(setting))
     widget.set_hexpand(True)
@@ -118,7 +121,7 @@ def number(config, name: str, zero: str = "", unit: str = "", share: float = 1.0
     digits = 0 if setting.kind == "int" else 1 if share != 1.0 else 2
     widget = Gtk.SpinButton.new(control, 1.0, digits)
     widget.set_numeric(not (zero or unit))
-    widget.set_width_chars(max(9, len(zero)))
+    widget.set_width_chars(max(6, len(zero)))
     if zero or unit:
 
         def show_value(field):
@@ -144,7 +147,7 @@ def entry(config, name: str) -> Gtk.Widget:
     config.bind_property(name, widget, "text", BOTH_WAYS, lambda _b, text: text or "", lambda _b, text: text)
     placeholders = {"max-memory": _("free memory"), "max-device-memory": _("free memory")}
     widget.set_placeholder_text(str(setting.default) or placeholders.get(name, ""))
-    widget.set_width_chars(12)
+    widget.set_width_chars(8)
     widget.set_tooltip_text(tip(setting))
     widget.set_hexpand(True)
     return widget
