@@ -6,6 +6,7 @@ Knows the names and values of the procedure's arguments. ``bind_sensitivity`` ta
 from __future__ import annotations
 
 from nst_gimp.settings.settings_table import SETTINGS
+from nst_gimp.text.words import _, mark
 
 
 def _uses_global_colors(masks, region_colors, outside) -> bool:
@@ -61,12 +62,33 @@ def has_effect(config, name: str) -> bool:
     return bool(rule(*(config.get_property(other) for other in others)))
 
 
+LABELS = {
+    **{setting.name: setting.label for setting in SETTINGS},
+    "fine-style": mark("Strokes from"),
+    "more-styles": mark("Blend"),
+    "outside": mark("Outside the regions"),
+    "region-colors": mark("Region colours"),
+    "region-masks": mark("Regions"),
+}
+
+
+def reason(name: str) -> str:
+    """Return the sentence that says which other arguments leave ``name`` without an effect."""
+    others = RULES.get(name, ((), None))[0]
+    return _("Grey, because it has no effect with the present choice of: {settings}.").format(
+        settings=", ".join(_(LABELS[other]) for other in others)
+    )
+
+
 def bind_sensitivity(config, name: str, *widgets) -> None:
-    """Grey out ``widgets`` whenever the argument ``name`` has no effect."""
+    """Grey out ``widgets`` whenever the argument ``name`` has no effect; their tooltips then say why."""
+    tips = [widget.get_tooltip_text() for widget in widgets]
 
     def update(*_args):
-        for widget in widgets:
-            widget.set_sensitive(has_effect(config, name))
+        is_used = has_effect(config, name)
+        for widget, tip in zip(widgets, tips):  # noqa: B905 - not in 3.9
+            widget.set_sensitive(is_used)
+            widget.set_tooltip_text(tip if is_used else "\n".join(filter(None, (reason(name), tip))))
 
     for other in RULES.get(name, ((), None))[0]:
         config.connect(f"notify::{other}", update)

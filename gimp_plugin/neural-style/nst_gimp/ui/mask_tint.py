@@ -23,7 +23,7 @@ class MaskTint:
 
     def watched(self, row, mask) -> Gtk.EventBox:
         """Return ``row``, whose mask ``mask()`` names, in a box that notices the pointer and the keyboard."""
-        box = Gtk.EventBox(visible_window=False)
+        box = Gtk.EventBox()  # its window is around those of the buttons in the row
         box.add(row)
         self._masks[box] = mask
         box.connect("enter-notify-event", lambda box, _event: self._point_at(box))

@@ -8,15 +8,15 @@ from __future__ import annotations
 import gi
 
 gi.require_version("Gtk", "3.0")
-from gi.repository import GLib, Gtk, Pango  # noqa: E402
+from gi.repository import GLib, Gtk  # noqa: E402
 
 from nst_gimp.image import masks, selections  # noqa: E402
 from nst_gimp.process import kept_styles  # noqa: E402
 from nst_gimp.run.run_request import split_weight, string_list  # noqa: E402
-from nst_gimp.settings import arguments  # noqa: E402
 from nst_gimp.text.messages import CallError  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
-from nst_gimp.ui import access, style_picker, widgets  # noqa: E402
+from nst_gimp.ui import access, style_picker  # noqa: E402
+from nst_gimp.ui.region_menus import ColorsMenu, mask_menu  # noqa: E402
 
 SPIN = (0.0, 100.0, 0.1)
 
@@ -27,7 +27,7 @@ class Rows(Gtk.Box):
     def __init__(self, config, names, button_label: str, tip: str) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self.config, self.names = config, names
-        self._storing = False
+        self._storing, self.add_tip = False, tip
         self.rows = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=4)
         self.add_button = Gtk.Button(
             use_underline=True, label=button_label, halign=Gtk.Align.START, tooltip_text=tip
@@ -173,6 +173,11 @@ class Regions(Rows):
         """List the image's channels and layers again, as they may have changed."""
         mask_choices = masks.choices(self.image, self.without)
         self.add_button.set_sensitive(bool(mask_choices))
+        self.add_button.set_tooltip_text(
+            self.add_tip
+            if mask_choices
+            else _("This image has neither a channel nor a layer with a mask yet.")
+        )
         advice = _("A region is what is selected in the image, a channel, or a layer's mask.")
         self._say("" if mask_choices else advice)
         self.show_values()
@@ -194,7 +199,7 @@ class Regions(Rows):
 
         def style_chosen(text: str) -> None:
             self.change(index, 1, text)
-            colors.set_sensitive(bool(text) or is_group)
+            colors.set_usable(bool(text) or is_group)
 
         button = style_picker.StyleButton(
             self.image,
@@ -205,7 +210,7 @@ class Regions(Rows):
         mask_name = mask.partition(":")[2]
         shown = text or (mask_name if kept_styles.find_path(mask_name) else "")
         button.show_style(shown)
-        colors.set_sensitive(bool(shown) or is_group)
+        colors.set_usable(bool(shown) or is_group)
         return (menu, True), (arrow, False), (button, True), (colors, False)
 
     def _mask_chosen(self, index: int, mask: str) -> None:
@@ -244,55 +249,3 @@ class Regions(Rows):
         self.show_values()
         widgets_of_row = self.rows.get_children()[-1].get_child().get_children()
         next(widget for widget in widgets_of_row if isinstance(widget, style_picker.StyleButton)).grab_focus()
-
-
-class ColorsMenu(Gtk.ComboBoxText):
-    """The rules for a region's colours. As wide as its first entry, so that mask and style have room."""
-
-    def __init__(self, chosen: str) -> None:
-        super().__init__(visible=True)  # a hidden widget has no width
-        self._width = None
-        self.append("", _("Same as the whole picture"))
-        self.set_active_id("")
-        for cell in self.get_cells():
-            cell.set_property("ellipsize", Pango.EllipsizeMode.END)
-        self._width = self.get_preferred_width().natural_width
-        setting = arguments.BY_NAME["keep-colors"]
-        for choice in setting.choices:
-            self.append(choice, widgets.choice_label(setting, choice))
-        self.set_active_id(chosen)
-        self.set_tooltip_text(_("Colours of this region") + "\n" + widgets.tip(setting))
-
-    def do_get_preferred_width(self):
-        """Return (minimum, natural) width. Longer entries are shortened, except in the open menu."""
-        minimum, natural = Gtk.ComboBoxText.do_get_preferred_width(self)
-        return minimum, natural if self._width is None else max(minimum, min(natural, self._width))
-
-    def do_get_preferred_width_for_height(self, _height):
-        """Return the same; GTK's own method would not call the one above."""
-        return self.do_get_preferred_width()
-
-
-def mask_menu(image, without, chosen: str, none: str = "") -> Gtk.ComboBoxText:
-    """Return a menu of the image's masks; ``none`` is the entry for no mask, if that is allowed."""
-    menu = Gtk.ComboBoxText(tooltip_text=_("White areas are painted in this style"))
-    for cell in menu.get_cells():
-        cell.set_property("ellipsize", Pango.EllipsizeMode.END)  # a long name must not widen the dialog
-    if none:
-        menu.append("", none)
-    kinds = {
-        selections.SELECTION: _("{name} (from the image)"),
-        masks.CHANNEL: _("{name} (channel)"),
-        masks.LAYER: _("{name} (layer)"),
-    }
-    entries = masks.choices(image, without)
-    for full, name in entries:
-        menu.append(full, kinds[full[: full.index(":") + 1]].format(name=name))
-    if chosen and not menu.set_active_id(chosen):
-        matches = [full for full, name in entries if name == chosen]
-        if matches:
-            chosen = matches[0]
-        else:
-            menu.append(chosen, chosen)
-    menu.set_active_id(chosen)
-    return menu

@@ -10,7 +10,8 @@ from gi.repository import GLib, Gtk  # noqa: E402
 from nst_gimp.settings import effects  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import style_picker, widgets  # noqa: E402
-from nst_gimp.ui.region_rows import Blend, Regions, mask_menu, weight_field  # noqa: E402
+from nst_gimp.ui.region_menus import mask_menu  # noqa: E402
+from nst_gimp.ui.region_rows import Blend, Regions, weight_field  # noqa: E402
 
 
 class SeveralPage(Gtk.ScrolledWindow):
