@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.gimp import screen_reader
-from tests.gimp.desktop import DIALOG, GimpDesktop, Widget, is_slider
+from tests.gimp.desktop import DIALOG, GimpDesktop, Widget
 from tests.gimp.screen import Window
 from tests.gimp.screen_reader import ScreenReader
 from tests.gimp.start import HERE, Gimp, draw
@@ -176,8 +176,7 @@ def test_every_control_is_on_the_screen_and_has_a_name_a_tooltip_and_a_letter(
         assert [control for control in used if not control.description] == []
         assert [control for control in used if control.role == "check box" and not control.keys] == []
     assert all(control.keys for control in used if control.role == "spin button")
-    desktop.press(dialog, "alt+y", "alt+n")
-    desktop.wait_for_widget(dialog, lambda widget: is_slider(widget) and widget.focused, "the strength")
+    desktop.press(dialog, "alt+y")
     desktop.screen.key("alt+f", dialog)
     picker = desktop.wait_for_window("^Choose a painting$")
     desktop.keep_picture("small-picker")
@@ -194,6 +193,7 @@ def test_mask_of_a_region_is_laid_over_the_picture(desktop: GimpDesktop) -> None
         "image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 240, 320)\n"
         "channel = Gimp.Selection.save(image); channel.set_name('left'); Gimp.Selection.none(image)"
     )
+    write_record(desktop).chmod(0o755)
     swirls = desktop.gimp.folder / "swirls.ppm"
     desktop.forget_last_values()
     number = desktop.begin_filter(swirls, region_masks=["channel:left"], region_styles=[str(swirls)])
@@ -224,6 +224,7 @@ def test_mask_of_a_region_is_laid_over_the_picture(desktop: GimpDesktop) -> None
 
 def test_selection_becomes_a_region_with_one_click(desktop: GimpDesktop) -> None:
     """The image stays as it is until it is painted; then the selection is a channel, and limits nothing."""
+    write_record(desktop).chmod(0o755)
     swirls = str(desktop.gimp.folder / "swirls.ppm")
     desktop.ask("image.select_rectangle(Gimp.ChannelOps.REPLACE, 40, 40, 100, 80)")
     unchanged = "answer = [image.is_dirty(), len(image.get_channels()), Gimp.Selection.is_empty(image)]"

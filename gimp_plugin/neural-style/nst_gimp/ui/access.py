@@ -15,6 +15,14 @@ from gi.repository import Gdk, GimpUi, Gtk  # noqa: E402
 from nst_gimp.text import mnemonics  # noqa: E402
 
 
+def complete(window, pages: Gtk.Notebook, name: str) -> None:
+    """Give the controls on ``pages`` letters, the pages their tabs' names, and all of them ``name``."""
+    mark_letters(window, pages)
+    set_name(pages, name)
+    for page in pages.get_children():
+        set_name(page, pages.get_tab_label(page).get_text())
+
+
 def mark_letters(window, pages: Gtk.Notebook) -> None:
     """Give letters to the labelled controls on ``pages`` that have none.
 

@@ -100,10 +100,7 @@ class StyleDialog:
         body.show_all()
         self._replace_help_button()
         dialog_buttons.gather(self.window)
-        access.mark_letters(self.window, pages)
-        for page in pages.get_children():
-            access.set_name(page, pages.get_tab_label(page).get_text())
-        access.set_name(pages, _("Settings"))
+        access.complete(self.window, pages, _("Settings"))
         for name in ("style-file", "style-layer", "region-masks", "outside"):
             config.connect(f"notify::{name}", lambda *_args: self._update_buttons())
         self._update_buttons()
