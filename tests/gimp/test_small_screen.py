@@ -229,17 +229,19 @@ def test_selection_becomes_a_region_with_one_click(desktop: GimpDesktop) -> None
     desktop.ask("image.select_rectangle(Gimp.ChannelOps.REPLACE, 40, 40, 100, 80)")
     unchanged = "answer = [image.is_dirty(), len(image.get_channels()), Gimp.Selection.is_empty(image)]"
     before = desktop.ask(unchanged)
-    desktop.forget_last_values()
-    number = desktop.begin_filter(Path(swirls), region_masks=[], region_styles=[])
-    dialog = desktop.wait_for_window(DIALOG)
-    desktop.press(dialog, "alt+v", "alt+o")
-    desktop.wait_for_widget(
-        dialog, lambda widget: widget.text == "Selection 1 (from the image)", "the region"
-    )
-    desktop.press(dialog, "space", "space")  # the style's popover: its first style
-    desktop.keep_picture("from-the-selection")
-    assert desktop.ask(unchanged) == before
-    desktop.screen.key("alt+p", dialog)
+    for end in ("Escape", "alt+p"):
+        desktop.forget_last_values()
+        number = desktop.begin_filter(Path(swirls), region_masks=[], region_styles=[])
+        dialog = desktop.wait_for_window(DIALOG)
+        desktop.press(dialog, "alt+v", "alt+f")
+        name = "Selection 1 (from the image)"
+        desktop.wait_for_widget(dialog, lambda widget, name=name: widget.text == name, "the region")
+        desktop.press(dialog, "space", "space")  # the style's popover: its first style
+        desktop.keep_picture("from-the-selection")
+        desktop.screen.key(end, dialog)
+        if end == "Escape":
+            assert desktop.result(number) == "cancel"
+            assert desktop.ask(unchanged) == before
     assert desktop.result(number) == "success"
     request = json.loads((desktop.gimp.fake_folder / "request.json").read_text())
     (region,) = request["regions"]

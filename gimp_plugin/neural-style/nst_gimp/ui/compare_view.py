@@ -55,6 +55,7 @@ class CompareView(Gtk.Frame):
         # A scrolled window can shrink again, which a picture alone cannot.
         outside = Gtk.PolicyType.EXTERNAL
         self.room = Gtk.ScrolledWindow(hscrollbar_policy=outside, vscrollbar_policy=outside)
+        self.room.set_can_focus(False)  # there is nothing to scroll
         self.room.set_size_request(side + 8, side + 8)
         self.room.add(self.holder)
         self.room.connect("size-allocate", lambda _room, _area: GLib.idle_add(self._fit))

@@ -29,6 +29,7 @@ class PictureView(Gtk.ScrolledWindow):
         self.holder.set_tooltip_text(_("Hold the mouse button to see the original picture"))
         self.holder.connect("button-press-event", lambda _holder, _event: self.compare(True))
         self.holder.connect("button-release-event", lambda _holder, _event: self.compare(False))
+        self.set_can_focus(False)  # there is nothing to scroll
         self.set_size_request(width, height)
         self.add(self.holder)
         self.connect("size-allocate", lambda _view, _area: GLib.idle_add(self.draw))

@@ -23,7 +23,10 @@ class QueueRows(Gtk.ScrolledWindow):
     """The rows. ``on_change(entries)`` is called with the first look and whenever the queue has changed."""
 
     def __init__(self, image, on_change) -> None:
-        super().__init__(hscrollbar_policy=Gtk.PolicyType.NEVER, propagate_natural_height=True)
+        super().__init__(
+            hscrollbar_policy=Gtk.PolicyType.NEVER, propagate_natural_height=True, overlay_scrolling=False
+        )
+        self.get_accessible().set_name(_("Paintings that are waiting"))
         self.set_max_content_height(MOST_HEIGHT)
         self.set_no_show_all(True)
         self.image, self.on_change = image, on_change

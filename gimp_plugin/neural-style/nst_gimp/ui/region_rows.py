@@ -161,7 +161,7 @@ class Regions(Rows):
             _("Give a part of the picture its own style"),
         )
         self.pack_start(self.hint, False, False, 0)
-        self.from_selection = Gtk.Button.new_with_mnemonic(_("From the selecti_on"))
+        self.from_selection = Gtk.Button.new_with_mnemonic(_("_From the selection"))
         self.from_selection.set_tooltip_text(
             _("Make what is selected in the image a region. The image changes only when it is painted")
         )

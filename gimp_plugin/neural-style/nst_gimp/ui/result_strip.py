@@ -38,6 +38,7 @@ class ResultStrip(Gtk.Box):
         self._idle = 0
         self.grid = self._make_grid()
         scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, overlay_scrolling=False)
+        scrolled.get_accessible().set_name(_("Results so far"))
         scrolled.set_min_content_height(SMALLEST_HEIGHT)
         scrolled.add(self.grid)
         self.pack_start(self._make_header(), False, False, 0)

@@ -76,7 +76,9 @@ class VariantSheet:
         self.bar = widgets.progress_bar()
         self.status = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=60)
         self.status.get_style_context().add_class("dim-label")
-        scrolled = Gtk.ScrolledWindow(propagate_natural_width=True, propagate_natural_height=True)
+        scrolled = Gtk.ScrolledWindow(
+            propagate_natural_width=True, propagate_natural_height=True, overlay_scrolling=False
+        )
         scrolled.add(self._make_grid())
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8, border_width=12)
         body.pack_start(explanation, False, False, 0)
