@@ -19,39 +19,17 @@ from nst_gimp.image import layers, overlays, style  # noqa: E402
 from nst_gimp.process import kept_styles  # noqa: E402
 from nst_gimp.process.warm_engine import WarmEngine  # noqa: E402
 from nst_gimp.run import queue_words  # noqa: E402
-from nst_gimp.settings import how_long  # noqa: E402
-from nst_gimp.settings.settings_table import SETTINGS  # noqa: E402
 from nst_gimp.text import help_pages  # noqa: E402
 from nst_gimp.text.messages import UserError  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import access, dialog_buttons, engine_help, look_page, report_window  # noqa: E402
-from nst_gimp.ui import screen_fit, widgets  # noqa: E402
-from nst_gimp.ui.device_choice import DeviceChoice  # noqa: E402
+from nst_gimp.ui.advanced_page import AdvancedPage  # noqa: E402
 from nst_gimp.ui.mask_tint import MaskTint  # noqa: E402
 from nst_gimp.ui.plan_line import PlanLine  # noqa: E402
 from nst_gimp.ui.queue_rows import QueueRows  # noqa: E402
 from nst_gimp.ui.results import Results  # noqa: E402
 from nst_gimp.ui.several_page import SeveralPage  # noqa: E402
 from nst_gimp.ui.trial_view import TrialView  # noqa: E402
-
-SIDE_BY_SIDE = (
-    *("quality", "time-limit"),
-    *("size", "finish"),
-    *("seed", "init"),
-    *("loss", "style-loss"),
-    *("alpha", "beta"),
-    *("content-layers", "style-layers"),
-    *("guides", "color-match"),
-    *("fine-layers", "style-crop"),
-    *("pooling", "padding"),
-    *("tv", "tv-beta"),
-    *("alpha-norm", "alpha-norm-exponent"),
-    *("optimizer", "iterations"),
-    *("coarsest", "model"),
-    *("engine", "device"),
-    *("max-memory", "max-device-memory"),
-)
-"""Pairs of settings in the two columns of the page "Advanced"; all other settings follow."""
 
 
 class StyleDialog:
@@ -130,11 +108,12 @@ class StyleDialog:
         self.several.regions.on_selection = self._selection_taken
         self.look = look = look_page.LookPage(self.config, self.subject, self.show_error)
         self.time_choice = look.time_choice
+        self.advanced = AdvancedPage(self.config, self.subject)
         pages = Gtk.Notebook(scrollable=True)
         for words, page in (
             (_("St_yle"), look),
             (_("Se_veral styles, regions"), self.several),
-            (_("_Advanced"), self._advanced()),
+            (_("_Advanced"), self.advanced),
         ):
             page.set_border_width(10)
             pages.append_page(page, Gtk.Label(label=words, use_underline=True, margin=4))
@@ -158,23 +137,6 @@ class StyleDialog:
         with suppress(UserError):  # the channel or layer was deleted meanwhile
             tinted = overlays.tinted(self.trial.original, self.trial.subject, name) if name else None
         self.trial.show_tinted(tinted)
-
-    def _advanced(self) -> Gtk.Widget:
-        rest = [setting.name for setting in SETTINGS if setting.name not in look_page.SETTINGS]
-        names = [name for name in SIDE_BY_SIDE if name in rest]
-        names += [name for name in rest if name not in SIDE_BY_SIDE]
-        self.device_choice = DeviceChoice(self.config)
-        table, controls = widgets.table(self.config, names, {"device": self.device_choice})
-        self._finish = controls["finish"]
-        self.config.connect("notify::size", lambda *_args: self._update_finish())
-        self._update_finish()
-        return screen_fit.scrolled(table, propagate_natural_width=True)
-
-    def _update_finish(self) -> None:
-        """Grey out the finish for small paintings, which it does not change."""
-        side = self.config.get_property("size") or max(self.subject.box[2:])
-        for widget in self._finish:
-            widget.set_sensitive(side > how_long.UPSAMPLE_FROM)
 
     def _replace_help_button(self) -> None:
         """Make Help open this plug-in's pages, which GIMP's help browser cannot find."""
@@ -261,7 +223,7 @@ class StyleDialog:
         self.trial.plan_changed()
         self._update_buttons()
         if any(isinstance(plan, dict) for plan in plans.values()):  # the user waits for the plan first
-            self.device_choice.ask(self.warm_engine)
+            self.advanced.device_choice.ask(self.warm_engine)
 
     def _show_plan(self) -> None:
         wait = queue_words.describe_wait(self.queue_rows.entries)
