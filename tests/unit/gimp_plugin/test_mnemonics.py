@@ -34,6 +34,11 @@ def test_letter_with_the_fewest_controls_is_shared_when_none_is_free(mark):
     assert mark("ab", {"a": 2, "b": 1}) == "a_b"
 
 
+def test_letters_of_buttons_are_left_to_them(mark):
+    assert mark("Paint", {}, {"p", "a"}) == "Pa_int"
+    assert mark("Alpha", {}, set("alph")) == "Alpha"
+
+
 def test_only_plain_letters_are_pressed(mark):
     taken: dict[str, int] = {}
     assert mark("Größe", taken) == "_Größe"

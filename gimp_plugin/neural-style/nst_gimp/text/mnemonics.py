@@ -6,17 +6,21 @@ Takes labels in any language and the letters that are taken. Does not depend on 
 from __future__ import annotations
 
 
-def mark(label: str, taken: dict) -> str:
+def mark(label: str, taken: dict, reserved=()) -> str:
     """Return ``label`` with an underscore before its letter, and count that letter in ``taken``.
 
     ``taken`` has the number of controls for each letter. The first free letter at the beginning of a word is
     chosen, or else any free one, or else the one with the fewest controls: GTK goes from one to the next.
-    A label without plain letters or digits stays as it is.
+    Letters in ``reserved`` are never chosen: a button must react to its letter at once. So a label may stay
+    without a letter.
     """
-    escaped = label.replace("_", "__")
-    candidates = [index for index, letter in enumerate(label) if letter.isalnum() and letter.isascii()]
+    candidates = [
+        index
+        for index, letter in enumerate(label)
+        if letter.isalnum() and letter.isascii() and letter.lower() not in reserved
+    ]
     if not candidates:
-        return escaped
+        return label.replace("_", "__")
 
     def cost(index: int) -> tuple:
         begins_word = index == 0 or not label[index - 1].isalnum()
@@ -25,5 +29,5 @@ def mark(label: str, taken: dict) -> str:
     chosen = min(candidates, key=cost)
     letter = label[chosen].lower()
     taken[letter] = taken.get(letter, 0) + 1
-    before = label[:chosen].replace("_", "__")
-    return before + "_" + label[chosen:].replace("_", "__")
+    before, rest = label[:chosen].replace("_", "__"), label[chosen:].replace("_", "__")
+    return f"{before}_{rest}"

@@ -26,22 +26,22 @@ def complete(window, pages: Gtk.Notebook, name: str) -> None:
 def mark_letters(window, pages: Gtk.Notebook) -> None:
     """Give letters to the labelled controls on ``pages`` that have none.
 
-    Letters used outside the pages, and for the pages themselves, are taken; pages may use the same letters,
-    because only one is shown.
+    Letters used outside the pages, for the pages themselves, and by buttons on them are kept for those; pages
+    may use the same letters, because only one is shown.
     """
     bodies = pages.get_children()
     outside = [
         widget for widget in descendants(window) if not any(widget.is_ancestor(body) for body in bodies)
     ]
-    taken_everywhere = letters_of(outside + [pages.get_tab_label(body) for body in bodies])
+    reserved = letters_of(outside + [pages.get_tab_label(body) for body in bodies])
     for body in bodies:
         widgets = list(descendants(body))
-        taken = dict.fromkeys(taken_everywhere + letters_of(widgets), 1)
+        kept, taken = {*reserved, *letters_of(widgets)}, {}
         for widget in widgets:
             if isinstance(widget, GimpUi.SpinScale) and is_without_letter(widget):
-                widget.set_label(mnemonics.mark(widget.get_label(), taken))
+                widget.set_label(mnemonics.mark(widget.get_label(), taken, kept))
             elif is_label_of_control(widget) and is_without_letter(widget):
-                widget.set_text_with_mnemonic(mnemonics.mark(widget.get_text(), taken))
+                widget.set_text_with_mnemonic(mnemonics.mark(widget.get_text(), taken, kept))
 
 
 def set_name(widget, name: str) -> None:

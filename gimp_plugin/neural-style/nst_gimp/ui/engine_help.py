@@ -42,7 +42,7 @@ class EngineHelp(Gtk.Box):
                 _("Run the installer, which mends what is missing or damaged, and show its progress"),
             ),
             self._button(
-                _("Get VGG-_19…"), self.fetch_network,
+                _("Get VGG-1_9…"), self.fetch_network,
                 _("Download the network VGG-19: 575 MB, of which 80 MB stay. It can be interrupted"),
             ),
             self._button(
