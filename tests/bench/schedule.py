@@ -4,7 +4,7 @@
 ``    --schedule 256:150 --schedule 256:50 --schedule 128:30,256:30 [--schedule 128:20x8,256:30]``
 
 A schedule is its levels, coarse to fine: long side and evaluations of each, and after an x the factor on the
-setting ``matching`` (1 at the coarsest level and 0.25 at the others if it is left out). A level that ends
+setting ``matching`` (1 at the coarsest level and 0.5 at the others if it is left out). A level that ends
 with h computes its deep layers at half size. Every ``--every``
 evaluations the picture, enlarged to the size of the last level, is judged (:mod:`tests.bench.judge`). Prints
 a line for each: cost, in evaluations of a picture of the final size, loss, measures, and the change of the

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 
 import numpy as np
 import onnxruntime
@@ -51,6 +52,9 @@ def swiftshader():
     """SwiftShader, found by this process."""
     try:
         with software_card.in_this_process():
+            # A test before may have registered the plug-in while there was no card.
+            with suppress(Exception):
+                onnxruntime.unregister_execution_provider_library(graphics_cards.PROVIDER)
             graphics_cards.register.cache_clear()
             yield
     except software_card.NotHere as error:
