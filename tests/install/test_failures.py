@@ -107,7 +107,7 @@ def in_namespace(script: str) -> list[str]:
     return ["unshare", *user, "--mount", "sh", "-euc", script]
 
 
-@pytest.mark.parametrize("installed", [False, True])
+@pytest.mark.parametrize("installed", EITHER if LONG else [True])
 def test_full_disk_leaves_the_old_installation(checkout: Checkout, installed: bool, tmp_path: Path) -> None:
     """The home is a disk of 60 MB; the package to install has 90 MB."""
     installer = shlex.join(checkout.command("install", "--no-gimp"))
@@ -215,6 +215,7 @@ def test_interrupt_by_the_user_leaves_nothing(checkout: Checkout) -> None:
     assert nothing_is_installed(checkout)
 
 
+@pytest.mark.long
 def test_closed_terminal_does_not_stop_nohup(checkout: Checkout) -> None:
     ignore_hangup = partial(signal.signal, signal.SIGHUP, signal.SIG_IGN)
     with serving(checkout, hold=True) as released:

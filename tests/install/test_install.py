@@ -78,6 +78,7 @@ def test_second_install_changes_nothing(checkout: Checkout, profile: Path) -> No
     assert "up to date" in done.stdout
 
 
+@pytest.mark.long
 def test_only_new_pins_make_a_new_environment(checkout: Checkout, profile: Path) -> None:
     assert checkout.run("install").returncode == 0
     first = checkout.record["environment"]
@@ -158,7 +159,7 @@ def test_uninstall_asks_before_it_deletes_networks_and_styles(checkout: Checkout
     assert not checkout.data.exists()
 
 
-@pytest.mark.parametrize("answer", ["\x03\n", "\x04"])
+@pytest.mark.parametrize("answer", ["\x03\n", pytest.param("\x04", marks=pytest.mark.long)])
 def test_interrupt_or_end_of_input_at_the_question_keeps_the_networks(
     checkout: Checkout, profile: Path, answer: str
 ) -> None:
@@ -182,6 +183,7 @@ def test_uninstall_keeps_and_names_foreign_files(checkout: Checkout) -> None:
     assert [path.name for path in checkout.data.iterdir()] == ["notes.txt"]
 
 
+@pytest.mark.long
 def test_linked_plug_in_is_removed_or_replaced_but_not_its_target(checkout: Checkout, profile: Path) -> None:
     """A developer may link the plug-in folder to a checkout."""
     source = checkout.folder / "gimp_plugin" / "neural-style"
@@ -198,6 +200,7 @@ def test_linked_plug_in_is_removed_or_replaced_but_not_its_target(checkout: Chec
     assert (source / "neural-style.py").exists()
 
 
+@pytest.mark.long
 def test_file_of_a_file_manager_in_the_filters_folder_is_ignored(checkout: Checkout, profile: Path) -> None:
     assert checkout.run("install").returncode == 0
     (profile / "plug-ins" / "neural-style" / ".DS_Store").write_bytes(b"x")
@@ -205,6 +208,7 @@ def test_file_of_a_file_manager_in_the_filters_folder_is_ignored(checkout: Check
     assert "up to date in" in checkout.run("install").stdout
 
 
+@pytest.mark.long
 def test_home_under_another_path_keeps_its_environment(checkout: Checkout) -> None:
     """The record names the environment by the first path; the second path is a link."""
     assert checkout.run("install", "--no-gimp").returncode == 0
@@ -236,6 +240,7 @@ def test_environment_is_rebuilt_after_the_python_was_replaced(checkout: Checkout
     assert checkout.works()
 
 
+@pytest.mark.long
 def test_second_install_with_the_same_python_changes_nothing(checkout: Checkout) -> None:
     assert checkout.run("install", "--no-gimp", "--python", sys.executable).returncode == 0
     before = tree(checkout.home)
@@ -266,6 +271,7 @@ def test_unknown_network_is_refused_at_once(checkout: Checkout) -> None:
     assert "Packages" not in done.stdout
 
 
+@pytest.mark.long
 def test_users_own_network_does_not_replace_the_default(checkout: Checkout) -> None:
     """For the engine too, `auto` means vgg19 or vgg16."""
     models = checkout.data / "models"
@@ -279,6 +285,7 @@ def test_users_own_network_does_not_replace_the_default(checkout: Checkout) -> N
     assert (models / "mine.onnx").read_bytes() == b"damaged"  # it cannot be downloaded
 
 
+@pytest.mark.long
 def test_users_pip_constraints_are_ignored(checkout: Checkout, tmp_path: Path) -> None:
     (tmp_path / "constraints").write_text("ballast==0.1\n")
     done = checkout.run(

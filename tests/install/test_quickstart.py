@@ -159,6 +159,7 @@ def test_python_that_lacks_modules_is_not_used(without_python: Checkout) -> None
     assert done.stdout.startswith("usage:"), done.stderr
 
 
+@pytest.mark.long
 def test_relative_data_folder_and_cdpath_are_ignored(without_python: Checkout) -> None:
     add_own_python(without_python.data)
     without_python.variables.update(XDG_DATA_HOME="here", CDPATH=str(without_python.folder))

@@ -85,7 +85,9 @@ def test_luminance_keeps_the_chroma_inside_the_gamut(colours):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("engine", "grey_photo"), [("onnx", False), ("torch", True)])
+@pytest.mark.parametrize(
+    ("engine", "grey_photo"), [("onnx", False), pytest.param("torch", True, marks=pytest.mark.long)]
+)
 def test_reported_loss_is_the_loss_of_a_luminance_result(engine, grey_photo):
     """Nothing is optimised that restoring the colours would undo."""
     base = job(engine=engine, keep_colors="none" if grey_photo else "luminance", iterations=8, seed=3)
