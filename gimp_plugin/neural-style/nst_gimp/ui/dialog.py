@@ -22,7 +22,7 @@ from nst_gimp.run import queue_words  # noqa: E402
 from nst_gimp.text import help_pages  # noqa: E402
 from nst_gimp.text.messages import UserError  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
-from nst_gimp.ui import access, dialog_buttons, engine_help, look_page, report_window  # noqa: E402
+from nst_gimp.ui import access, dialog_buttons, engine_help, look_page, report_window, screen_fit  # noqa: E402
 from nst_gimp.ui.advanced_page import AdvancedPage  # noqa: E402
 from nst_gimp.ui.mask_tint import MaskTint  # noqa: E402
 from nst_gimp.ui.plan_line import PlanLine  # noqa: E402
@@ -62,7 +62,7 @@ class StyleDialog:
         left.pack_end(self.help.line, False, False, 0)
         left.pack_end(self.plan_text, False, False, 0)
         upper = Gtk.Box(spacing=18)
-        upper.pack_start(left, True, True, 0)
+        upper.pack_start(screen_fit.column(left), True, True, 0)
         pages = self._pages()
         upper.pack_start(pages, False, True, 0)
         body.pack_start(self.bar, False, False, 0)

@@ -14,8 +14,8 @@ from gi.repository import Gtk, Pango  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import access, screen_fit  # noqa: E402
 
-SHORT_CHARACTERS = 17
-"""Width of a shortened button, whose tooltip has the rest."""
+SHORT_CHARACTERS = (20, 16, 12, 8)
+"""Widths to try for the buttons that were moved, if not all fit; their tooltips say the rest."""
 
 ROW_MARGIN = 32
 """The dialog's border beside the row, in GTK's pixels."""
@@ -28,9 +28,12 @@ def gather(window) -> None:
     for box in window.get_content_area().get_children():
         if isinstance(box, Gtk.ButtonBox) and box is not row:
             _move(box, row)
-    _minimum, natural = row.get_preferred_width()
-    if natural + ROW_MARGIN > screen_fit.largest_size(window)[0]:
-        _shorten(row)
+    room = screen_fit.largest_size(window)[0] - ROW_MARGIN
+    for characters in SHORT_CHARACTERS:
+        _minimum, natural = row.get_preferred_width()
+        if natural <= room:
+            break
+        _shorten(row, characters)
     tips = {
         Gtk.ResponseType.OK: _("Paint the picture with these settings, as a new layer"),
         Gtk.ResponseType.CANCEL: _("Close the dialog without painting; the settings are kept"),
@@ -58,10 +61,10 @@ def _move(box, row) -> None:
     box.hide()
 
 
-def _shorten(row) -> None:
+def _shorten(row, characters: int) -> None:
     """Shorten the labels of the buttons that were moved, for a screen too narrow for all of them."""
     for button in row.get_children():
         if row.get_child_non_homogeneous(button):
             for label in access.descendants(button):
                 if isinstance(label, Gtk.Label):
-                    label.set_properties(ellipsize=Pango.EllipsizeMode.END, width_chars=SHORT_CHARACTERS)
+                    label.set_properties(ellipsize=Pango.EllipsizeMode.END, width_chars=characters)

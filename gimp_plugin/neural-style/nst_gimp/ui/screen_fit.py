@@ -49,3 +49,10 @@ def scrolled(child, **properties) -> Gtk.ScrolledWindow:
     window = Gtk.ScrolledWindow(overlay_scrolling=False, **properties)
     window.add(child)
     return window
+
+
+def column(child) -> Gtk.ScrolledWindow:
+    """Return a column as high as its contents, which can be scrolled on a screen that is too low for it."""
+    window = scrolled(child, hscrollbar_policy=Gtk.PolicyType.NEVER, propagate_natural_height=True)
+    window.set_can_focus(False)  # what is in it has the focus
+    return window
