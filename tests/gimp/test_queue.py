@@ -97,7 +97,7 @@ def test_repeat_filter_waits_for_the_painting_that_runs(desktop: GimpDesktop) ->
     show_and_keep(desktop)
     desktop.wait_until(lambda: len(desktop.layers()) == len(before) + 2, "both paintings")
     desktop.wait_until_clean()
-    assert not list(queue.glob("[0-9]*"))
+    desktop.wait_until(lambda: not list(queue.glob("[0-9]*")), "the tickets to be gone")
 
 
 def test_painting_of_a_closed_image_is_in_a_new_one(desktop: GimpDesktop) -> None:
