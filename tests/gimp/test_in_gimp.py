@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 from pathlib import Path
 
@@ -16,7 +17,8 @@ MODULES = sorted(path.stem for path in (Path(__file__).parent / "inside").glob("
 for module in MODULES:
     importlib.import_module(f"tests.gimp.inside.{module}")
 
-NAMES = list(cases.CASES)
+LONG = bool(os.environ.get("NST_TEST_LONG"))
+NAMES = [name for name, case in cases.CASES.items() if LONG or not case.is_long]
 CASE_SECONDS = 20
 """The average limit of a case on a busy machine."""
 

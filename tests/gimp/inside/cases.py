@@ -19,10 +19,13 @@ try:
 except (ImportError, ValueError):
     Babl = Gegl = Gimp = Gio = None
 
-Case = namedtuple("Case", "function arguments allowed")
+Case = namedtuple("Case", "function arguments allowed is_long")
 
 CASES = {}
-"""Name -> Case; ``allowed`` are the words on stderr that the case may cause."""
+"""Name -> Case; ``allowed`` are the words on stderr that the case may cause.
+
+Those that ``is_long`` repeat what others nearly hold, and run with NST_TEST_LONG=1.
+"""
 
 FAKE_FOLDER = Path(os.environ.get("NST_FAKE", "/tmp"))
 """The fake engine keeps requests and pictures here."""
@@ -40,8 +43,11 @@ class MissingFeature(Exception):  # noqa: N818 - no error
     """This GIMP does not have the feature that a case is about. The case counts as skipped."""
 
 
-def case(*parameters, allowed=()):
-    """Register a test case, once for each tuple of ``parameters`` (name, argument, ...)."""
+def case(*parameters, allowed=(), long=()):
+    """Register a test case, once for each tuple of ``parameters`` (name, argument, ...).
+
+    Those named in ``long`` run with NST_TEST_LONG=1 only.
+    """
 
     def register(function):
         for parameter in parameters or (None,):
@@ -49,7 +55,8 @@ def case(*parameters, allowed=()):
             if parameter is not None:
                 name, arguments = f"{name}[{parameter[0]}]", parameter[1:]
             assert name not in CASES, name
-            CASES[name] = Case(function, arguments, allowed)
+            is_long = parameter is not None and parameter[0] in long
+            CASES[name] = Case(function, arguments, allowed, is_long)
         return function
 
     return register

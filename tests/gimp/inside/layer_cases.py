@@ -41,6 +41,9 @@ PRECISIONS = {
 }  # fmt: skip
 """Largest error of a value after a round trip: the step of the format, in perceptual values."""
 
+USUAL = ("U8_NON_LINEAR", "U16_LINEAR", "HALF_NON_LINEAR", "FLOAT_LINEAR", "DOUBLE_NON_LINEAR")
+"""One precision of each kind, linear and not."""
+
 
 def prophoto():
     """Return a profile with ProPhoto's primaries (ROMM RGB) and a gamma of 1.8."""
@@ -97,7 +100,8 @@ def inverted(values, channels) -> array:
         for kind in KINDS
         for precision in PRECISIONS
         if kind in ("rgba", "greya") or precision in ("U8_NON_LINEAR", "FLOAT_LINEAR")
-    ]
+    ],
+    long=[f"{kind}-{precision}" for kind in KINDS for precision in PRECISIONS if precision not in USUAL],
 )
 def pixels_come_back_in_their_own_format(kind, precision):
     base, alpha = KINDS[kind]
@@ -121,7 +125,8 @@ def pixels_come_back_in_their_own_format(kind, precision):
         (f"{name}-{precision}", name, precision)
         for name in PROFILES
         for precision in ("U8_NON_LINEAR", "U16_LINEAR", "FLOAT_LINEAR")
-    ]
+    ],
+    long=["srgb-U16_LINEAR", "srgb-FLOAT_LINEAR", "adobe-U8_NON_LINEAR", "prophoto-U16_LINEAR"],
 )
 def colours_stay_in_the_images_space(profile, precision):
     image = new_image(24, 20, "RGB", precision, PROFILES[profile]())

@@ -341,7 +341,11 @@ WRONG = {
 """Name -> arguments, and words of the message."""
 
 
-@case(*[(name, name) for name in WRONG], allowed=REFUSAL)
+@case(
+    *[(name, name) for name in WRONG],
+    allowed=REFUSAL,
+    long=("twice", "black", "too many colours", "no weight"),
+)
 def wrong_names_and_values_are_refused(name):
     image = new_image(64, 48)
     layer = new_layer(image, size=(32, 24))

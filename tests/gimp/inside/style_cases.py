@@ -73,7 +73,8 @@ def style_pixels() -> array:
     *[
         (kind, f"orange style.{kind}")
         for kind in ("xcf", "psd", "png", "jpg", "webp", "tif", "heic", "svg", "gif", "bmp")
-    ]
+    ],
+    long=("psd", "gif", "bmp"),
 )
 def style_can_have_any_format_that_gimp_opens(name):
     image = new_image()
