@@ -12,6 +12,7 @@ from nst_core.cli.options import (
     Command,
     GroupedOption,
     ReportingOptions,
+    add_options,
     bundle_options,
     location_option,
     names_of_fields,
@@ -76,6 +77,4 @@ def batch_options(command: Command) -> Command:
         pixel_limit_option,
         store_option,
     ]  # fmt: skip
-    for decorator in reversed(decorators):
-        command = decorator(command)
-    return command
+    return add_options(command, decorators)

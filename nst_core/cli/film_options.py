@@ -13,6 +13,7 @@ from nst_core.cli.options import (
     Command,
     GroupedOption,
     ReportingOptions,
+    add_options,
     bundle_options,
     names_of_fields,
     pixel_limit_option,
@@ -69,6 +70,4 @@ def film_options(command: Command) -> Command:
         pixel_limit_option,
         store_option,
     ]  # fmt: skip
-    for decorator in reversed(decorators):
-        command = decorator(command)
-    return command
+    return add_options(command, decorators)

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import os
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -199,6 +199,13 @@ def progress_option(command: Command) -> Command:
     )(command)
 
 
+def add_options(command: Command, decorators: Sequence[Callable[[Command], Command]]) -> Command:
+    """Add options to a command; its help lists them in this order."""
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
+
+
 def resume_option(text: str) -> Callable[[Command], Command]:
     """Return a decorator that adds ``--resume`` with the help ``text``, passed as ``resume``."""
     return click.option("--resume", cls=GroupedOption, is_flag=True, help=text)
@@ -283,6 +290,4 @@ def output_options(command: Command) -> Command:
         pixel_limit_option,
         store_option,
     ]  # fmt: skip
-    for decorator in reversed(decorators):
-        command = decorator(command)
-    return command
+    return add_options(command, decorators)

@@ -25,13 +25,10 @@ STEPS_BETWEEN_LEVELS = 2.0
 """Largest ratio of the sizes of neighbouring levels."""
 
 COARSEST_ITERATIONS = {"draft": 60, "normal": 100, "fine": 200}
-"""Loss evaluations at a coarsest level that finer ones follow, by quality."""
+"""Loss evaluations at the coarsest or the only level, by quality."""
 
 FINEST_ITERATIONS = {"draft": 22, "normal": 42, "fine": 100}
 """Loss evaluations at the finest of several levels, by quality."""
-
-SINGLE_ITERATIONS = {"draft": 60, "normal": 100, "fine": 200}
-"""Loss evaluations of a picture that is painted at one level, by quality."""
 
 REFINED_FROM = 1024
 """Long side, in pixels, above which levels only refine; from twice this they get ``REFINEMENTS``."""
@@ -111,7 +108,7 @@ def make_levels(
         first, last = round(settings.iterations * first / last), settings.iterations
     long_side, coarsest = max(height, width), coarsest_side(height, width, settings.coarsest)
     if not settings.coarsest or long_side < coarsest * math.sqrt(STEPS_BETWEEN_LEVELS):
-        single = Level(height, width, settings.iterations or SINGLE_ITERATIONS[settings.quality])
+        single = Level(height, width, settings.iterations or first)
         return _halve((single,), settings, workload)
     count = max(1, math.ceil(math.log(long_side / coarsest, STEPS_BETWEEN_LEVELS) - 0.01))
     levels = [Level(*fit(height, width, round(coarsest)), first)]
