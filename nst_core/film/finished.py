@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -29,10 +29,10 @@ from nst_core.images.read import read_picture
 from nst_core.images.write import write_picture
 from nst_core.job.identity import differences
 from nst_core.loss.neighbours import NeighbourMap
+from nst_core.loss.stored_maps import arrays_of_maps, maps_of_arrays
 
 SUFFIX = ".nst-film"
 RECORD = "film.json"
-PARTS = ("style", "row", "column")
 
 
 def frames_folder(output: Path) -> Path:
@@ -104,11 +104,7 @@ class FinishedFrames:
         Raises:
             NstError: ``disk-full``, ``unwritable-output``.
         """
-        arrays = {
-            f"{part}-{index}": getattr(matches, part)
-            for index, matches in enumerate(frame.maps)
-            for part in PARTS
-        }
+        arrays: dict[str, Any] = {**arrays_of_maps(frame.maps)}
         arrays["grids"] = np.array(json.dumps([matches.style_grids for matches in frame.maps]))
         if frame.painting is not None:
             arrays |= {"pixels": frame.painting.pixels, "evaluations": frame.painting.evaluations}
@@ -142,16 +138,7 @@ class FinishedFrames:
     def _read_state(self, number: int) -> tuple[Painting | None, tuple[NeighbourMap, ...]] | None:
         try:
             with np.load(self._state_file(number), allow_pickle=False) as arrays:
-                grids = json.loads(str(arrays["grids"]))
-                maps = tuple(
-                    NeighbourMap(
-                        style=arrays[f"style-{index}"],
-                        row=arrays[f"row-{index}"],
-                        column=arrays[f"column-{index}"],
-                        style_grids=tuple((int(rows), int(columns)) for rows, columns in of_styles),
-                    )
-                    for index, of_styles in enumerate(grids)
-                )
+                maps = maps_of_arrays(arrays, json.loads(str(arrays["grids"])))
                 if "pixels" not in arrays:
                     return None, maps
                 return Painting(arrays["pixels"], arrays["evaluations"]), maps

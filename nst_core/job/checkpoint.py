@@ -28,7 +28,7 @@ from nst_core.events import Notice, OnNotice
 from nst_core.images.display_name import display_name
 from nst_core.images.part_files import fill_part
 from nst_core.job.identity import combined_hash, differences
-from nst_core.loss.neighbours import NeighbourMap
+from nst_core.loss.stored_maps import arrays_of_maps, maps_of_arrays
 from nst_core.painting.pyramid import Level
 from nst_core.painting.run_state import RunState
 from nst_core.vgg.fetched_files import file_hash
@@ -214,11 +214,7 @@ def write_state(path: Path, run: StoredRun) -> None:
         "iteration": state.iteration,
         "style_grids": [matches.style_grids for matches in state.maps],
     }
-    arrays: dict[str, Any] = {
-        f"{part}-{number}": getattr(matches, part)
-        for number, matches in enumerate(state.maps)
-        for part in ("style", "row", "column")
-    }
+    arrays: dict[str, Any] = {**arrays_of_maps(state.maps)}
     arrays |= {
         name: picture
         for name, picture in (("picture", state.picture), ("previous", state.previous))
@@ -248,15 +244,7 @@ def read_stored_run(path: Path) -> StoredRun:
         if record["format"] != FORMAT:
             raise ValueError("of another version")
         with np.load(path, allow_pickle=False) as arrays:
-            maps = tuple(
-                NeighbourMap(
-                    style=arrays[f"style-{number}"],
-                    row=arrays[f"row-{number}"],
-                    column=arrays[f"column-{number}"],
-                    style_grids=tuple((int(rows), int(columns)) for rows, columns in grids),
-                )
-                for number, grids in enumerate(record["style_grids"])
-            )
+            maps = maps_of_arrays(arrays, record["style_grids"])
             picture, previous = (
                 _check_picture(arrays[name]) if name in arrays else None for name in ("picture", "previous")
             )
