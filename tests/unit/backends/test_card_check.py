@@ -27,19 +27,9 @@ from nst_core.backends.onnx_runtime.backend import OnnxBackend
 from nst_core.painting.clock import Rate
 from nst_core.planning.rate_cache import load_rate, store_rate
 from nst_core.settings import make_settings
-from nst_core.vgg.graphics_cards import CardSearch, GraphicsCard
+from nst_core.vgg.graphics_cards import CardSearch
+from tests.unit.cards import RADEON
 
-RADEON = GraphicsCard(
-    index=0,
-    name="Radeon RX 7600",
-    vendor="AMD",
-    driver="radv Mesa 25.0",
-    memory=8 * 2**30,
-    own_memory=True,
-    software=False,
-    economical=False,
-    largest_buffer=2**31,
-)
 INTEL = dataclasses.replace(RADEON, index=1, name="Intel UHD 770", own_memory=False, economical=True)
 SOFTWARE = dataclasses.replace(RADEON, index=2, name="llvmpipe", software=True)
 

@@ -17,26 +17,14 @@ from nst_core.backends.card_check import Verdict, find_trusted_card
 from nst_core.diagnostics import doctor
 from nst_core.diagnostics.doctor import diagnose, format_report
 from nst_core.vgg import graphics_cards, sessions
-from nst_core.vgg.graphics_cards import CardSearch, GraphicsCard
+from nst_core.vgg.graphics_cards import CardSearch
 from nst_core.vgg.store import ModelStore
+from tests.unit.cards import RADEON
 
 
 @pytest.fixture(autouse=True)
 def cache(rates_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NST_CACHE", str(rates_folder))
-
-
-RADEON = GraphicsCard(
-    index=0,
-    name="Radeon RX 7600",
-    vendor="AMD",
-    driver="radv Mesa 25.0",
-    memory=8 * 2**30,
-    own_memory=True,
-    software=False,
-    economical=False,
-    largest_buffer=2**31,
-)
 
 
 def test_missing_packages_and_two_runtimes_are_problems(

@@ -17,20 +17,11 @@ from nst_core.diagnostics.graphics import Graphics, Machine, describe_graphics, 
 from nst_core.diagnostics.installation import Installation
 from nst_core.system.vulkan import LOADER
 from nst_core.vgg import graphics_cards
-from nst_core.vgg.graphics_cards import CardSearch, GraphicsCard
+from nst_core.vgg.graphics_cards import CardSearch
 from nst_core.vgg.store import ModelStore
+from tests.unit import cards
 
-RADEON = GraphicsCard(
-    index=0,
-    name="AMD Radeon RX 7800 XT",
-    vendor="AMD",
-    driver="radv Mesa 25.0",
-    memory=16 * 10**9,
-    own_memory=True,
-    software=False,
-    economical=False,
-    largest_buffer=2**31,
-)
+RADEON = replace(cards.RADEON, name="AMD Radeon RX 7800 XT", memory=16 * 10**9)
 INTEL = replace(
     RADEON, index=1, name="Intel Iris Xe", vendor="Intel", driver="", own_memory=False, economical=True
 )
