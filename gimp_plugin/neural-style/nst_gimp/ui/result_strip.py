@@ -18,7 +18,8 @@ from nst_gimp.image import previews  # noqa: E402
 from nst_gimp.process.result_store import PAINTING, PICTURE  # noqa: E402
 from nst_gimp.run import session_results  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
-from nst_gimp.ui import result_words, style_grid, widgets  # noqa: E402
+from nst_gimp.ui import result_words  # noqa: E402
+from nst_gimp.ui.thumbnails import IdleThumbnails  # noqa: E402
 
 SIDE = 72
 SMALLEST_HEIGHT = 104
@@ -34,8 +35,7 @@ class ResultStrip(Gtk.Box):
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=4)
         self.image, self.store, self.show_result, self.actions = image, store, show, actions
         self._results: list = []
-        self._waiting: list = []
-        self._idle = 0
+        self._thumbnails = IdleThumbnails(self, SIDE, previews.on_checkerboard)
         self.grid = self._make_grid()
         scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, overlay_scrolling=False)
         scrolled.get_accessible().set_name(_("Results so far"))
@@ -45,7 +45,6 @@ class ResultStrip(Gtk.Box):
         self.pack_start(scrolled, True, True, 0)
         self.show_all()
         self.set_no_show_all(True)
-        self.connect("destroy", lambda _strip: self._stop())
         self.refresh()
 
     def _make_header(self) -> Gtk.Widget:
@@ -94,8 +93,6 @@ class ResultStrip(Gtk.Box):
             if result.folder not in old:
                 self.grid.insert(self._make_child(result), position)
         self.set_visible(bool(results))
-        if self._waiting and not self._idle:
-            self._idle = GLib.idle_add(self._load_next)
 
     def add(self, result) -> None:
         """Show a new result, which becomes the chosen one."""
@@ -125,25 +122,8 @@ class ResultStrip(Gtk.Box):
         child.get_accessible().set_name(result_words.summary(result.facts))
         child.add(content)
         child.show_all()
-        self._waiting.append((image, result.path(PICTURE)))
+        self._thumbnails.add(image, str(result.path(PICTURE)))
         return child
-
-    def _load_next(self) -> bool:
-        if not self._waiting:
-            self._idle = 0
-            return False
-        image, path = self._waiting.pop(0)
-        pixels = self.get_scale_factor()
-        picture = style_grid.thumbnail(str(path), SIDE * pixels)
-        if picture is not None:
-            widgets.put(image, previews.on_checkerboard(picture), pixels)
-        return True
-
-    def _stop(self) -> None:
-        self._waiting.clear()
-        if self._idle:
-            GLib.source_remove(self._idle)
-            self._idle = 0
 
     def _result_of(self, child):
         return self._results[child.get_index()]

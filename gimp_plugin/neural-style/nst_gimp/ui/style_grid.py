@@ -1,29 +1,22 @@
-"""Thumbnails of the styles with their names: kept, used recently, and ready ones; a click takes one.
-
-They are read one at a time while GTK is idle, so that the dialog opens at once.
-"""
+"""Thumbnails of the styles with their names: kept, used recently, and ready ones; a click takes one."""
 
 from __future__ import annotations
-
-import os
 
 import gi
 
 gi.require_version("Gdk", "3.0")
-gi.require_version("GdkPixbuf", "2.0")
 gi.require_version("Gtk", "3.0")
 gi.require_version("Pango", "1.0")
-from gi.repository import Gdk, GdkPixbuf, GLib, Gtk, Pango  # noqa: E402
+from gi.repository import Gdk, Gtk, Pango  # noqa: E402
 
 from nst_gimp.process import kept_styles  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import widgets  # noqa: E402
+from nst_gimp.ui.thumbnails import IdleThumbnails, modified_at  # noqa: E402
 
 SIDE = 96
 ROW = 4
 NAME_CHARACTERS = 12
-
-_thumbnails = {}
 
 
 def list_styles() -> list:
@@ -37,26 +30,6 @@ def list_styles() -> list:
         *((style.name, style.path, style.path) for style in kept_styles.list_ready()),
     ]
     return [(*style, modified_at(style[-1])) for style in entries]
-
-
-def modified_at(path: str) -> int:
-    """Return the time of a file's last change in nanoseconds, 0 if it is missing."""
-    try:
-        return os.stat(path).st_mtime_ns
-    except OSError:
-        return 0
-
-
-def thumbnail(path: str, side: int):
-    """Return a small picture of a file, or None if GdkPixbuf cannot read it."""
-    key = (path, side, modified_at(path))
-    if key not in _thumbnails:
-        try:
-            read = GdkPixbuf.Pixbuf.new_from_file_at_scale(path, side, side, True)
-            _thumbnails[key] = read.apply_embedded_orientation()
-        except GLib.Error:
-            _thumbnails[key] = None
-    return _thumbnails[key]
 
 
 class StyleGrid(Gtk.FlowBox):
@@ -75,9 +48,7 @@ class StyleGrid(Gtk.FlowBox):
         )
         self.take, self.menu = take, menu
         self._shown = []
-        self._waiting = []
-        self._idle = 0
-        self.connect("destroy", lambda _box: self._stop())
+        self._thumbnails = IdleThumbnails(self, SIDE)
         self.refresh()
 
     def refresh(self) -> None:
@@ -85,7 +56,7 @@ class StyleGrid(Gtk.FlowBox):
         styles = list_styles()
         if styles == self._shown:
             return
-        self._stop()
+        self._thumbnails.stop()
         self._shown = styles
         for child in self.get_children():
             child.destroy()
@@ -105,9 +76,8 @@ class StyleGrid(Gtk.FlowBox):
                 button.connect("popup-menu", lambda button, path=path: self._open_menu(button, path))
             self.add(button)
             button.get_parent().set_can_focus(False)  # the button has it: one stop of the Tab key is enough
-            self._waiting.append((image, picture))
+            self._thumbnails.add(image, picture)
         self.show_all()
-        self._idle = GLib.idle_add(self._load_next)
 
     def _pressed(self, button, event, path: str) -> bool:
         return event.triggers_context_menu() and self._open_menu(button, path, event)
@@ -121,23 +91,6 @@ class StyleGrid(Gtk.FlowBox):
         else:
             menu.popup_at_widget(button, Gdk.Gravity.SOUTH_WEST, Gdk.Gravity.NORTH_WEST, None)
         return True
-
-    def _load_next(self) -> bool:
-        if not self._waiting:
-            self._idle = 0
-            return False
-        image, path = self._waiting.pop(0)
-        pixels = self.get_scale_factor()
-        picture = thumbnail(path, SIDE * pixels)
-        if picture is not None:
-            widgets.put(image, picture, pixels)
-        return True
-
-    def _stop(self) -> None:
-        self._waiting.clear()
-        if self._idle:
-            GLib.source_remove(self._idle)
-            self._idle = 0
 
 
 def style_tooltip(name: str, path: str) -> str:

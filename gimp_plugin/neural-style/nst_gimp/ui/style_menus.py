@@ -21,7 +21,7 @@ from nst_gimp.process.job_folder import JobFolder  # noqa: E402
 from nst_gimp.settings import arguments, contract  # noqa: E402
 from nst_gimp.text.messages import UserError, to_user_error  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
-from nst_gimp.ui import screen_fit, style_grid, widgets  # noqa: E402
+from nst_gimp.ui import screen_fit, thumbnails, widgets  # noqa: E402
 from nst_gimp.ui.name_dialog import PICTURE_SIDE, NameDialog, NameQuestion  # noqa: E402
 
 SUFFIX = ".styles.json"
@@ -130,7 +130,7 @@ class StyleMenus:
             force = ["--force"] if replacing else []
             style_commands.run_in_background("rename", [*force, "--", old, name], Path(path).parent, renamed)
 
-        picture = style_grid.thumbnail(path, PICTURE_SIDE)
+        picture = thumbnails.thumbnail(path, PICTURE_SIDE)
         question = NameQuestion(_("Rename the Style"), _("_Rename"), old, picture, old_name=old)
         NameDialog(self.parent(), question, act).show()
 

@@ -16,7 +16,7 @@ from gi.repository import GdkPixbuf, GLib, Gtk  # noqa: E402
 from nst_gimp.image import masks  # noqa: E402
 from nst_gimp.process import kept_styles  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
-from nst_gimp.ui import screen_fit, style_grid, widgets  # noqa: E402
+from nst_gimp.ui import screen_fit, style_grid, thumbnails, widgets  # noqa: E402
 
 SIDE = 32
 PREVIEW_SIDE = 200
@@ -79,7 +79,7 @@ class StyleButton(Gtk.MenuButton):
         self.text = text
         path = None if text.startswith(masks.LAYER) else kept_styles.find_path(text) if text else None
         pixels = self.get_scale_factor()
-        picture = style_grid.thumbnail(path, SIDE * pixels) if path else None
+        picture = thumbnails.thumbnail(path, SIDE * pixels) if path else None
         if picture is not None:
             widgets.put(self.picture, picture, pixels)
         else:
