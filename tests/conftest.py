@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 
+import hypothesis
 import platformdirs
 import pytest
 
@@ -19,6 +20,10 @@ NEEDS_TORCH = re.compile(
     re.MULTILINE,
 )
 """Imports that fail without PyTorch, in a test file."""
+
+# Each run tries the same examples, so that a change fails its own run and never a later one.
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.load_profile("default" if os.environ.get("NST_TEST_LONG") else "repeatable")
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
