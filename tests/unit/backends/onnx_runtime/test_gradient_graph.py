@@ -35,7 +35,7 @@ KINK_TRIES = 16
 KERNELS: dict = {}
 
 rng = np.random.default_rng(2016)
-RANDOM_SIZES = [tuple(int(side) for side in rng.integers(16, 112, size=2)) for _ in range(10)]
+RANDOM_SIZES = [tuple(int(side) for side in rng.integers(16, 112, size=2)) for _ in range(6)]
 
 
 @pytest.fixture(scope="module")
