@@ -12,6 +12,7 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from nst_core.backends.tiling.style_memory import StyleMemory
 from nst_core.batch.missed_files import describe_missed
 from nst_core.batch.result_names import name_results
 from nst_core.errors import ErrorCode, NstError
@@ -59,7 +60,8 @@ class PaintOptions:
 
     ``recorded_settings`` are the settings to store in the results, if not ``settings``. ``force`` overwrites
     existing files. ``keep_location`` copies the place where a photograph was taken to its result.
-    ``keep_states`` keeps the state of the picture that is painted, and ``resume`` goes on from it.
+    ``keep_states`` keeps the state of the picture that is painted, and ``resume`` goes on from it. ``memory``
+    remembers what is computed of the styles from one picture to the next.
     """
 
     styles: Styles
@@ -70,6 +72,7 @@ class PaintOptions:
     keep_location: bool = False
     keep_states: bool = False
     resume: bool = False
+    memory: StyleMemory | None = None
 
 
 @dataclass(frozen=True)
@@ -173,7 +176,7 @@ def paint_file(task: BatchTask, options: PaintOptions, store: ModelStore, callba
     if options.keep_states:
         path, name = checkpoint_path(task.target), display_name(task.target)
         checkpoint = Checkpoint(path, resume=options.resume, name=name, expected=False)
-    result = run_job(job, callbacks, store, checkpoint=checkpoint)
+    result = run_job(job, callbacks, store, checkpoint=checkpoint, styles=options.memory)
     write_picture(
         result.picture,
         task.target,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nst_core import __version__
+from nst_core.backends.tiling.style_memory import memory_for_series
 from nst_core.batch.folder import BatchTask, PaintOptions, Styles, paint_file
 from nst_core.errors import NstError
 from nst_core.events import Event, Notice
@@ -146,6 +147,7 @@ class Painter:
             settings=make_settings({**payload.settings, **local_settings}),
             recorded_settings=recorded_settings,
             keep_location=payload.keep_location,
+            memory=memory_for_series(parse_bytes(recorded_settings.max_memory) // painters_per_machine),
         )
 
     def ready(self) -> None:

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nst_core.backends.tiling.style_memory import memory_for_series
 from nst_core.batch.claims import Claimed, Claims
 from nst_core.batch.folder import (
     FATAL_ERRORS,
@@ -35,7 +36,7 @@ from nst_core.images.masks import read_mask
 from nst_core.images.read import read_picture
 from nst_core.job.control_files import ControlFiles
 from nst_core.painting.run import RunCallbacks
-from nst_core.settings import Settings
+from nst_core.settings import Settings, parse_bytes
 from nst_core.vgg.store import ModelStore
 
 WAIT_SECONDS = 1.0
@@ -178,6 +179,7 @@ class _Painter:
             keep_location=options.keep_location,
             keep_states=True,
             resume=options.resume,
+            memory=memory_for_series(parse_bytes(self.request.settings.max_memory)),
         )
         waiting = list(tasks)
         while waiting:

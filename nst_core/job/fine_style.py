@@ -9,15 +9,18 @@ picture's.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from nst_core.backends.choose import Engine
+from nst_core.backends.tiling.style_memory import StyleMemory
 from nst_core.events import Event, Notice, OnEvent
 from nst_core.images.colour import match_colors
 from nst_core.images.masks import fit_mask
 from nst_core.images.picture import Picture
 from nst_core.images.resize import crop, crop_mask
+from nst_core.job.identity import style_parts
 from nst_core.job.model import Job, WeightedStyle
 from nst_core.job.prepare import channels_first, visible_pixels
 from nst_core.painting.fine_style_size import fine_style_settings, fine_style_size
@@ -30,11 +33,17 @@ from nst_core.settings import Crop, Settings, make_settings
 
 
 def combine_fine_styles(
-    job: Job, level: Level, engine: Engine, callbacks: RunCallbacks, limit: float | None = None
+    job: Job,
+    level: Level,
+    engine: Engine,
+    callbacks: RunCallbacks,
+    limit: float | None = None,
+    memory: StyleMemory | None = None,
 ) -> Job:
     """Combine every style of ``job`` that has a fine picture, at the size it has at the last ``level``.
 
-    ``limit`` is the time for all of them in seconds, shared equally; None is no limit.
+    ``limit`` is the time for all of them in seconds, shared equally; None is no limit. With ``memory``, what
+    was combined for another picture of the series is taken, unless there is a limit.
 
     Raises:
         NstError: ``too-small``, ``bad-image``, ``out-of-memory``.
@@ -48,11 +57,16 @@ def combine_fine_styles(
         Notice("fine-style", "First, the coarse style is painted with the brush strokes of the fine style.")
     )
 
+    def combine(style: WeightedStyle) -> WeightedStyle:
+        compute = partial(_combine, style, job.settings, level, engine, notices_only, limit_each)
+        if memory is None or limit is not None or style.fine is None:
+            return compute()
+        size = fine_style_size((style.picture.height, style.picture.width), level, job.settings.style_scale)
+        origin = engine.network.sha256, engine.name, job.settings
+        return memory.recall(["fine", *origin, size, *style_parts([style])], compute)
+
     def combined(styles: tuple[WeightedStyle, ...]) -> tuple[WeightedStyle, ...]:
-        cropped = (_crop_style(style, job.settings.style_crop) for style in styles)
-        return tuple(
-            _combine(style, job.settings, level, engine, notices_only, limit_each) for style in cropped
-        )
+        return tuple(combine(_crop_style(style, job.settings.style_crop)) for style in styles)
 
     regions = tuple(replace(region, styles=combined(region.styles)) for region in job.regions)
     settings = make_settings({**job.settings.model_dump(), "style_crop": None})

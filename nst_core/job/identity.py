@@ -6,16 +6,13 @@ go on from the other's state. Takes a job and a network, returns texts.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 
-import numpy as np
-
-from nst_core.array_types import Array
 from nst_core.images.picture import Picture
 from nst_core.job.model import Job, WeightedStyle
 from nst_core.settings import setting_infos
+from nst_core.system.content_hash import content_hash
 from nst_core.vgg.network import Network
 
 ANY_VALUE = ("color_layout", "engine", "device", "model", "time_limit", "max_memory", "max_device_memory")
@@ -34,14 +31,14 @@ def run_identity(job: Job, network: Network) -> dict[str, str]:
     regions = [
         part
         for region in job.regions
-        for part in (region.mask, region.keep_colors, *_style_parts(region.styles))
+        for part in (region.mask, region.keep_colors, *style_parts(region.styles))
     ]
     return {
-        "content": _hash(_picture_parts(job.content)),
-        "style": _hash(_style_parts(job.styles)),
-        "region": _hash(regions),
-        "mask": _hash([job.selection, job.strength_mask]),
-        "starting picture": _hash(_picture_parts(job.init_image)),
+        "content": content_hash(picture_parts(job.content)),
+        "style": content_hash(style_parts(job.styles)),
+        "region": content_hash(regions),
+        "mask": content_hash([job.selection, job.strength_mask]),
+        "starting picture": content_hash(picture_parts(job.init_image)),
         "size": json.dumps([job.texture_size if job.content is None else None, job.keep_size]),
         "network": network.sha256,
         **identity,
@@ -55,29 +52,18 @@ def differences(stored: Mapping[str, str], identity: Mapping[str, str]) -> list[
 
 def combined_hash(identity: Mapping[str, str]) -> str:
     """Return one hash of an identity."""
-    return _hash([json.dumps(sorted(identity.items()))])
+    return content_hash([json.dumps(sorted(identity.items()))])
 
 
-def _picture_parts(picture: Picture | None) -> list[object]:
+def picture_parts(picture: Picture | None) -> list[object]:
+    """Return what decides how a picture is painted, for a hash."""
     return [] if picture is None else [picture.pixels, picture.alpha, picture.grey]
 
 
-def _style_parts(styles: Iterable[WeightedStyle]) -> list[object]:
+def style_parts(styles: Iterable[WeightedStyle]) -> list[object]:
+    """Return what decides how ``styles`` are painted with, for a hash."""
     return [
         part
         for style in styles
-        for part in (*_picture_parts(style.picture), style.weight, style.mask, *_picture_parts(style.fine))
+        for part in (*picture_parts(style.picture), style.weight, style.mask, *picture_parts(style.fine))
     ]
-
-
-def _hash(parts: Iterable[object]) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        if isinstance(part, np.ndarray):
-            array: Array = part
-            digest.update(repr(array.shape).encode())
-            digest.update(np.ascontiguousarray(array).data)
-        else:
-            digest.update(repr(part).encode())
-        digest.update(b"\n")
-    return digest.hexdigest()

@@ -36,12 +36,12 @@ def stays_grey(job: Job) -> bool:
     pictures = [picture for style in job.all_styles for picture in (style.picture, style.fine)]
     return (
         job.keep_grey
-        or "none" not in _keep_colors_modes(job)
+        or "none" not in keep_colors_modes(job)
         or all(picture is None or picture.grey for picture in pictures)
     )
 
 
-def _keep_colors_modes(job: Job) -> set[KeepColors]:
+def keep_colors_modes(job: Job) -> set[KeepColors]:
     """Return the values of ``keep_colors`` that apply somewhere in the picture."""
     modes = {region_keep_colors(region, job) for region in job.regions}
     if job.styles or not job.regions:
@@ -62,7 +62,7 @@ def content_colour_share(job: Job) -> Array | None:
     if content is None:
         return None
     size = content.height, content.width
-    modes = _keep_colors_modes(job)
+    modes = keep_colors_modes(job)
     if stays_grey(job) or modes == {"luminance"}:
         return np.broadcast_to(np.float32(1.0), size)
     if "luminance" not in modes:

@@ -23,6 +23,7 @@ from nst_core.images.picture import Picture
 from nst_core.images.resize import crop, crop_mask, fit
 from nst_core.job.keep_colors import (
     content_colour_share,
+    keep_colors_modes,
     network_colours,
     region_keep_colors,
     stays_grey,
@@ -65,6 +66,11 @@ def job_workload(job: Job) -> Workload:
         regions=max(1, regions),
         masked=bool(job.regions) or job.selection is not None or job.strength_mask is not None,
     )
+
+
+def styles_follow_content(job: Job) -> bool:
+    """Return whether a style is changed to suit the content, so that no other picture has the same."""
+    return keep_colors_modes(job) != {"none"} or stays_grey(job)
 
 
 def fine_style_sizes(job: Job) -> list[tuple[int, int]]:

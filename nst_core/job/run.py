@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from nst_core.backends.choose import Engine, open_engine
+from nst_core.backends.tiling.style_memory import StyleMemory
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice, OnEvent, Preview
 from nst_core.images.picture import Picture
@@ -25,7 +26,7 @@ from nst_core.job.likeness import likeness_notice
 from nst_core.job.live_previews import LivePreviews
 from nst_core.job.model import BUILT_IN_STARTS, Job
 from nst_core.job.plan import plan_painting
-from nst_core.job.prepare import channels_first, painted_box, prepare, visible_pixels
+from nst_core.job.prepare import channels_first, painted_box, prepare, styles_follow_content, visible_pixels
 from nst_core.painting.pyramid import Level, check_size
 from nst_core.painting.run import (
     LossSample,
@@ -104,13 +105,15 @@ def run_job(
     store: ModelStore | None = None,
     live: LivePreviews | None = None,
     checkpoint: Checkpoint | None = None,
+    styles: StyleMemory | None = None,
 ) -> Result:
     """Run a job. Reports one plan, then progress, previews and notices to ``callbacks``.
 
     With ``live``, ``color_layout`` may change until the run ends; the result's settings have the last value.
 
     With ``checkpoint``, the state of the run is kept there, and the run may go on from one. The caller
-    removes it when it has the result.
+    removes it when it has the result. ``styles`` remembers what is computed of the styles, for the next
+    pictures of a series.
 
     Raises:
         NstError: the job cannot be done. No files are left behind, apart from the checkpoint.
@@ -118,6 +121,8 @@ def run_job(
     callbacks = callbacks or RunCallbacks()
     notices = _NoticeLog(callbacks.on_event)
     time_limit = _TimeLimit(job.settings.time_limit, time.perf_counter())
+    if styles_follow_content(job):
+        styles = None
     engine = open_engine(job.settings, store or ModelStore(), notices.add)
     try:
         check_job(job, engine.network.layers)
@@ -129,7 +134,7 @@ def run_job(
         planned_engine = engine.name
         callbacks = replace(callbacks, on_event=notices.on_event)
         combined = combine_fine_styles(
-            job, plan.levels[-1], engine, callbacks, time_limit.left_for_fine_styles(plan)
+            job, plan.levels[-1], engine, callbacks, time_limit.left_for_fine_styles(plan), styles
         )
         if combined is not job:
             subject = prepare(combined)
@@ -145,6 +150,7 @@ def run_job(
                 full_size=plan.full_size,
                 rate=plan.rate,
                 time_limit=time_limit.left(plan),
+                styles=styles,
             ),
         )
     finally:

@@ -310,10 +310,25 @@ class Candidates:
     weight: float = 1.0
 
 
-def match_positions(
-    query: Array, size: tuple[int, int], styles: Sequence[Candidates], seed: int = 0, device: Device = HOST
-) -> NeighbourMap:
-    """Match a picture's hypercolumns ``query`` (n, D), of a grid of ``size``, with those of ``styles``."""
+@dataclass(frozen=True, kw_only=True)
+class SearchIndex:
+    """The positions of a picture's styles, ready to be compared.
+
+    ``rows`` (m, d) are their hypercolumns along the principal ``directions`` (D, d), of length 1. ``numbers``
+    and ``cells`` (m,) say which style each is of, and which cell of its grid. ``bias`` (m,) is added to
+    similarities; None is nothing. ``grids`` are the (rows, columns) of the styles.
+    """
+
+    directions: Array
+    rows: Array
+    numbers: npt.NDArray[np.intp]
+    cells: npt.NDArray[np.intp]
+    bias: Array | None
+    grids: tuple[tuple[int, int], ...]
+
+
+def search_index(styles: Sequence[Candidates], seed: int = 0) -> SearchIndex:
+    """Return the index of the positions of ``styles`` that count."""
     usable = [_usable(style) for style in styles]
     parts = [
         style.columns if style.guide is None else style.columns[cells]
@@ -321,23 +336,32 @@ def match_positions(
     ]
     columns = parts[0] if len(parts) == 1 else np.concatenate(parts)
     numbers = np.concatenate([np.full(len(cells), number) for number, cells in enumerate(usable)])
-    cells = np.concatenate(usable)
     weights = np.array([style.weight for style in styles])
     bias = (BIAS * np.log(weights / weights.max()))[numbers].astype(np.float32)
     directions = principal_directions(columns, DIRECTIONS, seed)
-    found = nearest(
-        unit_rows(query @ directions),
-        unit_rows(columns @ directions),
-        bias if len(styles) > 1 else None,
-        device,
+    return SearchIndex(
+        directions=directions,
+        rows=unit_rows(columns @ directions),
+        numbers=numbers,
+        cells=np.concatenate(usable),
+        bias=bias if len(styles) > 1 else None,
+        grids=tuple(style.grid for style in styles),
     )
-    widths = np.array([style.grid[1] for style in styles])[numbers[found]]
-    rows, across = np.divmod(cells[found], widths)
+
+
+def match_positions(
+    query: Array, size: tuple[int, int], index: SearchIndex, device: Device = HOST
+) -> NeighbourMap:
+    """Match the hypercolumns ``query`` (n, D) of a grid of ``size`` with the positions in ``index``."""
+    found = nearest(unit_rows(query @ index.directions), index.rows, index.bias, device)
+    numbers = index.numbers[found]
+    widths = np.array([columns for _, columns in index.grids])[numbers]
+    rows, across = np.divmod(index.cells[found], widths)
     return NeighbourMap(
-        numbers[found].reshape(size).astype(np.int32),
+        numbers.reshape(size).astype(np.int32),
         rows.reshape(size).astype(np.int32),
         across.reshape(size).astype(np.int32),
-        tuple(style.grid for style in styles),
+        index.grids,
     )
 
 

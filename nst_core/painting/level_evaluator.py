@@ -218,6 +218,7 @@ def _make_targets(context: RunContext, images: Subject, layout: MemoryLayout, pl
         context.scratch_folder,
         on_tile,
     )
+    features.styles = context.remembered_styles()
     return make_objective(
         features,
         images,

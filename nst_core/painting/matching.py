@@ -9,8 +9,9 @@ of the level before are enlarged instead, so that strokes stay continuous.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy.typing as npt
 
 from nst_core.array_types import Array, DeviceArray
 from nst_core.backends.interface import FeatureExtractor
-from nst_core.backends.tiling.features import empty_features
+from nst_core.backends.tiling.features import empty_features, of_style
 from nst_core.loss.guides import halve_mask, pooling_depth
 from nst_core.loss.layer_parts import LayerPart
 from nst_core.loss.neighbours import (
@@ -26,10 +27,12 @@ from nst_core.loss.neighbours import (
     CELL,
     Candidates,
     NeighbourMap,
+    SearchIndex,
     gather,
     grid_size,
     hypercolumns,
     match_positions,
+    search_index,
 )
 from nst_core.loss.objective import ContentTerm
 from nst_core.loss.weights import (
@@ -135,11 +138,21 @@ class Matcher:
             return ()
         enlarge = level.enlarges and len(self.maps) == len(regions)
         own_layers = [layer for layer in MATCHING_LAYERS if level.part.has(layer)]
-        layers = list(dict.fromkeys([*own_layers, *(() if enlarge else SEARCH_WEIGHTS)]))
-        features = [
-            [dict(extractor.features(style.pixels, layers)) for style in region.styles] for region in regions
+        known = [
+            of_style(
+                extractor,
+                _style_parts(region, own_layers, self.seed, enlarge),
+                partial(_know_styles, extractor, region, own_layers, None if enlarge else self.seed),
+            )
+            for region in regions
         ]
-        self._find_matches(extractor, level, regions, features, enlarge=enlarge)
+        features = [[dict(at_layers) for at_layers in styles.features] for styles in known]
+        indices = [styles.index for styles in known]
+        del known  # features that are not remembered are freed as soon as they are used
+        if enlarge:
+            self._enlarge_matches(level, regions)
+        else:
+            self._find_matches(extractor, level, regions, indices)
         grid = grid_size(*level.window.size)
         maps = [matches.cut(_first_cell(level.window), grid) for matches in self.maps]
         terms = []
@@ -158,34 +171,33 @@ class Matcher:
             terms.append(_make_term(layer, weight * scale, targets, regions))
         return tuple(term for term in terms if term is not None)
 
+    def _enlarge_matches(self, level: MatchedLevel, regions: Sequence[MatchedRegion]) -> None:
+        """Set ``maps`` to those of the level before, enlarged."""
+        whole = grid_size(*level.size)
+        self.maps = [
+            matches.scaled(whole, [grid_size(*style.pixels.shape[1:]) for style in region.styles])
+            for matches, region in zip(self.maps, regions, strict=True)
+        ]
+
     def _find_matches(
         self,
         extractor: FeatureExtractor,
         level: MatchedLevel,
         regions: Sequence[MatchedRegion],
-        features: Sequence[Sequence[Features]],
-        *,
-        enlarge: bool,
+        indices: Sequence[SearchIndex | None],
     ) -> None:
-        """Set ``maps``: seek the matches, or ``enlarge`` those of the level before."""
+        """Set ``maps``: seek the matches of each region among the styles' positions in its index."""
         whole = grid_size(*level.size)
-        grids = [[grid_size(*style.pixels.shape[1:]) for style in region.styles] for region in regions]
-        if enlarge:
-            self.maps = [
-                matches.scaled(whole, style_grids)
-                for matches, style_grids in zip(self.maps, grids, strict=True)
-            ]
-            return
         picture = level.content
         if level.painted is not None:
             picture = picture + np.float32(PAINTED_SHARE) * (level.painted - picture)
         query_features = extractor.features(picture, list(SEARCH_WEIGHTS))
         before, self.maps = self.maps, []
-        for region, group, style_grids in zip(regions, features, grids, strict=True):
-            candidates = list(map(_candidates, region.styles, group, style_grids))
+        for region, index in zip(regions, indices, strict=True):
+            assert index is not None  # noqa: S101 -- there is one if matches are sought
             query = hypercolumns_of(query_features, region.guide)
             matches = match_positions(
-                query, grid_size(*level.window.size), candidates, self.seed, (self.upload, self.download)
+                query, grid_size(*level.window.size), index, (self.upload, self.download)
             )
             self.maps.append(matches.padded(_first_cell(level.window), whole))
         if self.kept is not None and self.kept.shape == whole and _same_grids(before, self.maps):
@@ -207,9 +219,43 @@ def hypercolumns_of(features: Features, guide: Array | None = None) -> Array:
     )
 
 
-def _candidates(style: PreparedImage, features: Features, grid: tuple[int, int]) -> Candidates:
+@dataclass(frozen=True)
+class _KnownStyles:
+    """What matching needs to know of a region's styles.
+
+    ``features`` are those of each style at the layers of the targets. ``index`` has their positions; None if
+    no matches are sought.
+    """
+
+    features: tuple[Features, ...]
+    index: SearchIndex | None
+
+
+def _know_styles(
+    extractor: FeatureExtractor, region: MatchedRegion, layers: Sequence[str], seed: int | None
+) -> _KnownStyles:
+    """Compute the features of a region's styles at ``layers`` and, unless ``seed`` is None, their index."""
+    wanted = list(dict.fromkeys([*layers, *(() if seed is None else SEARCH_WEIGHTS)]))
+    features, candidates = [], []
+    for style in region.styles:
+        computed = extractor.features(style.pixels, wanted)
+        features.append({layer: computed[layer] for layer in layers})
+        if seed is not None:
+            candidates.append(_candidates(style, computed))
+    return _KnownStyles(tuple(features), None if seed is None else search_index(candidates, seed))
+
+
+def _style_parts(region: MatchedRegion, layers: Sequence[str], seed: int, enlarge: bool) -> Iterator[object]:
+    """Yield what decides :func:`_know_styles` with one extractor."""
+    yield from ("matching", layers, seed, enlarge)
+    for style in region.styles:
+        yield from (style.pixels, style.alpha, style.mask, style.weight)
+
+
+def _candidates(style: PreparedImage, features: Features) -> Candidates:
     """Return the positions of a style."""
     guide = grid_guide(multiply_masks(style.alpha, style.mask))
+    grid = grid_size(*style.pixels.shape[1:])
     return Candidates(hypercolumns_of(features, guide), grid, guide, style.weight)
 
 

@@ -16,6 +16,7 @@ from nst_core.array_types import Array
 from nst_core.backends.choose import Engine
 from nst_core.backends.interface import Backend, Tiling
 from nst_core.backends.tiling.features import TiledFeatures
+from nst_core.backends.tiling.style_memory import StyleMemory
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
 from nst_core.loss.neighbours import NeighbourMap
@@ -54,7 +55,8 @@ class PaintOptions:
     ``full_size`` (height, width) is the size to which a smaller painting is upsampled by its change of the
     content; None is the last level's size. ``rate`` is the expected speed of the engine. After
     ``time_limit`` seconds the run ends with the best picture so far; None is no limit. ``scratch_folder`` is
-    for files that replace memory; None is the system's.
+    for files that replace memory; None is the system's. ``styles`` remembers what is computed of the styles
+    for the next pictures of a series.
     """
 
     states: StateKeeper = NO_STATES
@@ -62,6 +64,7 @@ class PaintOptions:
     rate: Rate = PLAIN
     time_limit: float | None = None
     scratch_folder: Path | None = None
+    styles: StyleMemory | None = None
 
 
 NO_OPTIONS = PaintOptions()
@@ -122,6 +125,7 @@ def paint(
         scratch_folder=options.scratch_folder,
         states=options.states,
         matcher=Matcher(seed=settings.seed, upload=backend.upload, download=backend.download),
+        styles=options.styles,
     )
     picture = _paint_levels(context, subject, levels, layouts)
     painting_seconds = clock.seconds

@@ -6,6 +6,7 @@ import numpy as np
 
 from nst_core.array_types import Array
 from nst_core.loss.weights import style_share
+from nst_core.painting.noise_field import pink_noise, white_noise
 from nst_core.painting.resample import resize_planes
 from nst_core.painting.subject import Subject
 from nst_core.settings import Settings
@@ -21,8 +22,6 @@ grow in from its edges, with a crinkled grain in between. A little noise of all 
 Chosen by eye, at 256 pixels, among 0, 0.05, 0.1 and 0.15: from 0.1 on a clear sky is painted.
 """
 
-LONGEST_WAVE = 1 / 4
-"""Longest wave of that noise, as a share of the picture: longer ones would be tints, not seeds of strokes."""
 
 FLAT = 2.0 / 255.0
 """Standard deviation of values below which a style is one colour: noise would stay in the result as grain."""
@@ -45,7 +44,8 @@ def start_picture(subject: Subject, size: tuple[int, int], init: str, *, seed: i
         return cover(subject.styles[0].pixels, height, width)
     if subject.init_image is not None:
         return cover(subject.init_image, height, width)
-    return white_noise(height, width, seed)
+    grain = np.float32(NOISE_DEVIATION) * white_noise(height, width, seed)
+    return np.asarray(np.clip(np.float32(0.5) + grain, 0.0, 1.0), dtype=np.float32)
 
 
 def has_strokes(subject: Subject) -> bool:
@@ -76,19 +76,3 @@ def cover(pixels: Array, height: int, width: int) -> Array:
     tall, wide = max(1, round(height / scale)), max(1, round(width / scale))
     top, left = (rows - tall) // 2, (columns - wide) // 2
     return resize_planes(np.ascontiguousarray(pixels[:, top : top + tall, left : left + wide]), height, width)
-
-
-def white_noise(height: int, width: int, seed: int) -> Array:
-    """Return (3, height, width) Gaussian white noise around middle grey, clipped to 0..1."""
-    noise = np.random.default_rng(seed).normal(0.5, NOISE_DEVIATION, (3, height, width))
-    return np.clip(noise, 0.0, 1.0).astype(np.float32)
-
-
-def pink_noise(height: int, width: int, seed: int) -> Array:
-    """Return (3, height, width) noise whose amplitudes fall as 1/f, with mean 0 and standard deviation 1."""
-    white = np.random.default_rng(seed).normal(size=(3, height, width))
-    fy, fx = np.fft.fftfreq(height)[:, None] * height, np.fft.rfftfreq(width)[None, :] * width
-    gain = 1.0 / np.maximum(np.hypot(fy, fx), 1.0 / LONGEST_WAVE)
-    gain[0, 0] = 0.0
-    noise = np.fft.irfftn(np.fft.rfftn(white, axes=(1, 2)) * gain, s=(height, width), axes=(1, 2))
-    return np.asarray(noise / noise.std(), dtype=np.float32)

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from nst_core.array_types import Array
 from nst_core.backends.interface import FeatureExtractor
-from nst_core.backends.tiling.features import feature_sums
+from nst_core.backends.tiling.features import feature_sums, of_style
 from nst_core.events import Notice, OnNotice
 from nst_core.loss.guides import guides_at_layers
 from nst_core.loss.layer_parts import LayerPart
@@ -185,10 +186,27 @@ def style_moments(
 
     A blend's moments are the styles' own, averaged by their weights: those of the features of all pictures
     together, each picture with its share. So a blend costs no more than one style. A blend of two equal
-    styles is that style to the bit, because averages are computed in double precision.
+    styles is that style to the bit, because averages are computed in double precision. In a series the
+    moments are computed once.
     """
     layers = [pair.layer for pair in settings.style_layers if part.has(pair.layer)]
     with_mean = STATISTICS[settings.style_loss].needs_mean
+    parts: list[object] = ["moments", layers, with_mean, settings.guides]
+    for style in styles:
+        parts += [style.pixels, style.alpha, style.mask, style.weight]
+    compute = partial(_compute_moments, extractor, styles, settings, layers, with_mean=with_mean)
+    return of_style(extractor, parts, compute)
+
+
+def _compute_moments(
+    extractor: FeatureExtractor,
+    styles: Sequence[PreparedImage],
+    settings: Settings,
+    layers: Sequence[str],
+    *,
+    with_mean: bool,
+) -> dict[str, Moments]:
+    """Compute :func:`style_moments` at ``layers``."""
     second: dict[str, Exact] = {}
     mean: dict[str, Exact] = {}
     missing: set[str] = set()

@@ -9,7 +9,7 @@ precision moves a feature by 2^-12 of itself, less than TF32 convolutions do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -18,6 +18,7 @@ import numpy as np
 from nst_core.array_types import Array
 from nst_core.backends.interface import FeatureExtractor, StyleSummer, SummedPart
 from nst_core.backends.tiling.layout import Tile, make_tiles, network_reach, strides_of, window_pixels
+from nst_core.backends.tiling.style_memory import RememberedStyles
 from nst_core.loss.layer_losses import StyleSums, style_sums
 from nst_core.optim.scratch_files import anonymous_file
 from nst_core.optim.vectors import Storage
@@ -35,7 +36,8 @@ class TiledFeatures:
 
     ``window`` is the largest side computed at a time. ``storage`` decides how whole layers are kept, and
     ``folder`` where files go. If a picture has several tiles, ``on_tile`` is called before each of them with
-    the pixels computed so far, including margins and earlier pictures.
+    the pixels computed so far, including margins and earlier pictures. ``styles`` is set to share what is
+    computed of styles with other pictures.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class TiledFeatures:
         self.extractor, self.architecture, self.window = extractor, architecture, window
         self.storage, self.folder, self.on_tile = storage, folder, on_tile
         self.pixels_done = 0.0
+        self.styles: RememberedStyles | None = None
 
     @property
     def layers(self) -> Sequence[str]:
@@ -153,6 +156,16 @@ class TiledFeatures:
         size = int(np.prod(shape)) * np.dtype(np.float16).itemsize
         with anonymous_file(self.folder, size) as file:
             return cast(Array, np.memmap(file, dtype=np.float16, mode="w+", shape=shape))
+
+
+def of_style(extractor: FeatureExtractor, parts: Iterable[object], compute: Callable[[], Result]) -> Result:
+    """Return what ``compute`` computes of a style, which ``extractor`` and ``parts`` decide.
+
+    It is remembered if the extractor shares styles with other pictures.
+    """
+    if not isinstance(extractor, TiledFeatures) or extractor.styles is None:
+        return compute()
+    return extractor.styles.recall([extractor.window, extractor.storage, *parts], compute)
 
 
 def empty_features(extractor: FeatureExtractor, shape: tuple[int, int, int]) -> Array:

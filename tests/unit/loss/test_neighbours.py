@@ -17,6 +17,7 @@ from nst_core.loss.neighbours import (
     nearest,
     on_grid,
     principal_directions,
+    search_index,
     unit_rows,
 )
 
@@ -115,7 +116,7 @@ def test_matches_are_those_of_brute_force_among_several_styles() -> None:
     guide = np.ones((4, 5), np.float32)
     guide[0] = 0.2
     styles = [Candidates(first, (4, 5), guide, 3.0), Candidates(second, (2, 3), None, 1.0)]
-    found = match_positions(query, (3, 4), styles)
+    found = match_positions(query, (3, 4), search_index(styles))
     bias = np.r_[np.zeros(15), np.full(6, neighbours.BIAS * np.log(1 / 3))]
     expected = brute_force(query, np.concatenate([first[5:], second]), bias)
     for index, candidate in enumerate(expected):
@@ -127,7 +128,8 @@ def test_matches_are_those_of_brute_force_among_several_styles() -> None:
 
 def test_a_style_that_hardly_counts_anywhere_is_matched_where_it_counts_most() -> None:
     guide = np.array([[0.1, 0.3], [0.0, 0.3]], np.float32)
-    found = match_positions(random(9, 3), (3, 3), [Candidates(random(4, 3, seed=1), (2, 2), guide)])
+    index = search_index([Candidates(random(4, 3, seed=1), (2, 2), guide)])
+    found = match_positions(random(9, 3), (3, 3), index)
     assert set(zip(found.row.ravel().tolist(), found.column.ravel().tolist(), strict=True)) <= {
         (0, 1),
         (1, 1),
