@@ -21,7 +21,7 @@ EPILOG = (
 )
 
 COLORS = next(setting.choices for setting in SETTINGS if setting.name == "keep-colors")
-KINDS = {"double": float, "int": int, "choice": str, "string": str, "boolean": lambda text: text == "yes"}
+KINDS = {"double": float, "int": int, "choice": str, "string": str}
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -46,13 +46,23 @@ def make_parser() -> argparse.ArgumentParser:
     add_style_options(parser)
     look = parser.add_argument_group("settings of the filter")
     for setting in SETTINGS:
-        look.add_argument(
-            f"--{setting.name}",
-            type=KINDS[setting.kind],
-            choices=setting.choices or None,
-            help=f"{help_text(setting)} ({setting.default})".replace("%", "%%"),
-        )
+        add_setting(look, setting)
     return parser
+
+
+def add_setting(group, setting) -> None:
+    """Add the option for a setting. A yes or no is --NAME or --no-NAME."""
+    text = help_text(setting).replace("%", "%%")
+    if setting.kind == "boolean":
+        action = argparse.BooleanOptionalAction
+        group.add_argument(f"--{setting.name}", action=action, default=None, help=text)
+        return
+    group.add_argument(
+        f"--{setting.name}",
+        type=KINDS[setting.kind],
+        choices=setting.choices or None,
+        help=f"{text} ({setting.default})",
+    )
 
 
 def add_style_options(parser: argparse.ArgumentParser) -> None:

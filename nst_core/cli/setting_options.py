@@ -103,8 +103,18 @@ def _bundle_settings(*, settings_file: str | None = None, **values: object) -> S
 
 def _setting_option(name: str, defaults: Settings) -> Callable[[Command], Command]:
     setting = fields()[name]
+    option = name.replace("_", "-")
+    if setting.annotation is bool:
+        return click.option(
+            f"--{option}/--no-{option}",
+            name,
+            cls=GroupedOption,
+            section=info_of(setting).group,
+            default=None,
+            help=setting.description,
+        )
     return click.option(
-        f"--{name.replace('_', '-')}",
+        f"--{option}",
         name,
         cls=GroupedOption,
         section=info_of(setting).group,

@@ -72,7 +72,7 @@ def _common_range(values: Matrix, weights: Matrix) -> tuple[float, float]:
 
 
 def transport_map(source: Matrix, target: Matrix) -> Matrix:
-    """Return the (2, 2) map A with A source A^T = target that moves samples of a Gaussian least.
+    """Return the (n, n) map A with A source A^T = target that moves samples of a Gaussian least.
 
     A = S^-1/2 (S^1/2 T S^1/2)^1/2 S^-1/2 for the covariances S, ``source``, and T, ``target`` (Dowson and
     Landau 1982, "The Frechet distance between multivariate normal distributions"). Along an axis on which the

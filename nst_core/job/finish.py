@@ -18,6 +18,7 @@ from nst_core.images.resize import resize_picture
 from nst_core.job.color_layout import ColorLayout, colour_regions
 from nst_core.job.keep_colors import blend_by_share, content_colour_share, restore_colours, stays_grey
 from nst_core.job.model import Job
+from nst_core.job.series_colors import SeriesColours
 from nst_core.painting.regions import PreparedImage
 from nst_core.painting.resample import resize_planes
 from nst_core.painting.run import PaintingResult, as_rows
@@ -48,16 +49,23 @@ class Finisher:
         like = None if self.like is None else self.like._layout
         return ColorLayout(content, self.subject, colour_regions(self.job, self.subject), like)
 
+    @cached_property
+    def _series(self) -> SeriesColours:
+        return SeriesColours(self.job, self.subject)
+
     def finish_preview(self, preview: Preview, color_layout: float) -> Preview:
         """Return ``preview`` with the colours and unchanged pixels of a result with that ``color_layout``."""
         picture = self.restore(self.lay_out(preview.picture, color_layout))
         return replace(preview, picture=picture, color_layout=color_layout if self.has_color_layout else None)
 
     def lay_out(self, rows: Array, color_layout: float) -> Array:
-        """Return painted ``rows`` (h, w, 3) with their colours laid out as far as the setting says."""
-        if color_layout <= 0.0 or not self.has_color_layout:
-            return rows
-        return self._layout.apply(rows, color_layout / 100.0)
+        """Return painted ``rows`` (h, w, 3) with their colours laid out as far as the setting says.
+
+        Then they are tied to those of the series, if the setting ``series_colors`` says so.
+        """
+        if color_layout > 0.0 and self.has_color_layout:
+            rows = self._layout.apply(rows, color_layout / 100.0)
+        return self._series.apply(rows) if self.job.settings.series_colors else rows
 
     def restore(self, rows: Array) -> Array:
         """Return painted ``rows`` (h, w, 3) with the colours and pixels that the content keeps."""

@@ -135,7 +135,7 @@ def prepare(job: Job) -> Subject:
                 "Masks and regions need a content picture.",
                 "Leave them out, or give a content picture.",
             )
-        styles = tuple(_prepare_style(style, job, None, None, "none") for style in job.styles)
+        styles = tuple(prepare_style(style, job) for style in job.styles)
         return Subject(content=None, styles=styles, init_image=init_image)
     check_size(content.height, content.width, "The content picture")
     pixels = network_colours(visible_pixels(content, "content picture"), share)
@@ -267,6 +267,15 @@ def _prepare_style(
                 pixels, content, settings.color_match, style_alpha=style_weight, content_alpha=weight
             )
     return PreparedImage(channels_first(pixels), picture.alpha, style.weight, mask)
+
+
+def prepare_style(style: WeightedStyle, job: Job) -> PreparedImage:
+    """Convert a style of ``job`` to the form that the network takes, in its own colours.
+
+    Raises:
+        NstError: ``bad-image``, ``too-small``.
+    """
+    return _prepare_style(style, job, None, None, "none")
 
 
 def visible_pixels(picture: Picture, what: str) -> Array:

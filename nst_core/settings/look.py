@@ -108,6 +108,17 @@ class LookSettings(BaseModel):
         ge=0.0,
         le=100.0,
     )
+    series_colors: bool = setting(
+        False,
+        SettingInfo(
+            group="look",
+            label="Series colours",
+            help="Gives the result exactly the style's mean colour and spread of colours, so that all "
+            "pictures of a series have one palette.",
+            applies_to=("style", "content"),
+            with_style="if changed",
+        ),
+    )
     quality: Literal["draft", "normal", "fine"] = setting(
         "normal",
         SettingInfo(

@@ -12,6 +12,9 @@ from nst_core.array_types import Array
 from nst_core.backends.tiling.features import TiledFeatures
 from nst_core.backends.tiling.style_memory import StyleMemory, memory_for_series
 from nst_core.batch.folder import BatchTask, PaintOptions, paint_file
+from nst_core.images.colour import to_oklab
+from nst_core.images.read import read_picture
+from nst_core.job.metadata import read_run_record
 from nst_core.painting.run import RunCallbacks
 from nst_core.settings import make_settings
 from nst_core.system.content_hash import content_hash
@@ -46,6 +49,12 @@ def paint(
         paint_file(BatchTask(folder / f"{name}.png", target), options, models, RunCallbacks())
         files[name] = target.read_bytes()
     return files
+
+
+def moments(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and covariance of a picture's colours in OKLab."""
+    lab = to_oklab(read_picture(path).pixels).reshape(-1, 3).astype(np.float64)
+    return lab.mean(axis=0), np.cov(lab.T, bias=True)
 
 
 def seen_pictures(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -88,6 +97,19 @@ def test_order_of_the_pictures_does_not_matter(pictures: Path, models: ModelStor
     assert paint(pictures, ["c", "b", "a"], models, memory) == alone
     assert memory.hits
     assert memory.bytes <= 6e6
+
+
+def test_results_of_a_series_share_mean_and_spread_of_their_colours(
+    pictures: Path, models: ModelStore
+) -> None:
+    """In the files; and the setting is kept in them, so that one more picture can join the series."""
+    paint(pictures, ["a", "c"], models, StyleMemory(1e9), series_colors=True)
+    wanted = moments(pictures / "style.png")
+    for name in ("a", "c"):
+        result = pictures / "out" / f"{name}.png"
+        for got, expected in zip(moments(result), wanted, strict=True):
+            np.testing.assert_allclose(got, expected, atol=3e-3)
+        assert read_run_record(result).settings["series_colors"] is True
 
 
 def test_styles_that_follow_the_photograph_are_not_remembered(pictures: Path, models: ModelStore) -> None:

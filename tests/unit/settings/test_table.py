@@ -48,7 +48,8 @@ def test_roles_say_what_a_setting_needs() -> None:
     style, content = set(names_applying_to("style")), set(names_applying_to("content"))
     assert style - content == {"style_scale", "beta", "style_layers", "style_loss", "style_crop"}
     assert content - style == {"alpha", "content_layers", "structure"}
-    both = {"strength", "keep_colors", "color_match", "guides", "fine_layers", "matching", "color_layout"}
+    colours = {"keep_colors", "color_match", "color_layout", "series_colors"}
+    both = {"strength", "guides", "fine_layers", "matching", *colours}
     assert style & content == both
 
 

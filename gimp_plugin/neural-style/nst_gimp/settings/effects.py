@@ -22,11 +22,21 @@ def _matches_colors(colors, fine, masks, region_colors, outside) -> bool:
     )
 
 
-def _paints_colors(colors, masks, region_colors, outside) -> bool:
-    """Return whether any part of the picture gets the style's colours."""
+def _color_modes(colors, masks, region_colors, outside) -> list:
+    """Return the values of ``keep-colors`` of all parts of the picture."""
     regions = [own or colors for own in (region_colors or [""] * len(masks or ()))] if masks else []
     background = [] if masks and outside == "keep" else [colors]
-    return any(value != "luminance" for value in regions + background)
+    return regions + background
+
+
+def _paints_colors(colors, masks, region_colors, outside) -> bool:
+    """Return whether any part of the picture gets the style's colours, or ones like them."""
+    return any(value != "luminance" for value in _color_modes(colors, masks, region_colors, outside))
+
+
+def _paints_style_colors(colors, masks, region_colors, outside) -> bool:
+    """Return whether any part of the picture gets the style's colours as they are."""
+    return "none" in _color_modes(colors, masks, region_colors, outside)
 
 
 def _rule_from_table(values):
@@ -42,6 +52,7 @@ RULES = {
     },
     "keep-colors": (("region-masks", "region-colors", "outside"), _uses_global_colors),
     "color-layout": (("keep-colors", "region-masks", "region-colors", "outside"), _paints_colors),
+    "series-colors": (("keep-colors", "region-masks", "region-colors", "outside"), _paints_style_colors),
     "color-match": (
         ("keep-colors", "fine-style", "region-masks", "region-colors", "outside"),
         _matches_colors,
