@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -86,13 +86,13 @@ class Selection:
             yield kept
 
 
-def check_film_installed() -> None:
-    """Check that what films need can be imported.
+def check_film_installed(modules: Iterable[str] = tuple(PACKAGES)) -> None:
+    """Check that ``modules``, those that films need, can be imported.
 
     Raises:
         NstError: ``bad-setting``.
     """
-    missing = [package for module, package in PACKAGES.items() if importlib.util.find_spec(module) is None]
+    missing = [PACKAGES[module] for module in modules if importlib.util.find_spec(module) is None]
     if missing:
         raise NstError(
             ErrorCode.BAD_SETTING,

@@ -189,14 +189,10 @@ def _size(pixels: Pixels) -> tuple[int, int]:
     return pixels.height, pixels.width
 
 
-def plan(request: Request) -> dict[str, object]:
-    """Do the ``plan`` command and return the plan event's fields.
-
-    Reads no pixels, because callers plan often; the request says what regions cover.
-    """
-    content = _check_content(request)
+def blank_job(request: Request, content: Pixels) -> Job:
+    """Return the job of a request with black pictures, of the size of ``content``, for plans."""
     blank_mask = np.broadcast_to(np.float32(0.0), _size(content))
-    job = Job(
+    return Job(
         content=blank_picture(content),
         styles=blank_styles(request.styles),
         settings=make_settings(request.settings),
@@ -205,12 +201,21 @@ def plan(request: Request) -> dict[str, object]:
         selection=blank_mask if request.selection else None,
         strength_mask=blank_mask if request.strength_mask else None,
     )
+
+
+def plan(request: Request) -> dict[str, object]:
+    """Do the ``plan`` command and return the plan event's fields.
+
+    Reads no pixels, because callers plan often; the request says what regions cover.
+    """
+    content = _check_content(request)
+    job = blank_job(request, content)
     engine = open_engine(job.settings, ModelStore(), lambda _notice: None)
     try:
         check_job(job, engine.network.layers)
         held_bytes = FRESH_BYTES + 2 * picture_bytes(job)  # once as read, once as prepared
         run_plan = plan_painting(job, engine, requested_box(request, content), held_bytes)
-        return _plan_fields(plan_event(run_plan, job.settings, engine))
+        return plan_fields(plan_event(run_plan, job.settings, engine))
     finally:
         engine.close()
 
@@ -254,7 +259,7 @@ def _event_sender(
 
     def on_event(event: Event) -> None:
         if isinstance(event, Plan):
-            send("plan", **_plan_fields(event))
+            send("plan", **plan_fields(event))
         elif isinstance(event, Progress):
             send("progress", **asdict(event))
         elif isinstance(event, Notice):
@@ -274,7 +279,8 @@ def _event_sender(
     return on_event
 
 
-def _plan_fields(event: Plan) -> dict[str, object]:
+def plan_fields(event: Plan) -> dict[str, object]:
+    """Return the fields of a plan event, with the device's name for people."""
     return asdict(event) | {"device": name_for_people(event.device)}
 
 

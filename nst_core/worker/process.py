@@ -154,7 +154,7 @@ def handle_request(writer: EventWriter, reader: RequestReader, line: bytes) -> N
         NstError: the request is invalid, or cannot be done.
     """
     request = parse_request(line)
-    if request.job_directory is not None or request.command in ("stylize", "plan"):
+    if request.job_directory is not None or request.command in ("stylize", "plan", "film"):
         directory = check_job_directory(request.job_directory)
         if reader.directory not in (None, directory):
             raise NstError(ErrorCode.PROTOCOL, "All requests to a process must use the same job directory.")
@@ -168,6 +168,18 @@ def handle_request(writer: EventWriter, reader: RequestReader, line: bytes) -> N
             reader.cancel = checkpoint.remove
         stop, layout = reader.stop.is_set, reader.color_layout
         writer.send("done", **stylize(request, writer.send, stop, layout, checkpoint))
+    elif request.command == "film" or (request.command == "plan" and request.frames is not None):
+        from nst_core.film.model import check_film_installed
+
+        check_film_installed(("cv2",))
+
+        from nst_core.worker.film import paint_film, plan_film
+
+        if request.command == "film":
+            writer.send("done", **paint_film(request, writer.send, reader.stop.is_set))
+        else:
+            writer.send("plan", **plan_film(request))
+            writer.send("done")
     elif request.command == "plan":
         from nst_core.worker.commands import plan
 

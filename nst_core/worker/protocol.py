@@ -38,6 +38,15 @@ Other commands:
 
 - ``plan``: the same fields without result and preview. Only sizes count, so the files need not exist. Answers
   with a plan event, then ``done``.
+- ``film``: the same fields, but for ``content``, ``regions``, masks and ``states``, and with ``frames``:
+  ``{"path", "width", "height", "channels", "count"}``, the frames of an animation in order. The path is a
+  folder with raw files ``00000000.f32``, ``00000001.f32`` and so on. ``result`` is a folder that exists, and
+  gets files of the same names; it may be that of the frames, which are then replaced. Frames are painted
+  one after another and held together (see :mod:`nst_core.film`). ``plan``, with the seconds of all frames,
+  their number ``frames`` and the number ``shots`` of shots, comes after a first look at them. ``progress``
+  tells about the whole film, with ``frame`` and ``frames``; each finished frame is an event ``frame``, with
+  its ``number``, from 1. A stop delivers the finished frames: ``done`` has their number, ``frames``. ``plan``
+  with ``frames`` plans such a job, as one shot.
 - ``fetch``: downloads and installs the network ``model`` (``vgg19`` or ``vgg16``). Answers with events
   ``{"event": "fetch", "phase", "done", "total"}``, where ``phase`` is ``wait``, ``download``, ``check`` or
   ``convert``, then ``done``. It goes on where an earlier download stopped.
@@ -140,6 +149,16 @@ class PreviewRequest(BaseModel):
     seconds: float = Field(1.0, ge=0.0, allow_inf_nan=False)
 
 
+class Frames(Pixels):
+    """Frames of one size: ``path`` is the folder of ``count`` raw files."""
+
+    count: int = Field(ge=1, le=100_000)
+
+    def frame(self, number: int) -> Pixels:
+        """Return the frame with that number, from 0."""
+        return Pixels.model_validate({**dict(self), "path": self.path / f"{number:08}.f32"})
+
+
 class Request(BaseModel):
     """A request."""
 
@@ -148,6 +167,7 @@ class Request(BaseModel):
     command: str
     job_directory: Path | None = None
     content: Pixels | None = None
+    frames: Frames | None = None
     styles: list[StylePixels] = []
     regions: list[RegionRequest] = []
     selection: Pixels | None = None
