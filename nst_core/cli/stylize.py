@@ -29,8 +29,8 @@ def stylize(
 ) -> None:
     """Paint the picture CONTENT in the style of the picture STYLE.
 
-    A STYLE is a picture file or the name of a style that `nst styles list` shows, such as Watercolour. Several
-    styles are blended; a number after a colon sets the share of each, as in waves.jpg:2 sky.jpg:1.
+    A STYLE is a picture file or the name of a style that `nst styles list` shows, such as Watercolour.
+    Several styles are blended; a number after a colon sets the share of each, as in waves.jpg:2 sky.jpg:1.
     """
     from nst_core.cli.control_files import parse_control
     from nst_core.cli.run_command import PaintingTask, run_painting

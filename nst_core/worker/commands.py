@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ from nst_core.api import as_array, as_picture
 from nst_core.array_types import Array
 from nst_core.backends.choose import open_engine
 from nst_core.backends.devices import name_for_people
+from nst_core.backends.tiling.style_memory import StyleMemory, memory_for_series
 from nst_core.errors import DISK_FULL_ERRNOS, ErrorCode, NstError
 from nst_core.events import Event, Notice, Plan, Preview, Progress
 from nst_core.images.picture import Picture
@@ -244,12 +246,18 @@ def stylize(
     )
     live = LivePreviews(request.preview.max_side if request.preview else LARGEST_PREVIEW_SIDE)
     with color_layout.followed_by(live.change_color_layout):
-        result = run_job(job, callbacks, live=live, checkpoint=checkpoint)
+        result = run_job(job, callbacks, live=live, checkpoint=checkpoint, styles=_style_memory())
     channels = request.content.channels
     write_pixels(as_array(result.picture, channels).astype("<f4", copy=False), result_path)
     if checkpoint is not None:
         checkpoint.remove()
     return _done_fields(result, channels)
+
+
+@cache
+def _style_memory() -> StyleMemory:
+    """Return what this process remembers of styles: trials come one after another, mostly with the same."""
+    return memory_for_series(replaces=True)
 
 
 def _event_sender(

@@ -132,3 +132,20 @@ def test_memory_is_bounded_and_takes_nothing_in_files(tmp_path: Path) -> None:
 def test_memory_of_a_series_is_a_small_part_of_the_memory() -> None:
     assert 0 < memory_for_series().most_bytes <= 256e6
     assert memory_for_series(100_000_000).most_bytes <= 5e6
+
+
+def test_styles_used_least_recently_go_first_if_others_replace_them() -> None:
+    memory = StyleMemory(160.0, replaces=True)
+    for name, hits in (
+        ("a", 0),
+        ("b", 0),
+        ("a", 1),
+        ("c", 1),
+        ("a", 2),
+        ("b", 2),
+        ("too large", 2),
+        ("a", 3),
+    ):
+        memory.recall([name], lambda size=50 if name == "too large" else 20: np.zeros(size, np.float32))
+        assert memory.hits == hits, name
+    assert memory.bytes == 160.0
