@@ -85,11 +85,15 @@ class TaskOutcome:
 
 
 class FoundTasks(NamedTuple):
-    """The tasks for a folder, how many of its pictures are done already, and what else is in it."""
+    """The tasks for a folder, how many of its pictures are done already, and what else is in it.
+
+    ``results`` are the files of all results by name, whether they exist or not.
+    """
 
     tasks: list[BatchTask]
     finished: int
     contents: FolderContents
+    results: list[Path]
 
 
 def find_tasks(
@@ -114,17 +118,16 @@ def find_tasks(
     by_folder: dict[Path, list[Path]] = {}
     for path in contents.pictures:
         by_folder.setdefault(path.parent, []).append(path)
-    tasks, done = list[BatchTask](), 0
+    tasks, results = list[BatchTask](), list[Path]()
     for source_folder, pictures in by_folder.items():
         target_folder = output / source_folder.relative_to(folder)
         names = name_results(pictures, target_folder, suffix)
         for path, name in zip(pictures, names, strict=True):
             target = target_folder / name
-            if target.exists() and not force:
-                done += 1
-            else:
+            results.append(target)
+            if force or not target.exists():
                 tasks.append(BatchTask(path, target))
-    return FoundTasks(tasks, done, contents)
+    return FoundTasks(tasks, len(results) - len(tasks), contents, results)
 
 
 def _scan_source(folder: Path, excluded: Iterable[Path], *, recursive: bool) -> FolderContents:

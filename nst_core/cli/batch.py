@@ -37,11 +37,15 @@ def batch(
     If masks are in a folder, the mask for photo.jpg is the picture in it named photo, with any suffix. A
     picture without a mask is reported before anything is painted, and skipped.
 
+    All pictures start from the same noise, and no result depends on the others or on their order.
+    --series-colors gives them one palette too.
+
     Several `nst batch` of one folder share the work, on one machine or on several.
     """
     from nst_core.batch.folder import find_tasks
+    from nst_core.cli.batch_report import BatchRequest
     from nst_core.cli.control_files import parse_control
-    from nst_core.cli.run_batch import BatchRequest, run_batch
+    from nst_core.cli.run_batch import run_batch
 
     style_files, control_files = parse_control(styles, control)
     style_settings = style_files[0].settings if style_files else {}

@@ -35,6 +35,7 @@ class BatchOptions:
     force: bool
     keep_location: bool
     resume: bool
+    sheet: Path | None
     ray_address: str | None
     painters: int
     reporting: ReportingOptions
@@ -63,6 +64,10 @@ def batch_options(command: Command) -> Command:
         ),
         location_option,
         resume_option("Go on within the picture that was being painted when the batch ended."),
+        click.option(
+            "--sheet", cls=GroupedOption, metavar="FILE", type=click.Path(path_type=Path),
+            help="In the end, write a contact sheet: all results on one picture, small, with their names.",
+        ),
         click.option(
             "--ray", "ray_address", cls=GroupedOption, section="machine", metavar="ADDRESS",
             help="Paint on the GPUs of the Ray cluster at ADDRESS; `local` uses those of this machine.",

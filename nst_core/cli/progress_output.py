@@ -241,7 +241,7 @@ def format_plan_table(plan: Plan) -> str:
         lines.append(f"  {level.width:>5} x {level.height:<5} {level.iterations:>4} evaluations{tiles}")
     if _is_upsampled(plan):
         lines.append(f"  {plan.width:>5} x {plan.height:<5} upsampled from the level above")
-    estimates = [] if plan.seconds is None else [f"about {_format_duration(plan.seconds)}"]
+    estimates = [] if plan.seconds is None else [f"about {format_duration(plan.seconds)}"]
     if plan.bytes is not None:
         estimates.append(f"{format_bytes(plan.bytes)} of memory")
     if plan.device_bytes is not None:
@@ -259,7 +259,7 @@ def _is_upsampled(plan: Plan) -> bool:
     return (plan.width, plan.height) not in ((0, 0), (last_level.width, last_level.height))
 
 
-def _format_duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return seconds in everyday units: 48 s, 12 min, 3 h 20 min."""
     if seconds < 90:
         return f"{seconds:.0f} s"

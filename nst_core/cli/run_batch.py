@@ -8,56 +8,34 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nst_core.backends.choose import open_engine
 from nst_core.backends.tiling.style_memory import memory_for_series
 from nst_core.batch.claims import Claimed, Claims
-from nst_core.batch.folder import (
-    FATAL_ERRORS,
-    BatchTask,
-    FoundTasks,
-    PaintOptions,
-    TaskOutcome,
-    failed_outcomes,
-    paint_file,
-)
+from nst_core.batch.folder import FATAL_ERRORS, BatchTask, PaintOptions, TaskOutcome, paint_file
 from nst_core.batch.mask_folders import MaskFolders
-from nst_core.batch.missed_files import describe_missed, describe_others
+from nst_core.batch.plan import plan_batch
 from nst_core.batch.ray_cluster import BatchCallbacks, check_ray_installed, connect_to_ray, paint_all
 from nst_core.batch.ray_painter import BatchPayload
+from nst_core.batch.sheet import check_sheet, write_sheet
 from nst_core.cli.batch_options import BatchOptions
+from nst_core.cli.batch_report import BatchReporter, BatchRequest
 from nst_core.cli.file_arguments import read_start
 from nst_core.cli.interrupts import Interrupts, catch_interrupts
 from nst_core.cli.output_folders import check_folder
-from nst_core.cli.progress_output import ProgressReporter, open_reporter
+from nst_core.cli.progress_output import open_reporter
 from nst_core.errors import ErrorCode, NstError
-from nst_core.events import Event, Notice
 from nst_core.images.display_name import display_name
 from nst_core.images.file_io import check_not_an_input
 from nst_core.images.masks import read_mask
 from nst_core.images.read import read_picture
-from nst_core.job.control_files import ControlFiles
 from nst_core.painting.run import RunCallbacks
-from nst_core.settings import Settings, parse_bytes
+from nst_core.settings import parse_bytes
 from nst_core.vgg.store import ModelStore
 
 WAIT_SECONDS = 1.0
 """Interval between two looks at what another run is painting."""
 
 CANCELLED = "Cancelled; the finished pictures are kept. Run the command again with --resume to continue."
-
-
-@dataclass(frozen=True, kw_only=True)
-class BatchRequest:
-    """A batch to paint: what was found in ``folder``, and what all tasks share.
-
-    The masks of ``control`` may be folders.
-    """
-
-    found: FoundTasks
-    folder: Path
-    output: Path
-    styles: Sequence[tuple[str, float]]
-    control: ControlFiles
-    settings: Settings
 
 
 def run_batch(request: BatchRequest, options: BatchOptions) -> None:
@@ -86,10 +64,13 @@ def run_batch(request: BatchRequest, options: BatchOptions) -> None:
         masks = MaskFolders(request.control, request.folder)
         _check_output(request, masks)
         _check_shared_files(request, masks)
+        _check_colours(request)
+        if options.sheet:
+            _check_sheet(options.sheet, request, force=options.force)
         network = store.resolve(request.settings.model, lambda _notice: None)
         for target_folder in {request.output, *(task.target.parent for task in request.found.tasks)}:
             target_folder.mkdir(parents=True, exist_ok=True)
-        batch_reporter = _BatchReporter(reporter, request)
+        batch_reporter = BatchReporter(reporter, request)
         tasks = list(_assign_masks(request, masks, batch_reporter))
         claims = exits.enter_context(claim_results(tasks))
         if tasks and options.ray_address:
@@ -99,8 +80,13 @@ def run_batch(request: BatchRequest, options: BatchOptions) -> None:
             cluster = _Cluster(options, claims, batch_reporter, interrupts)
             cluster.paint(tasks, payload)
         else:
+            if tasks:
+                batch_reporter.say_plan(len(tasks), _plan(tasks, request, store, batch_reporter))
             painter = _Painter(request, store, claims, batch_reporter)
             painter.paint(tasks, options)
+        if options.sheet:
+            count = write_sheet(options.sheet, request.found.results, request.output, batch_reporter.report)
+            batch_reporter.report_sheet(options.sheet, count)
         batch_reporter.finish(is_default_output=options.output is None)
 
 
@@ -138,7 +124,56 @@ def _check_shared_files(request: BatchRequest, masks: MaskFolders) -> None:
             )
 
 
-def _assign_masks(request: BatchRequest, masks: MaskFolders, reporter: _BatchReporter) -> Iterator[BatchTask]:
+def _check_colours(request: BatchRequest) -> None:
+    """Refuse series colours where no part of any picture gets the style's colours.
+
+    Raises:
+        NstError: ``bad-setting``.
+    """
+    keep_colors, regions = request.settings.keep_colors, request.control.regions
+    modes = {region.keep_colors or keep_colors for region in regions}
+    if request.styles or not regions:
+        modes.add(keep_colors)
+    if request.settings.series_colors and "none" not in modes:
+        raise NstError(
+            ErrorCode.BAD_SETTING,
+            f"--series-colors needs the colours of the style, and with --keep-colors {keep_colors} no part "
+            "of the pictures has them.",
+            "Leave out one of them.",
+        )
+
+
+def _check_sheet(sheet: Path, request: BatchRequest, *, force: bool) -> None:
+    """Check that the contact sheet can be written.
+
+    Raises:
+        NstError: it cannot, or it would replace a file that is needed.
+    """
+    control = request.control
+    pictures = [path for path, _ in request.styles]
+    check_not_an_input(sheet, [*pictures, *control.pictures, *control.masks, *control.style_masks])
+    check_folder(sheet.parent, force=True)
+    sheet.parent.mkdir(parents=True, exist_ok=True)
+    check_sheet(sheet, request.found, force=force)
+
+
+def _plan(
+    tasks: Sequence[BatchTask], request: BatchRequest, store: ModelStore, reporter: BatchReporter
+) -> float:
+    """Return the seconds that the tasks are expected to take here.
+
+    Raises:
+        NstError: nothing can be painted: ``no-engine``, ``no-model``.
+    """
+    engine = open_engine(request.settings, store, reporter.report)
+    try:
+        styles = [path for path, _ in request.styles]
+        return plan_batch(tasks, styles, request.control, request.settings, engine)
+    finally:
+        engine.close()
+
+
+def _assign_masks(request: BatchRequest, masks: MaskFolders, reporter: BatchReporter) -> Iterator[BatchTask]:
     """Yield the tasks with their masks; report pictures without a mask now, not hours later."""
     for task in request.found.tasks:
         try:
@@ -168,7 +203,7 @@ class _Painter:
     request: BatchRequest
     store: ModelStore
     claims: Claims
-    reporter: _BatchReporter
+    reporter: BatchReporter
 
     def paint(self, tasks: Sequence[BatchTask], options: BatchOptions) -> None:
         """Paint the tasks; those that another run is painting come last, in case it does not finish them."""
@@ -224,7 +259,7 @@ class _Cluster:
 
     options: BatchOptions
     claims: Claims
-    reporter: _BatchReporter
+    reporter: BatchReporter
     interrupts: Interrupts
 
     def paint(self, tasks: Sequence[BatchTask], payload: BatchPayload) -> None:
@@ -245,103 +280,3 @@ class _Cluster:
     def _report_outcome(self, outcome: TaskOutcome, notices: tuple[str, ...]) -> None:
         self.claims.release(outcome.task.target)
         self.reporter.report_outcome(outcome, notices)
-
-
-class _BatchReporter:
-    """Counts and reports the outcomes of a batch. Reports each notice only once."""
-
-    def __init__(self, reporter: ProgressReporter, request: BatchRequest) -> None:
-        self.reporter = reporter
-        self.request = request
-        self.outcomes: list[TaskOutcome] = []
-        self.painted_elsewhere = 0
-        self.reported_notices: set[str] = set()
-        self.has_said_waiting = False
-        found = request.found
-        if found.finished:
-            self.reporter.say(
-                f"{found.finished} of {self._total} results already exist and are skipped. "
-                "Use --force to paint them again."
-            )
-        self.missed = describe_missed(found.contents)
-        for sentence in (*self.missed, describe_others(found.contents)):
-            if sentence:
-                self.reporter.say(sentence)
-
-    @property
-    def _total(self) -> int:
-        return len(self.request.found.tasks) + self.request.found.finished
-
-    def start_task(self, task: BatchTask) -> None:
-        """Report that a picture is about to be painted."""
-        number = self.request.found.finished + self.painted_elsewhere + len(self.outcomes) + 1
-        self.reporter.start_step(f"{task.source.name} ({number} of {self._total})")
-
-    def report(self, event: Event) -> None:
-        """Report an event of the current picture."""
-        if isinstance(event, Notice):
-            if str(event) in self.reported_notices:
-                return
-            self.reported_notices.add(str(event))
-        self.reporter.report(event)
-
-    def report_outcome(self, outcome: TaskOutcome, notices: tuple[str, ...]) -> None:
-        """Report a picture that was painted or could not be painted, and the notices about it."""
-        for message in notices:
-            self.report(Notice("painter", message))
-        self.outcomes.append(outcome)
-        if outcome.error is not None:
-            name, text = display_name(outcome.task.source), str(outcome.error)
-            self.reporter.say(text if text.startswith(name) else f"{name}: {text}")
-        else:
-            self.reporter.say(f"{display_name(outcome.task.target)}: {outcome.seconds:.1f} s")
-
-    def report_painted_elsewhere(self, task: BatchTask) -> None:
-        """Report a picture that another run on the same folder has painted, or is painting."""
-        self.painted_elsewhere += 1
-        self.reporter.say(f"{display_name(task.target)}: painted by another run.")
-
-    def say_waiting(self, tasks: Sequence[BatchTask]) -> None:
-        """Say, once, that only pictures are left that another run is painting."""
-        if not self.has_said_waiting:
-            self.has_said_waiting = True
-            names = ", ".join(display_name(task.source.name) for task in tasks)
-            self.reporter.say(f"Waiting for another run that is painting {names}.")
-
-    def _count_failures(self, failed: int) -> str:
-        contents = self.request.found.contents
-        unpainted = failed + len(contents.unreadable)
-        if not unpainted:
-            return "Folders with pictures were not entered."
-        sentence = (
-            f"{unpainted} of {len(self.outcomes) + len(contents.unreadable)} pictures could not be painted"
-        )
-        return f"{sentence}, and folders were not entered." if contents.folders else f"{sentence}."
-
-    def finish(self, *, is_default_output: bool) -> None:
-        """Report the end of the batch.
-
-        Raises:
-            NstError: some pictures could not be painted.
-        """
-        failed = failed_outcomes(self.outcomes)
-        output = display_name(self.request.output)
-        if failed or self.missed:
-            first_error = failed[0].error if failed else None
-            raise NstError(
-                first_error.code if first_error else ErrorCode.BAD_IMAGE,
-                self._count_failures(len(failed)),
-                f"The reasons are given above. The other results are in {output}.",
-            )
-        painted = [str(outcome.task.target) for outcome in self.outcomes]
-        self.reporter.finish(
-            f"{output}: painted {len(painted)} {'picture' if len(painted) == 1 else 'pictures'}.",
-            {
-                "output": str(self.request.output),
-                "painted": painted,
-                "there_already": self.request.found.finished,
-                "painted_elsewhere": self.painted_elsewhere,
-                "failed": {},
-            },
-            is_news=is_default_output,
-        )

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice, OnNotice
-from nst_core.images.decode import decode_file, pixel_limit
+from nst_core.images import libvips
+from nst_core.images.decode import decode_file, guard_decoding, open_with_pillow, pixel_limit
 from nst_core.images.display_name import display_name
 from nst_core.images.file_io import open_input
 from nst_core.images.interpret import to_picture
@@ -53,3 +54,20 @@ def read_picture(
         raise NstError(
             ErrorCode.OUT_OF_MEMORY, f"{name} does not fit into memory.", "Make the picture smaller."
         ) from None
+
+
+def read_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Return the (height, width) of the picture at ``path``, as it is stored, from the file's header.
+
+    Raises:
+        NstError: ``missing-file``, ``unreadable-file``, ``bad-image`` or ``too-large``.
+    """
+    name = display_name(path)
+    with open_input(path) as file, guard_decoding(name, pixel_limit()):
+        image = open_with_pillow(file, Path(path), name)
+        if image is None:
+            file.seek(0)
+            header = libvips.open_header(file.read(), "tiff")
+            return int(header.height), int(header.width)
+        with image:
+            return image.height, image.width

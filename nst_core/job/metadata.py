@@ -26,6 +26,9 @@ from nst_core.settings import Settings, setting_infos, with_underscores
 LARGEST_JSON = 32 << 20
 """Bytes of a settings file that are read: a report of a run of hours lists every step."""
 
+SHEET = "sheet"
+"""Name of the text that says that a picture is the contact sheet of a batch, and of how many results."""
+
 FILE_START = 64
 """Bytes at the start of a file that tell JSON from pictures."""
 

@@ -36,7 +36,7 @@ def photos(workdir: Path) -> Path:
 
 def test_results_are_named_after_their_pictures(photos: Path, workdir: Path) -> None:
     waves(32, 32, 3).save(photos / "a.tif")
-    tasks, finished, _ = find_tasks(photos, workdir / "out", ".png", force=False)
+    tasks, finished, *_ = find_tasks(photos, workdir / "out", ".png", force=False)
     assert [task.target.name for task in tasks] == ["a.png.png", "a.tif.png", "b.png"]
     assert finished == 0
 
@@ -44,7 +44,7 @@ def test_results_are_named_after_their_pictures(photos: Path, workdir: Path) -> 
 def test_existing_results_are_skipped(photos: Path, workdir: Path) -> None:
     (workdir / "out").mkdir()
     (workdir / "out" / "a.png").write_bytes(b"kept")
-    tasks, finished, _ = find_tasks(photos, workdir / "out", ".png", force=False)
+    tasks, finished, *_ = find_tasks(photos, workdir / "out", ".png", force=False)
     assert [task.source.name for task in tasks] == ["b.jpg"]
     assert finished == 1
     assert len(find_tasks(photos, workdir / "out", ".png", force=True)[0]) == 2
