@@ -2,8 +2,9 @@
 
 ``auto`` asks :func:`find_trusted_card` before it uses a card of WebGPU. The first time, and again with
 another card, driver or library, the gradient of a small picture is computed by both and timed, in a process
-of its own: a driver may end the process that uses it. The verdict is remembered in the file of rates. Only
-``auto`` asks: a card that the user names is used.
+of its own: a driver may end the process that uses it. A card that may be trusted is tried in half precision,
+too. The verdict is remembered (:mod:`nst_core.backends.card_verdicts`). Only ``auto`` asks: a card that the
+user names is used.
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from nst_core.array_types import Array
+from nst_core.backends.card_verdicts import Verdict, remember_verdict, remembered_verdict
+from nst_core.backends.half_precision import worst_share
 from nst_core.backends.interface import Evaluation
-from nst_core.backends.machine_file import load_entries, store_entry
+from nst_core.backends.onnx_runtime import half_precision
 from nst_core.backends.onnx_runtime.backend import OnnxBackend
 from nst_core.errors import NstError
 from nst_core.events import Notice, OnNotice
@@ -46,30 +48,20 @@ LONGEST = 120.0
 
 
 class Measurement(NamedTuple):
-    """The smallest error of a card's gradient and loss, and the seconds of an evaluation on both."""
+    """The smallest error of a card's gradient and loss, and the seconds of an evaluation on both.
+
+    ``half_share`` is the largest difference in half precision, as a share of what is allowed, and
+    ``half_seconds`` the time of an evaluation; both are infinite if the card has no half precision.
+    """
 
     error: float
     card_seconds: float
     cpu_seconds: float
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a card is trusted, and if not, why: a clause whose subject is the card."""
-
-    trusted: bool
-    reason: str = ""
+    half_share: float = math.inf
+    half_seconds: float = math.inf
 
 
 Check = Callable[[GraphicsCard, Network], Verdict]
-
-
-def remembered_verdict(card: GraphicsCard, network: Network) -> Verdict | None:
-    """Return the verdict about a card, or None if it has not been checked with this driver and network."""
-    entry = load_entries().get(_entry_name(card, network))
-    if not isinstance(entry, dict) or not isinstance(entry.get("trusted"), bool):
-        return None
-    return Verdict(entry["trusted"], str(entry.get("reason", "")))
 
 
 def find_trusted_card(
@@ -86,7 +78,7 @@ def find_trusted_card(
         verdict = remembered_verdict(card, network)
         if verdict is None:
             verdict = (check or check_in_own_process)(card, network)
-            store_entry(_entry_name(card, network), asdict(verdict))
+            remember_verdict(card, network, verdict)
             if not verdict.trusted:
                 on_notice(passed_over(card, verdict))
         if verdict.trusted:
@@ -115,10 +107,6 @@ def passed_over(card: GraphicsCard, verdict: Verdict) -> Notice:
         f"The graphics card {card.name} is not used, because it {verdict.reason}.",
         f"Update its driver, or use it nevertheless with --device {card.device}.",
     )
-
-
-def _entry_name(card: GraphicsCard, network: Network) -> str:
-    return f"check of {card.device} {card.identity}, {network.architecture}"
 
 
 def check_in_own_process(card: GraphicsCard, network: Network) -> Verdict:
@@ -167,7 +155,8 @@ def judge(measured: Measurement) -> Verdict:
             f"is slower than the processor ({measured.card_seconds:.2f} s for a small picture, "
             f"not {measured.cpu_seconds:.2f} s)",
         )
-    return Verdict(True)
+    half = measured.half_share <= 1.0 and measured.half_seconds < measured.card_seconds
+    return Verdict(True, half=half)
 
 
 def measure_card(card: OnnxBackend, cpu: OnnxBackend, checked: int, timed: int) -> Measurement:
@@ -187,6 +176,18 @@ def measure_card(card: OnnxBackend, cpu: OnnxBackend, checked: int, timed: int) 
     if not error <= TOLERANCE:
         return Measurement(error, math.inf, 0.0)
     return Measurement(error, _time(card, timed), _time(cpu, timed))
+
+
+def measure_half(card: OnnxBackend, cpu: OnnxBackend, timed: int) -> tuple[float, float]:
+    """Return ``half_share`` and ``half_seconds`` of a :class:`Measurement`; ``card`` is in half precision."""
+    if not card.half:
+        return math.inf, math.inf
+    try:
+        share = worst_share(half_precision.compare(cpu, card))
+        # A card without half precision opens its graphs on the processor.
+        return (share, _time(card, timed)) if card.half else (math.inf, math.inf)
+    except NstError:
+        return math.inf, math.inf
 
 
 def _difference(found: Evaluation, expected: Evaluation) -> float:
@@ -238,11 +239,15 @@ def main(arguments: list[str]) -> None:
     network = load_network(Path(path), name)
     result: Any
     try:
-        cpu, card = OnnxBackend(network, device="cpu"), OnnxBackend(network, device=device)
+        cpu, card = OnnxBackend(network, device="cpu"), OnnxBackend(network, device=device, half=False)
         if card.runtime_device.kind == "cpu":
             result = {"failure": "could not be opened"}
         else:
             result = measure_card(card, cpu, CHECKED_SIDE, TIMED_SIDE)
+            if judge(result).trusted:
+                half = OnnxBackend(network, device=device, half=True)
+                share, seconds = measure_half(half, cpu, TIMED_SIDE)
+                result = result._replace(half_share=share, half_seconds=seconds)
     except NstError:
         result = {"failure": "failed at a small picture"}
     print(json.dumps(result))

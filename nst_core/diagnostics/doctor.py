@@ -332,12 +332,15 @@ def find_choice(
         return Choice("onnx", device_words, model, "ONNX Runtime can use it")
     if network is not None:
         from nst_core.backends.card_check import expected_card
+        from nst_core.backends.card_verdicts import remembered_verdict
         from nst_core.vgg.graphics_cards import find_cards
 
         card, passed_over = expected_card(network, find_cards())
         problems += map(_notice_problem, passed_over)
         if card is not None:
-            return Choice("onnx", card.device, model, f"WebGPU can use the {card.name}")
+            verdict = remembered_verdict(card, network)
+            how = ", in half precision" if verdict is not None and verdict.half else ""
+            return Choice("onnx", card.device, model, f"WebGPU can use the {card.name}{how}")
     why = "torch is installed but has no GPU to use" if "torch" in engines else "torch is not installed"
     return Choice("onnx", device_words, model, why)
 

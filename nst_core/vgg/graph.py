@@ -116,16 +116,17 @@ def embed_constants(graph: Graph) -> onnx.ModelProto:
 
 
 def make_constant(name: str, array: npt.NDArray[Any], arrays: dict[str, Array]) -> onnx.TensorProto:
-    """Return a constant with the values of ``array``; large float32 values go to ``arrays`` instead."""
-    if array.dtype == np.float32 and array.nbytes >= LARGE_CONSTANT:
+    """Return a constant with the values of ``array``; many float32 or float16 go to ``arrays`` instead."""
+    if array.dtype in (np.float32, np.float16) and array.nbytes >= LARGE_CONSTANT:
         arrays[name] = array
-        return declare_constant(name, array.shape)
+        return declare_constant(name, array.shape, array.dtype)
     return numpy_helper.from_array(array, name)
 
 
-def declare_constant(name: str, shape: Sequence[int]) -> onnx.TensorProto:
-    """Return a float32 constant without values: they are passed when a session is opened."""
-    tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape)
+def declare_constant(name: str, shape: Sequence[int], dtype: npt.DTypeLike = np.float32) -> onnx.TensorProto:
+    """Return a constant without values: they are passed when a session is opened."""
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    tensor = TensorProto(name=name, data_type=kind, dims=shape)
     tensor.data_location = TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value="memory")
     return tensor

@@ -21,6 +21,7 @@ import onnxruntime
 from onnx import TensorProto, helper
 
 from nst_core.array_types import Array
+from nst_core.backends.card_verdicts import remembered_verdict
 from nst_core.backends.interface import BackendLimits, Evaluation, Evaluator, Tiling
 from nst_core.backends.onnx_runtime.device_memory import device_free_bytes, device_limits, find_device_card
 from nst_core.backends.onnx_runtime.gradient_graph import Form, Shape, gradient_graph, make_feeds
@@ -48,7 +49,8 @@ class OnnxBackend:
     """One network on one device of ONNX Runtime; see :class:`nst_core.backends.interface.Backend`.
 
     ``device`` is auto, cpu, cuda, cuda:1, directml, coreml, openvino, webgpu or webgpu:1. ``on_notice`` is
-    called if it cannot be used and the CPU replaces it.
+    called if it cannot be used and the CPU replaces it. ``half`` computes the network in half precision; None
+    does so if the card has been found to do that well.
     """
 
     engine = "onnx"
@@ -62,15 +64,20 @@ class OnnxBackend:
         pooling: Literal["max", "average"] = "max",
         padding: Literal["zero", "edge"] = "edge",
         on_notice: Callable[[Notice], None] | None = None,
+        half: bool | None = None,
     ) -> None:
         self.network = network
         self.pooling: Literal["max", "average"] = pooling
         self.padding: Literal["zero", "edge"] = padding
         self.on_notice = on_notice or (lambda _notice: None)
         self.runtime_device = find_device(device)
+        self.half = bool(half)
         self._anchor: Session | None = None
         self._open_anchor()
         self.card = find_device_card(self.runtime_device)
+        if half is None and self.card is not None:
+            verdict = remembered_verdict(self.card, network)
+            self.half = verdict is not None and verdict.half
         self._kernels = TransformedKernels(network)
         self._shared: dict[str, onnxruntime.OrtValue] = {}  # sessions share these, which must outlive them
         self._kept: dict[Shape, Session] = {}
@@ -90,7 +97,9 @@ class OnnxBackend:
     @property
     def hardware(self) -> str:
         """Name of the card with its driver and libraries; "" if ``device`` says enough."""
-        return "" if self.card is None else self.card.identity
+        if self.card is None:
+            return ""
+        return f"{self.card.identity}, half precision" if self.half else self.card.identity
 
     def free_bytes(self) -> int:
         """Return the device's free memory, or a very large number if ONNX Runtime does not report it."""
@@ -154,7 +163,8 @@ class OnnxBackend:
 
     def shape(self, form: Form, height: int, width: int) -> Shape:
         """Return how pictures of a size are computed on this device."""
-        on_rows = self.runtime_device.kind == "cpu" and height * width >= SMALLEST_PICTURE
+        large = height * width >= SMALLEST_PICTURE
+        on_rows = self.runtime_device.kind == "cpu" and large and not self.half
         return Shape(
             network=self.network,
             form=form,
@@ -164,6 +174,7 @@ class OnnxBackend:
             padding=self.padding,
             on_rows=on_rows,
             packed=self.runtime_device.kind == "webgpu",
+            half=self.half,
         )
 
     def shape_for_window(self, form: Form, picture: Array) -> Shape:
@@ -194,6 +205,7 @@ class OnnxBackend:
     def _take_device(self, device: Device) -> None:
         """Use ``device`` from now on: the backend's own, or the CPU in its place."""
         if device != self.runtime_device:
+            self.half = self.half and device.kind == self.runtime_device.kind
             self.runtime_device, self.card = device, None
 
     def use_cpu(self, failure: NstError) -> bool:

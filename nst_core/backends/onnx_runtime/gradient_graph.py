@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nst_core.array_types import Array
-from nst_core.backends.onnx_runtime import planes, winograd
+from nst_core.backends.onnx_runtime import half_network, planes, winograd
 from nst_core.backends.onnx_runtime.losses import (
     LayerForm,
     LayerTensors,
@@ -56,7 +56,8 @@ class Shape:
     """Key of a graph: the form of an objective, a size, and the way the network is computed.
 
     ``packed`` adds an output with all results, ``packed`` (K + 3 * height * width,), terms first: a device
-    with its own memory then waits for one copy.
+    with its own memory then waits for one copy. ``half`` computes the network in float16, between losses in
+    float32.
     """
 
     network: Network
@@ -67,6 +68,7 @@ class Shape:
     padding: Padding
     on_rows: bool
     packed: bool = False
+    half: bool = False
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -149,6 +151,8 @@ class GradientWriter:
             forward = forward_graph(shape.network, outputs, shape.pooling, shape.padding)
             self.nodes = Nodes(forward)
             self.features = {name: name for name in on_planes}
+            if shape.half:
+                half_network.convert(self.nodes, shape.network.normalisation.paper_scale)
         self.biases = kernels.prepare(shape.row_convolutions)
 
     def write(self) -> Graph:
@@ -222,11 +226,16 @@ class GradientWriter:
     def back(self) -> str:
         """Write losses and the way back; return the picture's gradient (1, 3, height, width)."""
         self._find_positive()
+        injection = self._injection() if self.shape.half else None
         gradient: str | None = None
         masked = False  # whether the pooling layer has applied the mask of the ReLU before it
         for position in range(len(self.layers) - 1, -1, -1):
             layer = self.layers[position]
-            has_terms, gradient = self._terms(layer, gradient)
+            if injection is None:
+                has_terms, gradient = self._terms(layer, gradient)
+            else:
+                has_terms = layer.name in injection.gradients
+                gradient = injection.add_to(self.nodes, gradient, layer.name)
             assert gradient is not None  # noqa: S101 -- the deepest layer has a term
             if layer.kind == "relu" and (has_terms or not masked):
                 gradient = self._through_relu(layer, gradient, has_terms=has_terms)
@@ -236,7 +245,26 @@ class GradientWriter:
                 gradient = self._through_pool(layer, position, gradient)
             masked = layer.kind == "pool" and self.shape.pooling == "max"
         assert gradient is not None  # noqa: S101
-        return gradient
+        return gradient if injection is None else self.nodes.add("Mul", gradient, injection.unit)
+
+    def _injection(self) -> half_network.Injection:
+        """Write all terms, and the gradients of their layers in half precision."""
+        gradients = {}
+        for layer in reversed(self.layers):
+            has_terms, gradient = self._terms(layer, None)
+            if has_terms and gradient is not None:
+                gradients[layer.name] = gradient
+        return half_network.inject(self.nodes, gradients, self.sizes)
+
+    def for_terms(self, layer: Layer) -> str:
+        """Write the features of ``layer`` as terms see them: a matrix in float32."""
+        nodes, features = self.nodes, self.features[layer.name]
+        if self.shape.is_rows(layer):
+            return features
+        features = nodes.reshape(features, layer.channels, -1)
+        if not self.shape.half:
+            return features
+        return half_network.exact(nodes, features, self.shape.network.normalisation.paper_scale)
 
     def _terms(self, layer: Layer, gradient: str | None) -> tuple[bool, str | None]:
         """Add the terms of ``layer``; return whether there are any, and the whole gradient."""
@@ -247,9 +275,8 @@ class GradientWriter:
         if not terms:
             return False, gradient
         on_rows = self.shape.is_rows(layer)
-        features = self.features[layer.name]
+        features = self.for_terms(layer)
         if not on_rows:
-            features = nodes.reshape(features, size[0], -1)
             gradient = gradient and nodes.reshape(gradient, size[0], -1)
         for index, term in terms:
             gradient = self.add_term(term, index, LayerTensors(features, gradient, size, on_rows))

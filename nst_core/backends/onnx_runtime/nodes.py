@@ -14,6 +14,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from nst_core.array_types import Array
 from nst_core.vgg.graph import IR_VERSION, OPSET, Graph, declare_constant, make_constant
 
 Size = tuple[int, int, int]
@@ -21,7 +22,12 @@ Size = tuple[int, int, int]
 
 
 class Nodes:
-    """A graph being written, which may start with the nodes of another graph. Tensors are named."""
+    """A graph being written, which may start with the nodes of another graph. Tensors are named.
+
+    ``half`` says that the features and gradients of the network are in float16.
+    """
+
+    half = False
 
     def __init__(self, start: Graph | None = None) -> None:
         graph = start.model.graph if start else None
@@ -47,6 +53,14 @@ class Nodes:
         if name not in self.constants:
             self.constants[name] = make_constant(name, np.ascontiguousarray(array), self.arrays)
         return name
+
+    def of_network(self, array: Array, name: str) -> str:
+        """Add a constant in the precision of the network's features."""
+        return self.constant(array.astype(np.float16) if self.half else array, name)
+
+    def cast(self, tensor: str, *, half: bool) -> str:
+        """Write ``tensor`` in half or in single precision."""
+        return self.add("Cast", tensor, to=TensorProto.FLOAT16 if half else TensorProto.FLOAT)
 
     def share(self, name: str, shape: Sequence[int]) -> str:
         """Declare a float32 constant that sessions share: they do not even copy its values."""

@@ -9,6 +9,8 @@ for MaxPool with indices and MaxUnpool.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from nst_core.array_types import Array
@@ -17,6 +19,9 @@ from nst_core.vgg.layers import AVERAGE_POOL_GAIN
 
 HUGE = 3e38
 """HardSigmoid(HUGE * x - 1) is 1 for every positive float32 that is not denormal, and 0 for the others."""
+
+HUGE_HALF = 65504.0
+"""The same for float16: 1 from 3.1e-5 on, and features reach thousands."""
 
 
 def window_order(height: int, width: int) -> Array:
@@ -30,7 +35,7 @@ def positive(nodes: Nodes, tensor: str) -> str:
 
     A beta of 0 would do the same, but OpenVINO (1.24) replaces it by its default of 0.5.
     """
-    return nodes.add("HardSigmoid", tensor, alpha=HUGE, beta=-1.0)
+    return nodes.add("HardSigmoid", tensor, alpha=_steepest(nodes), beta=-1.0)
 
 
 def convolve_back(nodes: Nodes, layer: str, gradient: str) -> str:
@@ -43,12 +48,17 @@ def convolve_back(nodes: Nodes, layer: str, gradient: str) -> str:
 def to_picture(nodes: Nodes, gradient: str, height: int, width: int, *, edge: bool) -> str:
     """Write the way back through the first convolution, the repeated edge if any, and the normalisation.
 
-    ConvTranspose, because with only three output channels it takes a third of a convolution's time.
+    ConvTranspose, because with only three output channels it takes a third of a convolution's time. The
+    result is in float32; the gain may be too large for a network in half precision.
     """
-    gain = nodes.array("normalisation.gain").reshape(1, 3, 1, 1)
-    weight = nodes.constant(nodes.array("conv1_1.weight") * gain, "conv1_1.back")
-    margin = 0 if edge else 1
-    spread = nodes.add("ConvTranspose", gradient, weight, kernel_shape=[3, 3], pads=[margin] * 4)
+    attributes: dict[str, Any] = {"kernel_shape": [3, 3], "pads": [0 if edge else 1] * 4}
+    if nodes.half:
+        half = nodes.add("ConvTranspose", gradient, "conv1_1.weight", **attributes)
+        spread = nodes.add("Mul", nodes.cast(half, half=False), "normalisation.gain")
+    else:
+        gain = nodes.array("normalisation.gain").reshape(1, 3, 1, 1)
+        weight = nodes.constant(nodes.array("conv1_1.weight") * gain, "conv1_1.back")
+        spread = nodes.add("ConvTranspose", gradient, weight, **attributes)
     if edge:
         for axis, length in ((2, height), (3, width)):
             spread = _fold(nodes, spread, axis, length)
@@ -75,7 +85,8 @@ def max_pool_back(
         features = nodes.slice(features, 2, 0, height - 1)
     if width % 2:
         features = nodes.slice(features, 3, 0, width - 1)
-    ones = nodes.constant(np.ones((channels, 1, 1, 1), dtype=np.float32), f"ones {channels}")
+    ones = nodes.of_network(np.ones((channels, 1, 1, 1), dtype=np.float32), f"ones {channels}")
+    order = nodes.cast(order, half=True) if nodes.half else order
     orders = nodes.add("Conv", order, ones, kernel_shape=[1, 1])
     ordered = nodes.add("Add", orders, _equal(nodes, features, pooled, channels))
     first = nodes.add("MaxPool", ordered, kernel_shape=[2, 2], strides=[2, 2])
@@ -93,13 +104,17 @@ def average_pool_back(nodes: Nodes, gradient: str, size: tuple[int, int, int]) -
 def _equal(nodes: Nodes, tensor: str, largest: str, channels: int) -> str:
     """Write 1 if ``tensor`` equals the ``largest`` of its window, else 0, for each element."""
     difference = nodes.add("Add", tensor, repeat_over_cells(nodes, _scaled(nodes, largest, channels, -1.0)))
-    return nodes.add("HardSigmoid", difference, alpha=HUGE, beta=1.0)
+    return nodes.add("HardSigmoid", difference, alpha=_steepest(nodes), beta=1.0)
+
+
+def _steepest(nodes: Nodes) -> float:
+    return HUGE_HALF if nodes.half else HUGE
 
 
 def _scaled(nodes: Nodes, tensor: str, channels: int, factor: float) -> str:
     """Write features times a number, given for each channel, which keeps the convolutions' layout."""
     factors = np.full((1, channels, 1, 1), factor, dtype=np.float32)
-    return nodes.add("Mul", tensor, nodes.constant(factors, f"{factor} x {channels}"))
+    return nodes.add("Mul", tensor, nodes.of_network(factors, f"{factor} x {channels}"))
 
 
 def repeat_over_cells(nodes: Nodes, tensor: str, side: int = 2) -> str:

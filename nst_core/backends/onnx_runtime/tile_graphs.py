@@ -63,9 +63,9 @@ class _SumsWriter(GradientWriter):
         by_name = {layer.name: layer for layer in self.layers}
         for index, term in enumerate(shape.form.layers):
             rows = shape.is_rows(by_name[term.layer])
-            layer = LayerTensors(self.features[term.layer], None, self.sizes[term.layer], rows)
+            features = self.for_terms(by_name[term.layer])
+            layer = LayerTensors(features, None, self.sizes[term.layer], rows)
             channels = layer.size[0]
-            features = layer.features if rows else nodes.reshape(layer.features, channels, -1)
             mask = nodes.input(f"mask.{index}", layer.mask_shape)
             guided = nodes.add("Mul", features, mask)
             transposed = {"transA": int(rows), "transB": int(not rows)}

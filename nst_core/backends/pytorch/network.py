@@ -15,18 +15,12 @@ from typing import Literal, TypeAlias
 import torch
 import torch.nn.functional as F
 
+from nst_core.backends.half_precision import LARGEST_INJECTED
 from nst_core.backends.pytorch.weights import Weights
 from nst_core.vgg.layers import AVERAGE_POOL_GAIN
 from nst_core.vgg.network import Network
 
 aten = torch.ops.aten
-
-LARGEST_INJECTED = 16.0
-"""The largest gradient of a layer in half precision, to which all of them are scaled.
-
-The way back through VGG-16 makes gradients up to 7 times as large, and 80 times at the picture; float16 ends
-at 65504, and has full precision down to 6e-5.
-"""
 
 Back: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 """Turns the gradient by the output of a step into that by its input. May overwrite its argument."""

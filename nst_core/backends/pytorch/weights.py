@@ -6,7 +6,6 @@ Takes a :class:`nst_core.vgg.network.Network` and what is known of the device
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,17 +14,9 @@ import torch
 import torch.nn.functional as F
 
 from nst_core.array_types import Array
+from nst_core.backends.half_precision import shrink_factor
 from nst_core.backends.pytorch.devices import DeviceTraits
 from nst_core.vgg.network import Network
-
-UNIT_SCALE = 57.4
-"""``paper_scale`` of torchvision's networks, whose features lie between 0 and about a thousand."""
-
-SHRINK = 0.25
-"""Factor on the input of such a network in half precision, a power of two: float16 ends at 65504.
-
-Convolutions, ReLUs and pools are homogeneous: with the biases scaled as well, all features are scaled alike.
-"""
 
 
 class Convolution(NamedTuple):
@@ -52,8 +43,7 @@ class Weights:
     ) -> None:
         self.network, self.device, self.dtype, self.half = network, device, dtype, half
         self.memory_format = torch.channels_last if traits.channels_last or half else torch.contiguous_format
-        scale = round(math.log2(network.normalisation.paper_scale / UNIT_SCALE))
-        self.shrink = 1.0 if half is None else SHRINK * 2.0**scale
+        self.shrink = 1.0 if half is None else shrink_factor(network.normalisation.paper_scale)
         self.fused = traits.fused_relu
         self._separate: set[torch.Size] = set()  # shapes of kernels that cannot be fused with their ReLU
         self._uploaded: dict[str, Convolution] = {}

@@ -13,14 +13,13 @@ import pytest
 from nst_core.backends import card_check, choose
 from nst_core.backends.card_check import (
     Measurement,
-    Verdict,
     check_in_own_process,
     find_trusted_card,
     judge,
     judge_ending,
     measure_card,
-    remembered_verdict,
 )
+from nst_core.backends.card_verdicts import Verdict, remembered_verdict
 from nst_core.backends.interface import Evaluation
 from nst_core.backends.machine_file import load_entries
 from nst_core.backends.onnx_runtime.backend import OnnxBackend
@@ -121,9 +120,24 @@ def test_a_card_must_be_right_and_fast(measured, reason):
 
 
 @pytest.mark.parametrize(
+    ("share", "seconds", "half"), [(0.3, 0.06, True), (1.2, 0.06, False), (0.3, 0.11, False)]
+)
+def test_half_precision_must_be_close_and_faster(share, seconds, half):
+    assert judge(Measurement(1e-6, 0.1, 1.0, share, seconds)) == Verdict(True, half=half)
+
+
+def test_half_precision_is_remembered_with_the_card_and_its_driver(network):
+    find(network, (RADEON,), Checks(AMD=Verdict(True, half=True)))
+    assert remembered_verdict(RADEON, network) == Verdict(True, half=True)
+    assert remembered_verdict(dataclasses.replace(RADEON, driver="radv Mesa 25.1"), network) is None
+
+
+@pytest.mark.parametrize(
     ("code", "output", "verdict"),
     [
         (0, "a line of the driver's\n[1e-06, 0.1, 0.5]\n", Verdict(True)),
+        (0, "[1e-06, 0.1, 0.5, 0.4, 0.06]", Verdict(True, half=True)),
+        (0, "[1e-06, 0.1, 0.5, Infinity, Infinity]", Verdict(True)),
         (0, '{"failure": "failed at a small picture"}', Verdict(False, "failed at a small picture")),
         (-6, "", Verdict(False, "ended the process that tried it")),
         (0, "nothing that was agreed on", Verdict(False, "ended the process that tried it")),

@@ -13,7 +13,8 @@ import pytest
 
 import nst_core
 from nst_core.backends import choose
-from nst_core.backends.card_check import Verdict, find_trusted_card
+from nst_core.backends.card_check import find_trusted_card
+from nst_core.backends.card_verdicts import Verdict
 from nst_core.diagnostics import doctor
 from nst_core.diagnostics.doctor import diagnose, format_report
 from nst_core.vgg import graphics_cards, sessions
@@ -66,9 +67,10 @@ def test_gpu_that_nothing_can_use_is_a_problem(models: ModelStore, monkeypatch: 
     [
         (None, "webgpu:0", "WebGPU can use the Radeon RX 7600"),
         (Verdict(True), "webgpu:0", "WebGPU can use the Radeon RX 7600"),
+        (Verdict(True, half=True), "webgpu:0", "WebGPU can use the Radeon RX 7600, in half precision"),
         (Verdict(False, "computes wrong numbers"), "CPU", "torch"),
     ],
-    ids=["not checked yet", "trusted", "passed over"],
+    ids=["not checked yet", "trusted", "half precision", "passed over"],
 )
 def test_a_run_uses_a_card_of_webgpu_unless_it_was_passed_over(
     models: ModelStore,

@@ -5,6 +5,7 @@ Its shaders take longer to compile than all evaluations here, and are kept as lo
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ import onnxruntime
 import pytest
 
 from nst_core.backends import choose
+from nst_core.backends.card_check import measure_half
 from nst_core.backends.interface import Tiling
 from nst_core.backends.onnx_runtime.backend import OnnxBackend
 from nst_core.backends.onnx_runtime.gradient_graph import Form, gradient_graph
@@ -190,6 +192,32 @@ def test_no_node_of_the_whole_network_is_computed_by_the_processor(card, network
     operators = {node.op_type for part in parts for node in part.get_nodes()}
     assert {"Conv", "Gemm"} <= operators
     assert not {operator for operator in operators if operator.startswith(("Memcpy", "Transpose"))}
+
+
+def test_a_card_without_half_precision_computes_in_single(card, network):
+    """SwiftShader has none, which shows as soon as a graph is opened."""
+    half = OnnxBackend(network, device="webgpu", half=True)
+    assert half.half
+    assert measure_half(half, OnnxBackend(network, device="cpu"), 48) == (math.inf, math.inf)
+
+
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_no_node_in_half_precision_is_computed_by_the_processor(card, network, pooling):
+    """Weights stay as they are until a run, because SwiftShader cannot prepare those of half precision."""
+    names = [f"relu{block}_1" for block in range(1, 6)]
+    objective = make_objective(network, (64, 64), MOMENTS, masked=True, style=names, content=("relu4_2",))
+    backend = OnnxBackend(network, device="webgpu", pooling=pooling, half=True)
+    graph, _ = gradient_graph(backend.shape(Form.of(objective), 64, 64), backend._kernels)
+
+    def configure(options: onnxruntime.SessionOptions) -> None:
+        options.add_session_config_entry("session.disable_prepacking", "1")
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+
+    session = sessions.open_session(graph, backend.runtime_device, configure=configure)
+    assert session.device.kind == "webgpu"
+    parts = session.runtime.get_provider_graph_assignment_info()
+    assert {part.ep_name for part in parts} == {graphics_cards.PROVIDER}
 
 
 class CountingBinding:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from nst_core.backends import choose
-from nst_core.backends.pytorch import devices, half_precision
+from nst_core.backends import choose, half_precision
+from nst_core.backends.pytorch import devices
 from nst_core.backends.pytorch.backend import TorchBackend
 from nst_core.backends.pytorch.devices import device_traits, free_bytes, hardware_name, unsupported_card
 from nst_core.backends.pytorch.half_precision import half_precision_is_safe
