@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from nst_core.array_types import DeviceArray, array_namespace
+from nst_core.optim.matrix_history import MatrixHistory, suits_matrices
 from nst_core.optim.vectors import (
     InMemoryStore,
     StoreFactory,
@@ -64,7 +65,7 @@ class Lbfgs:
     ``history`` pairs of vectors of the picture's size are kept in a ring, in stores made by ``make_store``.
     In addition it holds two such vectors, and while it evaluates two more: the candidate and its gradient.
     ``precondition`` must treat all channels alike and separately: large pictures pass through it channel by
-    channel.
+    channel. On cards the history is two matrices if it can be (:mod:`nst_core.optim.matrix_history`).
     """
 
     def __init__(
@@ -84,6 +85,8 @@ class Lbfgs:
         self.capacity = history
         self.make_store = make_store
         self.pairs: list[Pair] = []  # newest last
+        fits = suits_matrices(picture, make_store)
+        self.matrices = MatrixHistory(picture, history) if fits else None
         one = self.xp.ones_like(self.loss)
         self.step = one  # factor on the quasi-Newton step
         self.gamma = one * 0.0  # scale of H0; 0 until a pair is known
@@ -91,6 +94,8 @@ class Lbfgs:
     def restart(self) -> None:
         """Discard the curvature, for example if the objective changed, and evaluate the picture again."""
         self.pairs.clear()
+        if self.matrices is not None:
+            self.matrices.clear()
         self.loss, self.gradient = self.evaluate(self.picture)
         self.step = self.xp.ones_like(self.loss)
         self.gamma = self.step * 0.0
@@ -103,7 +108,7 @@ class Lbfgs:
         """
         xp = self.xp
         for step, change in steps:
-            stored_s, stored_y, products = self.make_store(), self.make_store(), []
+            (stored_s, stored_y), products = self._make_stores(), []
             for rows in strips(step):
                 s, y = stored_s.append(step[:, rows]), stored_y.append(change[:, rows])
                 products.append(xp.stack([xp.sum(s * y), xp.sum(s * s), xp.sum(y * y)]))
@@ -125,6 +130,9 @@ class Lbfgs:
             return False
         self.capacity //= 2
         del self.pairs[: -self.capacity]
+        if self.matrices is not None:
+            rows = self.matrices.shorten(self.capacity)[-len(self.pairs) :]
+            self.pairs = [Pair(*stores, pair.rho) for stores, pair in zip(rows, self.pairs, strict=False)]
         return True
 
     @property
@@ -173,7 +181,7 @@ class Lbfgs:
         The pair of a rejected step is as valid as that of an accepted one: it shows how the gradient changes.
         """
         xp = self.xp
-        stored_s, stored_y = self.make_store(), self.make_store()
+        stored_s, stored_y = self._make_stores()
         products = []
         for rows in strips(candidate):
             s = stored_s.append(candidate[:, rows] - self.picture[:, rows])
@@ -186,6 +194,14 @@ class Lbfgs:
             plane_products.append(xp.sum(change * self.precondition(change)))
         self._keep(stored_s, stored_y, total(products), total(plane_products), usable)
 
+    def _make_stores(self) -> tuple[VectorStore, VectorStore]:
+        """Return stores for the next pair, and forget the oldest if there are enough."""
+        if len(self.pairs) >= self.capacity:
+            self.pairs.pop(0)
+        if self.matrices is not None:
+            return self.matrices.make_stores()
+        return self.make_store(), self.make_store()
+
     def _keep(
         self,
         stored_s: VectorStore,
@@ -196,29 +212,32 @@ class Lbfgs:
     ) -> None:
         """Keep a stored pair; ``products`` are s.y, s.s and y.y, ``yhy`` is y.H0 y without its scale."""
         xp = self.xp
-        if len(self.pairs) >= self.capacity:
-            self.pairs.pop(0)
         sy, ss, yy = products
         positive = usable & (sy > 1e-10 * xp.sqrt(ss * yy)) & (yhy > 0)
         one = xp.ones_like(sy)
         rho = xp.where(positive, one / xp.where(positive, sy, one), xp.zeros_like(sy))
         self.gamma = xp.where(positive, sy / xp.where(positive, yhy, one), self.gamma)
         self.pairs.append(Pair(stored_s, stored_y, rho))
+        if self.matrices is not None:
+            self.matrices.keep(positive)
 
     def _direction(self) -> tuple[DeviceArray, DeviceArray]:
         """Return the step direction and whether its scale is known.
 
-        The two-loop recursion of Nocedal and Wright, algorithm 7.4.
+        The two-loop recursion of Nocedal and Wright, algorithm 7.4, or the same with matrices.
         """
         xp = self.xp
+        scale_known = self.gamma > 0
+        scale = xp.where(scale_known, self.gamma, xp.ones_like(self.gamma))
+        if self.matrices is not None:
+            product = self.matrices.apply(self.gradient, lambda rest: self.precondition(rest) * scale)
+            return product * -1.0, scale_known
         r = self.gradient + 0.0
         factors = []
         for pair in reversed(self.pairs):
             factor = pair.rho * dot(pair.s, r)
             add_scaled(r, pair.y, -factor)
             factors.append(factor)
-        scale_known = self.gamma > 0
-        scale = xp.where(scale_known, self.gamma, xp.ones_like(self.gamma))
         for plane in planes(r):
             r[plane] = self.precondition(r[plane]) * scale
         for pair, factor in zip(self.pairs, reversed(factors), strict=True):
