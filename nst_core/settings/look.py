@@ -50,12 +50,10 @@ class LookSettings(BaseModel):
             label="Colours",
             help="Colours of the result.",
             choices={
-                "none": Choice("From the style", "the style's colours."),
-                "luminance": Choice(
-                    "From the photo", "the photo's colours; only light and dark are painted."
-                ),
+                "none": Choice("Style colours", "the style's colours."),
+                "luminance": Choice("Photo colours", "the photo's colours; only light and dark are painted."),
                 "match": Choice(
-                    "From the style, matched to the photo",
+                    "Style colours, matched to the photo",
                     "the style's colours, shifted towards the photo's before painting.",
                 ),
             },
@@ -137,7 +135,7 @@ class LookSettings(BaseModel):
         0,
         SettingInfo(
             group="look",
-            label="Size",
+            label="Painting size",
             help="Long side of the result in pixels; 0 keeps the photo's own size.",
             with_style="on request",
         ),

@@ -330,10 +330,10 @@ class Settings(LookSettings):
             help="How large pictures are finished.",
             choices={
                 "optimise": Choice(
-                    "Painted at full size", "painted at full size, as far as the time limit allows."
+                    "Paint at full size", "painted at full size, as far as the time limit allows."
                 ),
                 "upsample": Choice(
-                    "Painted at 1536 px, then enlarged",
+                    "Paint at 1536 px, then enlarge",
                     "painted at up to 1536 pixels, then enlarged along the edges of the photo.",
                 ),
             },

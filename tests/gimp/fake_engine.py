@@ -194,6 +194,11 @@ def planned_size(request):
     return round(width * scale), round(height * scale)
 
 
+def planned_seconds(request, pixels):
+    """Return the seconds that a painting of so many pixels is said to take."""
+    return 95.0 * max(1.0, pixels / 200_000) / (2 if draft(request) else 1)
+
+
 def fetch():
     """Imitate a download that lasts as long as the file ``slow-network``, and goes on where it stopped."""
     received = FOLDER / "received"
@@ -236,7 +241,10 @@ def answer(request, mode, argument):
                                      for index, name in enumerate(CARDS)])  # fmt: skip
     elif request["command"] == "plan":
         width, height = planned_size(request)
-        seconds = 95.0 * max(1.0, width * height / 200_000) / (2 if draft(request) else 1)
+        seconds, limit = planned_seconds(request, width * height), request["settings"]["time-limit"]
+        while limit and seconds > limit:
+            width, height = round(width / 1.25), round(height / 1.25)
+            seconds = planned_seconds(request, width * height)
         send(event="plan", levels=[{"width": width, "height": height, "iterations": 2, "tiles": 1}],
              engine="fake", device=device(request), model="fake", model_sha256="", width=width, height=height,
              seconds=seconds, bytes=1_230_000_000)  # fmt: skip

@@ -109,6 +109,29 @@ def test_results_are_compared_and_taken(desktop: GimpDesktop) -> None:
     desktop.wait_until_clean()
 
 
+def test_trials_that_start_by_themselves_leave_one_result(desktop: GimpDesktop) -> None:
+    number = call(desktop, strength=30.0)
+    dialog = desktop.wait_for_window(DIALOG)
+    before = len(results(desktop, dialog))
+    desktop.press(dialog, "alt+w")
+    (first, *_others) = wait_for_results(desktop, dialog, before + 1)
+    assert ", Strength: 30," in first.text
+    desktop.screen.click(*strength_slider(desktop, dialog).upper_middle)
+    desktop.wait_until(lambda: results(desktop, dialog)[0].text != first.text, "the second trial")
+    assert len(results(desktop, dialog)) == before + 1
+    desktop.press(dialog, "alt+w")
+    file = desktop.gimp.folder / "swirls.ppm"
+    away = file.rename(file.with_name("away.ppm"))
+    desktop.screen.double_click(*results(desktop, dialog)[0].middle)
+    gone = "The style “swirls” of this result no longer exists; “Impressionist” is chosen instead."
+    desktop.wait_for_widget(dialog, lambda widget: widget.text == gone, "the style that is chosen instead")
+    away.rename(file)
+    desktop.keep_picture("style-gone")
+    desktop.screen.key("Escape", dialog)
+    assert desktop.result(number) == "cancel"
+    desktop.wait_until_clean()
+
+
 def test_sheet_of_variants(desktop: GimpDesktop) -> None:
     """Nine small trials, the current settings first; a click on a cell takes its settings."""
     desktop.gimp.set_engine_mode("invert")

@@ -266,6 +266,10 @@ def test_choice_of_time_stands_for_settings(plugin) -> None:
             assert how_long.choice_of(how_long.values(choice, side), side) == choice
     assert how_long.choice_of({**how_long.DEFAULTS, "time-limit": 60.0}, 4000) == how_long.CUSTOM
     assert how_long.choice_of(how_long.DEFAULTS, 4000) == how_long.FULL
+    assert how_long.values("good", 1000) == how_long.DEFAULTS
+    good = how_long.values("good", 4000)
+    assert good["time-limit"] < how_long.MOST_SECONDS, "of a large photo, what fits into five minutes"
+    assert good["size"] == 0, "no smaller than five minutes make it"
     table = {setting.name: setting.default for setting in plugin("settings.settings_table").SETTINGS}
     assert how_long.DEFAULTS.items() <= table.items()
 

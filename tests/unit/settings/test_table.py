@@ -70,5 +70,5 @@ def test_one_word_may_have_different_labels_in_two_settings() -> None:
     labels = {
         (name, value): choice.label for name, info in INFOS.items() for value, choice in info.choices.items()
     }
-    assert labels["keep_colors", "none"] == "From the style"
+    assert labels["keep_colors", "none"] == "Style colours"
     assert len(labels) == sum(len(info.choices) for info in INFOS.values())

@@ -14,7 +14,7 @@ from nst_core.images.read import read_picture
 from nst_core.style_library import ready_styles
 from nst_core.style_library.library import StyleLibrary
 from nst_core.style_library.studio.__main__ import paint, painter
-from nst_core.style_library.studio.page import page
+from nst_core.style_library.studio.page import page, result_path
 
 LARGEST_TOTAL = 10_000_000
 SMALL = 96
@@ -57,12 +57,16 @@ def test_studio_paints_the_picture_again(name: str) -> None:
     assert np.abs(small_colours(first) - small_colours(stored)).mean() < 16
 
 
-def test_page_shows_each_style_beside_its_result(tmp_path: Path) -> None:
-    for number, name in enumerate(READY_STYLES):
-        Image.new("RGB", (60, 40), (number * 20, 0, 99)).save(tmp_path / f"{name}.png")
-    pixels = np.asarray(page(tmp_path))
-    assert all((pixels == (number * 20, 0, 99)).all(2).any() for number in range(len(READY_STYLES)))
-    assert (DOCS / "ready-styles.jpg").stat().st_size < 400_000
+def test_page_shows_each_style_beside_its_results(tmp_path: Path) -> None:
+    photos = [Path("lake.jpg"), Path("cat.png")]
+    colours = []
+    for number, style in enumerate(ready_styles.ready_styles()):
+        for photo in photos:
+            colours.append((number * 20, 99 * (photo == photos[0]), 99))
+            Image.new("RGB", (60, 40), colours[-1]).save(result_path(tmp_path, style, photo))
+    pixels = np.asarray(page(tmp_path, photos))
+    assert all((pixels == colour).all(2).any() for colour in colours)
+    assert (DOCS / "ready-styles.jpg").stat().st_size < 500_000
 
 
 def test_every_name_has_a_painter_in_the_studio() -> None:

@@ -140,6 +140,14 @@ def last_layer(config):
     return layer if layer is not None and layer.get_name() == name else None
 
 
+def is_gone(config) -> bool:
+    """Return whether the style that was just set from stored values no longer exists."""
+    file = config.get_property("style-file")
+    if file is not None:
+        return not file.query_exists(None)
+    return bool(config.get_property(arguments.LAST_LAYER)) and last_layer(config) is None
+
+
 def flatten(image, file):
     """Return one layer with the visible picture of an image. Layers are merged if necessary.
 

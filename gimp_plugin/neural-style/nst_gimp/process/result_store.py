@@ -35,7 +35,7 @@ class Facts:
     ``kind`` is TRIAL or PAINTING, and ``title`` the names of the styles. ``image`` is the number of the image
     in this GIMP, and ``file`` the URI of its file, or "". ``values`` has the arguments, as
     ``run/stored_values`` captures them. ``side`` is the long side in pixels at which it was painted (0:
-    unknown), and ``seconds`` the time that it took.
+    unknown), and ``seconds`` the time that it took. ``is_automatic``: a trial that has started by itself.
     """
 
     kind: str
@@ -45,6 +45,7 @@ class Facts:
     values: dict
     side: int = 0
     seconds: float = 0.0
+    is_automatic: bool = False
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,11 @@ def results_of(store, image) -> list:
     ]
 
 
-def keep_trial(store, image, trial, photo) -> Result:
+def keep_trial(store, image, trial, photo, *, is_automatic: bool) -> Result:
     """Keep a finished trial and return it. ``photo`` is a picture of what was tried.
+
+    One that has started by itself takes the place of the last such of the image, so that they do not fill
+    the strip.
 
     Raises:
         OSError: the disk is full.
@@ -51,8 +54,13 @@ def keep_trial(store, image, trial, photo) -> Result:
         file=_file_of(image),
         values=trial.values,
         side=max(trial.picture.get_width(), trial.picture.get_height()),
+        is_automatic=is_automatic,
     )
-    return store.add(facts, write_files)
+    before = [result for result in results_of(store, image) if is_automatic and result.facts.is_automatic]
+    kept = store.add(facts, write_files)
+    for result in before:
+        store.remove(result)
+    return kept
 
 
 def keep_painting(subject, layer, title: str, painted_side: int) -> None:

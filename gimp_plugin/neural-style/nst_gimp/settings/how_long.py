@@ -15,8 +15,16 @@ QUICK, GOOD, FULL, CUSTOM = "quick", "good", "full", "custom"
 AUTOMATIC = "auto"
 """The value of the argument while the plans decide: the longest choice that takes about five minutes."""
 
-SIDES = {QUICK: 512, GOOD: 1024, FULL: 0}
-"""Long side, in pixels, that each paints at; 0 is the picture's own."""
+QUICK_SIDE = 512
+"""Long side, in pixels, that QUICK paints at."""
+
+LARGE_SIDE = 1024
+"""GOOD paints photos up to that long side, in pixels, at their own size; of larger ones only FULL does."""
+
+GOOD_SECONDS = 300.0
+"""The time that GOOD may take for a large photo: the engine paints it as large as it can by then, up to
+UPSAMPLE_FROM. It does so in draft quality, which gives 1.4 times the size of a normal painting in the same
+time: a photo of 12 megapixels needs the size more."""
 
 DEFAULTS = {"quality": "normal", "size": 0, "time-limit": 0.0, "finish": "optimise"}
 """What a choice decides, with the engine's defaults."""
@@ -33,17 +41,16 @@ UPSAMPLE_FROM = 1536
 
 def offered(photo_side: int) -> tuple:
     """Return the choices that differ for a picture with that long side in pixels."""
-    return (QUICK, GOOD, FULL) if photo_side > SIDES[GOOD] else (QUICK, GOOD)
+    return (QUICK, GOOD, FULL) if photo_side > LARGE_SIDE else (QUICK, GOOD)
 
 
 def values(choice: str, photo_side: int) -> dict:
     """Return the settings that QUICK, GOOD or FULL stands for."""
-    side = SIDES[choice]
-    return {
-        **DEFAULTS,
-        "quality": "draft" if choice == QUICK else "normal",
-        "size": side if side < photo_side else 0,
-    }
+    if choice == QUICK:
+        return {**DEFAULTS, "quality": "draft", "size": QUICK_SIDE if photo_side > QUICK_SIDE else 0}
+    if choice == GOOD and photo_side > LARGE_SIDE:
+        return {**DEFAULTS, "quality": "draft", "time-limit": GOOD_SECONDS, "finish": "upsample"}
+    return dict(DEFAULTS)
 
 
 def choice_of(settings: dict, photo_side: int) -> str:
@@ -76,6 +83,6 @@ def advice(choice: str, seconds, *, is_soft: bool) -> str:
 def adapt(config, photo_side: int) -> None:
     """Set what the stored choice stands for, for a picture of another size."""
     choice = config.get_property(NAME)
-    if choice in SIDES:
+    if choice in (QUICK, GOOD, FULL):
         for name, value in values(choice, photo_side).items():
             config.set_property(name, value)

@@ -61,7 +61,7 @@ def to_user_error(error: Exception) -> UserError:
 WORDING = {
     "out-of-memory": (
         mark("There is not enough memory for this picture."),
-        mark("Set a smaller Size, choose Draft quality, or close other programs."),
+        mark("Set a smaller painting size, choose Draft quality, or close other programs."),
     ),
     "no-model": (
         mark("The network has not been downloaded yet."),

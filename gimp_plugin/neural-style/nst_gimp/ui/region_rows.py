@@ -179,6 +179,9 @@ class Regions(Rows):
             else _("This image has neither a channel nor a layer with a mask yet.")
         )
         advice = _("A region is what is selected in the image, a channel, or a layer's mask.")
+        advice += " " + _(
+            "Tools > Selection Tools > Foreground Select follows the outline of a face or a figure."
+        )
         self._say("" if mask_choices else advice)
         self.show_values()
 

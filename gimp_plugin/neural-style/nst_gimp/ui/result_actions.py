@@ -11,7 +11,7 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gtk  # noqa: E402
 
-from nst_gimp.image import result_files  # noqa: E402
+from nst_gimp.image import result_files, style  # noqa: E402
 from nst_gimp.process.job_folder import disk_error  # noqa: E402
 from nst_gimp.process.result_store import LAYER, PAINTING, PICTURE  # noqa: E402
 from nst_gimp.run import stored_values  # noqa: E402
@@ -49,8 +49,13 @@ class ResultActions:
     def take(self, result) -> None:
         """Set the style and the settings of a result."""
         values = {name: value for name, value in result.facts.values.items() if name not in NOT_TAKEN}
-        stored_values.apply(self.dialog.config, values)
-        self.settle(self.dialog.config)
+        config = self.dialog.config
+        stored_values.apply(config, values)
+        is_gone = style.is_gone(config)
+        self.settle(config)
+        self.dialog.show_error(
+            another_style(result.facts.title, style.from_config(config)) if is_gone else ""
+        )
 
     def _paint(self, result) -> None:
         self.take(result)
@@ -84,6 +89,15 @@ class ResultActions:
             except OSError as error:
                 raise disk_error(error) from None
         return _("Saved as {path}.").format(path=target)
+
+
+def another_style(title: str, chosen) -> str:
+    """Return a sentence about a result whose style is gone. ``chosen`` is what is set now, or None."""
+    if chosen is None:
+        return _("The style “{style}” of this result no longer exists. Choose another.").format(style=title)
+    return _("The style “{style}” of this result no longer exists; “{other}” is chosen instead.").format(
+        style=title, other=chosen.name
+    )
 
 
 def suggested_name(facts) -> str:

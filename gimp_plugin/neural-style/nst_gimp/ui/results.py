@@ -20,17 +20,18 @@ class Results:
         self._variants: dict = {}  # painted cells, for the next sheet
         self.actions = ResultActions(dialog, settle)
         self.strip = ResultStrip(dialog.subject.image, self.store, self._show, self.actions)
-        dialog.trial.on_finished_trial = self._keep
+        dialog.trial.on_finished_trial = lambda trial: self._keep(trial, dialog.trial.is_automatic)
         dialog.trial.on_variants = self._open_sheet
         for signal in ("focus-in-event", "map"):
             dialog.window.connect(signal, lambda *_event: bool(self.strip.refresh()))
 
-    def _keep(self, trial) -> None:
+    def _keep(self, trial, is_automatic: bool) -> None:
         if self.store is None:
             return
         try:
             image, photo = self.dialog.subject.image, self.dialog.trial.photo_of_trial
-            self.strip.add(session_results.keep_trial(self.store, image, trial, photo))
+            result = session_results.keep_trial(self.store, image, trial, photo, is_automatic=is_automatic)
+            self.strip.add(result)
         except OSError:  # the disk is full: the trial itself is shown
             return
 
@@ -53,4 +54,4 @@ class Results:
             self.dialog.config.set_property(name, value)
         if trial is not None:
             self.dialog.trial.show_trial(trial)
-            self._keep(trial)
+            self._keep(trial, is_automatic=False)

@@ -40,7 +40,10 @@ class TimeChoice(Gtk.Grid):
         self.attach(title, 0, 0, 1, 1)
         names = {
             how_long.QUICK: (_("_Quick"), _("To see whether style and settings suit the photo")),
-            how_long.GOOD: (_("Goo_d"), _("A finished picture, with the strokes of a smaller painting")),
+            how_long.GOOD: (
+                _("Goo_d"),
+                _("A finished picture; of a large photo, as much as five minutes allow"),
+            ),
             how_long.FULL: (_("F_ull"), _("Every pixel of the photo is painted")),
             how_long.CUSTOM: (
                 _("Custo_m"),
@@ -74,7 +77,8 @@ class TimeChoice(Gtk.Grid):
 
     def _describe(self, choice: str, plan) -> None:
         if choice != how_long.CUSTOM:
-            side = how_long.values(choice, self.photo_side)["size"]
+            values = how_long.values(choice, self.photo_side)
+            side = None if values["time-limit"] else values["size"]  # the plan knows what the limit allows
             text = plan_words.describe_choice(plan, side, self.photo_side)
         elif self._radios[choice].get_active():
             text = plan_words.describe_choice(plan, None, self.photo_side)

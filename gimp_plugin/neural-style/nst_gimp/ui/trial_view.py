@@ -52,7 +52,8 @@ class TrialView(Gtk.Box):
         self.on_variants = lambda: None
         self._shown_result = None
         self.trial = trial.Trial(warm_engine, subject, config, self, self._find_part)
-        self.automatic = AutomaticTrial(self._is_trial_missing, self._start)
+        self.is_automatic = False
+        self.automatic = AutomaticTrial(self._is_trial_missing, lambda: self._start(is_automatic=True))
         self.picture, self.part_view = CompareView(SIDE), PartView(SIDE, self._move)
         self.stack = Gtk.Stack()
         for view in (self.picture, self.part_view):
@@ -188,7 +189,8 @@ class TrialView(Gtk.Box):
         else:
             self._start()
 
-    def _start(self) -> None:
+    def _start(self, *, is_automatic: bool = False) -> None:
+        self.is_automatic = is_automatic
         self.automatic.stop()
         self.running = True
         self.bar.set_opacity(1.0)
