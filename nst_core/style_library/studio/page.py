@@ -67,9 +67,9 @@ def page(results: Path, photos: Sequence[Path]) -> Image.Image:
 
 
 def _fit(path: Path, size: tuple[int, int]) -> Image.Image:
-    """Return the middle of the picture at that size, (width, height); of high pictures, the upper middle."""
+    """Return the middle of the picture at that size, (width, height); of high ones, a part near the top."""
     with Image.open(path) as picture:
-        return ImageOps.fit(picture.convert("RGB"), size, Image.Resampling.LANCZOS, centering=(0.5, 0.3))
+        return ImageOps.fit(picture.convert("RGB"), size, Image.Resampling.LANCZOS, centering=(0.5, 0.1))
 
 
 def main() -> None:
