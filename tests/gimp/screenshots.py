@@ -61,16 +61,18 @@ def make_pictures(desktop: GimpDesktop, target: Path) -> None:
     dialog = begin(desktop, SWIRLS, **regions)
     wait_for_trial(desktop, dialog)
     desktop.press(dialog, "alt+v")
-    desktop.screen.picture(target / "regions.png", dialog)
+    save_small(desktop.screen.picture(target / "regions.png", dialog))
     desktop.screen.key("Escape", dialog)
     desktop.wait_until_gone(DIALOG)
 
     dialog = begin(desktop, SWIRLS)
     wait_for_trial(desktop, dialog)
-    desktop.screen.picture(target / "dialog.png", dialog)
+    desktop.screen.move(dialog.x + 4, dialog.y + 4)  # so that nothing is lit up under the pointer
+    desktop.widgets(dialog)
+    save_small(desktop.screen.picture(target / "dialog.png", dialog))
     desktop.screen.key("alt+k", dialog)
     keep = desktop.wait_for_window("^Keep a Style$")
-    desktop.screen.picture(target / "keep.png", keep)
+    save_small(desktop.screen.picture(target / "keep.png", keep))
     desktop.screen.key("Escape", keep)
     desktop.wait_until_gone("^Keep a Style$")
 
@@ -80,10 +82,10 @@ def make_pictures(desktop: GimpDesktop, target: Path) -> None:
     desktop.wait_until(lambda: is_half_painted(desktop), "half a painting")
     desktop.screen.focus(painting)
     desktop.widgets(painting)
-    desktop.screen.picture(target / "painting.png", painting)
+    save_small(desktop.screen.picture(target / "painting.png", painting))
     desktop.wait_until_gone(PAINTING_WINDOW)
     desktop.wait_until(lambda: len(desktop.layers()) == 2, "the painting")
-    desktop.screen.picture(target / "result.png", desktop.main)
+    save_small(desktop.screen.picture(target / "result.png", desktop.main))
     make_result_pictures(desktop, target)
 
 

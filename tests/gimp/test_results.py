@@ -123,8 +123,8 @@ def test_trials_that_start_by_themselves_leave_one_result(desktop: GimpDesktop) 
     file = desktop.gimp.folder / "swirls.ppm"
     away = file.rename(file.with_name("away.ppm"))
     desktop.screen.double_click(*results(desktop, dialog)[0].middle)
-    gone = "The style “swirls” of this result no longer exists; “Impressionist” is chosen instead."
-    desktop.wait_for_widget(dialog, lambda widget: widget.text == gone, "the style that is chosen instead")
+    gone = "The style “swirls” of this result no longer exists. Choose another."
+    desktop.wait_for_widget(dialog, lambda widget: widget.text == gone, "that the style is gone")
     away.rename(file)
     desktop.keep_picture("style-gone")
     desktop.screen.key("Escape", dialog)
