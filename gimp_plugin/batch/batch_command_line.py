@@ -42,6 +42,12 @@ def make_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="keep in the results where each photograph was taken",
     )
+    parser.add_argument(
+        "--sheet",
+        type=Path,
+        metavar="FILE",
+        help="in the end, write a contact sheet: all results on one picture, small, with their names",
+    )
     parser.add_argument("--gimp", help="gimp-console to start (default: GIMP_CONSOLE, or else from the PATH)")
     add_style_options(parser)
     look = parser.add_argument_group("settings of the filter")
@@ -120,6 +126,8 @@ def parse_command_line(arguments) -> argparse.Namespace:
         if colors not in COLORS:
             parser.error(f"--region-colors {mask} cannot be {colors}; use one of {', '.join(COLORS)}")
     options.format = options.format.lower().lstrip(".")
+    if options.sheet and not options.sheet.suffix:
+        parser.error(f"--sheet {options.sheet} has no suffix; name it {options.sheet}.png, for example")
     options.kept_settings = read_kept_settings(options.style) if options.style else {}
     try:
         options.style = options.style and resolve_style(options.style, weighted=False)

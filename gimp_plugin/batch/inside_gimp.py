@@ -16,6 +16,7 @@ with open(os.environ["NST_BATCH_JOB"], encoding="utf-8") as job_file:
     job = json.load(job_file)
 sys.path[:0] = [job["plug_in"], job["batch"]]
 import export  # noqa: E402
+import sheet  # noqa: E402
 from claims import claim  # noqa: E402
 from nst_gimp.image import files, layers, masks, metadata  # noqa: E402
 from nst_gimp.process import paint_queue  # noqa: E402
@@ -167,10 +168,15 @@ def paint_and_report(picture, result):
 def run_job():
     """Paint all pictures of the job. Those that another program is painting come last, if still needed."""
     Gegl.init(None)
-    problem = export.check_format(job["output"], job["format"])
-    if problem:
-        report(event="format", problem=problem)
-        return
+    formats = [(job["output"], job["format"])]
+    if job["sheet"]:
+        folder, name = os.path.split(job["sheet"])
+        formats.append((folder, os.path.splitext(name)[1].lower().lstrip(".")))
+    for folder, extension in formats:
+        problem = export.check_format(folder, extension)
+        if problem:
+            report(event="format", problem=problem, folder=folder, format=extension)
+            return
     waiting, has_said_so = job["pictures"], False
     while waiting:
         elsewhere = []
@@ -186,6 +192,18 @@ def run_job():
                 has_said_so = True
             time.sleep(WAIT_SECONDS)
         waiting = elsewhere
+    if job["sheet_of"]:
+        make_sheet()
+
+
+def make_sheet():
+    """Make the contact sheet of the results, and report it."""
+    count, problems, problem = 0, {}, ""
+    try:
+        count, problems = sheet.make(job["sheet_of"], job["sheet"])
+    except Exception as error:  # the results are there all the same
+        problem = str(error) or type(error).__name__
+    report(event="sheet", count=count, left_out=problems, problem=problem)
 
 
 run_job()

@@ -28,6 +28,7 @@ from batch_command_line import parse_command_line  # noqa: E402
 from nst_gimp.settings.contract import GIMP_CONSOLES  # noqa: E402
 from nst_gimp.settings.settings_table import SETTINGS  # noqa: E402
 from picture_list import describe_passed_over, list_pictures, printable, result_paths  # noqa: E402
+from sheet_plan import problem_with  # noqa: E402
 
 EVENT_PREFIX = "neural-style-batch "
 """The script inside GIMP prints its events on lines that start with this."""
@@ -46,7 +47,7 @@ CRASHED = {"outcome": "failed", "problem": "GIMP crashed while painting it."}
 
 
 class WrongFormatError(Exception):
-    """GIMP cannot write the results. The text says why."""
+    """GIMP cannot write the results or the sheet. The text says why, and what to do."""
 
 
 def build_job(options, pictures: list) -> dict:
@@ -81,6 +82,8 @@ def build_job(options, pictures: list) -> dict:
         "format": options.format,
         "overwrite": options.overwrite,
         "keep_location": options.keep_location,
+        "sheet": os.path.abspath(options.sheet) if options.sheet else "",
+        "sheet_of": [],
         "pictures": pictures,
     }
 
@@ -126,7 +129,8 @@ def run_gimp(gimp: str, job: dict, folder: Path, total: int) -> dict:
     log_path = folder / "gimp.log"
     (folder / "job.json").write_text(json.dumps(dict(job, log=str(log_path))), encoding="utf-8")
     script = f"exec(open({str(HERE / 'inside_gimp.py')!r}, encoding='utf-8').read())"
-    line = [gimp, "-idf", "--quit", "--batch-interpreter=python-fu-eval", "-b", script]
+    start = "-id" if job["sheet_of"] else "-idf"  # no window, no brushes; fonts only to write names
+    line = [gimp, start, "--quit", "--batch-interpreter=python-fu-eval", "-b", script]
     environment = dict(os.environ, NST_BATCH_JOB=str(folder / "job.json"))
     outcomes, number = {}, total - len(job["pictures"])
     with open(log_path, "wb") as log:
@@ -141,13 +145,17 @@ def run_gimp(gimp: str, job: dict, folder: Path, total: int) -> dict:
                 event = json.loads(text[len(EVENT_PREFIX) :])
                 if event["event"] == "format":
                     process.wait()
-                    raise WrongFormatError(event["problem"])
+                    raise WrongFormatError(
+                        f"GIMP cannot write .{event['format']} files into {event['folder']}: "
+                        f"{event['problem']}\nChoose another format or folder."
+                    )
                 if event["event"] == "begin":
                     number += 1
                 if "picture" in event:
                     outcomes[event["picture"]] = CRASHED if event["event"] == "begin" else event
-                for text in describe(event):
-                    print(f"[{number}/{total}] {printable(text)}", flush=True)
+                count = "" if event["event"] == "sheet" else f"[{number}/{total}] "
+                for text in describe(event, job):
+                    print(printable(count + text), flush=True)
             process.wait()
         except BaseException:
             process.terminate()  # the engine sees the end of its stdin and ends, too
@@ -156,8 +164,10 @@ def run_gimp(gimp: str, job: dict, folder: Path, total: int) -> dict:
     return outcomes
 
 
-def describe(event: dict) -> list:
-    """Return lines about an event of the script inside GIMP."""
+def describe(event: dict, job: dict) -> list:
+    """Return lines about an event of the script inside GIMP, which does ``job``."""
+    if event["event"] == "sheet":
+        return describe_sheet(event, job["sheet"])
     if event["event"] == "waiting":
         return [f"Waiting for another program that is painting {event['count']} of the pictures."]
     if event["event"] == "queued":
@@ -170,6 +180,36 @@ def describe(event: dict) -> list:
         "failed": f"failed: {event['problem']}",
     }
     return [f"  {text}" for text in (*event["notices"], outcomes[event["outcome"]])]
+
+
+def describe_sheet(event: dict, sheet: str) -> list:
+    """Return lines about the contact sheet."""
+    if event["problem"]:
+        return [f"{sheet} cannot be written: {event['problem']}"]
+    lines = [f"{path} is not on the sheet: {problem}" for path, problem in event["left_out"].items()]
+    count = event["count"]
+    if not count:
+        return [*lines, "There are no results, so there is no contact sheet."]
+    return [*lines, f"{sheet}: {count} {'result' if count == 1 else 'results'} on a contact sheet."]
+
+
+def write_sheet(gimp: str, job: dict, results, folder: Path) -> bool:
+    """Start GIMP for the contact sheet of ``results``. Return whether it is written or would be empty."""
+    named = [[str(result), result.name] for result in results if os.path.lexists(result)]
+    if not named:
+        print("There are no results, so there is no contact sheet.")
+        return True
+    before = file_time(job["sheet"])
+    run_gimp(gimp, dict(job, pictures=[], sheet_of=named), folder, 0)
+    return file_time(job["sheet"]) != before
+
+
+def file_time(path: str):
+    """Return the time at which a file was written, or None if there is none."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return None
 
 
 def check_results(pictures, results, *, overwrite: bool):
@@ -215,15 +255,22 @@ def paint_listing(gimp: str, listing, options) -> int:
     results = result_paths(listing.pictures, options.output, options.format)
     to_paint, there, problems = check_results(listing.pictures, results, overwrite=options.overwrite)
     problems.update(listing.unusable)
+    if options.sheet:
+        problem = problem_with(
+            str(options.sheet), map(str, listing.pictures), map(str, results), overwrite=options.overwrite
+        )
+        if problem:
+            print(printable(problem), file=sys.stderr)
+            return 2
+        options.sheet.absolute().parent.mkdir(parents=True, exist_ok=True)
+    job, has_sheet = build_job(options, to_paint), True
     with tempfile.TemporaryDirectory(prefix="nst-batch-") as folder:
         try:
-            outcomes = paint_all(gimp, build_job(options, to_paint), Path(folder))
+            outcomes = paint_all(gimp, job, Path(folder))
+            if options.sheet:
+                has_sheet = write_sheet(gimp, job, results, Path(folder))
         except WrongFormatError as error:
-            print(
-                f"GIMP cannot write .{options.format} files into {options.output}: {error}\n"
-                "Choose another --format or --output.",
-                file=sys.stderr,
-            )
+            print(error, file=sys.stderr)
             return 2
         gimp_log = (Path(folder) / "gimp.log").read_text("utf-8", "replace") if to_paint else ""
     started = bool(outcomes)
@@ -241,7 +288,7 @@ def paint_listing(gimp: str, listing, options) -> int:
     if to_paint and not started:
         print(gimp_log[-2000:], file=sys.stderr)
         return 3
-    return 1 if problems else 0
+    return 0 if has_sheet and not problems else 1
 
 
 def summary(painted: int, failed: int, there: int) -> str:

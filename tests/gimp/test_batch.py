@@ -69,12 +69,29 @@ def test_folder_is_painted_in_one_start_of_gimp(gimp: Gimp, console: Path, tmp_p
     assert over.returncode == 1
     assert "a.ppm" in over.stderr
     png = batch(
-        console, photos / "a.ppm", photos / "b é.ppm", "--style", style, "--output", out, "--format", "png"
+        *(console, photos / "a.ppm", photos / "b é.ppm", "--style", style, "--output", out),
+        *("--format", "png", "--series-colors", "--sheet", tmp_path / "sheet.png"),
     )
     assert png.returncode == 0, png.stdout + png.stderr
     assert (out / "a.png").read_bytes()[:4] == b"\x89PNG"
+    assert "2 results on a contact sheet." in png.stdout
+    assert_is_sheet_of_two(tmp_path / "sheet.png", [out / "a.png", out / "b é.png"])
     assert not gimp.leftovers()
     assert not list(out.glob("*.part*"))
+
+
+def assert_is_sheet_of_two(path: Path, results: list[Path]) -> None:
+    """Check that the results stand in their cells of 320 pixels, each above a line of text."""
+    with Image.open(path) as image:
+        assert image.size == (2 * 340 + 20, 20 + 320 + 29 + 20)
+        sheet = np.asarray(image.convert("RGB"))
+    for left, result in zip((20, 360), results, strict=True):
+        picture = np.asarray(Image.open(result).convert("RGB"))
+        height, width = picture.shape[:2]
+        start = left + (320 - width) // 2
+        np.testing.assert_array_equal(sheet[340 - height : 340, start : start + width], picture)
+        assert (sheet[: 340 - height, left : left + 320] == 255).all()
+        assert 0.005 < (sheet[344:369, left : left + 320] < 128).mean() < 0.3
 
 
 PIXELS = np.full((48, 64, 3), (200, 40, 20), np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import os
@@ -24,7 +25,7 @@ with (here / "jobs").open("a") as jobs:
 def say(**event):
     print("neural-style-batch " + json.dumps(event), flush=True)
 if job["format"] == "mp4":
-    say(event="format", problem="Unknown file type")
+    say(event="format", problem="Unknown file type", folder=job["output"], format=job["format"])
     job["pictures"] = []
 for picture, result in job["pictures"]:
     say(event="begin", picture=picture)
@@ -38,6 +39,9 @@ for picture, result in job["pictures"]:
     Path(result).write_text("painted")
     say(event="end", picture=picture, outcome="painted", problem="", seconds=0,
         notices=["The sky is too small."])
+if job["sheet_of"]:
+    Path(job["sheet"]).write_text("Contact sheet of a Neural Style batch")
+    say(event="sheet", count=len(job["sheet_of"]), left_out={{}}, problem="")
 """
 
 
@@ -186,3 +190,49 @@ def test_colours_of_the_style_are_asked_for_unless_all_are_kept(
     ):
         line = [str(photo), *options, "--output", str(tmp_path / "out")]
         assert script.build_job(script.parse_command_line(line), [])["style_colors"] == expected, options
+
+
+def test_sheet_shows_all_results_also_when_a_batch_is_continued(gimp: Path, tmp_path: Path) -> None:
+    photos = pictures(tmp_path, "a.png", "b.png")
+    sheet = tmp_path / "sheets" / "all.png"
+    line = command(gimp, photos, "--style", tmp_path / "style.png", "--output", tmp_path / "out")
+    line += ["--series-colors", "--sheet", str(sheet)]
+    for told in ("2 painted, 0 failed", "0 painted, 0 failed, 2 there already"):
+        done = subprocess.run(line, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert told in done.stdout
+        assert f"{sheet}: 2 results on a contact sheet." in done.stdout
+    first, *others = jobs(tmp_path)
+    assert first["arguments"]["series-colors"] is True
+    assert not first["sheet_of"]
+    for job in others:
+        assert [name for _path, name in job["sheet_of"]] == ["a.xcf", "b.xcf"]
+        assert not job["pictures"]
+
+
+@pytest.mark.parametrize(
+    ("sheet", "words"),
+    [
+        ("photos/sheet.png", "would be among the pictures"),
+        ("out/a.xcf", "is the name of one of the results"),
+        ("style.png", "is no contact sheet"),
+        ("sheet", "has no suffix"),
+    ],
+)
+def test_sheet_that_would_replace_something_is_refused(
+    gimp: Path, tmp_path: Path, sheet: str, words: str
+) -> None:
+    photos = pictures(tmp_path, "a.png")
+    line = command(gimp, photos, "--style", tmp_path / "style.png", "--output", tmp_path / "out")
+    done = subprocess.run([*line, "--sheet", str(tmp_path / sheet)], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert not (tmp_path / "jobs").exists()
+    assert (tmp_path / "style.png").read_text() == "a style"
+
+
+def test_long_names_on_a_sheet_lose_their_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(SCRIPT.parent)
+    shorten = importlib.import_module("sheet_plan").shorten
+    assert shorten("photo.png", lambda text: len(text) <= 9) == "photo.png"
+    assert shorten("holiday-0012.png", lambda text: len(text) <= 9) == "holi….png"
