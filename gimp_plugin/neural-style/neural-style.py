@@ -7,12 +7,14 @@ import gi
 
 gi.require_version("Gimp", "3.0")
 from gi.repository import Gimp, GObject  # noqa: E402
-from nst_gimp.settings import arguments  # noqa: E402
+from nst_gimp.settings import animation_arguments, arguments  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
 
 FILTER = "plug-in-neural-style"
+ANIMATION = "plug-in-neural-style-animation"
 DIAGNOSTICS = "plug-in-neural-style-doctor"
 MENU = "<Image>/Filters/Artistic"
+ANIMATION_MENU = "<Image>/Filters/Animation"
 
 
 def run_filter(*call):
@@ -20,6 +22,13 @@ def run_filter(*call):
     from nst_gimp import procedures
 
     return procedures.run_filter(*call)
+
+
+def run_animation(*call):
+    """Run the filter for animations."""
+    from nst_gimp import procedures
+
+    return procedures.run_animation(*call)
 
 
 def run_diagnostics(*call):
@@ -34,12 +43,17 @@ class NeuralStyle(Gimp.PlugIn):
 
     def do_query_procedures(self):
         """Return the names of the procedures."""
-        return [FILTER, DIAGNOSTICS]
+        return [FILTER, ANIMATION, DIAGNOSTICS]
 
     def do_create_procedure(self, name):
         """Register one procedure."""
-        procedure = self.make_filter(name) if name == FILTER else self.make_diagnostics(name)
-        procedure.add_menu_path(MENU)
+        makers = {
+            FILTER: self.make_filter,
+            ANIMATION: self.make_animation,
+            DIAGNOSTICS: self.make_diagnostics,
+        }
+        procedure = makers[name](name)
+        procedure.add_menu_path(ANIMATION_MENU if name == ANIMATION else MENU)
         procedure.set_attribution("The nst authors", "The nst authors, MIT licence", "2026")
         return procedure
 
@@ -60,6 +74,31 @@ class NeuralStyle(Gimp.PlugIn):
         arguments.declare(procedure)
         procedure.add_layer_return_value(
             "painting", _("Result"), _("The new layer"), True, GObject.ParamFlags.READWRITE
+        )
+        return procedure
+
+    def make_animation(self, name):
+        """Return the procedure of the filter for animations."""
+        flags, mask = GObject.ParamFlags.READWRITE, Gimp.ProcedureSensitivityMask
+        procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, run_animation, None)
+        procedure.set_image_types("*")
+        procedure.set_sensitivity_mask(mask.DRAWABLE | mask.DRAWABLES | mask.NO_DRAWABLES)
+        procedure.set_menu_label(_("_Neural Style…"))
+        procedure.set_documentation(
+            _("Paint an animation in the style of another picture"),
+            _(
+                "Paints the layers of an image, or of the selected layer group, as the frames of an "
+                "animation. Strokes move with what they paint and do not flicker. The result is a new image "
+                "or a group."
+            ),
+            name,
+        )
+        animation_arguments.declare(procedure)
+        procedure.add_image_return_value(
+            "animation", _("Result"), _("The image with the frames"), True, flags
+        )
+        procedure.add_layer_return_value(
+            "group", _("Group"), _("The group with the frames, if any"), True, flags
         )
         return procedure
 

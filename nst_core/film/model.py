@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import shlex
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -97,5 +99,5 @@ def check_film_installed(modules: Iterable[str] = tuple(PACKAGES)) -> None:
         raise NstError(
             ErrorCode.BAD_SETTING,
             f"A package that films need is not installed: {', '.join(missing)}.",
-            f"Install into the environment of nst: python -m pip install {' '.join(missing)}.",
+            f"Install it: {shlex.quote(sys.executable)} -m pip install {' '.join(missing)}.",
         )

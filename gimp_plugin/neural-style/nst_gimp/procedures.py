@@ -1,11 +1,11 @@
-"""The two procedures that GIMP calls. Each returns a status and, if it failed, a message."""
+"""The three procedures that GIMP calls. Each returns a status and, if it failed, a message."""
 
 from __future__ import annotations
 
 from gi.repository import Gimp, GLib, GObject
 
 from nst_gimp.image import layers, originals
-from nst_gimp.run import diagnostics
+from nst_gimp.run import animate, diagnostics
 from nst_gimp.run.paint_layer import paint
 from nst_gimp.run.progress import ProgressBar
 from nst_gimp.settings import arguments, how_long
@@ -40,6 +40,27 @@ def run_without_windows(run_mode, image, drawables, config):
         how_long.adapt(config, max(box[2:]))
     place = layers.Place(origin.painting, False) if origin.painting is not None else None
     return paint(image, origin.drawables, config, ProgressBar(), place)
+
+
+def run_animation(procedure, run_mode, image, drawables, config, _data):
+    """Run the filter for animations and return GIMP's return values: the image and the group of frames."""
+    try:
+        procedure.get_plug_in().set_pdb_error_handler(Gimp.PDBErrorHandler.PLUGIN)
+        layers.start_gegl()
+        if run_mode == Gimp.RunMode.INTERACTIVE:
+            from nst_gimp.ui import animation
+
+            painted = animation.run(procedure, image, drawables, config)
+        else:
+            painted = animate.paint(image, drawables, config, ProgressBar())
+        if painted.group is None and run_mode != Gimp.RunMode.NONINTERACTIVE:
+            Gimp.Display.new(painted.image)
+    except Exception as error:
+        return error_values(procedure, error)
+    values = success_values(procedure, Gimp.Image, painted.image)
+    values.remove(2)
+    values.insert(2, GObject.Value(Gimp.Layer, painted.group))
+    return values
 
 
 def run_diagnostics(procedure, config, _data):

@@ -91,10 +91,16 @@ DIALOG = [
     *("Styl_es", "_Blend with another style", "Add a re_gion", "_Quick", "Goo_d", "F_ull", "Custo_m"),
     *("Replace the pai_nting", "Var_iants…", "Results s_o far", "Try _when idle", "_100 %"),
 ]
+ANIMATION = [
+    *("St_yle", "_Advanced", "_Paint", "Picture _file…", "_Keep…", "Styl_es"),
+    *("_Quick", "Goo_d", "F_ull", "Custo_m"),
+]
 RESULT = ["_Take its settings", "_Save the picture…", "_Remove", "Remove a_ll results of this image"]
 WINDOWS = {
     "dialog": [*DIALOG, "_Try"],
     "dialog, trying": [*DIALOG, "S_top"],
+    "dialog, animation": [*ANIMATION, "_Which layers:", "Resul_t:"],
+    "painting an animation": ["_Keep Finished Frames", "Continue in _Background", "_Cancel"],
     "keeping": ["_Name", "With the current _settings", "_Cancel", "_Keep"],
     "replacing": ["_Name", "With the current _settings", "_Cancel", "_Replace"],
     "renaming": ["_Name", "_Cancel", "_Rename"],

@@ -18,8 +18,10 @@ WAIT_SECONDS = 0.3
 
 
 def describe_progress(event: dict) -> str:
-    """Return a progress event as text: "Pass 2 of 4, 1 min 03 s left"."""
+    """Return a progress event as text: "Pass 2 of 4, 1 min 03 s left", or "Frame 2 of 12, ..."."""
     text = _("Pass {level} of {levels}").format(level=event.get("level", 1), levels=event.get("levels", 1))
+    if event.get("frames"):
+        text = _("Frame {number} of {count}").format(number=event.get("frame", 1), count=event["frames"])
     left = event.get("seconds_left")
     return text if left is None else _("{where}, {time} left").format(where=text, time=format_duration(left))
 

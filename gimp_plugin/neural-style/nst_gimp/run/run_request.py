@@ -59,6 +59,17 @@ class RunRequest:
             strength=masks.find(image, strength) if strength.strip() else None,
         )
 
+    @classmethod
+    def of_blend(cls, config, image) -> RunRequest:
+        """Return the request of a procedure without regions: its styles alone.
+
+        Raises:
+            CallError: no style is set, a name does not exist, or a weight is invalid.
+        """
+        fine = config.get_property("fine-style") or ""
+        fine_style = find_style(fine, image) if fine.strip() else None
+        return cls(styles=_read_blend(config, image), regions=[], fine=fine_style, strength=None)
+
     def all_styles(self) -> list:
         """Return the styles of the whole picture and of all regions."""
         return self.styles + [source for region in self.regions for source in region.styles]
@@ -112,15 +123,19 @@ def string_list(config, name: str) -> list:
 
 def _read_styles(config, image, regions) -> list:
     outside = arguments.check_choice("outside", config.get_property("outside"), arguments.OUTSIDE)
+    if regions and (outside == "keep" or style.from_config(config) is None):
+        return []
+    return _read_blend(config, image)
+
+
+def _read_blend(config, image) -> list:
     first = style.from_config(config)
     more = [find_style(text, image) for text in string_list(config, "more-styles")]
-    if first is None and not regions:
+    if first is None:
         raise CallError(
             _("There is no style."),
             _("Choose a picture file or a layer (style-file, style-layer)."),
         )
-    if first is None or (regions and outside == "keep"):
-        return []
     weight = check_weight(config.get_property("style-weight"), "style-weight")
     styles = [first._replace(weight=weight), *more]
     if not sum(source.weight for source in styles) > 0:
@@ -193,7 +208,8 @@ def split_weight(text: str):
 def rename_style(config, old: str, new: str) -> None:
     """Replace the kept style at the path ``old`` by the one at ``new`` in all arguments that name it."""
     new_names = {old: new, kept_styles.file_stem(old): kept_styles.file_stem(new)}
-    for name in ("more-styles", "region-styles"):
+    names = ("more-styles", "region-styles")
+    for name in (name for name in names if config.find_property(name) is not None):
         before = string_list(config, name)
         after = [_renamed(text, new_names) for text in before]
         if after != before:

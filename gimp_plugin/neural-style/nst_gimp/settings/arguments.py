@@ -42,9 +42,19 @@ BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 def declare(procedure) -> None:
     """Add the arguments for the style and one argument for each of the engine's settings to ``procedure``."""
-    from gi.repository import Gimp, GObject
+    from gi.repository import GObject
 
     flags = GObject.ParamFlags.READWRITE
+    declare_styles(procedure, flags)
+    _declare_regions(procedure, flags)
+    _declare_source(procedure, flags)
+    declare_settings(procedure, flags)
+
+
+def declare_styles(procedure, flags) -> None:
+    """Add the arguments for the style, and for those that are blended with it."""
+    from gi.repository import Gimp
+
     # ANY, not OPEN: with OPEN GIMP itself refuses a missing file, with a cryptic message.
     procedure.add_file_argument(
         "style-file",
@@ -62,8 +72,11 @@ def declare(procedure) -> None:
         True,
         flags,
     )
-    _declare_extras(procedure, flags)
-    _declare_source(procedure, flags)
+    _declare_blend(procedure, flags)
+
+
+def declare_settings(procedure, flags) -> None:
+    """Add an argument for each of the engine's settings, and those that are only stored."""
     # GIMP does not store layers among the last values. It does store this string, which identifies the layer.
     procedure.add_string_aux_argument(LAST_LAYER, LAST_LAYER, None, "", flags)
     procedure.add_string_aux_argument(how_long.NAME, how_long.NAME, None, "", flags)
@@ -83,7 +96,7 @@ def declare(procedure) -> None:
             procedure.add_string_argument(setting.name, label, text, setting.default, flags)
 
 
-def _declare_extras(procedure, flags) -> None:
+def _declare_blend(procedure, flags) -> None:
     procedure.add_double_argument(
         "style-weight",
         _("Style weight"),
@@ -109,6 +122,9 @@ def _declare_extras(procedure, flags) -> None:
         "",
         flags,
     )
+
+
+def _declare_regions(procedure, flags) -> None:
     procedure.add_string_array_argument(
         "region-masks",
         _("Regions"),

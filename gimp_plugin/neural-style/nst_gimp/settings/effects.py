@@ -70,7 +70,15 @@ effect."""
 def has_effect(config, name: str) -> bool:
     """Return whether the argument ``name`` has an effect on the result."""
     others, rule = RULES.get(name, ((), lambda: True))
-    return bool(rule(*(config.get_property(other) for other in others)))
+    return bool(rule(*(_value(config, other) for other in others)))
+
+
+def _value(config, name: str):
+    """Return the value of an argument; None if the procedure does not have it."""
+    try:
+        return config.get_property(name)
+    except TypeError:  # that of animations has no regions
+        return None
 
 
 LABELS = {

@@ -1,0 +1,47 @@
+"""The filter for animations with its windows: show the dialog, paint while the user watches."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from nst_gimp.image import layers
+from nst_gimp.process import kept_styles
+from nst_gimp.run import animate
+from nst_gimp.run.run_request import RunRequest
+from nst_gimp.settings import arguments
+from nst_gimp.text.messages import Cancelled, Dropped, to_user_error
+from nst_gimp.ui.start import start_gtk
+
+
+def run(procedure, image, drawables, config):
+    """Return the painted :class:`nst_gimp.run.animate.Animation`.
+
+    Raises:
+        Cancelled: the user cancelled the dialog.
+        UserError: there are no frames.
+    """
+    start_gtk()
+    from nst_gimp.ui.animation_dialog import AnimationDialog
+    from nst_gimp.ui.animation_window import AnimationWindow
+    from nst_gimp.ui.dialog import reset_missing_style
+
+    arguments.reset_invalid(config)
+    reset_missing_style(config)
+    dialog = AnimationDialog(procedure, config, image, drawables)
+    try:
+        while dialog.ask():
+            try:
+                layers.check_open(image)
+                style_paths = RunRequest.of_blend(config, image).style_paths()
+                on_start = partial(kept_styles.add_recent, style_paths)
+                window = AnimationWindow(config, on_start, dialog.expected_seconds)
+                return animate.paint(image, drawables, config, window)
+            except Dropped:
+                raise
+            except Cancelled:
+                dialog.show_error("")
+            except Exception as error:
+                dialog.show_failure(to_user_error(error))
+    finally:
+        dialog.close()
+    raise Cancelled
