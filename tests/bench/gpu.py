@@ -89,10 +89,13 @@ def run_part(name: str, options: argparse.Namespace, limit: float, environment: 
         return Outcome.failed(name, f"not finished after {limit:.0f} s", time.perf_counter() - began)
     seconds = time.perf_counter() - began
     last = finished.stdout.strip().splitlines()[-1:]
-    if finished.returncode or not last:
-        said = finished.stderr.strip().splitlines()[-1:] or [f"exit code {finished.returncode}"]
-        return Outcome.failed(name, said[0][:300], seconds)
-    return Outcome.of_json(name, json.loads(last[0]), seconds)
+    try:
+        if not finished.returncode:
+            return Outcome.of_json(name, json.loads(last[0]), seconds)
+    except (IndexError, TypeError, ValueError):  # a library that ends the process, or prints at its end
+        pass
+    said = finished.stderr.strip().splitlines()[-1:] or [f"exit code {finished.returncode}"]
+    return Outcome.failed(name, said[0][:300], seconds)
 
 
 def run_parts(options: argparse.Namespace, names: Sequence[str]) -> list[Outcome]:
@@ -109,7 +112,15 @@ def run_parts(options: argparse.Namespace, names: Sequence[str]) -> list[Outcome
             outcome = run_part(name, options, limit, environment)
             print(table([outcome], heading=not outcomes), flush=True)
             outcomes.append(outcome)
+            write_results(options.out, outcomes)  # whatever happens to the parts after it
     return outcomes
+
+
+def write_results(folder: Path, outcomes: Sequence[Outcome]) -> None:
+    """Write what has been found so far, as data and as a table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "gpu.json").write_text(json.dumps([outcome.as_json() for outcome in outcomes], indent=1))
+    (folder / "gpu.md").write_text(table(outcomes) + "\n")
 
 
 def main() -> None:
@@ -124,9 +135,7 @@ def main() -> None:
     if options.carried is not None:
         options.carried = options.carried.resolve()
     outcomes = run_parts(options, options.only)
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "gpu.json").write_text(json.dumps([outcome.as_json() for outcome in outcomes], indent=1))
-    (options.out / "gpu.md").write_text(table(outcomes) + "\n")
+    write_results(options.out, outcomes)
     print("\n" + summary(outcomes))
     sys.exit(any(outcome.is_bad for outcome in outcomes))
 

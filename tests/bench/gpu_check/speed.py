@@ -96,25 +96,22 @@ def _iterations(place: Place, evaluate, at, count: int) -> list[Row]:
     ]
 
 
-def kernels(place: Place) -> list[Row] | str:
-    """The kernels that ten iterations at 1024 spend most time in."""
-    if not place.on_cuda:
-        return "only on a card"
+def kernels(place: Place) -> list[Row]:
+    """The kernels that ten evaluations at 1024 spend most time in."""
     network, side = open_network(), place.choose(1024, 96)
     backend = TorchBackend(network, device=place.device)
     evaluate = plain(backend.evaluator(make_objective(network, side, side), side, side))
     at = backend.upload(picture(1, side, side))
     for _ in range(3):
         evaluate(at)
-    activities = [torch.profiler.ProfilerActivity.CUDA, torch.profiler.ProfilerActivity.CPU]
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    activities += [torch.profiler.ProfilerActivity.CUDA] if place.on_cuda else []
     with torch.profiler.profile(activities=activities) as profile:
-        for _ in range(10):
+        for _ in range(place.choose(10, 1)):
             evaluate(at)
         place.wait()
-    events = [event for event in profile.key_averages() if event.self_device_time_total > 0]
-    events.sort(key=lambda event: -event.self_device_time_total)
-    total = sum(event.self_device_time_total for event in events)
-    return [
-        Row(event.key[:80], 100 * event.self_device_time_total / total, "% of the time")
-        for event in events[:KERNELS]
-    ]
+    name = "self_device_time_total" if place.on_cuda else "self_cpu_time_total"
+    times = {event.key: float(getattr(event, name)) for event in profile.key_averages()}
+    total = sum(times.values())
+    longest = sorted(times, key=lambda key: -times[key])[:KERNELS]
+    return [Row(key[:80], 100 * times[key] / total, "% of the time") for key in longest]

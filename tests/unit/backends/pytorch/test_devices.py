@@ -50,6 +50,7 @@ def test_layouts_and_half_precision_follow_the_generation(monkeypatch):
     assert not device_traits(cuda).channels_last
     assert not device_traits(cuda).fused_relu
     assert not device_traits(torch.device("mps")).channels_last
+    assert device_traits(torch.device("xpu")).own_memory
     assert device_traits(torch.device("cpu")) == devices.DeviceTraits()
 
 
