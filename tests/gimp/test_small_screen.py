@@ -19,7 +19,7 @@ from tests.gimp import screen_reader
 from tests.gimp.desktop import DIALOG, GimpDesktop, Widget
 from tests.gimp.screen import Window
 from tests.gimp.screen_reader import ScreenReader
-from tests.gimp.start import HERE, Gimp, draw
+from tests.gimp.start import HERE, VERSIONS, Gimp, draw
 
 SMALL = (1024, 600)
 
@@ -40,18 +40,19 @@ os.chmod(folder / "venv" / "bin" / "python", 0o755)
 """
 
 
-@pytest.fixture(scope="module")
-def small_gimp(gimp: Gimp, rates_folder: Path) -> Iterator[Gimp]:
+@pytest.fixture(scope="module", params=VERSIONS)
+def small_gimp(request: pytest.FixtureRequest, gimp: Gimp, rates_folder: Path) -> Iterator[Gimp]:
     """A profile whose engine is installed as by the installer, but may not be executed."""
     folder = Path(tempfile.mkdtemp(prefix="gimpsmall"))
-    small = Gimp(folder=folder, use_fake_engine=False, variables={"NST_CACHE": str(rates_folder)})
+    variables = {"NST_CACHE": str(rates_folder)}
+    small = Gimp(folder=folder, version=request.param, use_fake_engine=False, variables=variables)
     small.add_ready_styles()
     del small.variables["NST_PYTHON"]
     python = folder / "venv" / "bin" / "python"
     shutil.copy(HERE / "fake_engine.py", python)
     installer = folder / "install.py"
     installer.write_text(INSTALLER)
-    if (gimp.profile / "pluginrc").exists():
+    if small.version == gimp.version and (gimp.profile / "pluginrc").exists():
         shutil.copy2(gimp.profile / "pluginrc", small.profile)  # GIMP's plug-ins need not be queried again
     yield small
     shutil.rmtree(folder, ignore_errors=True)
