@@ -140,6 +140,17 @@ class PainterResources:
     painters_per_machine: int
 
 
+def living_machines(ray: ModuleType) -> list[Mapping[str, float]]:
+    """Return the numbers of "CPU" and "GPU" of each machine of the cluster."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def count_painters(machines: Sequence[Mapping[str, float]], wanted: int, tasks: int) -> int:
+    """Return how many painters to start: those ``wanted``, or one per GPU, or per machine without GPUs."""
+    gpus = int(sum(machine.get("GPU", 0) for machine in machines))
+    return min(wanted or gpus or len(machines), tasks)
+
+
 def divide_machines(machines: Sequence[Mapping[str, float]], painters: int) -> PainterResources:
     """Divide ``machines``, given as the numbers of their "CPU" and "GPU", so that all ``painters`` can start.
 
@@ -166,10 +177,12 @@ def _divide(count: int, painters: int) -> float:
 class WorkerPool:
     """Starts painters, discards those that died, and ends them all."""
 
-    def __init__(self, ray: ModuleType, payload: BatchPayload, resources: PainterResources) -> None:
+    def __init__(
+        self, ray: ModuleType, payload: object, resources: PainterResources, painter: type[Any] = Painter
+    ) -> None:
         # Concurrency 2, so that a painter in the middle of a picture can still delete its folder.
         options = {"num_cpus": resources.cpus, "num_gpus": resources.gpus, "max_concurrency": 2}
-        self.ray, self.actor_class = ray, ray.remote(**options)(Painter)
+        self.ray, self.actor_class = ray, ray.remote(**options)(painter)
         self.painter_arguments = ray.put(payload), __version__, resources.painters_per_machine
         self.ready_of: dict[Any, Any] = {}
 
@@ -188,7 +201,7 @@ class WorkerPool:
         try:
             self.ray.get(self.ready_of.pop(painter))
         except self.ray.exceptions.RayError:
-            raise _painter_error(error) from None
+            raise painter_error(error) from None
         with suppress(Exception):
             self.ray.kill(painter)  # it may be alive but unreachable
         return NstError(
@@ -237,9 +250,8 @@ def paint_all(
     Raises:
         NstError: an error that would stop the other tasks too; ``no-engine`` if no painter can start.
     """
-    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    gpus = int(sum(machine.get("GPU", 0) for machine in machines))
-    count = min(painters or gpus or len(machines), len(tasks))
+    machines = living_machines(ray)
+    count = count_painters(machines, painters, len(tasks))
     pool = WorkerPool(ray, payload, divide_machines(machines, count))
     waiting = list(reversed(tasks))
     running: dict[Any, tuple[Any, BatchTask]] = {}
@@ -261,7 +273,7 @@ def paint_all(
         for _ in range(count):
             give_task(pool.start())
         while running:
-            answer = _wait_for_one(ray, list(running), callbacks.check_stop)
+            answer = wait_for_one(ray, list(running), callbacks.check_stop)
             painter, task = running.pop(answer)
             try:
                 result: TaskResult = ray.get(answer)
@@ -275,12 +287,12 @@ def paint_all(
                 callbacks.on_outcome(outcome, result.notices)
             give_task(painter)
     except ray.exceptions.RayError as error:
-        raise _painter_error(error) from None
+        raise painter_error(error) from None
     finally:
         pool.shutdown()
 
 
-def _wait_for_one(ray: ModuleType, answers: list[Any], check_stop: Callable[[], None]) -> Any:
+def wait_for_one(ray: ModuleType, answers: list[Any], check_stop: Callable[[], None]) -> Any:
     """Wait for one of ``answers``. Polls, because Ray swallows what a signal handler raises meanwhile."""
     while True:
         ready, _ = ray.wait(answers, num_returns=1, timeout=0)
@@ -290,7 +302,8 @@ def _wait_for_one(ray: ModuleType, answers: list[Any], check_stop: Callable[[], 
         time.sleep(POLL_SECONDS)
 
 
-def _painter_error(error: Exception) -> NstError:
+def painter_error(error: Exception) -> NstError:
+    """Return the error to report for what a painter, or Ray, failed with."""
     reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
     return NstError(
         ErrorCode.NO_ENGINE,

@@ -123,10 +123,7 @@ class Painter:
     """A process of the cluster, with a temporary folder that lasts as long as the process."""
 
     def __init__(self, payload: BatchPayload, version: str, painters_per_machine: int) -> None:
-        if version != __version__:
-            raise RuntimeError(
-                f"nst {__version__} is installed here, but the batch was started by nst {version}"
-            )
+        check_version(version)
         self.folder = tempfile.TemporaryDirectory(prefix="nst-")
         root = Path(self.folder.name)
         self.store = ModelStore(root / "models")
@@ -179,6 +176,16 @@ class Painter:
     def close(self) -> None:
         """Delete the temporary folder."""
         self.folder.cleanup()
+
+
+def check_version(version: str) -> None:
+    """Check that this machine has the ``version`` of who starts painters.
+
+    Raises:
+        RuntimeError: it has another one.
+    """
+    if version != __version__:
+        raise RuntimeError(f"nst {__version__} is installed here, but the batch was started by nst {version}")
 
 
 def memory_share(settings: Settings, painters: int) -> int:

@@ -34,6 +34,8 @@ class FilmOptions:
     rate: float
     force: bool
     resume: bool
+    ray_address: str | None
+    painters: int
     reporting: ReportingOptions
     store: Path | None
 
@@ -65,6 +67,17 @@ def film_options(command: Command) -> Command:
             help="Frames per second of a folder of pictures. [default: 25]",
         ),
         click.option("--force", cls=GroupedOption, is_flag=True, help="Overwrite existing files."),
+        click.option(
+            "--ray", "ray_address", cls=GroupedOption, section="machine", metavar="ADDRESS",
+            help="Paint shots side by side on the GPUs of the Ray cluster at ADDRESS; `local` uses those of "
+            "this machine.",
+        ),
+        click.option(
+            "--painters", cls=GroupedOption, section="machine", metavar="N", type=click.IntRange(0, 4096),
+            default=0,
+            help="With --ray: number of shots to paint at once. [default: one per GPU, or one per machine "
+            "without GPUs]",
+        ),
         resume_option("Go on with the same command after the last finished frame."),
         reporting_options,
         pixel_limit_option,

@@ -1,7 +1,6 @@
 """Run ``nst film``: look through the film, plan it, paint its frames, and write the result.
 
-The film is read twice: once to count its frames and to find its cuts, and once to paint. Finished frames are
-kept in a hidden folder beside the result until that is complete.
+Finished frames are kept in a hidden folder beside the result until that is complete.
 """
 
 from __future__ import annotations
@@ -9,27 +8,29 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 from nst_core.backends.choose import Engine, open_engine
+from nst_core.batch.ray_cluster import check_ray_installed, connect_to_ray
 from nst_core.cli.file_arguments import read_start, read_styles
 from nst_core.cli.film_options import FilmOptions
-from nst_core.cli.interrupts import catch_interrupts
-from nst_core.cli.progress_output import ProgressReporter, open_reporter
+from nst_core.cli.interrupts import Interrupts, catch_interrupts
+from nst_core.cli.progress_output import ProgressReporter, format_time_left, open_reporter
 from nst_core.contract import format_bytes
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice, Progress
-from nst_core.film.files import check_film_output, disk_bytes, is_folder, open_film, write_film
-from nst_core.film.finished import FinishedFrames, frames_folder
+from nst_core.film.cluster import FilmPayload, ShotCallbacks, paint_shots, painters_for
+from nst_core.film.files import check_film_output, is_folder, open_film, write_film
+from nst_core.film.finished import FinishedFrames, disk_bytes, frames_folder
+from nst_core.film.frame_tasks import FramePainter, FrameTask, frames_to_paint
 from nst_core.film.model import FilmFrame, FilmSource, Selection
-from nst_core.film.painter import PaintedFrame, ShotPainter, is_invisible, later_seconds
-from nst_core.film.shots import shot_starts
+from nst_core.film.painter import PaintedFrame, ShotPainter, later_seconds
+from nst_core.film.reading import FilmReader, FoundFilm
 from nst_core.images.display_name import display_name
 from nst_core.images.file_io import check_not_an_input
-from nst_core.images.picture import Picture
-from nst_core.images.resize import fit, resize_picture
 from nst_core.job.control_files import StyleFile
 from nst_core.job.identity import run_identity
 from nst_core.job.model import Job
@@ -37,23 +38,10 @@ from nst_core.painting.run import RunCallbacks
 from nst_core.settings import Settings
 from nst_core.system.resource_errors import translate_resource_errors
 from nst_core.vgg.fetched_files import file_hash
+from nst_core.vgg.network import Network
 from nst_core.vgg.store import ModelStore
 
 CANCELLED = "Cancelled; the finished frames are kept. Run the command again with --resume to continue."
-
-
-@dataclass(frozen=True)
-class FoundFilm:
-    """What the first look at a film found: the ``times`` (start, duration) of its frames, and its cuts."""
-
-    times: tuple[tuple[float, float], ...]
-    starts: tuple[bool, ...]
-    first: Picture
-
-    @property
-    def shots(self) -> int:
-        """Number of shots."""
-        return sum(self.starts)
 
 
 @translate_resource_errors()
@@ -64,27 +52,41 @@ def run_film(path: Path, styles: Sequence[StyleFile], settings: Settings, option
         NstError: it cannot be painted; finished frames are kept for ``--resume``.
         Cancelled: the user cancelled; finished frames are kept.
     """
-    with open_reporter(options.reporting) as reporter, catch_interrupts(reporter.say, CANCELLED):
+    if options.ray_address:
+        check_ray_installed()
+    with (
+        open_reporter(options.reporting) as reporter,
+        catch_interrupts(reporter.say, CANCELLED) as interrupts,
+    ):
         source = open_film(path, rate=options.rate)
         check_film_output(options.output, force=options.force)
         check_not_an_input(options.output, [path, *(style.path for style in styles)])
-        reader = _Reader(
-            source, Selection(start=options.start, stop=options.stop, every=options.every), settings
-        )
-        found = reader.look_through(reporter, display_name(path))
+        selection = Selection(start=options.start, stop=options.stop, every=options.every)
+        reader = FilmReader(source, selection, settings.size)
+        found = reader.look_through(display_name(path), reporter.report)
         job = Job(
             content=found.first,
             styles=read_styles(styles, reporter.report),
             settings=settings.model_copy(update={"size": 0}),
             init_image=read_start(settings, reporter.report),
         )
+        run = _FilmRun(job, reader, found, reporter, options)
         engine = open_engine(settings, ModelStore(options.store), reporter.report)
         try:
-            run = _FilmRun(job, engine, found, reporter, options)
-            run.plan()
-            run.paint(reader, _film_identity(path, options))
+            run.measure(engine)
+            identity = run_identity(job, engine.network) | _film_identity(path, options)
+            if not options.ray_address:
+                run.plan(painters=1)
+                run.begin(identity)
+                run.paint(engine)
         finally:
             engine.close()
+        if options.ray_address:
+            with connect_to_ray(options.ray_address, options.painters) as ray:
+                painters = painters_for(ray, options.painters, len(found.shots))
+                run.plan(painters)
+                run.begin(identity)
+                run.paint_on_cluster(ray, painters, engine.network, interrupts)
         run.write(source)
 
 
@@ -100,145 +102,123 @@ def _film_identity(path: Path, options: FilmOptions) -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """Reads the selected frames of a film, at the size at which they are painted."""
-
-    source: FilmSource
-    selection: Selection
-    settings: Settings
-
-    def frames(self, reporter: ProgressReporter | None = None) -> Iterator[FilmFrame]:
-        report = (lambda _notice: None) if reporter is None else reporter.report
-        for frame in self.selection.of(self.source.frames(report)):
-            yield replace(frame, picture=self._at_size(frame.picture))
-
-    def _at_size(self, picture: Picture) -> Picture:
-        """Shrink a frame to the setting ``size``, to even sides, which video codecs need."""
-        height, width = picture.height, picture.width
-        if not self.settings.size or self.settings.size >= max(height, width):
-            return picture
-        height, width = (side + side % 2 for side in fit(height, width, self.settings.size))
-        return resize_picture(picture, height, width)
-
-    def look_through(self, reporter: ProgressReporter, name: str) -> FoundFilm:
-        """Count the frames and find the cuts.
-
-        Raises:
-            NstError: ``bad-image`` if there are no frames, or of several sizes.
-        """
-        times: list[tuple[float, float]] = []
-        first: Picture | None = None
-
-        def pictures() -> Iterator[Picture]:
-            nonlocal first
-            for frame in self.frames(reporter):
-                picture = frame.picture
-                first = first or picture
-                if (picture.height, picture.width) != (first.height, first.width):
-                    raise NstError(
-                        ErrorCode.BAD_IMAGE,
-                        f"Frame {len(times) + 1} of {name} is {picture.width} x {picture.height} pixels, and "
-                        f"the first one is {first.width} x {first.height}.",
-                        "Give all frames one size.",
-                    )
-                times.append((frame.start, frame.duration))
-                yield picture
-
-        starts = tuple(shot_starts(pictures()))
-        if first is None:
-            raise NstError(
-                ErrorCode.BAD_IMAGE, f"There are no frames to paint in {name}.", "Check --from and --to."
-            )
-        return FoundFilm(tuple(times), starts, first)
-
-
 class _FilmRun:
     """Paints a film, reports its progress, and keeps its frames."""
 
     def __init__(
-        self, job: Job, engine: Engine, found: FoundFilm, reporter: ProgressReporter, options: FilmOptions
+        self, job: Job, reader: FilmReader, found: FoundFilm, reporter: ProgressReporter, options: FilmOptions
     ) -> None:
-        self.job, self.engine, self.found = job, engine, found
+        self.job, self.reader, self.found = job, reader, found
         self.reporter, self.options = reporter, options
         self.finished = FinishedFrames(frames_folder(options.output), options.output)
         self.notices: set[str] = set()
         self.seconds: tuple[float, float] = (1.0, 1.0)
-        self.number, self.resumed = 0, 0
+        self.current, self.count = 0.0, 0
+        self.done, self.done_before = 0.0, 0.0
         self.started = time.monotonic()
 
     @property
-    def _count(self) -> int:
+    def _frames(self) -> int:
         return len(self.found.times)
 
-    def plan(self) -> None:
+    def measure(self, engine: Engine) -> None:
+        """Estimate the seconds of the first frame of a shot, and of a later one."""
+        plan = ShotPainter(self.job, engine).plan
+        self.seconds = plan.seconds, later_seconds(plan, self.job, engine)
+
+    def _work(self, shot: range, frames: int) -> float:
+        """Return the expected seconds of the first ``frames`` of a ``shot``."""
+        first, later = self.seconds
+        return first + (min(frames, len(shot)) - 1) * later if frames else 0.0
+
+    def plan(self, painters: int) -> None:
         """Tell how long the film will take, and check the disk.
 
         Raises:
             NstError: ``disk-full``.
         """
-        plan = ShotPainter(self.job, self.engine).plan
-        self.seconds = plan.seconds, later_seconds(plan, self.job, self.engine)
-        content = self.found.first
-        needed = disk_bytes(self._count, content.height, content.width)
+        content, shots = self.found.first, len(self.found.shots)
+        needed = disk_bytes(self._frames, content, transparent=self.found.transparent, painters=painters)
+        kept = self.finished.bytes() if self.options.resume else 0
         folder = self.options.output.absolute().parent
-        free = shutil.disk_usage(folder).free if folder.is_dir() else needed
+        free = shutil.disk_usage(folder).free + kept if folder.is_dir() else needed
         if free < needed:
             raise NstError(
                 ErrorCode.DISK_FULL,
                 f"The film may need {format_bytes(needed)}, and {format_bytes(free)} are free.",
                 "Free some space, or write to another disk.",
             )
-        minutes = self._work(self._count) / 60.0
-        about = f"{minutes:.0f} minutes" if minutes >= 1.5 else f"{max(1.0, minutes * 60):.0f} seconds"
+        works = [self._work(shot, len(shot)) for shot in self.found.shots]
+        seconds = max(sum(works) / painters, *works)
+        about = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{max(1.0, seconds):.0f} seconds"
+        at_once = f" with {painters} painters as fast as this machine" if painters > 1 else ""
         self.reporter.say(
-            f"{self._count} frames in {self.found.shots} {'shot' if self.found.shots == 1 else 'shots'}, "
-            f"{content.width} x {content.height}: about {about}, up to {format_bytes(needed)} of the disk."
+            f"{self._frames} frames in {shots} {'shot' if shots == 1 else 'shots'}, "
+            f"{content.width} x {content.height}: about {about}{at_once}, up to {format_bytes(needed)} of "
+            "the disk."
         )
 
-    def _work(self, frames: int) -> float:
-        """Return the expected seconds of the first ``frames``."""
-        shots = sum(self.found.starts[:frames])
-        return shots * self.seconds[0] + (frames - shots) * self.seconds[1]
+    def begin(self, identity: dict[str, str]) -> None:
+        """Find what an interrupted run has finished, or start anew.
 
-    def paint(self, reader: _Reader, film: dict[str, str]) -> None:
-        """Paint the frames that are not finished yet."""
-        identity = run_identity(self.job, self.engine.network) | film
-        self.resumed = self.finished.begin(identity, resume=self.options.resume)
-        if self.resumed:
-            self.reporter.report(Notice("resumed", f"Continues after frame {self.resumed} of {self._count}."))
+        Raises:
+            NstError: ``bad-setting`` if that was another film; ``unwritable-output``.
+        """
+        self.finished.begin(identity, resume=self.options.resume)
+        counts = [self.finished.count(shot) for shot in self.found.shots]
+        self.count = sum(counts)
+        self.done_before = self.done = sum(map(self._work, self.found.shots, counts))
+        if self.count:
+            message = f"Continues: {self.count} of {self._frames} frames are finished."
+            self.reporter.report(Notice("resumed", message))
         self.started = time.monotonic()
-        callbacks = RunCallbacks(on_event=self._on_event)
-        painter: ShotPainter | None = None
-        for number, frame in enumerate(reader.frames()):
-            self.number = number
-            if self.found.starts[number]:
-                painter = None
-            if painter is None and not is_invisible(frame.picture):
-                painter = ShotPainter(replace(self.job, content=frame.picture), self.engine, callbacks)
-            if number < self.resumed:
-                self._take_over(painter, frame.picture)
-                continue
-            self.reporter.start_step(f"Frame {number + 1} of {self._count}")
-            painted = PaintedFrame(picture=frame.picture, painting=None)
-            if painter is not None:
-                painted = painter.paint(frame.picture)
-            self.finished.keep(number, painted)
 
-    def _take_over(self, painter: ShotPainter | None, content: Picture) -> None:
-        frame = self.finished.frame(self.number)
-        if painter is not None and frame is not None:
-            painter.go_on_from(content, frame)
+    def paint(self, engine: Engine) -> None:
+        """Paint the frames that are not finished yet, one after another."""
+        painter = FramePainter(self.job, engine, RunCallbacks(on_event=self._on_event))
+        for task in frames_to_paint(self.reader.pictures(), self.found.shots, self.finished):
+            self.current = self._work_of(task)
+            self.reporter.start_step(f"Frame {task.number + 1} of {self._frames}")
+            self._keep(task, painter.paint(task))
+
+    def paint_on_cluster(
+        self, ray: ModuleType, painters: int, network: Network, interrupts: Interrupts
+    ) -> None:
+        """Paint the frames that are not finished yet, several shots at once."""
+        shots = [
+            frames_to_paint(self.reader.pictures(shot), [shot], self.finished)
+            for shot in self.found.shots
+            if self.finished.count(shot) < len(shot)
+        ]
+        callbacks = ShotCallbacks(self._take_frame, self._on_event, interrupts.raise_if_cancelled)
+        paint_shots(ray, FilmPayload.pack(network, self.job), shots, callbacks, painters)
+
+    def _take_frame(self, task: FrameTask, frame: PaintedFrame) -> None:
+        self._keep(task, frame)
+        left = format_time_left(self._seconds_left(self.done))
+        sentence = f"Frame {task.number + 1} is painted, {self.count} of {self._frames}"
+        self.reporter.say(", ".join(filter(None, [sentence, left])) + ".")
+
+    def _keep(self, task: FrameTask, frame: PaintedFrame) -> None:
+        self.finished.keep(task.number, task.shot, frame)
+        self.done += self._work_of(task)
+        self.count += 1
+
+    def _work_of(self, task: FrameTask) -> float:
+        first, later = self.seconds
+        return first if task.number == task.shot.start else later
+
+    def _seconds_left(self, done: float) -> float | None:
+        total = sum(self._work(shot, len(shot)) for shot in self.found.shots)
+        here, passed = done - self.done_before, time.monotonic() - self.started
+        return passed * (total - done) / here if here > 0.005 * total else None
 
     def _on_event(self, event: Event) -> None:
         """Report progress of the whole film, and each notice once."""
         if isinstance(event, Progress):
-            total = max(self._work(self._count), 1e-6)
-            before, after = self._work(self.number), self._work(self.number + 1)
-            done = before + event.fraction * (after - before)
-            here = done - self._work(self.resumed)
-            passed = time.monotonic() - self.started
-            left = passed * (total - done) / here if here > 0.005 * total else None
+            total = max(sum(self._work(shot, len(shot)) for shot in self.found.shots), 1e-6)
+            done = self.done + event.fraction * self.current
+            passed, left = time.monotonic() - self.started, self._seconds_left(done)
             self.reporter.report(replace(event, fraction=done / total, seconds=passed, seconds_left=left))
         elif isinstance(event, Notice) and str(event) not in self.notices:
             self.notices.add(str(event))
@@ -251,17 +231,18 @@ class _FilmRun:
             FilmFrame(self.finished.picture(number), start, duration)
             for number, (start, duration) in enumerate(self.found.times)
         )
-        write_film(output, frames, source.traits, self.reporter.report, force=self.options.force)
+        traits = replace(source.traits, transparent=self.found.transparent)
+        write_film(output, frames, traits, self.reporter.report, force=self.options.force)
         self.finished.remove()
         picture = self.found.first
         seconds = time.monotonic() - self.started
         self.reporter.finish(
-            f"{display_name(output)}: {self._count} frames, {picture.width} x {picture.height}, "
+            f"{display_name(output)}: {self._frames} frames, {picture.width} x {picture.height}, "
             f"{seconds:.0f} s.",
             {
                 "path": str(output),
-                "frames": self._count,
-                "shots": self.found.shots,
+                "frames": self._frames,
+                "shots": len(self.found.shots),
                 "width": picture.width,
                 "height": picture.height,
                 "seconds": seconds,

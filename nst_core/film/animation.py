@@ -87,16 +87,17 @@ def _from_pillow(image: Image.Image, source: str) -> Picture:
 
 def write_animation(file: BinaryIO, suffix: str, frames: Iterable[FilmFrame], traits: FilmTraits) -> None:
     """Write an animation of the format that ``suffix`` names."""
-    images, durations = [], []
+    images, durations, transparent = [], [], traits.transparent
     for frame in frames:
-        images.append(_to_pillow(frame.picture))
+        transparent = transparent or frame.picture.alpha is not None
+        images.append(_to_pillow(frame.picture, with_alpha=transparent))
         durations.append(max(1, round(frame.duration * 1000.0)))
     options: dict[str, Any] = {"save_all": True, "append_images": images[1:], "duration": durations}
     kind = ANIMATIONS[suffix]
     if kind == "GIF":
         if traits.loop != 1:
             options["loop"] = traits.loop
-        options["disposal"] = 2 if images[0].mode == "RGBA" else 0
+        options["disposal"] = 2 if transparent else 0
     else:
         options["loop"] = traits.loop
     if kind == "WEBP":
@@ -104,9 +105,9 @@ def write_animation(file: BinaryIO, suffix: str, frames: Iterable[FilmFrame], tr
     images[0].save(file, kind, **options)
 
 
-def _to_pillow(picture: Picture) -> Image.Image:
-    planes = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha[:, :, None]]
-    values = np.concatenate(planes, axis=2)
+def _to_pillow(picture: Picture, *, with_alpha: bool) -> Image.Image:
+    alpha = np.ones(picture.pixels.shape[:2], np.float32) if picture.alpha is None else picture.alpha
+    values = np.dstack([picture.pixels, alpha]) if with_alpha else picture.pixels
     return Image.fromarray(np.round(np.clip(values, 0.0, 1.0) * 255.0).astype(np.uint8))
 
 

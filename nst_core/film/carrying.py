@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nst_core.array_types import Array
-from nst_core.film.flow import Motion, positions, warp
+from nst_core.film.flow import Motion, move, positions, warp
 from nst_core.loss.cells import mean_over_cells
 from nst_core.loss.neighbours import CELL, NeighbourMap, grid_size
 from nst_core.painting.pyramid import Level
@@ -79,7 +79,7 @@ def carry_painting(motions: Sequence[Motion], paintings: Sequence[Painting]) -> 
 
 def _move(painting: Painting, motion: Motion) -> Painting:
     evaluations = np.maximum(warp(painting.evaluations[None], motion.backward)[0], np.float32(0.0))
-    return Painting(warp(painting.pixels, motion.backward), evaluations)
+    return Painting(move(painting.pixels, motion), evaluations)
 
 
 def start_of_frame(carried: Carried, motion: Motion, before: tuple[Array, Array], content: Array) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,8 @@ from nst_core.errors import DISK_FULL_ERRNOS, ErrorCode, NstError
 from nst_core.events import OnNotice
 from nst_core.film.animation import ANIMATIONS, AnimationFile, FrameFolder, write_animation
 from nst_core.film.model import FilmFrame, FilmSource, FilmTraits
-from nst_core.film.video import CODECS, VideoFile, write_video
+from nst_core.film.video import VideoFile
+from nst_core.film.video_writer import CODECS, write_video
 from nst_core.images.display_name import display_name
 from nst_core.images.file_io import check_replaceable, open_input
 from nst_core.images.part_files import fill_part
@@ -110,8 +110,3 @@ def _write_folder(
         if number < len(traits.names):
             name = Path(traits.names[number]).with_suffix(".png").name
         write_picture(replace(frame.picture, source=""), path / name, force=force, on_notice=on_notice)
-
-
-def disk_bytes(frames: int, height: int, width: int) -> int:
-    """Return the bytes that ``frames`` finished pictures and the film made of them take at the most."""
-    return math.ceil(frames * height * width * 3 * 1.5)

@@ -2,7 +2,8 @@
 
 A frame is a PNG file; beside it lies what the next frames go on from, for the last few. Both are written
 under a temporary name and renamed, the PNG last, so a frame is complete or missing. A record says what the
-frames are made of: only the same film, styles, settings and network go on from them.
+frames are made of: only the same film, styles, settings and network go on from them. Shots
+may be painted at the same time.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -28,7 +30,6 @@ from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
 from nst_core.images.write import write_picture
 from nst_core.job.identity import differences
-from nst_core.loss.neighbours import NeighbourMap
 from nst_core.loss.stored_maps import arrays_of_maps, maps_of_arrays
 
 SUFFIX = ".nst-film"
@@ -50,8 +51,8 @@ class FinishedFrames:
     def __init__(self, folder: Path, output: Path) -> None:
         self.folder, self.name = folder, display_name(output)
 
-    def begin(self, identity: Mapping[str, str], *, resume: bool) -> int:
-        """Make the folder, and return how many frames are finished: none, without ``resume``.
+    def begin(self, identity: Mapping[str, str], *, resume: bool) -> None:
+        """Make the folder; without ``resume``, delete what an earlier run left there.
 
         Raises:
             NstError: ``bad-setting`` if the frames are of another film; ``unwritable-output``.
@@ -65,7 +66,7 @@ class FinishedFrames:
                     f"The interrupted film {self.name} was made with another {', '.join(other)}.",
                     "Repeat its command with --resume, or leave out --resume to start anew.",
                 )
-            return self._count()
+            return
         self.remove()
         try:
             self.folder.mkdir(mode=0o700, parents=True)
@@ -74,7 +75,6 @@ class FinishedFrames:
         except OSError as error:
             message = f"Cannot write beside {self.name}: {error.strerror}."
             raise NstError(ErrorCode.UNWRITABLE_OUTPUT, message, "Choose another folder.") from None
-        return 0
 
     def _stored_identity(self) -> Mapping[str, str] | None:
         try:
@@ -83,14 +83,23 @@ class FinishedFrames:
             return None
         return stored if isinstance(stored, dict) else None
 
-    def _count(self) -> int:
-        """Return the number of finished frames from the first one on, whose last ones can be gone on from."""
+    def count(self, shot: range) -> int:
+        """Return how many frames of a ``shot``, from its first one on, are finished and can be followed."""
         count = 0
-        while self._picture_file(count).exists():
+        while count < len(shot) and self._picture_file(shot[count]).exists():
             count += 1
-        while count and self._read_state(count - 1) is None:
-            count -= 1
+        if count < len(shot):
+            while not all(self._state_file(number).exists() for number in _needed(shot, count)):
+                count -= 1
         return count
+
+    def before(self, shot: range, count: int) -> list[PaintedFrame]:
+        """Return those of the first ``count`` frames of a ``shot`` from which the next one goes on.
+
+        Raises:
+            NstError: ``unreadable-file`` if one is damaged.
+        """
+        return [self._frame(number) for number in _needed(shot, count)]
 
     def _picture_file(self, number: int) -> Path:
         return self.folder / f"{number:08}.png"
@@ -98,8 +107,8 @@ class FinishedFrames:
     def _state_file(self, number: int) -> Path:
         return self.folder / f"{number:08}.npz"
 
-    def keep(self, number: int, frame: PaintedFrame) -> None:
-        """Keep a finished frame.
+    def keep(self, number: int, shot: range, frame: PaintedFrame) -> None:
+        """Keep a finished frame of a ``shot``.
 
         Raises:
             NstError: ``disk-full``, ``unwritable-output``.
@@ -120,31 +129,52 @@ class FinishedFrames:
             raise NstError(ErrorCode.DISK_FULL, message, "Free some space, then add --resume.") from None
         picture = replace(frame.picture, profile=None, source="")
         write_picture(picture, self._picture_file(number), force=True)
-        with suppress(OSError):
-            self._state_file(number - max(SPANS)).unlink()
+        if number - max(SPANS) in shot:
+            with suppress(OSError):
+                self._state_file(number - max(SPANS)).unlink()
 
     def picture(self, number: int) -> Picture:
         """Return a finished frame."""
         return read_picture(self._picture_file(number))
 
-    def frame(self, number: int) -> PaintedFrame | None:
-        """Return a finished frame with what others go on from; None if that is no longer kept."""
-        state = self._read_state(number)
-        if state is None:
-            return None
-        painting, maps = state
-        return PaintedFrame(picture=self.picture(number), painting=painting, maps=maps)
-
-    def _read_state(self, number: int) -> tuple[Painting | None, tuple[NeighbourMap, ...]] | None:
+    def _frame(self, number: int) -> PaintedFrame:
+        painting: Painting | None = None
         try:
             with np.load(self._state_file(number), allow_pickle=False) as arrays:
                 maps = maps_of_arrays(arrays, json.loads(str(arrays["grids"])))
-                if "pixels" not in arrays:
-                    return None, maps
-                return Painting(arrays["pixels"], arrays["evaluations"]), maps
-        except (OSError, ValueError, KeyError, EOFError):
-            return None
+                if "pixels" in arrays:
+                    painting = Painting(arrays["pixels"], arrays["evaluations"])
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            raise NstError(
+                ErrorCode.UNREADABLE_FILE,
+                f"A finished frame of {self.name} is damaged.",
+                "Leave out --resume to start anew.",
+            ) from None
+        return PaintedFrame(picture=self.picture(number), painting=painting, maps=maps)
+
+    def bytes(self) -> int:
+        """Return the size of all that is kept."""
+        try:
+            return sum(file.stat().st_size for file in self.folder.iterdir())
+        except OSError:
+            return 0
 
     def remove(self) -> None:
         """Delete the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _needed(shot: range, count: int) -> range:
+    """Return the numbers of the frames from which the one after the first ``count`` of a ``shot`` goes on."""
+    return shot[max(0, count - max(SPANS)) : count]
+
+
+def disk_bytes(frames: int, first: Picture, *, transparent: bool, painters: int) -> int:
+    """Return the bytes that a film may need while ``painters`` paint its ``frames``, alike the ``first``.
+
+    These are finished pictures and the film made of them, and for each painter what the next frames go on
+    from: 3 + 1 numbers of 4 bytes for each pixel, and matches of a tenth of that.
+    """
+    pictures = frames * (4 if transparent else 3) * 1.5
+    states = painters * (max(SPANS) + 1) * 16 * 1.1
+    return round((pictures + states) * first.height * first.width)

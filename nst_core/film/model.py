@@ -34,13 +34,14 @@ class FilmTraits:
 
     ``video`` is the file to copy the sound from, and ``colours`` are its codes of matrix, primaries, transfer
     and range (ITU-T H.273); None for what is no video. ``loop`` is how often an animation is shown, 0 for
-    ever. ``names`` are the files of a folder.
+    ever. ``names`` are the files of a folder. ``transparent`` says that some frame is.
     """
 
     video: Path | None = None
     colours: tuple[int, int, int, int] | None = None
     loop: int = 0
     names: tuple[str, ...] = ()
+    transparent: bool = False
 
 
 class FilmSource(Protocol):
@@ -86,6 +87,21 @@ class Selection:
             number += 1
         if kept is not None:
             yield kept
+
+
+def check_frame_size(name: str, frame: Picture, first: Picture) -> None:
+    """Check that a ``frame``, called ``name`` in the message, has the size of the ``first`` one.
+
+    Raises:
+        NstError: ``bad-image``.
+    """
+    if (frame.height, frame.width) != (first.height, first.width):
+        raise NstError(
+            ErrorCode.BAD_IMAGE,
+            f"{name} is {frame.width} x {frame.height} pixels, and the first one is "
+            f"{first.width} x {first.height}.",
+            "Give all frames one size.",
+        )
 
 
 def check_film_installed(modules: Iterable[str] = tuple(PACKAGES)) -> None:

@@ -20,6 +20,7 @@ from nst_core.backends.choose import Engine
 from nst_core.errors import ErrorCode, NstError
 from nst_core.film.carrying import FINISHED, Painting, carry_maps, carry_painting, start_of_frame
 from nst_core.film.flow import Grey, find_motion, flow_frame
+from nst_core.film.model import check_frame_size
 from nst_core.images.picture import Picture
 from nst_core.job.finish import Finisher, finish_picture
 from nst_core.job.keep_colors import network_colours
@@ -134,13 +135,7 @@ class ShotPainter:
     def _subject(self, content: Picture) -> Subject:
         first = self.job.content
         assert first is not None  # noqa: S101 -- checked by check_film_job
-        if (content.height, content.width) != (first.height, first.width):
-            raise NstError(
-                ErrorCode.BAD_IMAGE,
-                f"A frame is {content.width} x {content.height} pixels, and the first one is "
-                f"{first.width} x {first.height}.",
-                "Give all frames one size.",
-            )
+        check_frame_size("A frame", content, first)
         pixels = network_colours(visible_pixels(content, "frame"), self.subject.grey)
         return replace(self.subject, content=PreparedImage(channels_first(pixels), content.alpha))
 

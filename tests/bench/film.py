@@ -3,9 +3,10 @@
 ``python -m tests.bench.film PHOTO STYLE [--object PICTURE] [--side 128] [--frames 12]``
 ``    [--kinds pan,zoom,object] [--settings "quality=draft"] [-o FOLDER]``
 
-Paints each clip as a film and each of its frames on its own, prints a row for each, and writes the frames 1,
-10, 11 and 12 side by side. Flicker is the mean squared difference to the last frame, moved along the optical
-flow, where that is trusted; ``still`` is that of the photographs themselves.
+Paints each clip as a film and some of its frames on their own, prints a row for each, and writes the first
+and the last three side by side. Flicker is the mean squared difference to the last frame, moved along the optical
+flow, where that is trusted; ``still`` is that of the photographs themselves. Flicker, style and structure are
+means over the last three frames.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from nst_core.vgg.store import ModelStore
 from tests.bench.judge.alexnet import load_alexnet
 from tests.bench.judge.measures import Judge
 
-SHOWN = (1, 10, 11, 12)
-"""Frames that are written side by side."""
+JUDGED = 3
+"""Number of frames, the last ones, that are judged and whose flicker is measured."""
 
 
 def make_clip(photo: Array, passing: Array, kind: str, size: tuple[int, int], count: int) -> list[Picture]:
@@ -92,23 +93,31 @@ def main() -> None:
     job = Job(content=None, styles=(WeightedStyle(style),), settings=settings)
     engine = open_engine(settings, ModelStore(), print)
     size = options.side * 2 // 3 // 2 * 2, options.side
-    print("clip    way     flicker   still     style   structure  s/frame")
+    network = load_alexnet()
+    shown = sorted({*range(options.frames - JUDGED, options.frames), 0})
+    print("clip    way     flicker   still     style   structure  overall  s/frame")
     for kind in options.kinds.split(","):
         frames = make_clip(photo.pixels, passing.pixels, kind, size, options.frames)
-        still = flicker(frames, [frame.pixels for frame in frames])
-        judge = Judge(frames[-1].pixels, style.pixels, load_alexnet())
-        for way, shots in (("film", [frames]), ("alone", [[frame] for frame in frames])):
+        last = frames[-JUDGED:]
+        still = flicker(last, [frame.pixels for frame in last])
+        judges = [Judge(frame.pixels, style.pixels, network) for frame in last]
+        single = [[frames[number]] for number in shown]
+        for way, shots, painted_at in (("film", [frames], shown), ("alone", single, range(len(shown)))):
             started = time.perf_counter()
             painted = [frame.picture.pixels for frame in paint_frames(job, shots, engine)]
-            seconds = (time.perf_counter() - started) / len(frames)
-            scores = judge.measure(painted[-1])
+            seconds = (time.perf_counter() - started) / len(painted)
+            chosen = [painted[number] for number in painted_at]
+            scores = [judge.measure(pixels) for judge, pixels in zip(judges, chosen[-JUDGED:], strict=True)]
+            means = [
+                float(np.mean([getattr(score, name) for score in scores]))
+                for name in ("style", "structure", "overall")
+            ]
             print(
-                f"{kind:7} {way:7} {flicker(frames, painted):.6f}  {still:.6f}  {scores.style:.3f}   "
-                f"{scores.structure:.3f}      {seconds:.1f}",
+                f"{kind:7} {way:7} {flicker(last, chosen[-JUDGED:]):.6f}  {still:.6f}  {means[0]:.3f}   "
+                f"{means[1]:.3f}      {means[2]:.3f}    {seconds:.1f}",
                 flush=True,
             )
-            shown = [painted[min(number, len(painted)) - 1] for number in SHOWN]
-            sheet = replace(frames[0], pixels=np.concatenate(shown, axis=1))
+            sheet = replace(frames[0], pixels=np.concatenate(chosen, axis=1))
             write_picture(sheet, options.output / f"{kind}-{way}.png", force=True)
     engine.close()
 

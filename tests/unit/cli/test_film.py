@@ -56,7 +56,7 @@ def test_an_interrupted_film_goes_on_to_the_same_frames(film, monkeypatch, capsy
     assert nst_film(*arguments, film / "out.png", "--resume", "--strength", "90") == 2
     assert "--strength" in capsys.readouterr().err
     assert nst_film(*arguments, film / "out.png", "--resume") == 0
-    assert "Continues after frame 2 of 3." in capsys.readouterr().err
+    assert "2 of 3 frames are finished" in capsys.readouterr().err
     for expected, frame in zip(frames_of(film / "whole.png"), frames_of(film / "out.png"), strict=True):
         np.testing.assert_array_equal(frame, expected)
 

@@ -94,7 +94,7 @@ def test_a_pixel_is_taken_from_the_nearest_frame_that_shows_it():
         Painting(np.full((3, 8, 8), value, np.float32), np.full((8, 8), FINISHED * share, np.float32))
         for value, share in ((0.1, 1.0), (0.2, 0.5), (0.3, 1.0))
     ]
-    carried = carry_painting([Motion(still, mask) for mask in trusted], paintings)
+    carried = carry_painting([Motion(still, mask, still, mask) for mask in trusted], paintings)
     rows = carried.painting.pixels[0, :, 0]
     np.testing.assert_allclose(rows[:7], [0.1] * 4 + [0.2] * 2 + [0.3], atol=1e-6)
     np.testing.assert_allclose(carried.anchor.mask[:, 0], [1] * 4 + [0.25] * 2 + [1, 0], atol=1e-5)
@@ -107,7 +107,7 @@ def test_matches_move_along_the_flow():
     backward[:, :, 0] = 4.0
     trusted = np.ones((16, 24), bool)
     trusted[:4] = False
-    (moved,), kept = carry_maps([maps], Motion(backward, trusted), Level(16, 24, 5))
+    (moved,), kept = carry_maps([maps], Motion(backward, trusted, -backward, trusted), Level(16, 24, 5))
     np.testing.assert_array_equal(moved.row[:, :5], cells[:, 1:])
     np.testing.assert_array_equal(moved.column, moved.row + 100)
     assert not kept[0].any()
