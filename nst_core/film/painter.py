@@ -40,7 +40,7 @@ from nst_core.planning.run_plan import RunPlan
 SPANS = (1, 2, 4)
 """Frames back to which a frame is held, nearest first: J of eq. 8 in the paper's experiments."""
 
-EVALUATIONS = {"draft": 6, "normal": 10, "fine": 20}
+EVALUATIONS = {"draft": 12, "normal": 20, "fine": 40}
 """Loss evaluations of a frame after the first of a shot, by quality."""
 
 

@@ -4,9 +4,9 @@
 ``    [--kinds pan,zoom,object] [--settings "quality=draft"] [-o FOLDER]``
 
 Paints each clip as a film and some of its frames on their own, prints a row for each, and writes the first
-and the last three side by side. Flicker is the mean squared difference to the last frame, moved along the optical
-flow, where that is trusted; ``still`` is that of the photographs themselves. Flicker, style and structure are
-means over the last three frames.
+and the last three side by side. Flicker is the mean squared difference to the last frame, moved along the
+optical flow, where that is trusted; ``still`` is that of the photographs themselves. Flicker, style and
+structure are means over the last three frames.
 """
 
 from __future__ import annotations

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,7 +23,7 @@ SETTINGS = ("--quality", "draft", "--iterations", "3", "--engine", "onnx", "--no
 
 def nst_film(*arguments):
     with pytest.raises(SystemExit) as exit_status:
-        nst.main(args=["film", *map(str, arguments), *SETTINGS])
+        nst.main(args=["film", *SETTINGS, *map(str, arguments)])
     return exit_status.value.code
 
 
@@ -59,6 +66,52 @@ def test_an_interrupted_film_goes_on_to_the_same_frames(film, monkeypatch, capsy
     assert "2 of 3 frames are finished" in capsys.readouterr().err
     for expected, frame in zip(frames_of(film / "whole.png"), frames_of(film / "out.png"), strict=True):
         np.testing.assert_array_equal(frame, expected)
+
+
+def start_film(film, *arguments):
+    """Start the command in its own process."""
+    variables = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [sys.executable, "-m", "nst_core.cli", "film", *SETTINGS, *map(str, arguments)]
+    return subprocess.Popen(
+        command, cwd=film, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows ends processes otherwise")
+def test_a_killed_film_goes_on_to_the_same_frames(film, capsys):
+    arguments = film / "in.gif", film / "style.png", "-o"
+    process = start_film(film, *arguments, film / "out.png", "--iterations", "12")
+    kept = film / ".out.png.nst-film" / "00000000.png"
+    while not kept.exists():
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert not (film / "out.png").exists()
+    assert nst_film(*arguments, film / "out.png", "--iterations", "12", "--resume") == 0
+    assert "of 3 frames are finished" in capsys.readouterr().err
+    assert nst_film(*arguments, film / "whole.png", "--iterations", "12") == 0
+    for expected, frame in zip(frames_of(film / "whole.png"), frames_of(film / "out.png"), strict=True):
+        np.testing.assert_array_equal(frame, expected)
+    assert not [path for path in film.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.environ.get("NST_TEST_LONG"), reason="half a minute; NST_TEST_LONG=1 runs it")
+def test_local_ray_paints_shots_as_this_machine_does(film, capsys):
+    scenes = [(texture(48, 50) * 255).astype(np.uint8) for _ in range(2)]
+    frames = [Image.fromarray(scene[:, n : n + 48]) for scene in scenes for n in (0, 2)]
+    frames[0].save(film / "in.png", save_all=True, append_images=frames[1:], duration=100)
+    arguments = film / "in.png", film / "style.png", "-o"
+    assert nst_film(*arguments, film / "here.png") == 0
+    process = start_film(film, *arguments, film / "ray.png", "--ray", "local", "--painters", "2")
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, output
+    assert "4 frames in 2 shots" in output
+    assert "with 2 painters" in output
+    for expected, frame in zip(frames_of(film / "here.png"), frames_of(film / "ray.png"), strict=True):
+        assert np.abs(frame.astype(int) - expected).max() <= 2
 
 
 def test_what_cannot_be_painted_is_told_at_once(film, capsys):

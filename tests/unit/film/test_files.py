@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 
 import av
@@ -132,6 +133,58 @@ def test_a_folder_is_read_in_the_order_of_its_numbers(tmp_path):
     assert frames[1].start == pytest.approx(1 / 12)
     write_film(tmp_path / "out", frames, source.traits, ignore, force=False)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["shot1.png", "shot10.png", "shot9.png"]
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mkv", ".webm"])
+def test_a_video_keeps_transparency(tmp_path, suffix):
+    alpha = np.ones(SIZE, np.float32)
+    alpha[:16], alpha[16:24] = 0.0, 0.5
+    frames = [FilmFrame(picture(n, alpha), 0.1 * n, 0.1) for n in range(3)]
+    write_film(tmp_path / f"out{suffix}", frames, FilmTraits(), ignore, force=False)
+    _, written = read(tmp_path / f"out{suffix}")
+    for before, after in zip(frames, written, strict=True):
+        np.testing.assert_allclose(after.picture.alpha, alpha, atol=0.05)
+        assert np.abs(before.picture.pixels - after.picture.pixels)[16:].mean() < 0.03
+
+
+def test_what_a_file_cannot_hold_is_told(tmp_path):
+    make_video(tmp_path / "in.mp4")
+    source, frames = read(tmp_path / "in.mp4")
+    notices = []
+    write_film(tmp_path / "out.webm", frames, source.traits, notices.append, force=False)
+    assert "cannot hold this sound" in str(notices[0])
+    _, written = read(tmp_path / "out.webm")
+    assert [frame.start for frame in written] == pytest.approx(TIMES, abs=0.002)
+    half = FilmFrame(picture(1, np.full(SIZE, 0.5, np.float32)), 0.0, 0.1)
+    write_film(tmp_path / "out.mp4", [half], FilmTraits(), notices.append, force=False)
+    assert "cannot be transparent" in str(notices[1])
+    _, (dark,) = read(tmp_path / "out.mp4")
+    np.testing.assert_allclose(dark.picture.pixels[16, 12], (0.45, 0.1, 0.05), atol=0.06)
+
+
+def test_a_video_stored_sideways_is_upright(tmp_path):
+    make_video(tmp_path / "in.mp4", sound=False)
+    data = bytearray((tmp_path / "in.mp4").read_bytes())
+    matrix = data.index(b"tkhd") + 4 + 40  # of a track header of version 0: a quarter turn, clockwise
+    data[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, SIZE[0] << 16, 0, 1 << 30)
+    (tmp_path / "turned.mp4").write_bytes(data)
+    source, frames = read(tmp_path / "turned.mp4")
+    _, (first, *_) = read(tmp_path / "in.mp4")
+    np.testing.assert_array_equal(frames[0].picture.pixels, np.rot90(first.picture.pixels, -1))
+    write_film(tmp_path / "out.mp4", frames, source.traits, ignore, force=False)
+    _, written = read(tmp_path / "out.mp4")
+    assert written[0].picture.pixels.shape == (SIZE[1], SIZE[0], 3)
+
+
+def test_a_file_with_sound_alone_is_told(tmp_path):
+    with av.open(str(tmp_path / "in.mp4"), "w") as output:
+        voice = output.add_stream("aac", rate=8000)
+        samples = av.AudioFrame.from_ndarray(np.zeros((1, 2048), np.float32), format="fltp", layout="mono")
+        samples.sample_rate = 8000
+        output.mux(voice.encode(samples))
+        output.mux(voice.encode(None))
+    with pytest.raises(NstError, match="no picture, only sound"):
+        read(tmp_path / "in.mp4")
 
 
 def test_what_is_no_film_is_told(tmp_path):

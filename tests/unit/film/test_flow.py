@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nst_core.film.flow import find_motion, flow_frame, squared_gradient, trust, warp
+from nst_core.film.flow import Motion, find_motion, flow_frame, move, squared_gradient, trust, warp
 
 RNG = np.random.default_rng(31)
 
@@ -69,3 +69,20 @@ def test_boundaries_of_motion_are_not_trusted():
             assert not trusted[y, x]
     assert not trusted[:, 11:13].any()
     assert trusted[:, :11].all()
+
+
+def test_moved_frames_keep_their_detail():
+    """Half a pixel to the right and back, a hundred times. Without compensation, cubic kernels diverge."""
+    fine = RNG.uniform(size=(3, 64, 64)).astype(np.float32)
+    flow, everywhere = np.full((64, 64, 2), 0.5, np.float32), np.ones((64, 64), bool)
+    motions = [Motion(sign * flow, everywhere, -sign * flow, everywhere) for sign in (1, -1)]
+    kept, plain, inner = fine, fine, np.s_[:, 16:-16, 16:-16]
+    for number in range(200):
+        kept = move(kept, motions[number % 2])
+        plain = warp(plain, motions[number % 2].backward)
+        if number == 19:
+            wrong, wrong_plain = (np.square(moved - fine)[inner].mean() for moved in (kept, plain))
+            assert wrong < 0.6 * wrong_plain
+    assert 0.5 * fine.std() < kept[inner].std() < fine.std()
+    unknown = Motion(flow, everywhere, -flow, ~everywhere)
+    assert move(fine, unknown)[inner].std() < move(fine, motions[0])[inner].std()
