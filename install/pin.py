@@ -59,8 +59,15 @@ ENGINE_PINS = {
     "directml": (("directml", "formats"), ()),
 }
 
-EXTRA_PINS = ("webgpu",)
+EXTRA_PINS = ("webgpu", "film")
 """Extras of pyproject.toml that an engine can do without: nst_install/extras.py."""
+
+WHEEL_MACHINES = (
+    *(r"manylinux\w*_x86_64", r"manylinux\w*_aarch64"),
+    *(r"macosx\w*_(arm64|universal2)", r"macosx\w*_(x86_64|universal2)"),
+    *("win_amd64", "win_arm64"),
+)
+"""Ends of the names of wheels, by kind of machine: patterns for :mod:`re`."""
 
 UV_KINDS = {
     # Kind of machine, as named by nst_install.tools -> the end of the wheel's name.
@@ -153,7 +160,7 @@ def extra_requirements(name: str) -> tuple[str, ...]:
 
 
 def print_sizes() -> None:
-    """Print the download size of each engine's pins, and the smallest and largest wheel of each extra."""
+    """Print the download size of each engine's pins, and the smallest and largest size of each extra."""
     for name in ENGINES:
         with tempfile.TemporaryDirectory() as folder:
             report = subprocess.run(
@@ -171,13 +178,26 @@ def print_sizes() -> None:
 
 
 def pinned_sizes(pins: Path) -> list[int]:
-    """Return the bytes of every wheel that a file of pins allows."""
+    """Return the bytes of an extra's wheels for each kind of machine that has all of them.
+
+    If a package has several wheels for a machine, the largest counts.
+    """
     text = pins.read_text("utf-8")
     hashes = set(re.findall(r"sha256:(\w+)", text))
-    packages = re.findall(r"^([\w.-]+)==", text, re.MULTILINE)
-    files = [file for package in packages for file in list_files(package)]
-    wheels = [file for file in files if file["filename"].endswith(".whl")]
-    return [file["size"] for file in wheels if file["hashes"]["sha256"] in hashes]
+    packages = {
+        package: [file for file in list_files(package) if file["hashes"]["sha256"] in hashes]
+        for package in set(re.findall(r"^([\w.-]+)==", text, re.MULTILINE))
+    }
+    sums = []
+    for machine in WHEEL_MACHINES:
+        pattern = re.compile(rf"-(py3|cp3\d+)-(none|abi3|cp3\d+)-\S*{machine}\.whl$")
+        sizes = [
+            [file["size"] for file in files if pattern.search(file["filename"])]
+            for files in packages.values()
+        ]
+        if all(sizes):
+            sums.append(sum(map(max, sizes)))
+    return sums
 
 
 def size_of_wheel(package: str, version: str, *, windows: bool) -> int:

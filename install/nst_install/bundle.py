@@ -25,10 +25,19 @@ from nst_install.processes import run
 CHECKOUT_PARTS = ("install", "nst_core", "gimp_plugin/neural-style", "LICENSE")
 
 
-def make(paths: InstallPaths, folder: Path, console: Console, *, engine: str, device: str) -> int:
+def make(
+    paths: InstallPaths,
+    folder: Path,
+    console: Console,
+    *,
+    engine: str,
+    device: str,
+    films: bool | None = None,
+) -> int:
     """Make the bundle in ``folder``, which must be empty or not exist. Return the exit code.
 
     The bundle is for ``engine``, or the engine for ``device``; for the installed engine if both are "auto".
+    It has the packages for ``films``; None: if they were chosen for this installation.
 
     Raises:
         InstallError: nothing is installed to make it with, or a download failed.
@@ -47,7 +56,10 @@ def make(paths: InstallPaths, folder: Path, console: Console, *, engine: str, de
     try:
         (new / "wheels").mkdir(parents=True)
         console.say(f"Packages for {packages.description}, Python {python_version}")
+        wanted = extras.of_engine(packages.name, films=installed.films if films is None else films)
         download(paths, environment_folder, packages, new / "wheels", console)
+        pip = environment.Pip(paths, environment_folder, sources.online(), console)
+        extras.download(wanted, pip, new / "wheels", console)
         console.say(f"Networks from {installed.models}")
         copy_networks(Path(installed.models), new / "models")
         copy_checkout(new)
@@ -82,7 +94,6 @@ def download(
                 pip.download(target, wheels)
             except InstallError:
                 pip.download(target, ["--index-url", torch_build.index, *wheels])
-    extras.download(packages.name, pip, target, console)
     tools.fetch_pip(target, sources.online(), console)
 
 

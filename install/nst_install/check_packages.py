@@ -12,6 +12,15 @@ import sys
 from pathlib import Path
 
 
+def locate(distribution: importlib.metadata.Distribution, file: importlib.metadata.PackagePath) -> Path:
+    """Return where a file of a distribution is.
+
+    ``pip install --target`` puts scripts beside the packages, but records their usual place.
+    """
+    beside = Path(str(distribution.locate_file(f"{file.parent.name}/{file.name}")))
+    return beside if ".." in file.parts and beside.exists() else Path(str(file.locate()))
+
+
 def main() -> int:
     """Check every distribution."""
     exit_code = 0
@@ -19,7 +28,7 @@ def main() -> int:
         for file in distribution.files or ():
             if file.hash is None or file.suffix == ".pyc":
                 continue
-            path = Path(str(file.locate()))
+            path = locate(distribution, file)
             try:
                 with path.open("rb") as stream:
                     digest = hashlib.new(file.hash.mode)

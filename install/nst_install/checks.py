@@ -29,7 +29,7 @@ def verify(paths: InstallPaths, console: Console) -> int:
     folder = Path(installed.environment)
     console.say(f"Packages in {folder}")
     problems = environment_problems(paths, folder, console)
-    for line in extras.describe(installed.engine, folder):
+    for line in extras.describe(extras.of_engine(installed.engine, films=installed.films), folder):
         console.say(f"  {line}")
     code = engine_code.code_folder(folder)
     console.say(f"Code in {code}")

@@ -68,12 +68,14 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _engine_options() -> argparse.ArgumentParser:
-    """Return the parser of the options that choose an engine."""
+    """Return the parser of the options that choose packages."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--engine", choices=["auto", *ENGINES], default="auto",
                         help="packages to install; auto: for an NVIDIA card, asks about cuda")  # fmt: skip
     parser.add_argument("--device", choices=["auto", *DEVICES], default="auto",
                         help="device to compute on, which determines the engine")  # fmt: skip
+    parser.add_argument("--films", action=argparse.BooleanOptionalAction, default=None,
+                        help="include the packages for films and animations, or leave them out")  # fmt: skip
     return parser
 
 
@@ -142,7 +144,14 @@ def run_command(parsed: argparse.Namespace, console: Console) -> int:
     if parsed.command == "environment":
         return environment.make_empty(paths, parsed.folder, sources.online(), console)
     if parsed.command == "bundle":
-        return bundle.make(paths, parsed.folder, console, engine=parsed.engine, device=parsed.device)
+        return bundle.make(
+            paths,
+            parsed.folder,
+            console,
+            engine=parsed.engine,
+            device=parsed.device,
+            films=parsed.films,
+        )
     options = InstallOptions(
         engine=parsed.engine,
         device=parsed.device,
@@ -152,6 +161,7 @@ def run_command(parsed: argparse.Namespace, console: Console) -> int:
         profiles=tuple(parsed.profile),
         gimp=not parsed.no_gimp,
         offline=parsed.offline,
+        films=parsed.films,
     )
     if parsed.command == "repair":
         return checks.repair(paths, options, console)

@@ -70,7 +70,8 @@ def check_user_and_python() -> None:
 def install(paths: InstallPaths, options: InstallOptions, console: Console) -> int:
     """Install or update everything, leaving alone what is up to date.
 
-    Returns the exit code: 2 if the engine works but the plug-in could not be installed in a profile.
+    Returns the exit code: 2 if the engine works, but the plug-in could not be installed in a profile, or the
+    packages for films that ``options`` name could not be had.
     """
     started = time.monotonic()
     with locked_and_logged(paths, console):
@@ -83,16 +84,18 @@ def install(paths: InstallPaths, options: InstallOptions, console: Console) -> i
             delete_leftovers(paths, record.read_record(paths))
             raise
         delete_leftovers(paths, new)
+        without_films = provide_films(paths, new, options, console)
         console.say("GIMP")
         new, failures = install_plug_ins(paths, new, options, console)
         shutil.rmtree(paths.cache / "pip", ignore_errors=True)
-        for failure in failures:
-            console.say_error(f"  {failure}")
+        problems = [*map(str, failures), *without_films]
+        for problem in problems:
+            console.say_error(f"  {problem}")
         console.say(f"Done in {time.monotonic() - started:.0f} s. Everything is in {paths.data}")
         if old is None:
             console.say(f"Without GIMP: {nst_command(paths, new)} --help")
             console.say(f'Update, verify, uninstall: "{sys.executable}" "{INSTALLER}" --help')
-    return 2 if failures else 0
+    return 2 if problems else 0
 
 
 def install_engine(
@@ -105,11 +108,17 @@ def install_engine(
     models = models_folder(paths, old, options)
     networks.check_name(models, options.model)
     pins, code = environment.pins_hash(packages), engine_code.checkout_hash()
+    films = (old.films if old else False) if options.films is None else options.films
     folder = usable_environment(paths, old, pins, options, console)
+    if folder and not films and extras.installed_versions(extras.EXTRAS["film"], folder):
+        folder = None  # a new environment is complete at every moment; pip would remove file by file
     is_new = folder is None
     if folder is None:
         folder = new_environment(paths, packages, options, source, console)
-    extras.provide(paths, folder, packages.name, source, console)
+    for sentence in extras.provide(
+        paths, folder, extras.of_engine(packages.name, films=False), source, console
+    ):
+        console.say(f"  {sentence}")
     version = update_code(paths, folder, old, code, console)
     networks.NetworkFolder(models, paths, folder, console).provide(options.model, source)
     environment.mark_complete(folder)
@@ -124,6 +133,7 @@ def install_engine(
         plug_ins=old.plug_ins if old else (),
         links=old.links if old else (),
         installer=(sys.executable, str(INSTALLER)),
+        films=films,
     )
     if new != old:
         record.write_record(paths, new)
@@ -133,6 +143,22 @@ def install_engine(
     if not paths.launcher.exists() or paths.launcher.read_bytes() != launcher.encode():
         record.write_atomically(paths.launcher, launcher, 0o755)
     return link_launcher(paths, new)
+
+
+def provide_films(
+    paths: InstallPaths, installed: InstallRecord, options: InstallOptions, console: Console
+) -> list[str]:
+    """Install the packages for films if they were chosen; return the problem if this command chose them.
+
+    Otherwise a failure is a sentence, because the user wants something else now.
+    """
+    wanted = [extras.EXTRAS["film"]] if installed.films else []
+    failures = extras.provide(paths, Path(installed.environment), wanted, package_source(options), console)
+    if options.films:
+        return failures
+    for sentence in failures:
+        console.say(f"  {sentence}")
+    return []
 
 
 def package_source(options: InstallOptions) -> sources.PackageSource:

@@ -104,6 +104,10 @@ ENGINES = {
 }
 
 
+CHOSEN_EXTRAS = ("film",)
+"""Extras in :mod:`nst_install.extras` that every engine can have, and that are installed only if chosen."""
+
+
 DEVICES = {"cpu": "cpu", "webgpu": "cpu", "cuda": "cuda", "mps": "torch-cpu", "directml": "directml"}
 """The engine for each device. Without a device, an engine uses the best device that it supports."""
 

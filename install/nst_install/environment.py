@@ -18,7 +18,7 @@ from pathlib import Path
 
 from nst_install import connections, pip_settings, tools
 from nst_install.console import Console
-from nst_install.engines import PackageSet, TorchBuild
+from nst_install.engines import CHOSEN_EXTRAS, PackageSet, TorchBuild
 from nst_install.errors import InstallError, disk_full, from_os, untrusted_certificate
 from nst_install.paths import REQUIREMENTS, InstallPaths, python_in
 from nst_install.processes import ProcessResult, run
@@ -40,7 +40,7 @@ itself, but run from its wheel it takes seconds to start."""
 def pins_hash(packages: PackageSet) -> str:
     """Return a hash of everything that determines the contents of an environment."""
     digest = hashlib.sha256(packages.name.encode())
-    extras = [REQUIREMENTS / f"{name}.txt" for name in packages.extras]
+    extras = [REQUIREMENTS / f"{name}.txt" for name in (*packages.extras, *CHOSEN_EXTRAS)]
     shared = [REQUIREMENTS / "build.txt", REQUIREMENTS / "tools.json"]
     for path in (packages.requirements, *extras, *shared):
         digest.update(path.read_bytes().replace(b"\r\n", b"\n"))

@@ -2,7 +2,7 @@
 
 An extra has its own file of pins. It is installed after the environment is complete, is added later if it
 could not be had at first, and does not count as damage if it is missing. An engine's ``PackageSet`` names its
-extras.
+extras. Every engine can have those of ``CHOSEN_EXTRAS`` too, if the user chose them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nst_install import engine_code, environment
 from nst_install.console import Console
-from nst_install.engines import ENGINES
+from nst_install.engines import CHOSEN_EXTRAS, ENGINES
 from nst_install.errors import InstallError
 from nst_install.paths import REQUIREMENTS, InstallPaths
 from nst_install.sources import PackageSource
@@ -26,27 +26,35 @@ PIP_PATIENCE = ("--retries", "2", "--timeout", "15")
 
 @dataclass(frozen=True)
 class Extra:
-    """An optional package. ``name`` is the file of its pins, ``label`` and ``purpose`` describe it to people.
+    """Optional packages. ``name`` is the file of their pins, ``purpose`` says what they are for.
 
-    ``machines`` are the pairs of ``sys.platform`` and ``platform.machine()``, in lower case, that have a
-    wheel, for Pythons from ``oldest_python`` on.
+    ``labels`` has each distribution's name for people. ``option`` is the installer's option for an extra that
+    the user chooses, and empty for others. ``machines`` are the pairs of ``sys.platform`` and
+    ``platform.machine()``, in lower case, that have wheels, for Pythons from ``oldest_python`` on.
     """
 
     name: str
-    label: str
+    labels: dict[str, str]
     purpose: str
     oldest_python: tuple[int, int]
     machines: frozenset[tuple[str, str]]
+    option: str = ""
 
     @property
     def pins(self) -> Path:
         """The file of pins, with hashes."""
         return REQUIREMENTS / f"{self.name}.txt"
 
-    def pin(self) -> tuple[str, str]:
-        """Return the pinned distribution and its version; empty texts if nothing is pinned."""
-        match = re.search(r"^([\w.-]+)==([\w.]+)", self.pins.read_text("utf-8"), re.MULTILINE)
-        return (match[1], match[2]) if match else ("", "")
+    @property
+    def label(self) -> str:
+        """What people call the packages."""
+        return " and ".join(self.labels.values())
+
+    def pinned(self) -> dict[str, list[str]]:
+        """Return each distribution's pinned versions, which may depend on the Python; empty if none are."""
+        pins = re.findall(r"^([\w.-]+)==([\w.]+)", self.pins.read_text("utf-8"), re.MULTILINE)
+        versions = {name: [version for pin, version in pins if pin == name] for name in self.labels}
+        return versions if all(versions.values()) else {}
 
     def obstacle(self, python: str, system: str = sys.platform, machine: str = "") -> str:
         """Return why there is no wheel for Python ``python`` ("3.12") on a machine, as a clause; or ""."""
@@ -61,7 +69,7 @@ class Extra:
 EXTRAS = {
     "webgpu": Extra(
         name="webgpu",
-        label="WebGPU",
+        labels={"onnxruntime-ep-webgpu": "WebGPU"},
         purpose="graphics cards of all makers",
         oldest_python=(3, 11),
         machines=frozenset(
@@ -71,63 +79,104 @@ EXTRAS = {
                 ("darwin", "arm64"),
             ]
         ),
-    )
+    ),
+    "film": Extra(
+        name="film",
+        labels={"opencv-python-headless": "OpenCV", "av": "PyAV"},
+        purpose="films and animations",
+        oldest_python=(3, 10),
+        machines=frozenset(
+            [
+                ("win32", "amd64"),
+                *(("linux", "x86_64"), ("linux", "aarch64")),
+                *(("darwin", "arm64"), ("darwin", "x86_64")),
+            ]
+        ),
+        option="--films",
+    ),
 }
 
 
-def installed_version(extra: Extra, folder: Path) -> str:
-    """Return the version of the extra in the environment ``folder``; "" unless it is the pinned one."""
-    name, version = extra.pin()
+def of_engine(engine: str, *, films: bool) -> list[Extra]:
+    """Return the extras that an engine should have, with those for ``films`` if they were chosen.
+
+    A record of another version may name an engine that does not exist any more.
+    """
+    names = ENGINES[engine].extras if engine in ENGINES else ()
+    wanted = [*names, "film"] if films else names
+    return [EXTRAS[name] for name in wanted if EXTRAS[name].pinned()]
+
+
+def installed_versions(extra: Extra, folder: Path) -> dict[str, str]:
+    """Return the versions of an extra in the environment ``folder`` by its labels.
+
+    They are empty unless all of its distributions have pinned versions.
+    """
     try:
         packages = engine_code.site_packages(folder)
     except InstallError:
-        return ""
-    info = packages / f"{re.sub('[-_.]+', '_', name).lower()}-{version}.dist-info"
-    return version if name and (info / "RECORD").is_file() else ""
+        return {}
+    found = {}
+    for name, pins in extra.pinned().items():
+        stem = re.sub("[-_.]+", "_", name).lower()
+        for version in pins:
+            if (packages / f"{stem}-{version}.dist-info" / "RECORD").is_file():
+                found[extra.labels[name]] = version
+    return found if len(found) == len(extra.labels) else {}
 
 
-def versions(engine: str, folder: Path) -> dict[str, str]:
-    """Return the version of each extra of an engine by its name; "" for what the environment lacks."""
-    return {extra.name: installed_version(extra, folder) for extra in _extras_of(engine)}
+def versions(wanted: list[Extra], folder: Path) -> dict[str, str]:
+    """Return the versions of each extra by its name; "" for what the environment lacks."""
+    return {extra.name: ", ".join(installed_versions(extra, folder).values()) for extra in wanted}
 
 
-def missing(engine: str, folder: Path) -> list[tuple[Extra, str]]:
+def missing(wanted: list[Extra], folder: Path) -> list[tuple[Extra, str]]:
     """Return the extras that an environment lacks, each with why it cannot have it, or "" if it could."""
     python = environment.read_base_python(folder)[1]
     return [
         (extra, extra.obstacle(python) if python else "")
-        for extra in _extras_of(engine)
-        if not installed_version(extra, folder)
+        for extra in wanted
+        if not installed_versions(extra, folder)
     ]
 
 
-def describe(engine: str, folder: Path) -> list[str]:
-    """Return a clause about each extra of an environment: its version, or why it is missing."""
-    lines = []
-    for name, version in versions(engine, folder).items():
-        if version:
-            lines.append(f"{EXTRAS[name].label} {version}, for {EXTRAS[name].purpose}")
-    for extra, obstacle in missing(engine, folder):
-        reason = obstacle or "`install.py update` tries to install it"
-        lines.append(f"Without {extra.label}, which is for {extra.purpose}: {reason}")
+def describe(wanted: list[Extra], folder: Path) -> list[str]:
+    """Return a clause about each extra of an environment: its version, or why it is missing.
+
+    An extra that could be chosen and was not is described too.
+    """
+    lines = [_present(extra, folder) for extra in wanted if installed_versions(extra, folder)]
+    for extra, obstacle in missing(wanted, folder):
+        lines.append(f"{_without(extra)}: {obstacle or '`install.py update` tries to install it'}")
+    chosen = {extra.name for extra in wanted}
+    others = [EXTRAS[name] for name in CHOSEN_EXTRAS if name not in chosen and EXTRAS[name].pinned()]
+    for extra, obstacle in missing(others, folder):
+        lines.append(f"{_without(extra)}: {obstacle or f'`install.py update {extra.option}` installs it'}")
     return lines
 
 
-def _extras_of(engine: str) -> list[Extra]:
-    """Return the extras of an engine, which a record of another version may name, that have pins."""
-    names = ENGINES[engine].extras if engine in ENGINES else ()
-    return [EXTRAS[name] for name in names if EXTRAS[name].pin()[0]]
+def _present(extra: Extra, folder: Path) -> str:
+    """Return an installed extra with its versions."""
+    names = [f"{label} {version}" for label, version in installed_versions(extra, folder).items()]
+    return f"{' and '.join(names)}, for {extra.purpose}"
 
 
-def provide(paths: InstallPaths, folder: Path, engine: str, source: PackageSource, console: Console) -> None:
-    """Install the extras that the environment ``folder`` lacks. A failure is one sentence, and no error.
+def _without(extra: Extra) -> str:
+    """Return the beginning of a sentence about an extra that is missing."""
+    return f"Without {extra.label} (for {extra.purpose})"
+
+
+def provide(
+    paths: InstallPaths, folder: Path, wanted: list[Extra], source: PackageSource, console: Console
+) -> list[str]:
+    """Install the extras that the environment ``folder`` lacks. Return a sentence about each failure.
 
     pip unpacks an extra elsewhere and moves it into place, so that an engine in use never sees half of it.
     """
-    for extra, obstacle in missing(engine, folder):
-        without = f"  Without {extra.label}, which is for {extra.purpose}"
+    failures = []
+    for extra, obstacle in missing(wanted, folder):
         if obstacle:
-            console.say(f"{without}: {obstacle}.")
+            failures.append(f"{_without(extra)}: {obstacle}.")
             continue
         pip = environment.Pip(paths, folder, source, console)
         target = ["--upgrade", "--target", str(engine_code.site_packages(folder))]
@@ -135,9 +184,10 @@ def provide(paths: InstallPaths, folder: Path, engine: str, source: PackageSourc
             pip.install([*PIP_PATIENCE, "--require-hashes", *target, "-r", str(extra.pins)])
         except (InstallError, OSError) as error:
             console.log(str(error))
-            console.say(f"{without}: {_clause(error)}. `install.py update` tries again.")
+            failures.append(f"{_without(extra)}: {_clause(error)}. `install.py update` tries again.")
         else:
-            console.say(f"  {extra.label} {extra.pin()[1]}, for {extra.purpose}")
+            console.say(f"  {_present(extra, folder)}")
+    return failures
 
 
 def _clause(error: Exception) -> str:
@@ -146,10 +196,10 @@ def _clause(error: Exception) -> str:
     return text[:1].lower() + text[1:].rstrip(".")
 
 
-def download(engine: str, pip: environment.Pip, target: Path, console: Console) -> None:
+def download(wanted: list[Extra], pip: environment.Pip, target: Path, console: Console) -> None:
     """Download the extras that the environment of ``pip`` could have into ``target``, for a bundle."""
     python = environment.read_base_python(pip.folder)[1]
-    for extra in _extras_of(engine):
+    for extra in wanted:
         if extra.obstacle(python):
             continue
         try:

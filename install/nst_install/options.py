@@ -12,7 +12,8 @@ class InstallOptions:
 
     ``engine`` and ``device`` are names in :mod:`nst_install.engines`, ``model`` is a network's name or
     "none", ``models`` is the folder of networks, and ``python`` is "own" or a path. ``profiles`` are GIMP
-    profile folders to use instead of all that are found. ``offline`` is a bundle.
+    profile folders to use instead of all that are found. ``offline`` is a bundle. ``films`` says whether to
+    have the packages for films; None keeps what was chosen before.
     """
 
     engine: str = "auto"
@@ -23,3 +24,4 @@ class InstallOptions:
     profiles: tuple[str, ...] = ()
     gimp: bool = True
     offline: Path | None = None
+    films: bool | None = None

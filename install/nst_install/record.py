@@ -21,6 +21,7 @@ class InstallRecord:
     """An installation. Folders are absolute paths; ``pins`` and ``code`` are hashes of the contents.
 
     ``installer`` is the command that starts this installer again: a Python and the path of install.py.
+    ``films`` says whether the packages for films were chosen.
     """
 
     python: str
@@ -33,6 +34,7 @@ class InstallRecord:
     plug_ins: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     installer: tuple[str, ...] = ()
+    films: bool = False
 
 
 def read_record(paths: InstallPaths) -> InstallRecord | None:

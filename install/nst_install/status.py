@@ -31,7 +31,7 @@ def show(paths: InstallPaths, console: Console, *, as_json: bool = False) -> int
     if as_json:
         fields = {
             "installed": asdict(installed) if installed else None,
-            "extras": extras.versions(installed.engine, Path(installed.environment)) if installed else {},
+            "extras": extras_of(installed) if installed else {},
             "profiles": profiles,
             "unfinished": unfinished,
             "data": str(paths.data),
@@ -56,6 +56,12 @@ def show(paths: InstallPaths, console: Console, *, as_json: bool = False) -> int
     return 0 if installed else 2
 
 
+def extras_of(installed: InstallRecord) -> dict[str, str]:
+    """Return the versions of the installation's extras by their names; "" for what is missing."""
+    wanted = extras.of_engine(installed.engine, films=installed.films)
+    return extras.versions(wanted, Path(installed.environment))
+
+
 def show_engine(paths: InstallPaths, installed: InstallRecord, console: Console) -> None:
     """Print the engine's version, its folders and its networks."""
     folder = Path(installed.environment)
@@ -68,7 +74,7 @@ def show_engine(paths: InstallPaths, installed: InstallRecord, console: Console)
     has_files = code is not None and bool(copies.read_file_list(code / "nst_core"))
     is_current = has_files and installed.code == engine_code.checkout_hash()
     console.say(f"         {code}" + ("" if is_current else "  (not this checkout's: `install.py update`)"))
-    for line in extras.describe(installed.engine, folder):
+    for line in extras.describe(extras.of_engine(installed.engine, films=installed.films), folder):
         console.say(f"         {line}")
     models = Path(installed.models)
     for name in networks.installed(models) or ["none, run `install.py update` to download one"]:

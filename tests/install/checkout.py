@@ -90,12 +90,15 @@ def wait_for(condition: Callable[[], object], what: str) -> None:
         time.sleep(0.02)
 
 
-def make_wheel(folder: Path, name: str, version: str, files: Mapping[str, bytes]) -> tuple[str, str]:
-    """Make a wheel in ``folder``; return its file name and SHA-256."""
+def make_wheel(
+    folder: Path, name: str, version: str, files: Mapping[str, bytes], needs: str = ""
+) -> tuple[str, str]:
+    """Make a wheel, which may need another package, in ``folder``; return its file name and SHA-256."""
     info = f"{name}-{version}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     contents = {
         **files,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
+        f"{info}/METADATA": (metadata + (f"Requires-Dist: {needs}\n" if needs else "")).encode(),
         f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     record = ""
@@ -147,10 +150,34 @@ class Checkout:
         name, sha256 = make_wheel(self.wheels, "onnxruntime_ep_webgpu", version, files)
         pins = f"onnxruntime-ep-webgpu=={version} --hash=sha256:{sha256}\n"
         (self.folder / "install" / "requirements" / "webgpu.txt").write_text(pins)
-        page = self.wheels / "onnxruntime-ep-webgpu" / "index.html"
-        page.parent.mkdir(exist_ok=True)
-        page.write_text(f'<a href="../{name}">{name}</a>' if in_index else "")
+        self._list_in_index("onnxruntime-ep-webgpu", name if in_index else "")
         return self.wheels / name
+
+    def pin_films(self, *, in_index: bool = True) -> None:
+        """Pin the packages of the extra ``film``, of which the index may lack one.
+
+        PyAV has a script, as the real one. OpenCV needs another version of the engine's own package.
+        """
+        script = b"[console_scripts]\npyav = av:main\n"
+        files = {"av/__init__.py": b"", "av-18.1.0.dist-info/entry_points.txt": script}
+        av, av_sha256 = make_wheel(self.wheels, "av", "18.1.0", files)
+        files = {"cv2/__init__.py": b"", "cv2/library": b"x" * 100}
+        opencv, opencv_sha256 = make_wheel(
+            self.wheels, "opencv_python_headless", "5.0.0.93", files, needs="ballast>=7"
+        )
+        (self.folder / "install" / "requirements" / "film.txt").write_text(
+            f"av==17.1.0 ; python_full_version < '3.6' --hash=sha256:{av_sha256}\n"
+            f"av==18.1.0 ; python_full_version >= '3.6' --hash=sha256:{av_sha256}\n"
+            f"opencv-python-headless==5.0.0.93 --hash=sha256:{opencv_sha256}\n"
+        )
+        self._list_in_index("av", av)
+        self._list_in_index("opencv-python-headless", opencv if in_index else "")
+
+    def _list_in_index(self, package: str, name: str) -> None:
+        """Let the index's page of a package list the wheel ``name``, or none."""
+        page = self.wheels / package / "index.html"
+        page.parent.mkdir(exist_ok=True)
+        page.write_text(f'<a href="../{name}">{name}</a>' if name else "")
 
     def environment(self) -> dict[str, str]:
         """Return all environment variables of the user."""
@@ -255,7 +282,7 @@ def make_checkout(folder: Path, home: Path, pip_wheel: Path) -> Checkout:
     (wheels / "pip").mkdir()
     shutil.copyfile(pip_wheel, wheels / pip_wheel.name)
     (wheels / "pip" / "index.html").write_text(f'<a href="../{pip_wheel.name}">pip</a>')
-    for name in ("build.txt", "webgpu.txt"):
+    for name in ("build.txt", "webgpu.txt", "film.txt"):
         (folder / "install" / "requirements" / name).write_text("")
     code = folder / "nst_core" / "cli"
     code.mkdir(parents=True)

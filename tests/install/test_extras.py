@@ -1,4 +1,4 @@
-"""WebGPU, the extra that every engine can do without: where it exists, and that it breaks nothing."""
+"""The extras that every engine can do without: where they exist, and that they break nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from packaging.version import Version
 
 from tests.install.checkout import Checkout
 
-WEBGPU = EXTRAS["webgpu"]
+WEBGPU, FILM = EXTRAS["webgpu"], EXTRAS["film"]
 
 MACHINES = [
     *(("win32", "AMD64", True), ("win32", "ARM64", True)),
@@ -62,7 +62,7 @@ def test_webgpu_that_cannot_be_had_is_one_sentence_and_is_added_later(checkout: 
     assert "graphics cards" in sentence
     assert "the package index has no onnxruntime-ep-webgpu" in sentence
     status = checkout.run("status")
-    assert "Without WebGPU, which is for graphics cards of all makers: `install.py update`" in status.stdout
+    assert "Without WebGPU (for graphics cards of all makers): `install.py update`" in status.stdout
     assert checkout.run("verify").returncode == 0
 
     first = checkout.record
@@ -89,22 +89,83 @@ def test_webgpu_that_cannot_be_had_is_one_sentence_and_is_added_later(checkout: 
     assert "library was modified" in damaged.stderr
 
 
-def test_python_310_is_told_what_webgpu_needs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_python_310_is_told_what_webgpu_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is downloaded, and no pip is started."""
     (tmp_path / "lib" / "python3.10" / "site-packages").mkdir(parents=True)
     (tmp_path / "pyvenv.cfg").write_text("home = /usr/bin\nversion = 3.10.12\n")
     monkeypatch.setattr(extras.environment, "Pip", None)
     monkeypatch.setattr(extras.platform, "machine", lambda: "x86_64")
     monkeypatch.setattr(sys, "platform", "linux")
-    extras.provide(None, tmp_path, "cpu", sources.online(), Console())  # type: ignore[arg-type]
-    assert capsys.readouterr().out == (
-        "  Without WebGPU, which is for graphics cards of all makers: it needs Python 3.11 or newer, and the "
-        "engine has 3.10 (see --python).\n"
+    wanted = extras.of_engine("cpu", films=False)
+    (sentence,) = extras.provide(None, tmp_path, wanted, sources.online(), Console())  # type: ignore[arg-type]
+    assert sentence == (
+        "Without WebGPU (for graphics cards of all makers): it needs Python 3.11 or newer, and the "
+        "engine has 3.10 (see --python)."
     )
-    extras.provide(None, tmp_path, "torch-cpu", sources.online(), Console())  # type: ignore[arg-type]
-    assert capsys.readouterr().out == ""
+    assert extras.of_engine("torch-cpu", films=False) == []
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "has_wheels"),
+    [
+        *((*kind, True) for kind in sorted(FILM.machines)),
+        ("win32", "ARM64", False),
+        ("linux", "armv7l", False),
+    ],
+)
+def test_films_are_for_the_machines_that_have_all_wheels(system: str, machine: str, has_wheels: bool) -> None:
+    assert (FILM.obstacle("3.10", system, machine) == "") == has_wheels
+
+
+def test_films_are_installed_when_they_are_chosen_and_kept_until_they_are_not(checkout: Checkout) -> None:
+    checkout.pin_films()
+    checkout.run("install", "--no-gimp")
+    first = checkout.record
+    assert not first["films"]
+    assert "Without OpenCV and PyAV (for films and animations): `install.py update --films` installs" in (
+        checkout.run("status").stdout
+    )
+
+    updated = checkout.run("update", "--no-gimp", "--films")
+    assert updated.returncode == 0, updated.stdout + updated.stderr
+    sentence = "OpenCV 5.0.0.93 and PyAV 18.1.0, for films and animations"
+    assert sentence in updated.stdout
+    assert checkout.record == {**first, "films": True}  # nothing was built again
+    assert checkout.works()
+    assert checkout.ballast() == "1.0"  # the engine's own, whatever OpenCV asks for
+    verified = checkout.run("verify")
+    assert verified.returncode == 0, verified.stderr
+    assert sentence in verified.stdout
+    assert json.loads(checkout.run("status", "--json").stdout)["extras"] == {"film": "5.0.0.93, 18.1.0"}
+
+    checkout.pin("2.0")
+    rebuilt = checkout.run("update", "--no-gimp")
+    assert sentence in rebuilt.stdout
+    assert checkout.record["environment"] != first["environment"]
+    next(Path(checkout.record["environment"]).rglob("cv2/library")).write_bytes(b"y")
+    assert "library was modified" in checkout.run("verify").stderr
+    assert checkout.run("repair", "--no-gimp").returncode == 0
+    assert checkout.run("verify").returncode == 0
+
+    assert checkout.run("update", "--no-gimp", "--no-films").returncode == 0
+    assert not checkout.record["films"]
+    assert not [*Path(checkout.record["environment"]).rglob("cv2")]
+    assert checkout.works()
+
+
+def test_films_that_cannot_be_had_fail_the_command_that_chose_them_only(checkout: Checkout) -> None:
+    checkout.pin_films(in_index=False)
+    installed = checkout.run("install", "--no-gimp", "--films")
+    assert installed.returncode == 2
+    assert "Without OpenCV and PyAV (for films and animations): the package index has no" in installed.stderr
+    assert checkout.works()
+    assert checkout.run("verify").returncode == 0
+    updated = checkout.run("update", "--no-gimp")
+    assert updated.returncode == 0
+    assert "Without OpenCV and PyAV" in updated.stdout
+    checkout.pin_films()
+    assert checkout.run("update", "--no-gimp").returncode == 0
+    assert "OpenCV 5.0.0.93" in checkout.run("status").stdout
 
 
 class Terminal(Console):

@@ -59,7 +59,7 @@ def test_every_pin_is_available(engine: str, system: str, uv: str, tmp_path: Pat
                    "--python-platform", system, "--python-version", version,
                    "-r", str(REQUIREMENTS / f"{engine}.txt"),
                    "-r", str(REQUIREMENTS / "build.txt")]  # fmt: skip
-        for extra in engines.ENGINES[engine].extras:
+        for extra in (*engines.ENGINES[engine].extras, *engines.CHOSEN_EXTRAS):
             command += ["-r", str(REQUIREMENTS / f"{extra}.txt")]
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, f"Python {version}: {done.stderr}"
