@@ -35,12 +35,13 @@ def printed(**found: object) -> SimpleNamespace:
     return SimpleNamespace(returncode=0, stdout=f"noise\n{json.dumps(found)}\n", stderr="")
 
 
-def test_parts_that_fail_or_hang_do_not_stop_the_others(answers):
+def test_parts_that_fail_or_hang_do_not_stop_the_others(answers, tmp_path):
     answers["card"] = SimpleNamespace(returncode=1, stdout="", stderr="Traceback\nRuntimeError: no card")
     answers["parity"] = subprocess.TimeoutExpired("parity", 75)
     answers["onnx"] = printed(left_out="no provider")
     answers["evaluations"] = printed(rows=[Row("loss", 0.5).__dict__])
-    outcomes = gpu.run_parts(OPTIONS, ["card", "parity", "onnx", "evaluations"])
+    options = Namespace(**{**vars(OPTIONS), "out": tmp_path})
+    outcomes = gpu.run_parts(options, ["card", "parity", "onnx", "evaluations"])
     assert [outcome.is_bad for outcome in outcomes] == [True, True, False, False]
     written = table(outcomes)
     assert "| card | RuntimeError: no card | | | FAILED |" in written
@@ -50,8 +51,8 @@ def test_parts_that_fail_or_hang_do_not_stop_the_others(answers):
     assert summary(outcomes).endswith("Wrong or failed: card, parity. Left out: onnx.")
 
 
-def test_parts_without_time_are_left_out(answers):
-    options = Namespace(**{**vars(OPTIONS), "seconds": 1.0})
+def test_parts_without_time_are_left_out(answers, tmp_path):
+    options = Namespace(**{**vars(OPTIONS), "seconds": 1.0, "out": tmp_path})
     (outcome,) = gpu.run_parts(options, ["card"])
     assert outcome.problem == "no time left"
     assert not outcome.is_bad

@@ -18,6 +18,13 @@ SETTINGS = {"quality": "draft", "iterations": 3, "engine": "onnx", "model": "vgg
 
 
 @pytest.fixture
+def installed(models, rates_folder, monkeypatch):
+    """Let the engine find the tests' network."""
+    monkeypatch.setenv("NST_MODELS", str(models.root))
+    monkeypatch.setenv("NST_CACHE", str(rates_folder))
+
+
+@pytest.fixture
 def folder(tmp_path):
     job = tmp_path / f"{JOB_PREFIX}x"
     job.mkdir(mode=0o700)
@@ -65,7 +72,7 @@ class Events(list):
         return [event for event in self if event["event"] == kind]
 
 
-@pytest.mark.usefixtures("models")
+@pytest.mark.usefixtures("installed")
 def test_frames_are_painted_in_their_place_with_their_alpha(folder):
     frames, events = write_frames(folder, 3), Events()
     done = paint_film(request(folder), events, lambda: False)
@@ -87,7 +94,7 @@ def test_frames_are_painted_in_their_place_with_their_alpha(folder):
         assert np.abs(painted[12:, 12:, :3] - frame[12:, 12:, :3]).mean() > 0.02
 
 
-@pytest.mark.usefixtures("models")
+@pytest.mark.usefixtures("installed")
 def test_a_stop_keeps_the_finished_frames_and_a_small_size_is_enlarged(folder):
     frames, events = write_frames(folder, 3), Events()
     done = paint_film(request(folder, size=32), events, lambda: bool(events.of("frame")))
