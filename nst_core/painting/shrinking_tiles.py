@@ -39,6 +39,7 @@ class ShrinkingTileEvaluator:
         self.backend, self.objective, self.size, self.tiling = backend, objective, size, tiling
         self.on_notice = on_notice
         self.evaluator: Evaluator | None = None
+        self._device = backend.device
         self._failed_before = False
         self.smallest = network_reach(objective.layers, backend.network.architecture).smallest_window
 
@@ -59,6 +60,7 @@ class ShrinkingTileEvaluator:
     def _bound_evaluator(self) -> Evaluator:
         if self.evaluator is None:
             tiling = None if self.tiling.window >= max(self.size) else self.tiling
+            self._device = self.backend.device
             self.evaluator = self.backend.evaluator(self.objective, *self.size, tiling)
         return self.evaluator
 
@@ -75,7 +77,8 @@ class ShrinkingTileEvaluator:
                 return True
         elif not failed:
             return False
-        if not self.backend.use_cpu(_as_failure(error, self.backend.device)):
+        replaced = self.backend.device != self._device  # by another evaluator of the same level
+        if not replaced and not self.backend.use_cpu(as_device_error(error, self.backend.device)):
             return False
         window = window_for_memory(self.backend, self.size) or max(self.size)
         self.tiling, self.evaluator = replace(self.tiling, window=window, target_bytes=0), None
@@ -92,7 +95,8 @@ class ShrinkingTileEvaluator:
         return True
 
 
-def _as_failure(error: Exception, device: str) -> DeviceError:
+def as_device_error(error: Exception, device: str) -> DeviceError:
+    """Return the error of ``device`` that ``error``, a DeviceError or one of memory, stands for."""
     if isinstance(error, DeviceError):
         return error
     return DeviceError(f"The memory of {device} is not enough even for the smallest tiles.")

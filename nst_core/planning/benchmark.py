@@ -24,6 +24,7 @@ from nst_core.optim.preconditioner import inverse_frequency
 from nst_core.painting.clock import Rate
 from nst_core.painting.memory import HISTORY, MemoryBudget
 from nst_core.painting.regions import PreparedImage
+from nst_core.painting.shrinking_tiles import as_device_error
 from nst_core.painting.upsample import upsample_change
 from nst_core.planning.rate_cache import load_rate, store_rate
 from nst_core.settings import Settings
@@ -64,18 +65,24 @@ def measure(engine: Engine, budget: MemoryBudget | None = None) -> Rate:
     """Time the opening of a level, iterations, target features, roots and upsampling; see :data:`SIDES`.
 
     If the pictures do not fit, or memory runs out, use pictures of half the side: paintings may still fit in
-    tiles.
+    tiles. If a device has not even the memory for the smallest, the processor takes its place.
     """
-    sides = SIDES[_is_fast(engine.backend)]
-    while sides[0] > SMALLEST and not _fits(engine.backend, sides[1], budget):
+    backend = engine.backend
+    sides = SIDES[_is_fast(backend)]
+    while sides[0] > SMALLEST and not _fits(backend, sides[1], budget):
         sides = sides[0] // 2, sides[1] // 2
     while True:
         try:
             return _measure_at(engine, sides)
         except Exception as error:
-            if not is_out_of_memory(error) or sides[0] <= SMALLEST:
+            if not is_out_of_memory(error):
                 raise
-        engine.backend.close()
+            if sides[0] <= SMALLEST:
+                if not backend.use_cpu(as_device_error(error, backend.device)):
+                    raise
+                sides = SIDES[False]
+                continue
+        backend.close()
         sides = sides[0] // 2, sides[1] // 2
 
 

@@ -17,6 +17,9 @@ WINDOWS_OUT_OF_MEMORY = (8, 14, 1450, 1455)
 """Windows' errors ERROR_NOT_ENOUGH_MEMORY, ERROR_OUTOFMEMORY, ERROR_NO_SYSTEM_RESOURCES and
 ERROR_COMMITMENT_LIMIT ("The paging file is too small for this operation to complete")."""
 
+TORCH_OUT_OF_MEMORY = "OutOfMemoryError"
+"""PyTorch's class for a card's memory; its words depend on the allocator in use."""
+
 OUT_OF_MEMORY_WORDS = (
     "out ?of ?memory",  # CUDA, HIP, MPS, XPU, Metal, Vulkan, libvips, and E_OUTOFMEMORY of Direct3D
     "bad[_ ]alloc",  # C++, and so ONNX Runtime on the CPU
@@ -63,7 +66,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _says_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, NstError):
         return error.code is ErrorCode.OUT_OF_MEMORY
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or type(error).__name__ == TORCH_OUT_OF_MEMORY:
         return True
     text = str(error)
     if isinstance(error, OSError):

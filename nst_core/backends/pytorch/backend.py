@@ -8,10 +8,9 @@ Each term's gradient with respect to its features is the paper's closed form
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -25,13 +24,17 @@ from nst_core.backends.pytorch.network import TorchNetwork
 from nst_core.backends.pytorch.tiles import TorchTileWorker
 from nst_core.backends.pytorch.weights import Weights
 from nst_core.backends.tiling.evaluator import Group, TiledEvaluator, tiles_for
-from nst_core.errors import NstError
+from nst_core.errors import DeviceError, NstError
 from nst_core.events import OnNotice
 from nst_core.loss.layer_losses import StyleSums, content_loss, style_loss, style_sums
 from nst_core.loss.objective import Objective
 from nst_core.loss.priors import on_device, prior_loss
 from nst_core.settings import Settings
+from nst_core.system.resource_errors import is_out_of_memory
+from nst_core.vgg.features import SMALL_PICTURE, cpu_notice
 from nst_core.vgg.network import Network
+
+Result = TypeVar("Result")
 
 SHARED_BYTES_PER_PIXEL = 3000
 """Peak memory of an evaluation for each pixel computed at a time, untiled or in tiles, on a processor."""
@@ -101,8 +104,23 @@ class TorchEvaluator:
         return values, gradients
 
 
+class ReplacedEvaluator:
+    """An evaluator on the processor for an optimiser whose arrays stay on the device that failed."""
+
+    def __init__(self, evaluate: Evaluator) -> None:
+        self.evaluate = evaluate
+
+    def __call__(self, picture: torch.Tensor) -> Evaluation:
+        """Evaluate at ``picture`` (3, height, width), and return the result on its device."""
+        return Evaluation(*(array.to(picture.device) for array in self.evaluate(picture.to("cpu"))))
+
+
 class TorchBackend:
-    """One network on one torch device; see :class:`nst_core.backends.interface.Backend`."""
+    """One network on one torch device; see :class:`nst_core.backends.interface.Backend`.
+
+    If the device's memory is not enough for a small picture, the processor takes its place: for target
+    features by itself, for evaluations when :meth:`use_cpu` is called. ``on_notice`` is told.
+    """
 
     engine = "torch"
 
@@ -117,16 +135,13 @@ class TorchBackend:
         on_notice: OnNotice = lambda _notice: None,
     ) -> None:
         self.network = network
-        self.torch_device = torch.device(device)
-        self.device = device
-        self.traits = device_traits(self.torch_device)
-        self.asynchronous = self.torch_device.type != "cpu"
         self.pooling: Literal["max", "average"] = pooling
         self.padding: Literal["zero", "edge"] = padding
         self.dtype = dtype
         self.on_notice = on_notice
-        self._weights = Weights(network, self.torch_device, dtype, self.traits)
-        self._extractor: TorchNetwork | None = None
+        self._replaced = False
+        self._features_on_cpu: TorchBackend | None = None
+        self._take_device(device)
         if self.torch_device.type == "cuda":
             # Convolutions in TF32 (torch's default), Gram products in full float32: they cancel.
             # cuDNN chooses kernels by rules: a search by time may choose others in the next run.
@@ -135,9 +150,19 @@ class TorchBackend:
             torch.backends.cudnn.allow_tf32 = True
             torch.backends.cuda.matmul.allow_tf32 = False
 
+    def _take_device(self, device: str) -> None:
+        """Compute on ``device`` from now on."""
+        self.device = device
+        self.torch_device = torch.device(device)
+        self.traits = device_traits(self.torch_device)
+        self.asynchronous = self.torch_device.type != "cpu"
+        self._weights = Weights(self.network, self.torch_device, self.dtype, self.traits)
+        self._evaluation_weights: Weights | None = None
+        self._extractor: TorchNetwork | None = None
+
     @property
     def limits(self) -> BackendLimits:
-        """Memory that this backend has and needs."""
+        """Memory that this backend has and needs; it changes if the processor replaces the device."""
         own_memory = self.traits.own_memory
         return BackendLimits(
             own_memory=own_memory,
@@ -153,9 +178,14 @@ class TorchBackend:
         """The maker's name of the card, or ""."""
         return hardware_name(self.torch_device)
 
-    @functools.cached_property
+    @property
     def evaluation_weights(self) -> Weights:
         """The weights that evaluations compute with: in half precision if the device gains by it, and may."""
+        if self._evaluation_weights is None:
+            self._evaluation_weights = self._choose_weights()
+        return self._evaluation_weights
+
+    def _choose_weights(self) -> Weights:
         if not self.traits.half or self.dtype != torch.float32:
             return self._weights
         half = Weights(self.network, self.torch_device, self.dtype, self.traits, torch.float16)
@@ -185,8 +215,12 @@ class TorchBackend:
         """Return the (N, h, w) features of ``picture`` (3, height, width) at each of ``layers``."""
         if not layers:
             return {}
-        features = self._target_features(picture, layers)
-        return {layer: self.download(features[layer][0]) for layer in layers}
+
+        def compute(backend: TorchBackend) -> dict[str, Array]:
+            features = backend._target_features(picture, layers)
+            return {layer: backend.download(features[layer][0]) for layer in layers}
+
+        return self._with_enough_memory(picture, compute)
 
     def style_sums(
         self, picture: Array, parts: Mapping[str, SummedPart], *, with_mean: bool
@@ -195,6 +229,13 @@ class TorchBackend:
 
         Only matrices of a layer's channels leave the device; S1 only ``with_mean``.
         """
+        return self._with_enough_memory(
+            picture, lambda backend: backend._sums(picture, parts, with_mean=with_mean)
+        )
+
+    def _sums(
+        self, picture: Array, parts: Mapping[str, SummedPart], *, with_mean: bool
+    ) -> dict[str, StyleSums]:
         features = self._target_features(picture, list(parts))
         sums = {}
         for layer, part in parts.items():
@@ -202,6 +243,29 @@ class TorchBackend:
             guide = None if part.guide is None else self.upload(part.guide)
             sums[layer] = style_sums(at_layer, guide, with_mean=with_mean).moved(self._to_host)
         return sums
+
+    def _with_enough_memory(self, picture: Array, compute: Callable[[TorchBackend], Result]) -> Result:
+        """Run ``compute`` on the device, or on the processor if a small picture does not fit there.
+
+        The caller repeats larger pictures in smaller tiles.
+        """
+        if self._features_on_cpu is not None:
+            return compute(self._features_on_cpu)
+        try:
+            return compute(self)
+        except Exception as error:
+            small = picture.shape[1] * picture.shape[2] <= SMALL_PICTURE
+            if self.torch_device.type == "cpu" or not is_out_of_memory(error):
+                raise
+            self.close()
+            if not small:
+                raise
+        words = f"The memory of {self.device} is not enough for features of {picture.shape[2]} x "
+        self.on_notice(cpu_notice(DeviceError(f"{words}{picture.shape[1]} pixels.")))
+        self._features_on_cpu = TorchBackend(
+            self.network, pooling=self.pooling, padding=self.padding, dtype=self.dtype
+        )
+        return compute(self._features_on_cpu)
 
     def _to_host(self, value: torch.Tensor | float) -> Array | float:
         return self.download(value) if isinstance(value, torch.Tensor) else value
@@ -234,12 +298,16 @@ class TorchBackend:
             worker = TorchTileWorker(network, objective, self.network.architecture, tiling.target_bytes)
             targets = [term.make_target().moved(self.upload) for term in objective.style]
             objective = replace(objective, priors=on_device(objective.priors, self.upload))
-            return TiledEvaluator(worker, objective, targets, tiles, tiling, group)
+            return self._for_caller(TiledEvaluator(worker, objective, targets, tiles, tiling, group))
         evaluator = TorchEvaluator(network, objective)
         recordable = all(term.statistic.graph is not None for term in objective.style)
         if self.traits.recordable and recordable:
             return CudaGraphEvaluator(evaluator, self.on_notice)
-        return evaluator
+        return self._for_caller(evaluator)
+
+    def _for_caller(self, evaluator: Evaluator) -> Evaluator:
+        """Return ``evaluator`` for arrays on the device with which this backend began."""
+        return ReplacedEvaluator(evaluator) if self._replaced else evaluator
 
     @property
     def layers(self) -> Sequence[str]:
@@ -256,9 +324,17 @@ class TorchBackend:
         self.close()
 
     def use_cpu(self, failure: NstError) -> bool:
-        """Return False: PyTorch's own errors say what to do."""
-        del failure
-        return False
+        """Compute on the processor from now on, with a notice about the ``failure``; return False if it does.
+
+        Arrays that are on the device stay there, and evaluators accept them.
+        """
+        if self.torch_device.type == "cpu":
+            return False
+        self.close()
+        self.on_notice(cpu_notice(failure))
+        self._take_device("cpu")
+        self._replaced = True
+        return True
 
     def close(self) -> None:
         """Release cached device memory; the weights stay."""

@@ -1,6 +1,6 @@
 """What a graphics card's driver does wrong during a run: smaller tiles, then the processor, no lost picture.
 
-The card is the processor under another name, with faults put in between ONNX Runtime and its caller.
+The card is the processor under another name, with faults put in between ONNX Runtime or torch and its caller.
 """
 
 from __future__ import annotations
@@ -10,16 +10,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from nst_core.backends.choose import Engine
 from nst_core.backends.onnx_runtime import backend as backend_module
 from nst_core.backends.onnx_runtime.backend import OnnxBackend
+from nst_core.backends.pytorch import backend as torch_backend_module
+from nst_core.backends.pytorch.backend import TorchBackend
+from nst_core.backends.pytorch.devices import DeviceTraits
+from nst_core.backends.pytorch.network import TorchNetwork
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
 from nst_core.painting.pyramid import Level
 from nst_core.painting.regions import PreparedImage
 from nst_core.painting.run import RunCallbacks, paint
 from nst_core.painting.subject import Subject
+from nst_core.planning import benchmark
 from nst_core.settings import make_settings
 from nst_core.vgg import features as features_module
 from nst_core.vgg.features import OnnxFeatures
@@ -182,3 +188,66 @@ def test_target_features_go_on_with_the_processor(network, fault, monkeypatch):
     np.testing.assert_array_equal(found, OnnxFeatures(network, "cpu").features(at, ["relu1_1"])["relu1_1"])
     assert codes(events) == ["device-failed"]
     assert features.device_words == "CPU"
+
+
+def open_torch_card(network, monkeypatch, events: list, fails: Callable[[str, int], bool]) -> Engine:
+    """Return an engine on a card of torch's that has no memory where ``fails(step, longest side)`` says so.
+
+    The steps are "trace" (an evaluation), "features" and "evaluator" (its construction).
+    """
+    monkeypatch.setattr(torch_backend_module, "free_bytes", lambda _device: 8 * 10**9)
+    backend = TorchBackend(network, on_notice=events.append)
+    backend.device, backend.torch_device = "cuda", torch.device("cuda", 0)
+    backend.traits = DeviceTraits(own_memory=True)
+
+    def check(step: str, side: int) -> None:
+        if backend.device == "cuda" and fails(step, side):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    real_run, real_evaluator = TorchNetwork._run, backend.evaluator
+
+    def run(self, at, outputs, trace):
+        if self.weights is backend._weights:
+            check("features" if trace is None else "trace", max(at.shape[1:]))
+        return real_run(self, at, outputs, trace)
+
+    def evaluator(objective, height, width, tiling=None):
+        check("evaluator", tiling.window if tiling else max(height, width))
+        return real_evaluator(objective, height, width, tiling)
+
+    monkeypatch.setattr(TorchNetwork, "_run", run)
+    monkeypatch.setattr(backend, "evaluator", evaluator)
+    return Engine(network, backend, backend)
+
+
+@pytest.mark.parametrize("step", ["trace", "features", "evaluator"])
+def test_a_card_of_torchs_without_memory_is_replaced_by_the_processor(network, step, monkeypatch):
+    whole = TorchBackend(network)
+    expected = paint_with(Engine(network, whole, whole), [])
+    events: list = []
+    engine = open_torch_card(network, monkeypatch, events, lambda at, _side: at == step)
+    painted = paint_with(engine, events)
+    tiles = codes(events).count("smaller-tiles")
+    assert codes(events) == ["smaller-tiles"] * tiles + ["device-failed"]
+    assert (tiles > 0) == (step != "features")
+    assert engine.backend.device == ("cuda" if step == "features" else "cpu")
+    assert painted.loss == pytest.approx(expected.loss, rel=1e-3)
+    np.testing.assert_allclose(painted.pixels, expected.pixels, atol=2e-2)
+
+
+def test_memory_of_torchs_card_that_is_enough_for_smaller_tiles(network, monkeypatch):
+    events: list = []
+    engine = open_torch_card(network, monkeypatch, events, lambda step, side: step == "trace" and side > 60)
+    paint_with(engine, events)
+    assert codes(events) == ["smaller-tiles", "smaller-tiles"]
+    assert engine.backend.device == "cuda"
+
+
+def test_the_speed_of_a_card_without_memory_is_the_processors(network, monkeypatch):
+    events: list = []
+    monkeypatch.setattr(benchmark, "SIDES", {False: (48, 64), True: (48, 64)})
+    monkeypatch.setattr(benchmark, "UPSAMPLE_TO", 64)
+    engine = open_torch_card(network, monkeypatch, events, lambda _step, _side: True)
+    assert benchmark.measure(engine).megapixel > 0
+    assert "device-failed" in codes(events)
+    assert engine.backend.device == "cpu"

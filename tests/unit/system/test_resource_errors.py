@@ -54,10 +54,15 @@ def make_windows_error() -> OSError:
     return error
 
 
+class OutOfMemoryError(RuntimeError):
+    """PyTorch's class, which need not be installed, has this name."""
+
+
 @pytest.mark.parametrize(
     "error",
     [
         MemoryError(),
+        OutOfMemoryError("CUDA pool exhausted"),
         OSError(errno.ENOMEM, "Cannot allocate memory"),
         make_windows_error(),
         EncodeError("Failed to serialize proto"),

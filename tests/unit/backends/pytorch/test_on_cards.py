@@ -11,6 +11,7 @@ from nst_core.backends.interface import Tiling
 from nst_core.backends.pytorch import backend as backend_module
 from nst_core.backends.pytorch.backend import BYTES_PER_PIXEL, TILE_BYTES_PER_PIXEL, TorchBackend
 from nst_core.backends.pytorch.devices import DeviceTraits
+from nst_core.errors import DeviceError
 from nst_core.loss.objective import (
     AlphaNorm,
     ContentTerm,
@@ -36,6 +37,7 @@ from tests.unit.backends.pytorch.pretended_card import Watch, pretend
 SIDE = 64
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 TRAITS = {
+    "cpu": DeviceTraits(),
     "cuda": DeviceTraits(own_memory=True, fused_relu=True, half=True),
     "xpu": DeviceTraits(own_memory=True),
     "mps": DeviceTraits(channels_last=False),
@@ -143,6 +145,18 @@ def test_tiles_stay_on_the_device(open_backend):
         with Watch() as watch:
             evaluate(at)
         assert watch.faults == []
+
+
+@pytest.mark.parametrize("tiling", [None, Tiling(32)])
+def test_the_processor_evaluates_for_an_optimiser_on_the_card(open_backend, tiling):
+    with pretend("cuda"):
+        backend = open_backend("cuda")
+        at = picture(backend)
+        assert backend.use_cpu(DeviceError("The memory of cuda is not enough."))
+        evaluation = backend.evaluator(make_objective("gram", masked=True), SIDE, SIDE, tiling)(at)
+        assert {array.device.type for array in evaluation} == {"cuda"}
+        assert backend.upload(np.zeros(1, np.float32)).device.type == "cpu"
+        assert not backend.use_cpu(DeviceError("again"))
 
 
 @pytest.mark.slow
