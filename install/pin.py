@@ -6,9 +6,9 @@
     python install/pin.py --sizes    # print the download size of each engine (Linux, x86-64, Python 3.12)
 
 The pins of every engine, and of every extra that engines can do without, are for Python 3.10 to 3.13 and
-every system (with markers), each file with its SHA-256. PyTorch is pinned here if the package index has the
-right build. It has none for `torch-cpu` on Linux and `cuda` on Windows: those wheels are pinned by exact
-version in nst_install/engines.py.
+every system (with markers), those of `cuda` from Python 3.11 on; each file has its SHA-256. PyTorch is pinned
+here if the package index has the right build. It has none for `torch-cpu` on Linux and `cuda` on Windows:
+those wheels are pinned by exact version in nst_install/engines.py.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ sys.path.insert(0, str(INSTALL))
 
 from nst_install.engines import ENGINES, TORCH  # noqa: E402
 from nst_install.paths import CHECKOUT, REQUIREMENTS  # noqa: E402
+from nst_install.pythons import OLDEST  # noqa: E402
 
 INDEX = "https://pypi.org/simple"
 
@@ -91,13 +92,14 @@ def compile_pins(name: str, sources: list[str], lines: tuple[str, ...], *, keep:
         "# Written by install/pin.py; change pyproject.toml or pin.py and run it again.\n"
         "--only-binary :all:\n" + "".join(f"--no-binary {package}\n" for package in SOURCE_ONLY)
     )
+    oldest = ".".join(map(str, ENGINES[name].oldest_python if name in ENGINES else OLDEST))
     with tempfile.TemporaryDirectory() as folder:
         extra = Path(folder) / "extra.in"
         extra.write_text("\n".join(lines) + "\n", "utf-8")
         target, pins = REQUIREMENTS / f"{name}.txt", Path(folder) / "pins.txt"
         if keep and target.exists():
             pins.write_bytes(target.read_bytes())  # uv prefers the versions in the file that it overwrites
-        command = [*COMPILE, "--universal", "--python-version", "3.10", "--generate-hashes",
+        command = [*COMPILE, "--universal", "--python-version", oldest, "--generate-hashes",
                    *sources, str(extra), "--output-file", str(pins)]  # fmt: skip
         subprocess.run(
             command, cwd=CHECKOUT, stdout=subprocess.DEVNULL, check=True, env=default_environment()

@@ -203,7 +203,7 @@ def new_environment(
     console: Console,
 ) -> Path:
     """Make an environment with the requested Python; return its folder."""
-    python = pythons.find_python(options.python, paths, source, console)
+    python = pythons.find_python(options.python, paths, source, console, packages.oldest_python)
     if source.bundle and source.bundle.python != python.version:
         raise InstallError(
             f"The bundle is for Python {source.bundle.python}, but this is Python {python.version}.",

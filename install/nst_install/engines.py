@@ -44,7 +44,8 @@ class TorchBuild:
 class PackageSet:
     """The packages of one engine. ``megabytes`` is the disk space needed while they are being installed.
 
-    ``extras`` are names in :mod:`nst_install.extras`.
+    ``extras`` are names in :mod:`nst_install.extras`. ``oldest_python`` is the oldest that all its packages
+    work together with.
     """
 
     name: str
@@ -53,6 +54,7 @@ class PackageSet:
     torch_builds: dict[str, TorchBuild]
     platforms: tuple[str, ...] = ("linux", "darwin", "win32")
     extras: tuple[str, ...] = ()
+    oldest_python: tuple[int, int] = (3, 10)
 
     @property
     def requirements(self) -> Path:
@@ -92,6 +94,7 @@ ENGINES = {
                 )
             },
             platforms=("linux", "win32"),
+            oldest_python=(3, 11),  # ONNX Runtime for Python 3.10 needs CUDA 12, and PyTorch brings 13
         ),
         PackageSet(
             name="directml",

@@ -58,8 +58,8 @@ def own_version(system: str = sys.platform, machine: str = "") -> str:
     return "3.10" if intel_mac else "3.12"
 
 
-def probe(path: str) -> PythonInterpreter:
-    """Run a Python and check that the pinned packages support it.
+def probe(path: str, oldest: tuple[int, int] = OLDEST) -> PythonInterpreter:
+    """Run a Python and check that the pinned packages support it, and that it is not older than ``oldest``.
 
     Raises:
         InstallError: it does not run, or is not supported; the message says why.
@@ -78,6 +78,12 @@ def probe(path: str) -> PythonInterpreter:
             "A 64-bit Python 3.10 to 3.13 is needed. Choose one with --python.",
         )
     version = ".".join(map(str, facts["version"]))
+    if tuple(facts["version"]) < oldest:
+        needed = ".".join(map(str, oldest))
+        raise InstallError(
+            f"The Python {path} is version {version}, and this engine needs {needed} or newer.",
+            "Choose a newer one with --python, or let the installer download one with --python own.",
+        )
     return PythonInterpreter(facts["base"] if Path(facts["base"]).exists() else path, version)
 
 
@@ -117,20 +123,26 @@ def candidates() -> Iterator[str]:
 
 
 def find_python(
-    choice: str, paths: InstallPaths, source: PackageSource, console: Console
+    choice: str,
+    paths: InstallPaths,
+    source: PackageSource,
+    console: Console,
+    oldest: tuple[int, int] = OLDEST,
 ) -> PythonInterpreter:
     """Return the Python to make the environment with; ``choice`` is "auto", "own" or a path.
+
+    It is not older than ``oldest``.
 
     Raises:
         InstallError: there is no suitable Python, and none can be downloaded.
     """
     if choice not in ("auto", "own"):
-        return probe(choice)
+        return probe(choice, oldest)
     bundled = source.bundle.python if source.bundle else ""
     if choice == "auto":
         for path in candidates():
             try:
-                python = probe(path)
+                python = probe(path, oldest)
                 if bundled in ("", python.version):
                     return python
             except InstallError as error:

@@ -298,6 +298,25 @@ def test_intel_mac_gets_python_310(tmp_path: Path) -> None:
     assert pythons.probe(fake_python(tmp_path, **mac, version=[3, 10])).version == "3.10"
 
 
+def test_cuda_gets_python_311_or_newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ONNX Runtime for Python 3.10 needs another CUDA than PyTorch brings, and would use the processor."""
+    for version in ("3.10", "3.11"):
+        (tmp_path / version).mkdir()
+    old = fake_python(tmp_path / "3.10", version=[3, 10])
+    new = fake_python(tmp_path / "3.11", version=[3, 11])
+    paths = find_paths({"HOME": str(tmp_path)}, "linux")
+    monkeypatch.setattr(pythons, "candidates", lambda: iter([old, new]))
+    for engine, version in (("cpu", "3.10"), ("cuda", "3.11")):
+        oldest = engines.ENGINES[engine].oldest_python
+        assert pythons.find_python("auto", paths, sources.online(), QUIET, oldest).version == version
+    options = InstallOptions(python=old)
+    with pytest.raises(
+        InstallError, match=r"is version 3\.10, and this engine needs 3\.11 or newer"
+    ) as caught:
+        commands.new_environment(paths, engines.ENGINES["cuda"], options, sources.online(), QUIET)
+    assert "--python own" in caught.value.hint
+
+
 UV = """#!/bin/sh
 if [ "$1 $2" = "python install" ]; then
   [ {works} = yes ] || exit 2
