@@ -29,6 +29,7 @@ class ErrorCode(str, Enum):
     DISK_FULL = "disk-full"
     UNKNOWN_LAYER = "unknown-layer"
     UNKNOWN_MODEL = "unknown-model"
+    NO_FILM = "no-film"
     NO_MODEL = "no-model"
     BAD_MODEL = "bad-model"
     DOWNLOAD_FAILED = "download-failed"

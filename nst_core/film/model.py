@@ -14,9 +14,10 @@ from typing import Protocol
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import OnNotice
 from nst_core.images.picture import Picture
+from nst_core.system.folders import installer_command
 
-PACKAGES = {"av": "av", "cv2": "opencv-python-headless"}
-"""Modules that films need, and the packages that have them."""
+PACKAGES = {"cv2": ("OpenCV", "opencv-python-headless"), "av": ("PyAV", "av")}
+"""Modules that films need: the name of each for people, and the package that has it."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +109,15 @@ def check_film_installed(modules: Iterable[str] = tuple(PACKAGES)) -> None:
     """Check that ``modules``, those that films need, can be imported.
 
     Raises:
-        NstError: ``bad-setting``.
+        NstError: ``no-film``. The hint has the command that installs them.
     """
     missing = [PACKAGES[module] for module in modules if importlib.util.find_spec(module) is None]
     if missing:
+        names = " and ".join(name for name, _package in missing)
+        packages = " ".join(package for _name, package in missing)
+        command = installer_command("update", "--films")
         raise NstError(
-            ErrorCode.BAD_SETTING,
-            f"A package that films need is not installed: {', '.join(missing)}.",
-            f"Install it: {shlex.quote(sys.executable)} -m pip install {' '.join(missing)}.",
+            ErrorCode.NO_FILM,
+            f"Films and animations need {names}, which {'is' if len(missing) == 1 else 'are'} not installed.",
+            f"Run: {command or f'{shlex.quote(sys.executable)} -m pip install {packages}'}",
         )

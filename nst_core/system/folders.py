@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,15 @@ def models_folder() -> Path:
     """Return the folder of networks: the one that the installation record names, otherwise ``models``."""
     recorded = read_json_object(Path(sys.prefix).parent / INSTALL_RECORD).get("models")
     return Path(recorded) if isinstance(recorded, str) and recorded else data_folder() / "models"
+
+
+def installer_command(*arguments: str) -> str:
+    """Return the command line of the installer that made this Python environment; "" if none did."""
+    recorded = read_json_object(Path(sys.prefix).parent / INSTALL_RECORD).get("installer")
+    if not isinstance(recorded, list) or not recorded or not all(isinstance(word, str) for word in recorded):
+        return ""
+    words = [*recorded, *arguments]
+    return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 
 
 def is_file(path: Path) -> bool:

@@ -49,6 +49,22 @@ def test_failing_installer_is_reported_in_its_own_words(tasks: Any, plugin: Any,
     assert task.is_done
 
 
+def test_installer_is_asked_for_films(tasks: Any, tmp_path: Path) -> None:
+    script = tmp_path / "install.py"
+    script.write_text("import sys\nprint(*sys.argv[1:])\n")
+    steps: list = []
+    run_to_the_end(tasks.InstallerTask([sys.executable, str(script)], tasks.ADD_FILMS), steps)
+    assert steps == [("--events update --films", 0, 0)]
+
+
+def test_missing_opencv_is_told_in_the_painters_words(plugin: Any) -> None:  # noqa: F811
+    """The engine's sentence is the same, so that it is not added in brackets."""
+    sentence = "Films and animations need OpenCV, which is not installed."
+    error = plugin.messages.engine_error("no-film", sentence, "Run: python -m pip install")
+    assert (error.code, error.message) == ("no-film", sentence)
+    assert "update --films" in error.hint
+
+
 def test_installer_is_cancelled(tasks: Any, plugin: Any, tmp_path: Path) -> None:  # noqa: F811
     script = tmp_path / "install.py"
     script.write_text(WAITING)

@@ -7,7 +7,6 @@ import pytest
 
 from nst_core.contract import JOB_PREFIX, PROTOCOL
 from nst_core.errors import ErrorCode, NstError
-from nst_core.film import model
 from nst_core.images.picture import Picture
 from nst_core.worker.film import enlarge, paint_film, plan_film
 from nst_core.worker.protocol import Request
@@ -121,6 +120,3 @@ def test_requests_that_cannot_be_done_are_refused(folder, monkeypatch):
         paint_film(other, Events(), lambda: False)
     with pytest.raises(NstError, match="cannot be read"):
         paint_film(request(folder), Events(), lambda: False)
-    monkeypatch.setattr(model.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(NstError, match=r"opencv-python-headless\."):
-        model.check_film_installed(("cv2",))

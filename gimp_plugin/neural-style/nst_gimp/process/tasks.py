@@ -24,10 +24,17 @@ Step = namedtuple("Step", "text done total")
 BEST_NETWORK = "vgg19"
 
 
-class InstallerTask:
-    """The installer's command ``repair``, which also installs what is missing."""
+REPAIR = ("repair",)
+"""The installer's command that mends what is damaged and installs what is missing."""
 
-    def __init__(self, command: list) -> None:
+ADD_FILMS = ("update", "--films")
+"""The installer's command that adds the packages for animations."""
+
+
+class InstallerTask:
+    """A command of the installer."""
+
+    def __init__(self, command: list, arguments: tuple = REPAIR) -> None:
         """Start it. ``command`` is that of :func:`locations.find_installer`.
 
         Raises:
@@ -38,7 +45,7 @@ class InstallerTask:
         self._lines = queue.SimpleQueue()
         try:
             self.process = subprocess.Popen(
-                [*command, "--events", "repair"],
+                [*command, "--events", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -22,13 +22,13 @@ def page_path() -> str:
     return os.path.join(FOLDER, "en", "index.html")
 
 
-def open_page() -> None:
-    """Open the help page in the user's browser.
+def open_page(section: str = "") -> None:
+    """Open the help page in the user's browser, at the anchor ``section`` if one is named.
 
     Raises:
         UserError: no browser could be started. The message gives the path of the page.
     """
-    uri = GLib.filename_to_uri(page_path(), None)
+    uri = GLib.filename_to_uri(page_path(), None) + (f"#{section}" if section else "")
     try:
         Gio.AppInfo.launch_default_for_uri(uri, None)
     except GLib.Error:

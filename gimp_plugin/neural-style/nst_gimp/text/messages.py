@@ -63,6 +63,13 @@ WORDING = {
         mark("There is not enough memory for this picture."),
         mark("Set a smaller painting size, choose Draft quality, or close other programs."),
     ),
+    "no-film": (
+        mark("Films and animations need OpenCV, which is not installed."),
+        mark(
+            "Run the installer with “update --films”, or, if you installed the engine yourself, "
+            "“pip install opencv-python-headless” with the engine’s Python."
+        ),
+    ),
     "no-model": (
         mark("The network has not been downloaded yet."),
         mark("Connect to the internet and run “nst models fetch” once."),

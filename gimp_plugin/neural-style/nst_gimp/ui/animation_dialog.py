@@ -18,7 +18,7 @@ from nst_gimp.settings import animation_arguments  # noqa: E402
 from nst_gimp.settings.animation_arguments import AUTOMATIC, GROUP, IMAGE  # noqa: E402
 from nst_gimp.text.messages import UserError  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
-from nst_gimp.ui import access, dialog_buttons, engine_help, report_window, screen_fit, widgets  # noqa: E402
+from nst_gimp.ui import access, dialog_buttons, engine_help, help_button, report_window, screen_fit, widgets  # noqa: E402
 from nst_gimp.ui.advanced_page import AdvancedPage  # noqa: E402
 from nst_gimp.ui.animation_plan import AnimationPlan  # noqa: E402
 from nst_gimp.ui.look_page import LookPage  # noqa: E402
@@ -62,7 +62,7 @@ class AnimationDialog:
         area.reorder_child(body, 0)
         screen_fit.keep_on_screen(self.window)
         body.show_all()
-        self._hide_help()
+        help_button.replace(self.window, "animations", self.show_error)
         dialog_buttons.gather(self.window)
         paint = self.window.get_widget_for_response(Gtk.ResponseType.OK)
         paint.set_tooltip_text(_("Paint all frames with these settings"))
@@ -82,13 +82,6 @@ class AnimationDialog:
             page.set_border_width(10)
             pages.append_page(page, Gtk.Label(label=words, use_underline=True, margin=4))
         return pages
-
-    def _hide_help(self) -> None:
-        """Hide GIMP's button: its help browser does not know this plug-in's pages."""
-        button = self.window.get_widget_for_response(Gtk.ResponseType.HELP)
-        if button is not None:
-            button.set_no_show_all(True)
-            button.hide()
 
     def _find(self):
         """Return the frames that are chosen; those of the image if no group is selected any more."""

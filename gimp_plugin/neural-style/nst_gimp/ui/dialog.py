@@ -19,10 +19,9 @@ from nst_gimp.image import layers, overlays, style  # noqa: E402
 from nst_gimp.process import kept_styles  # noqa: E402
 from nst_gimp.process.warm_engine import WarmEngine  # noqa: E402
 from nst_gimp.run import queue_words  # noqa: E402
-from nst_gimp.text import help_pages  # noqa: E402
 from nst_gimp.text.messages import UserError  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
-from nst_gimp.ui import access, dialog_buttons, engine_help, look_page, report_window, screen_fit  # noqa: E402
+from nst_gimp.ui import access, dialog_buttons, engine_help, help_button, look_page, report_window, screen_fit  # noqa: E402
 from nst_gimp.ui.advanced_page import AdvancedPage  # noqa: E402
 from nst_gimp.ui.mask_tint import MaskTint  # noqa: E402
 from nst_gimp.ui.plan_line import PlanLine  # noqa: E402
@@ -76,7 +75,7 @@ class StyleDialog:
         area.pack_start(body, True, True, 0)
         area.reorder_child(body, 0)
         body.show_all()
-        self._replace_help_button()
+        help_button.replace(self.window, "", self.show_error)
         dialog_buttons.gather(self.window)
         access.complete(self.window, pages, _("Settings"))
         for name in ("style-file", "style-layer", "region-masks", "outside"):
@@ -137,35 +136,6 @@ class StyleDialog:
         with suppress(UserError):  # the channel or layer was deleted meanwhile
             tinted = overlays.tinted(self.trial.original, self.trial.subject, name) if name else None
         self.trial.show_tinted(tinted)
-
-    def _replace_help_button(self) -> None:
-        """Make Help open this plug-in's pages, which GIMP's help browser cannot find."""
-        stock = self.window.get_widget_for_response(Gtk.ResponseType.HELP)
-        if stock is None:
-            return
-        area = stock.get_parent()
-        button = Gtk.Button.new_with_mnemonic(_("_Help"))
-        button.set_tooltip_text(_("Open the help pages (F1)"))
-        button.connect("clicked", lambda _button: self._open_help())
-        area.pack_start(button, False, False, 0)
-        area.set_child_secondary(button, True)
-        area.reorder_child(button, 0)
-        stock.set_no_show_all(True)
-        stock.hide()
-        button.show()
-        self.window.connect("key-press-event", self._help_key)
-
-    def _help_key(self, _window, event) -> bool:
-        if event.keyval == Gdk.KEY_F1:
-            self._open_help()
-            return True
-        return False
-
-    def _open_help(self) -> None:
-        try:
-            help_pages.open_page()
-        except UserError as error:
-            self.show_error(str(error))
 
     def _update_buttons(self) -> None:
         has_style = any(self.config.get_property(name) is not None for name in ("style-file", "style-layer"))

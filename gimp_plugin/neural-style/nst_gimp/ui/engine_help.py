@@ -20,6 +20,7 @@ from nst_gimp.ui.task_window import TaskWindow  # noqa: E402
 
 REPAIRED = ("no-engine", "protocol", "crash", "hang")
 FETCHED = ("no-model", "bad-model")
+COMPLETED = ("no-film",)
 SMALLER_NETWORK = "vgg16"
 
 
@@ -44,6 +45,10 @@ class EngineHelp(Gtk.Box):
             self._button(
                 _("Get VGG-1_9…"), self.fetch_network,
                 _("Download the network VGG-19: 575 MB, of which 80 MB stay. It can be interrupted"),
+            ),
+            self._button(
+                _("_Install OpenCV…"), self._add_films,
+                _("Run the installer, which adds OpenCV and PyAV: up to 98 MB to download, 292 MB on disk"),
             ),
             self._button(
                 _("Diagn_ostics"), self._diagnose,
@@ -78,14 +83,22 @@ class EngineHelp(Gtk.Box):
         self.set_visible(error is not None)
         if error is None:
             return
-        install, fetch, _diagnose = self.buttons
-        install.set_visible(error.code in REPAIRED and bool(locations.find_installer()))
+        install, fetch, films, _diagnose = self.buttons
+        has_installer = bool(locations.find_installer())
+        install.set_visible(error.code in REPAIRED and has_installer)
         fetch.set_visible(error.code in FETCHED)
-        helps = install.get_visible() or fetch.get_visible()
+        films.set_visible(error.code in COMPLETED and has_installer)
+        helps = any(button.get_visible() for button in (install, fetch, films))
         self.sentence.set_text(sentence(error) if helps else str(error))
 
     def _install(self) -> None:
         self._run(_("Installing Neural Style"), lambda: tasks.InstallerTask(locations.find_installer()))
+
+    def _add_films(self) -> None:
+        self._run(
+            _("Installing OpenCV"),
+            lambda: tasks.InstallerTask(locations.find_installer(), tasks.ADD_FILMS),
+        )
 
     def fetch_network(self) -> None:
         """Download VGG-19 while a window shows the progress."""
@@ -100,7 +113,7 @@ class EngineHelp(Gtk.Box):
         TaskWindow(self.get_toplevel(), title, task, lambda succeeded: succeeded and self.on_repaired())
 
     def _diagnose(self) -> None:
-        button = self.buttons[2]
+        button = self.buttons[-1]
         button.set_sensitive(False)
 
         def done(text: str) -> bool:
@@ -120,7 +133,7 @@ class EngineHelp(Gtk.Box):
 
 def is_unusable(error) -> bool:
     """Return whether ``error`` says that the engine cannot paint anything."""
-    return isinstance(error, UserError) and error.code in (*REPAIRED, *FETCHED)
+    return isinstance(error, UserError) and error.code in (*REPAIRED, *FETCHED, *COMPLETED)
 
 
 def sentence(error: UserError) -> str:
