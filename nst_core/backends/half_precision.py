@@ -13,7 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 SIDE = 128
-"""Side, in pixels, of the picture that is compared."""
+"""Side, in pixels, of the blocks of the picture that is compared."""
+
+CUT = 10
+"""Rows and columns that are cut off, so that pools have inputs with odd sides: those take other nodes."""
 
 FEATURES, GRADIENT = 1e-2, 0.15
 """Largest differences, relative to float32, of features at a layer and of gradients.
@@ -54,8 +57,8 @@ def worst_share(differences: Mapping[str, float]) -> float:
 
 
 def trial_picture() -> npt.NDArray[np.float64]:
-    """Return blocks of colour with grain, (3, SIDE, SIDE): noise alone hardly activates deep layers."""
+    """Return blocks of colour with grain, (3, SIDE - CUT, SIDE - CUT); noise hardly activates deep layers."""
     rng = np.random.default_rng(0)
     blocks = rng.random((3, SIDE // 16, SIDE // 16), np.float32).repeat(16, axis=1).repeat(16, axis=2)
     grain = rng.normal(scale=0.05, size=blocks.shape)
-    return np.asarray(np.clip(blocks + grain, 0.0, 1.0))
+    return np.asarray(np.clip(blocks + grain, 0.0, 1.0)[:, : SIDE - CUT, : SIDE - CUT])

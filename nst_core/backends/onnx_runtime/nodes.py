@@ -101,6 +101,11 @@ class Nodes:
         """Write ``tensor`` from ``start`` to ``end`` (exclusive) along ``axis``."""
         return self.add("Slice", tensor, self.integers(start), self.integers(end), self.integers(axis))
 
+    def upper_left(self, tensor: str, height: int, width: int) -> str:
+        """Write the first ``height`` rows and ``width`` columns of ``tensor`` (1, N, h, w)."""
+        starts, ends, axes = self.integers(0, 0), self.integers(height, width), self.integers(2, 3)
+        return self.add("Slice", tensor, starts, ends, axes)
+
     def pad(self, tensor: str, axis: int, before: int, after: int, rank: int = 4) -> str:
         """Write ``tensor`` with zeros before and after it along ``axis``."""
         pads = [0] * (2 * rank)

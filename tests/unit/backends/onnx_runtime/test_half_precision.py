@@ -14,9 +14,9 @@ from nst_core.loss.objective import ContentTerm, Objective
 from nst_core.loss.statistics import STATISTICS
 from tests.unit.backends.onnx_runtime.test_webgpu import make_objective, picture
 
-SIZE = 50, 69
-"""Only one side becomes odd at a pool: between two slices ONNX Runtime's processor, which has no kernels for
-float16, leaves out the rounding, and then no feature equals its pool's maximum. On a card it is a float16.
+SIZE = 50, 67
+"""Both sides become odd at a pool, one at its input and one after the first. Every feature must be rounded on
+all of its ways: if a slice of them is not, none equals its pool's maximum, and half of the gradient is lost.
 """
 
 
