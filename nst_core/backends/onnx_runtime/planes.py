@@ -82,8 +82,8 @@ def max_pool_back(
     """
     channels, height, width = size
     if height % 2 or width % 2:
-        # One node: ONNX Runtime's CPU provider computes float16 in float32 and leaves out some roundings, after
-        # two slices even that of the features, and then none equals its window's rounded maximum.
+        # One node: ONNX Runtime's CPU provider leaves out some roundings to float16, and after two slices
+        # no feature equalled its window's rounded maximum.
         features = nodes.upper_left(features, height // 2 * 2, width // 2 * 2)
     ones = nodes.of_network(np.ones((channels, 1, 1, 1), dtype=np.float32), f"ones {channels}")
     order = nodes.cast(order, half=True) if nodes.half else order
