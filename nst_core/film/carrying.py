@@ -82,11 +82,14 @@ def _move(painting: Painting, motion: Motion) -> Painting:
     return Painting(move(painting.pixels, motion), evaluations)
 
 
-def start_of_frame(carried: Carried, motion: Motion, before: tuple[Array, Array], content: Array) -> Array:
+def start_of_frame(
+    carried: Carried, motion: Motion, before: tuple[Array, Array], content: Array, noise: Array
+) -> Array:
     """Return the (3, h, w) picture from which a frame starts.
 
     It is what was ``carried`` where that is known. What comes into view starts as the ``content``, changed as
-    the painting changes its surroundings; ``before`` are the content and the painting of the frame before.
+    the painting changes its surroundings, with the ``noise`` (3, h, w) from which strokes grow. ``before``
+    are the content and the painting of the frame before.
     """
     if carried.known.all():
         return carried.painting.pixels
@@ -95,7 +98,7 @@ def start_of_frame(carried: Carried, motion: Motion, before: tuple[Array, Array]
     deviation = SPREAD_SHARE * max(content.shape[1:])
     weight = _blur(known, deviation)
     spread = np.stack([_blur(plane, deviation) for plane in change]) / np.maximum(weight, TINY)
-    unknown = content + spread * np.minimum(weight / TINY, 1.0)
+    unknown = content + noise + spread * np.minimum(weight / TINY, 1.0)
     soft = cv2.GaussianBlur(known, (0, 0), 1.0) * known
     return np.asarray(unknown + (carried.painting.pixels - unknown) * soft, dtype=np.float32)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -30,9 +31,12 @@ from nst_core.job.prepare import channels_first, job_workload, painted_box, prep
 from nst_core.job.run import check_job
 from nst_core.loss.neighbours import NeighbourMap
 from nst_core.painting.clock import estimate_level_work
+from nst_core.painting.luminance_only import start_in_grey
+from nst_core.painting.noise_field import pink_noise
 from nst_core.painting.regions import PreparedImage
 from nst_core.painting.run import PaintingResult, PaintOptions, RunCallbacks, paint
 from nst_core.painting.run_state import NoStates, RunState
+from nst_core.painting.start import content_noise, has_strokes
 from nst_core.painting.subject import Subject
 from nst_core.planning.rate_cache import update_rate
 from nst_core.planning.run_plan import RunPlan
@@ -97,6 +101,14 @@ class ShotPainter:
         self.finisher = Finisher(job, self.subject)
         self.earlier: deque[_Earlier] = deque(maxlen=max(SPANS))
 
+    @cached_property
+    def _noise(self) -> Array:
+        """The noise that a first frame starts from, without its content."""
+        assert self.subject.content is not None  # noqa: S101 -- checked by check_film_job
+        deviation = content_noise(self.job.settings, styled=has_strokes(self.subject))
+        height, width = self.subject.content.pixels.shape[1:]
+        return np.float32(deviation) * pink_noise(height, width, self.job.settings.seed)
+
     def paint(self, content: Picture) -> PaintedFrame:
         """Paint the next frame.
 
@@ -152,7 +164,9 @@ class ShotPainter:
         last = self.earlier[-1]
         carried = carry_painting(motions, [self.earlier[-span].painting for span in spans])
         before = last.content, last.painting.pixels
-        start = start_of_frame(carried, motions[0], before, subject.content.pixels)
+        start = start_of_frame(carried, motions[0], before, subject.content.pixels, self._noise)
+        if subject.grey is not None:
+            start = start_in_grey(start, subject.grey)
         plan = later_plan(self.plan, self.job)
         maps, kept = carry_maps(last.maps, motions[0], plan.levels[-1])
         state = RunState(level=len(plan.levels) - 1, previous=start, maps=maps, kept=kept)

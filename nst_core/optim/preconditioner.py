@@ -50,3 +50,15 @@ def inverse_frequency(
         return xp.astype(filtered, picture.dtype, copy=False)
 
     return apply
+
+
+def with_freedom(
+    operator: Callable[[DeviceArray], DeviceArray], freedom: DeviceArray
+) -> Callable[[DeviceArray], DeviceArray]:
+    """Return ``operator`` between two products with ``freedom`` (height, width).
+
+    ``freedom`` is 1 where a pixel moves freely. A prior that holds some pixels is much stiffer than the loss
+    of the features, and steps would be as short for the other pixels. The result is symmetric and positive,
+    too.
+    """
+    return lambda picture: freedom * operator(freedom * picture)

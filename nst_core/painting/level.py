@@ -7,6 +7,7 @@ optimiser and reports. Takes the picture of the level before, returns the best p
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,16 +17,28 @@ from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice
 from nst_core.optim.adam import Adam
 from nst_core.optim.lbfgs import Lbfgs, OptimizerState
-from nst_core.optim.preconditioner import inverse_frequency
+from nst_core.optim.preconditioner import inverse_frequency, with_freedom
 from nst_core.optim.vectors import store_factory
 from nst_core.painting.level_evaluator import BestTerms, LevelView, bind_evaluator
 from nst_core.painting.memory import MemoryLayout
 from nst_core.painting.progress import RunEnded, RunReporter
+from nst_core.painting.pyramid import Level
+from nst_core.painting.regions import Anchor
+from nst_core.painting.resample import resize_mask
 from nst_core.painting.run_context import RunContext
 from nst_core.painting.run_state import RunState
 from nst_core.painting.subject import Subject
 from nst_core.system.resource_errors import is_out_of_memory
 from nst_core.vgg.layers import LAYERS, up_to_deepest
+
+ANCHOR_STIFFNESS = 1000.0
+"""Curvature of the loss at a pixel that is held to an earlier frame, relative to that of the other terms.
+
+Without it what comes into view at the edge of a pan stays a photograph, because all steps are as short as the
+held pixels need. ``python -m tests.bench.film``, seven frames of 96 pixels of a pan, draft: the judge's
+distance of the style is 0.747, 0.795, 0.715 and 0.670 with 0, 30, 300 and 1000, the flicker 14, 19, 8 and 5
+times 1e-5.
+"""
 
 
 @dataclass(frozen=True)
@@ -71,7 +84,11 @@ def open_level(context: RunContext, subject: Subject, layout: MemoryLayout, star
     picture = context.backend.upload(first)
     del first  # the host's copy is not needed during the first evaluation
     wave = math.inf if subject.content is not None else _longest_style_wave(context)
-    optimizer = _start_optimizer(context, best_terms, picture, layout, start.iteration, wave)
+    precondition = inverse_frequency(picture, longest_wave=wave)
+    if subject.anchor is not None:
+        freedom = _freedom(subject.anchor, context.reporter.level)
+        precondition = with_freedom(precondition, context.backend.upload(view.window.cut(freedom)))
+    optimizer = _start_optimizer(context, best_terms, picture, layout, start.iteration, precondition)
     context.reporter.add_work(context.reporter.work.evaluation)
     return OpenLevel(replace(start, picture=None), optimizer, best_terms, view)
 
@@ -128,13 +145,20 @@ def _longest_style_wave(context: RunContext) -> float:
     return up_to_deepest(names, LAYERS[context.backend.network.architecture])[-1].receptive_field
 
 
+def _freedom(anchor: Anchor, level: Level) -> Array:
+    """Return how freely each pixel of a level moves, (height, width), if a frame is held to ``anchor``."""
+    mask = resize_mask(anchor.mask, level.height, level.width)
+    assert mask is not None  # noqa: S101 -- an anchor has one
+    return np.asarray(1.0 / np.sqrt(1.0 + np.float32(ANCHOR_STIFFNESS) * mask), np.float32)
+
+
 def _start_optimizer(
     context: RunContext,
     evaluate: BestTerms,
     start: DeviceArray,
     layout: MemoryLayout,
     done: int,
-    longest_wave: float,
+    precondition: Callable[[DeviceArray], DeviceArray],
 ) -> Lbfgs | Adam:
     """Start the optimiser; ``done`` of the level's evaluations are behind it."""
     iterations = context.reporter.level.iterations
@@ -147,7 +171,7 @@ def _start_optimizer(
             evaluate,
             start,
             history=min(layout.history, iterations),
-            precondition=inverse_frequency(start, longest_wave=longest_wave),
+            precondition=precondition,
             make_store=store_factory(layout.storage, context.scratch_folder),
         )
         for s, y in context.curvature.enlarged(*start.shape[1:]):
