@@ -23,6 +23,7 @@ from tests.gimp.start import HERE, REPOSITORY, Gimp, complaints
 
 DIALOG = "^Neural Style$"
 PAINTING_WINDOW = "^Painting in the style"
+QUESTION = "^Stop Painting$"
 
 LAST_VALUES = "plug-in-settings/GimpProcedureConfigRun-plug-in-neural-style.last"
 """Where GIMP keeps the values of the last run, in its profile."""
@@ -262,6 +263,20 @@ class GimpDesktop:
     def wait_until_gone(self, title: str) -> None:
         """Wait until no window with the title is shown."""
         self.wait_until(lambda: not self.screen.windows(title), f"the window {title!r} to close")
+
+    def throw_away(self, painting: Window) -> None:
+        """Press Escape in the painting window, and wait until it is closed.
+
+        On a busy machine more than a minute may have passed, after which the plug-in asks.
+        """
+        self.screen.key("Escape", painting)
+
+        def is_closed() -> bool:
+            for question in self.screen.windows(QUESTION):
+                self.screen.key("alt+t", question)
+            return not self.screen.windows(PAINTING_WINDOW)
+
+        self.wait_until(is_closed, "the painting window to close")
 
     def press(self, window: Window, *keys: str) -> None:
         """Press keys in a window of the plug-in that stays open; each is handled before the next."""

@@ -76,7 +76,7 @@ def test_frames_are_painted_into_a_group_and_a_cancelled_run_leaves_none(desktop
     window = desktop.wait_for_window(PAINTING_WINDOW)
     desktop.wait_until(lambda: events(desktop, "progress"), "the first frame")
     desktop.keep_picture("animation-painting")
-    desktop.screen.key("Escape", window)
+    desktop.throw_away(window)
     desktop.screen.key("Escape", desktop.wait_for_window(DIALOG))
     assert desktop.result(number)[0] == "cancel"
     assert layers(desktop, film) == after

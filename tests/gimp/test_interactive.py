@@ -10,12 +10,19 @@ import json
 
 from PIL import Image, ImageChops
 
-from tests.gimp.desktop import DIALOG, LAST_VALUES, PAINTING_WINDOW, GimpDesktop, Widget, is_slider
+from tests.gimp.desktop import (
+    DIALOG,
+    LAST_VALUES,
+    PAINTING_WINDOW,
+    QUESTION,
+    GimpDesktop,
+    Widget,
+    is_slider,
+)
 from tests.gimp.screen import Window
 
 LAST_BUTTON = (48, 28)
 """The middle of the lower right button, from the lower right corner of a window."""
-QUESTION = "^Stop Painting$"
 STATUS_BAR_HEIGHT = 30
 PREVIEW_BLUE = 120
 """The blue of every pixel in the fake engine's previews; no pixel of the photo's middle has it."""
@@ -232,7 +239,7 @@ def test_painting_window_shows_the_previews(desktop: GimpDesktop) -> None:
         return colour is not None and colour[0] > first[0]
 
     desktop.wait_until(lighter, f"a preview lighter than {first}")
-    desktop.screen.key("Escape", painting)
+    desktop.throw_away(painting)
     dialog = desktop.wait_for_window(DIALOG)
     desktop.screen.key("Escape", dialog)
     desktop.wait_until_gone(DIALOG)
@@ -326,7 +333,7 @@ def test_dialog_has_what_was_chosen_before_the_painting_is_finished(desktop: Gim
     desktop.keep_picture("second-dialog")
     desktop.screen.key("Escape", dialog)
     desktop.wait_until_gone(DIALOG)
-    desktop.screen.key("Escape", painting)
+    desktop.throw_away(painting)
     desktop.screen.key("Escape", desktop.wait_for_window(DIALOG))
     assert desktop.result(number) == "cancel"
 

@@ -71,8 +71,7 @@ def test_progress_previews_cancel_and_keep_this_between_tiles(desktop: GimpDeskt
     screen.key("alt+p", dialog)
     painting = desktop.wait_for_window(PAINTING_WINDOW)
     desktop.wait_until(lambda: events(desktop, "progress"), "the first tile")
-    screen.key("Escape", painting)  # in the middle of an evaluation
-    desktop.wait_until_gone(PAINTING_WINDOW)
+    desktop.throw_away(painting)  # in the middle of an evaluation
     dialog = desktop.wait_for_window(DIALOG)
 
     forget_events(desktop)
