@@ -19,7 +19,7 @@ from nst_core.images.display_name import display_name
 from nst_core.images.metadata import read_metadata
 from nst_core.images.picture import Picture
 from nst_core.images.read import read_picture
-from nst_core.images.resize import fit, resize_picture
+from nst_core.images.resize import shrink_to
 from nst_core.images.write import check_writable, write_picture
 from nst_core.job.metadata import SHEET
 
@@ -79,7 +79,7 @@ def write_sheet(sheet: Path, results: Sequence[Path], output: Path, on_notice: O
     pictures, names = list[Picture](), list[str]()
     for result in existing:
         try:
-            pictures.append(_shrink(read_picture(result), cell))
+            pictures.append(shrink_to(read_picture(result), cell))
         except NstError as error:
             on_notice(Notice("not-on-the-sheet", f"{display_name(result)} is not on the sheet: {error}"))
         else:
@@ -100,10 +100,3 @@ def cell_side(count: int) -> int:
 def sheet_columns(count: int) -> int:
     """Return the number of pictures in a row."""
     return max(1, round(math.sqrt(SHAPE * count)))
-
-
-def _shrink(picture: Picture, cell: int) -> Picture:
-    """Return a picture that fits into a cell: large ones are not kept until the sheet is made."""
-    if max(picture.height, picture.width) <= cell:
-        return picture
-    return resize_picture(picture, *fit(picture.height, picture.width, cell))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from nst_core.cli.progress_output import ProgressReporter, format_time_left, ope
 from nst_core.contract import format_bytes
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice, Progress
+from nst_core.film.clock import FilmClock, FrameSeconds
 from nst_core.film.cluster import FilmPayload, ShotCallbacks, paint_shots, painters_for
 from nst_core.film.files import check_film_output, is_folder, open_film, write_film
 from nst_core.film.finished import FinishedFrames, disk_bytes, frames_folder
@@ -112,10 +112,9 @@ class _FilmRun:
         self.reporter, self.options = reporter, options
         self.finished = FinishedFrames(frames_folder(options.output), options.output)
         self.notices: set[str] = set()
-        self.seconds: tuple[float, float] = (1.0, 1.0)
-        self.current, self.count = 0.0, 0
-        self.done, self.done_before = 0.0, 0.0
-        self.started = time.monotonic()
+        self.seconds = FrameSeconds(1.0, 1.0)
+        self.current, self.count, self.done = 0.0, 0, 0.0
+        self.clock = FilmClock(0.0)
 
     @property
     def _frames(self) -> int:
@@ -124,12 +123,7 @@ class _FilmRun:
     def measure(self, engine: Engine) -> None:
         """Estimate the seconds of the first frame of a shot, and of a later one."""
         plan = ShotPainter(self.job, engine).plan
-        self.seconds = plan.seconds, later_seconds(plan, self.job, engine)
-
-    def _work(self, shot: range, frames: int) -> float:
-        """Return the expected seconds of the first ``frames`` of a ``shot``."""
-        first, later = self.seconds
-        return first + (min(frames, len(shot)) - 1) * later if frames else 0.0
+        self.seconds = FrameSeconds(plan.seconds, later_seconds(plan, self.job, engine))
 
     def plan(self, painters: int) -> None:
         """Tell how long the film will take, and check the disk.
@@ -148,7 +142,7 @@ class _FilmRun:
                 f"The film may need {format_bytes(needed)}, and {format_bytes(free)} are free.",
                 "Free some space, or write to another disk.",
             )
-        works = [self._work(shot, len(shot)) for shot in self.found.shots]
+        works = [self.seconds.of(len(shot), 1) for shot in self.found.shots]
         seconds = max(sum(works) / painters, *works)
         about = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{max(1.0, seconds):.0f} seconds"
         at_once = f" with {painters} painters as fast as this machine" if painters > 1 else ""
@@ -167,11 +161,11 @@ class _FilmRun:
         self.finished.begin(identity, resume=self.options.resume)
         counts = [self.finished.count(shot) for shot in self.found.shots]
         self.count = sum(counts)
-        self.done_before = self.done = sum(map(self._work, self.found.shots, counts))
+        self.done = self.seconds.of(self.count, sum(map(bool, counts)))
         if self.count:
             message = f"Continues: {self.count} of {self._frames} frames are finished."
             self.reporter.report(Notice("resumed", message))
-        self.started = time.monotonic()
+        self.clock = FilmClock(self.seconds.of(self._frames, len(self.found.shots)), self.done)
 
     def paint(self, engine: Engine) -> None:
         """Paint the frames that are not finished yet, one after another."""
@@ -195,7 +189,7 @@ class _FilmRun:
 
     def _take_frame(self, task: FrameTask, frame: PaintedFrame) -> None:
         self._keep(task, frame)
-        left = format_time_left(self._seconds_left(self.done))
+        left = format_time_left(self.clock.left(self.done))
         sentence = f"Frame {task.number + 1} is painted, {self.count} of {self._frames}"
         self.reporter.say(", ".join(filter(None, [sentence, left])) + ".")
 
@@ -205,21 +199,12 @@ class _FilmRun:
         self.count += 1
 
     def _work_of(self, task: FrameTask) -> float:
-        first, later = self.seconds
-        return first if task.number == task.shot.start else later
-
-    def _seconds_left(self, done: float) -> float | None:
-        total = sum(self._work(shot, len(shot)) for shot in self.found.shots)
-        here, passed = done - self.done_before, time.monotonic() - self.started
-        return passed * (total - done) / here if here > 0.005 * total else None
+        return self.seconds.of(1, int(task.number == task.shot.start))
 
     def _on_event(self, event: Event) -> None:
         """Report progress of the whole film, and each notice once."""
         if isinstance(event, Progress):
-            total = max(sum(self._work(shot, len(shot)) for shot in self.found.shots), 1e-6)
-            done = self.done + event.fraction * self.current
-            passed, left = time.monotonic() - self.started, self._seconds_left(done)
-            self.reporter.report(replace(event, fraction=done / total, seconds=passed, seconds_left=left))
+            self.reporter.report(self.clock.of_film(event, self.done + event.fraction * self.current))
         elif isinstance(event, Notice) and str(event) not in self.notices:
             self.notices.add(str(event))
             self.reporter.report(event)
@@ -235,7 +220,7 @@ class _FilmRun:
         write_film(output, frames, traits, self.reporter.report, force=self.options.force)
         self.finished.remove()
         picture = self.found.first
-        seconds = time.monotonic() - self.started
+        seconds = self.clock.passed
         self.reporter.finish(
             f"{display_name(output)}: {self._frames} frames, {picture.width} x {picture.height}, "
             f"{seconds:.0f} s.",

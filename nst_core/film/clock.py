@@ -1,41 +1,51 @@
 """The time that the frames of a film take: planned before, and corrected by what has passed.
 
-Knows numbers only. The first frame of a shot takes longer than the others, which go on from it.
+Takes numbers and events. The first frame of a shot takes longer than the others, which go on from it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
+
+from nst_core.events import Progress
 
 LEAST_SHARE = 0.005
 """Share of the work from which the time that has passed says more than the plan."""
 
 
-@dataclass
-class FilmClock:
-    """The clock of one film.
+@dataclass(frozen=True)
+class FrameSeconds:
+    """The planned seconds of a ``first`` frame of a shot, and of a ``later`` one."""
 
-    ``starts`` says for each frame whether it begins a shot. ``first`` and ``later`` are the planned seconds
-    of a frame that does, and of one that does not.
-    """
-
-    starts: Sequence[bool]
     first: float
     later: float
-    started: float = field(default_factory=time.monotonic)
 
-    def work(self, frames: int) -> float:
-        """Return the planned seconds of the first ``frames``."""
-        shots = sum(self.starts[:frames])
+    def of(self, frames: int, shots: int) -> float:
+        """Return the planned seconds of ``frames``, of which ``shots`` begin one."""
         return shots * self.first + (frames - shots) * self.later
 
-    def progress(self, number: int, fraction: float) -> tuple[float, float, float]:
-        """Return (share of the film, seconds passed, seconds left) at ``fraction`` of frame ``number``."""
-        total = max(self.work(len(self.starts)), 1e-6)
-        before, after = self.work(number), self.work(number + 1)
-        share = (before + fraction * (after - before)) / total
-        passed = time.monotonic() - self.started
-        left = passed * (1.0 - share) / share if share > LEAST_SHARE else total * (1.0 - share)
-        return share, passed, left
+
+@dataclass
+class FilmClock:
+    """The clock of a film of ``total`` planned seconds, of which earlier runs painted those of ``before``."""
+
+    total: float
+    before: float = 0.0
+    _: KW_ONLY
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def passed(self) -> float:
+        """The seconds that have passed."""
+        return time.monotonic() - self.started
+
+    def of_film(self, progress: Progress, done: float) -> Progress:
+        """Return the progress of the film from that of a frame, with ``done`` planned seconds painted."""
+        share = done / max(self.total, 1e-6)
+        return replace(progress, fraction=share, seconds=self.passed, seconds_left=self.left(done))
+
+    def left(self, done: float) -> float | None:
+        """Return the seconds left; None as long as too little was painted to tell."""
+        here = done - self.before
+        return self.passed * (self.total - done) / here if here > LEAST_SHARE * self.total else None

@@ -93,6 +93,13 @@ def resize_picture(
     return replace(picture, pixels=np.clip(pixels, 0, 1, out=pixels), alpha=alpha)
 
 
+def shrink_to(picture: Picture, long_side: int) -> Picture:
+    """Shrink a picture to a long side of ``long_side`` pixels if it is larger; 0 leaves every size."""
+    if not long_side or max(picture.height, picture.width) <= long_side:
+        return picture
+    return resize_picture(picture, *fit(picture.height, picture.width, long_side))
+
+
 def crop(picture: Picture, area: Crop) -> Picture:
     """Cut ``area`` out of ``picture``.
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from nst_core.array_types import Array
 from nst_core.images.picture import Picture
-from nst_core.images.resize import fit, resize
+from nst_core.images.resize import fit, resize, shrink_to
 from nst_core.job.model import Job, Region, WeightedStyle
 from nst_core.loss.statistics import STATISTICS
-from nst_core.pages.paper_figures import Figure, FigureJob, Figures, at_size
+from nst_core.pages.paper_figures import Figure, FigureJob, Figures
 from nst_core.settings import Settings, make_settings
 
 SOFT_EDGE = 0.05
@@ -54,8 +54,8 @@ def design_gallery(content: Picture, styles: Sequence[Picture], settings: Settin
     )
     originals = {
         "content": gallery.content,
-        "style": at_size(gallery.first.picture, settings.size),
-        "style-2": at_size(gallery.second.picture, settings.size),
+        "style": shrink_to(gallery.first.picture, settings.size),
+        "style-2": shrink_to(gallery.second.picture, settings.size),
     }
     return Figures(figures, tuple(gallery.paintings.values()), originals)
 
@@ -64,7 +64,7 @@ class _Gallery:
     """Makes the rows of the gallery and collects their jobs; panels with the same name share a picture."""
 
     def __init__(self, content: Picture, styles: Sequence[Picture], settings: Settings) -> None:
-        self.content = at_size(content, settings.size)
+        self.content = shrink_to(content, settings.size)
         self.first = WeightedStyle(styles[0])
         self.second = WeightedStyle(styles[1] if len(styles) > 1 else hatched_style(styles[0]))
         self.settings = settings

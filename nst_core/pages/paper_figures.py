@@ -22,7 +22,7 @@ from nst_core.array_types import Array
 from nst_core.events import Event, Preview
 from nst_core.images.contact_sheet import contact_sheet
 from nst_core.images.picture import Picture
-from nst_core.images.resize import fit, resize_picture
+from nst_core.images.resize import shrink_to
 from nst_core.job.model import Job, WeightedStyle
 from nst_core.job.prepare import painted_size
 from nst_core.job.run import run_job
@@ -183,7 +183,7 @@ def design_figures(content: Picture, style: Picture, settings: Settings, iterati
             *ratios,
             *variants,
         ),
-        originals={"content": at_size(content, make.size), "style": at_size(style, make.size)},
+        originals={"content": shrink_to(content, make.size), "style": shrink_to(style, make.size)},
     )
 
 
@@ -283,13 +283,6 @@ def middle_crop(picture: Picture) -> Crop:
 def first_layers(layers: Sequence[LayerWeight], count: int) -> tuple[LayerWeight, ...]:
     """Return the first ``count`` of ``layers``, which are listed from shallow to deep."""
     return tuple(layers[:count])
-
-
-def at_size(picture: Picture, size: int) -> Picture:
-    """Shrink a picture to a long side of ``size`` if it is larger."""
-    if not size or max(picture.height, picture.width) <= size:
-        return picture
-    return resize_picture(picture, *fit(picture.height, picture.width, size))
 
 
 def paint_figure_job(painting: FigureJob, callbacks: RunCallbacks, store: ModelStore) -> dict[str, Picture]:

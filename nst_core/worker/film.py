@@ -16,11 +16,11 @@ from nst_core.api import as_array, as_picture
 from nst_core.backends.choose import Engine, open_engine
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice, Preview, Progress
-from nst_core.film.clock import FilmClock
+from nst_core.film.clock import FilmClock, FrameSeconds
 from nst_core.film.painter import PaintedFrame, ShotPainter, check_film_job, is_invisible, later_seconds
 from nst_core.film.shots import shot_starts
 from nst_core.images.picture import Picture
-from nst_core.images.resize import fit, resize_picture
+from nst_core.images.resize import fit, shrink_to
 from nst_core.job.model import Job
 from nst_core.job.plan import plan_painting
 from nst_core.job.prepare import channels_first, picture_bytes
@@ -75,9 +75,13 @@ def _painted_size(frames: Frames, request: Request) -> Pixels:
 
 
 def _plan_fields(plan: RunPlan, job: Job, engine: Engine, starts: list[bool]) -> dict[str, object]:
-    clock = FilmClock(starts, plan.seconds, later_seconds(plan, job, engine))
+    seconds = _frame_seconds(plan, job, engine).of(len(starts), sum(starts))
     fields = plan_fields(plan_event(plan, job.settings, engine))
-    return fields | {"seconds": clock.work(len(starts)), "frames": len(starts), "shots": sum(starts)}
+    return fields | {"seconds": seconds, "frames": len(starts), "shots": sum(starts)}
+
+
+def _frame_seconds(plan: RunPlan, job: Job, engine: Engine) -> FrameSeconds:
+    return FrameSeconds(plan.seconds, later_seconds(plan, job, engine))
 
 
 def _check_frames(request: Request) -> Frames:
@@ -134,9 +138,7 @@ class _FrameReader:
 
     def at_size(self, picture: Picture) -> Picture:
         """Return a frame at the size at which it is painted."""
-        if not 0 < self.size < max(picture.height, picture.width):
-            return picture
-        return resize_picture(picture, *fit(picture.height, picture.width, self.size))
+        return shrink_to(picture, self.size)
 
     def all_at_size(self) -> Iterator[Picture]:
         """Yield all frames at that size."""
@@ -160,7 +162,8 @@ class _FilmRun:
         callbacks = RunCallbacks(on_event=self._on_event, should_stop=should_stop)
         plan = plan_painting(self.job, self.engine, None)
         self.send("plan", **_plan_fields(plan, self.job, self.engine, starts))
-        self.clock = FilmClock(starts, plan.seconds, later_seconds(plan, self.job, self.engine))
+        self.starts, self.seconds = starts, _frame_seconds(plan, self.job, self.engine)
+        self.clock = FilmClock(self.seconds.of(len(starts), sum(starts)))
         painter: ShotPainter | None = None
         while self.number < len(starts) and not should_stop():
             full = self.reader.frame(self.number)
@@ -198,8 +201,13 @@ class _FilmRun:
     def _on_event(self, event: Event) -> None:
         """Report progress as that of the film, and each notice once."""
         if isinstance(event, Progress):
-            share, passed, left = self.clock.progress(self.number, event.fraction)
-            event = replace(event, fraction=share, seconds=passed, seconds_left=left)
+            before, after = (
+                self.seconds.of(count, sum(self.starts[:count])) for count in (self.number, self.number + 1)
+            )
+            done = before + event.fraction * (after - before)
+            event = self.clock.of_film(event, done)
+            if event.seconds_left is None:
+                event = replace(event, seconds_left=self.clock.total - done)
             self.send("progress", **asdict(event), frame=self.number + 1, frames=self.reader.frames.count)
         elif isinstance(event, Notice) and str(event) not in self.notices:
             self.notices.add(str(event))
@@ -215,7 +223,7 @@ class _FilmRun:
             "seed": self.job.settings.seed,
             "model": network.name,
             "model_sha256": network.sha256,
-            "seconds": self.clock.progress(self.number - 1, 1.0)[1],
+            "seconds": self.clock.passed,
             "stopped": self.number < frames.count,
             "settings": self.job.settings.model_dump(mode="json"),
         }
