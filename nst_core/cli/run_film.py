@@ -17,7 +17,7 @@ from nst_core.batch.ray_cluster import check_ray_installed, connect_to_ray
 from nst_core.cli.file_arguments import read_start, read_styles
 from nst_core.cli.film_options import FilmOptions
 from nst_core.cli.interrupts import Interrupts, catch_interrupts
-from nst_core.cli.progress_output import ProgressReporter, format_time_left, open_reporter
+from nst_core.cli.progress_output import ProgressReporter, format_duration, format_time_left, open_reporter
 from nst_core.contract import format_bytes
 from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Event, Notice, Progress
@@ -144,7 +144,7 @@ class _FilmRun:
             )
         works = [self.seconds.of(len(shot), 1) for shot in self.found.shots]
         seconds = max(sum(works) / painters, *works)
-        about = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{max(1.0, seconds):.0f} seconds"
+        about = format_duration(max(1.0, seconds))
         at_once = f" with {painters} painters as fast as this machine" if painters > 1 else ""
         self.reporter.say(
             f"{self._frames} frames in {shots} {'shot' if shots == 1 else 'shots'}, "
