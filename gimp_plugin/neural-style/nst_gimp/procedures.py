@@ -15,8 +15,7 @@ from nst_gimp.text.messages import CallError, Cancelled, to_user_error
 def run_filter(procedure, run_mode, image, drawables, config, _data):
     """Run the filter and return GIMP's return values: the new layer, or a status and a message."""
     try:
-        procedure.get_plug_in().set_pdb_error_handler(Gimp.PDBErrorHandler.PLUGIN)
-        layers.start_gegl()
+        prepare(procedure)
         if run_mode == Gimp.RunMode.INTERACTIVE:
             from nst_gimp.ui import interactive
 
@@ -25,7 +24,7 @@ def run_filter(procedure, run_mode, image, drawables, config, _data):
             layer = run_without_windows(run_mode, image, drawables, config)
     except Exception as error:
         return error_values(procedure, error)
-    return success_values(procedure, Gimp.Layer, layer)
+    return success_values(procedure, (Gimp.Layer, layer))
 
 
 def run_without_windows(run_mode, image, drawables, config):
@@ -45,8 +44,7 @@ def run_without_windows(run_mode, image, drawables, config):
 def run_animation(procedure, run_mode, image, drawables, config, _data):
     """Run the filter for animations and return GIMP's return values: the image and the group of frames."""
     try:
-        procedure.get_plug_in().set_pdb_error_handler(Gimp.PDBErrorHandler.PLUGIN)
-        layers.start_gegl()
+        prepare(procedure)
         if run_mode == Gimp.RunMode.INTERACTIVE:
             from nst_gimp.ui import animation
 
@@ -57,10 +55,7 @@ def run_animation(procedure, run_mode, image, drawables, config, _data):
             Gimp.Display.new(painted.image)
     except Exception as error:
         return error_values(procedure, error)
-    values = success_values(procedure, Gimp.Image, painted.image)
-    values.remove(2)
-    values.insert(2, GObject.Value(Gimp.Layer, painted.group))
-    return values
+    return success_values(procedure, (Gimp.Image, painted.image), (Gimp.Layer, painted.group))
 
 
 def run_diagnostics(procedure, config, _data):
@@ -73,14 +68,21 @@ def run_diagnostics(procedure, config, _data):
             report_window.show(text)
     except Exception as error:
         return error_values(procedure, error)
-    return success_values(procedure, GObject.TYPE_STRING, text)
+    return success_values(procedure, (GObject.TYPE_STRING, text))
 
 
-def success_values(procedure, kind, value):
-    """Return GIMP's return values for a success with one ``value`` of the type ``kind``."""
+def prepare(procedure) -> None:
+    """Let this plug-in handle errors of GIMP's procedures, and start GEGL."""
+    procedure.get_plug_in().set_pdb_error_handler(Gimp.PDBErrorHandler.PLUGIN)
+    layers.start_gegl()
+
+
+def success_values(procedure, *results):
+    """Return GIMP's return values for a success with ``results``, pairs of a type and a value."""
     values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
-    values.remove(1)
-    values.insert(1, GObject.Value(kind, value))
+    for index, (kind, value) in enumerate(results, start=1):
+        values.remove(index)
+        values.insert(index, GObject.Value(kind, value))
     return values
 
 

@@ -9,7 +9,7 @@ from nst_gimp.process import kept_styles
 from nst_gimp.run import animate
 from nst_gimp.run.run_request import RunRequest
 from nst_gimp.settings import arguments
-from nst_gimp.text.messages import Cancelled, Dropped, to_user_error
+from nst_gimp.text.messages import Cancelled
 from nst_gimp.ui.start import start_gtk
 
 
@@ -24,24 +24,23 @@ def run(procedure, image, drawables, config):
     from nst_gimp.ui.animation_dialog import AnimationDialog
     from nst_gimp.ui.animation_window import AnimationWindow
     from nst_gimp.ui.dialog import reset_missing_style
+    from nst_gimp.ui.error_bar import paint_until_done
 
     arguments.reset_invalid(config)
     reset_missing_style(config)
     dialog = AnimationDialog(procedure, config, image, drawables)
+
+    def paint():
+        layers.check_open(image)
+        style_paths = RunRequest.of_blend(config, image).style_paths()
+        on_start = partial(kept_styles.add_recent, style_paths)
+        window = AnimationWindow(config, on_start, dialog.expected_seconds)
+        return animate.paint(image, drawables, config, window)
+
     try:
-        while dialog.ask():
-            try:
-                layers.check_open(image)
-                style_paths = RunRequest.of_blend(config, image).style_paths()
-                on_start = partial(kept_styles.add_recent, style_paths)
-                window = AnimationWindow(config, on_start, dialog.expected_seconds)
-                return animate.paint(image, drawables, config, window)
-            except Dropped:
-                raise
-            except Cancelled:
-                dialog.show_error("")
-            except Exception as error:
-                dialog.show_failure(to_user_error(error))
+        painted = paint_until_done(dialog, paint)
     finally:
         dialog.close()
-    raise Cancelled
+    if painted is None:
+        raise Cancelled
+    return painted

@@ -21,6 +21,7 @@ from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import access, dialog_buttons, engine_help, help_button, report_window, screen_fit, widgets  # noqa: E402
 from nst_gimp.ui.advanced_page import AdvancedPage  # noqa: E402
 from nst_gimp.ui.animation_plan import AnimationPlan  # noqa: E402
+from nst_gimp.ui.error_bar import ErrorBar  # noqa: E402
 from nst_gimp.ui.look_page import LookPage  # noqa: E402
 from nst_gimp.ui.queue_rows import QueueRows  # noqa: E402
 
@@ -42,13 +43,10 @@ class AnimationDialog:
         self.plan_text = _wrapped(_("Estimating the time…"))
         self.plan_text.get_style_context().add_class("dim-label")
         self.frames_text = _wrapped("")
-        self.error_text = _wrapped("")
-        self.bar = Gtk.InfoBar(message_type=Gtk.MessageType.ERROR, no_show_all=True)
-        self.bar.get_content_area().pack_start(self.error_text, True, True, 0)
-        self.error_text.show()
         self.help = engine_help.EngineHelp(
             self._engine_repaired, lambda text: report_window.show(text, self.window)
         )
+        self.bar = ErrorBar(self.help)
         self.queue_rows = QueueRows(image, self._show_plan)
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=12)
         for widget in (self.bar, self.help, self.queue_rows, self.frames_text):
@@ -62,7 +60,7 @@ class AnimationDialog:
         area.reorder_child(body, 0)
         screen_fit.keep_on_screen(self.window)
         body.show_all()
-        help_button.replace(self.window, "animations", self.show_error)
+        help_button.replace(self.window, "animations", self.bar.show_error)
         dialog_buttons.gather(self.window)
         paint = self.window.get_widget_for_response(Gtk.ResponseType.OK)
         paint.set_tooltip_text(_("Paint all frames with these settings"))
@@ -75,7 +73,7 @@ class AnimationDialog:
 
     def _pages(self) -> Gtk.Notebook:
         subject = frames.subject_of(self.frames)
-        self.look = LookPage(self.config, subject, self.show_error)
+        self.look = LookPage(self.config, subject, self.bar.show_error)
         self.advanced = AdvancedPage(self.config, subject)
         pages = Gtk.Notebook(scrollable=True)
         for words, page in ((_("St_yle"), self.look), (_("_Advanced"), self.advanced)):
@@ -134,9 +132,9 @@ class AnimationDialog:
         try:
             self.frames = self._find()
         except UserError as error:
-            self.show_error(str(error))
+            self.bar.show_error(str(error))
             return
-        self.show_error("")
+        self.bar.show_error("")
         self._describe_frames()
 
     def _describe_frames(self) -> None:
@@ -154,18 +152,6 @@ class AnimationDialog:
         has_style = any(self.config.get_property(name) is not None for name in ("style-file", "style-layer"))
         can_paint = has_style and self.help.problem is None
         self.window.set_response_sensitive(Gtk.ResponseType.OK, can_paint)
-
-    def show_failure(self, error: UserError) -> None:
-        """Show why the last run failed, with the buttons that help if the engine is not usable."""
-        if engine_help.is_unusable(error):
-            self.help.show_problem(error)
-        else:
-            self.show_error(str(error))
-
-    def show_error(self, sentence: str) -> None:
-        """Show why the last run failed; "" hides the message."""
-        self.error_text.set_text(sentence)
-        self.bar.set_visible(bool(sentence))
 
     def ask(self) -> bool:
         """Show the dialog until it is answered; return whether to paint."""

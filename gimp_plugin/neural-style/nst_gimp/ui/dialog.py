@@ -23,6 +23,7 @@ from nst_gimp.text.messages import UserError  # noqa: E402
 from nst_gimp.text.words import _  # noqa: E402
 from nst_gimp.ui import access, dialog_buttons, engine_help, help_button, look_page, report_window, screen_fit  # noqa: E402
 from nst_gimp.ui.advanced_page import AdvancedPage  # noqa: E402
+from nst_gimp.ui.error_bar import ErrorBar  # noqa: E402
 from nst_gimp.ui.mask_tint import MaskTint  # noqa: E402
 from nst_gimp.ui.plan_line import PlanLine  # noqa: E402
 from nst_gimp.ui.queue_rows import QueueRows  # noqa: E402
@@ -45,13 +46,10 @@ class StyleDialog:
         self.plan_text.get_style_context().add_class("dim-label")
         self._plan = _("Estimating the time…")
         self.plan_text.set_text(self._plan)
-        self.error_text = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=60, selectable=True)
-        self.bar = Gtk.InfoBar(message_type=Gtk.MessageType.ERROR, no_show_all=True)
-        self.bar.get_content_area().pack_start(self.error_text, True, True, 0)
-        self.error_text.show()
         self.help = engine_help.EngineHelp(
             self._engine_repaired, lambda text: report_window.show(text, self.window)
         )
+        self.bar = ErrorBar(self.help, self._grow_to_fit)
         self.trial = TrialView(self.warm_engine, subject, config)
         body = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12, border_width=12)
         left = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=12)
@@ -75,7 +73,7 @@ class StyleDialog:
         area.pack_start(body, True, True, 0)
         area.reorder_child(body, 0)
         body.show_all()
-        help_button.replace(self.window, "", self.show_error)
+        help_button.replace(self.window, "", self.bar.show_error)
         dialog_buttons.gather(self.window)
         access.complete(self.window, pages, _("Settings"))
         for name in ("style-file", "style-layer", "region-masks", "outside"):
@@ -105,7 +103,7 @@ class StyleDialog:
         self.tint = MaskTint(self._show_mask)
         self.several = SeveralPage(self.config, self.subject, self.tint)
         self.several.regions.on_selection = self._selection_taken
-        self.look = look = look_page.LookPage(self.config, self.subject, self.show_error)
+        self.look = look = look_page.LookPage(self.config, self.subject, self.bar.show_error)
         self.time_choice = look.time_choice
         self.advanced = AdvancedPage(self.config, self.subject)
         pages = Gtk.Notebook(scrollable=True)
@@ -143,20 +141,6 @@ class StyleDialog:
         can_paint = (has_style or has_regions) and self.help.problem is None
         self.window.set_response_sensitive(Gtk.ResponseType.OK, can_paint)
         self.trial.set_ready(can_paint)
-
-    def show_failure(self, error: UserError) -> None:
-        """Show why the last painting failed, with the buttons that help if the engine is not usable."""
-        if engine_help.is_unusable(error):
-            self.help.show_problem(error)
-        else:
-            self.show_error(str(error))
-
-    def show_error(self, sentence: str) -> None:
-        """Show why the last painting failed; "" hides the message."""
-        self.error_text.set_text(sentence)
-        self.bar.set_visible(bool(sentence))
-        if sentence:
-            self._grow_to_fit()
 
     def _grow_to_fit(self) -> None:
         """Make the dialog as high as its contents, if the screen allows, so that nothing scrolls."""

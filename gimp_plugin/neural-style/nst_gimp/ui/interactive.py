@@ -9,7 +9,7 @@ from nst_gimp.process import kept_styles
 from nst_gimp.run import paint_layer, stored_values
 from nst_gimp.run.run_request import RunRequest
 from nst_gimp.settings import arguments
-from nst_gimp.text.messages import Cancelled, Dropped, to_user_error
+from nst_gimp.text.messages import Cancelled
 from nst_gimp.ui.start import start_gtk
 
 
@@ -23,6 +23,7 @@ def run(procedure, image, drawables, config):
     start_gtk()
     from nst_gimp.ui import dialog_values
     from nst_gimp.ui.dialog import StyleDialog, reset_missing_style
+    from nst_gimp.ui.error_bar import paint_until_done
     from nst_gimp.ui.painting_window import PaintingWindow
 
     origin = originals.find(image, drawables)
@@ -38,25 +39,23 @@ def run(procedure, image, drawables, config):
     arguments.reset_invalid(config)
     reset_missing_style(config)
     dialog = StyleDialog(procedure, config, subject, origin)
+
+    def paint():
+        stored = dialog_values.store(config)  # a second dialog may be opened during this painting
+        layers.check_open(image, *drawables)
+        selections.make_channels(image, config)
+        style_paths = RunRequest.from_config(config, image).style_paths()
+        on_start = partial(kept_styles.add_recent, style_paths)
+        window = PaintingWindow(config, on_start, dialog.expected_seconds)
+        painted = paint_layer.paint(image, drawables, config, window, dialog.place())
+        dialog_values.forget(stored)
+        return painted
+
     try:
-        while dialog.ask():
-            stored = dialog_values.store(config)  # a second dialog may be opened during this painting
-            try:
-                layers.check_open(image, *drawables)
-                selections.make_channels(image, config)
-                style_paths = RunRequest.from_config(config, image).style_paths()
-                on_start = partial(kept_styles.add_recent, style_paths)
-                window = PaintingWindow(config, on_start, dialog.expected_seconds)
-                painted = paint_layer.paint(image, drawables, config, window, dialog.place())
-                dialog_values.forget(stored)
-                return painted
-            except Dropped:
-                raise
-            except Cancelled:
-                dialog.show_error("")
-            except Exception as error:
-                dialog.show_failure(to_user_error(error))
-        dialog_values.store(config)
+        painted = paint_until_done(dialog, paint)
+        if painted is None:
+            dialog_values.store(config)
+            raise Cancelled
     finally:
         dialog.close()
-    raise Cancelled
+    return painted

@@ -53,7 +53,7 @@ class ResultActions:
         stored_values.apply(config, values)
         is_gone = style.is_gone(config)
         self.settle(config)
-        self.dialog.show_error(
+        self.dialog.bar.show_error(
             another_style(result.facts.title, style.from_config(config)) if is_gone else ""
         )
 
@@ -63,11 +63,11 @@ class ResultActions:
 
     def _try(self, act, result) -> None:
         """Do something that returns a sentence about it, or fails."""
-        self.dialog.show_error("")
+        self.dialog.bar.show_error("")
         try:
             text = act(result)
         except Exception as error:
-            self.dialog.show_error(str(to_user_error(error)))
+            self.dialog.bar.show_error(str(to_user_error(error)))
         else:
             if text:
                 self.dialog.trial.note.set_text(text)
