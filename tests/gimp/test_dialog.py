@@ -100,6 +100,27 @@ def test_trial_is_shown_stopped_and_discarded(desktop: GimpDesktop) -> None:
     leave(desktop, dialog, number)  # in the middle of it
 
 
+def test_reset_keeps_the_chosen_style(desktop: GimpDesktop) -> None:
+    forget_requests(desktop)
+    number = call(desktop, strength=17.0)
+    dialog = desktop.wait_for_window(DIALOG)
+    planned = desktop.wait_until(lambda: requests(desktop, "plan"), "the first plan")[-1]
+    assert planned["settings"]["strength"] == 17
+    desktop.press(dialog, "alt+r")
+    defaults = desktop.wait_for_widget(
+        dialog, lambda widget: widget.kind == "Button" and "Defaults" in widget.text, "the menu's entry"
+    )
+    desktop.screen.click(*defaults.middle)
+    planned = desktop.wait_until(
+        lambda: [plan for plan in requests(desktop, "plan") if plan["settings"]["strength"] != 17],
+        "a plan with the defaults",
+    )[-1]
+    desktop.wait_for_widget(
+        dialog, lambda widget: widget.kind == "Label" and widget.text.startswith("swirls"), "the style's name"
+    )
+    leave(desktop, dialog, number)
+
+
 def test_trial_follows_the_layout_of_colours(desktop: GimpDesktop) -> None:
     """Other settings discard a trial. This one acts on finished pictures: the engine gets the new value."""
     forget_requests(desktop)

@@ -99,6 +99,18 @@ def test_recent_styles_come_latest_first_and_skip_missing_files(plugin, tmp_path
     assert [entry.name for entry in kept_styles.recent_file().parent.iterdir()] == ["recent-styles.json"]
 
 
+def test_file_chooser_opens_where_the_latest_painting_of_the_user_is(plugin, tmp_path: Path) -> None:
+    kept_styles = plugin("process.kept_styles")
+    assert kept_styles.latest_file("") == ""
+    recent, chosen = (str(painting(tmp_path / name)) for name in ("recent.png", "chosen.png"))
+    (folder := kept_styles.style_folders()[0]).mkdir(parents=True)
+    kept = str(painting(folder / "moss.jpg"))
+    assert kept_styles.latest_file(kept) == ""
+    kept_styles.add_recent([kept, recent])
+    assert kept_styles.latest_file(kept) == recent
+    assert kept_styles.latest_file(chosen) == chosen
+
+
 @pytest.fixture
 def engine_environment(tmp_path: Path, monkeypatch) -> Path:
     """Make an environment whose Python would find the engine's package through a .pth file."""

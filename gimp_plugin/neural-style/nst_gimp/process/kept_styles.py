@@ -98,6 +98,17 @@ def first_choice() -> str:
     return paths[0] if paths else ""
 
 
+def latest_file(current: str) -> str:
+    """Return ``current``, or else the recent style used last, whichever is the user's own file; or ""."""
+    folders = style_folders()
+    own = (
+        path
+        for path in (current, *list_recent())
+        if path and not ready_styles.is_ready(path) and Path(path).parent not in folders
+    )
+    return next(own, "")
+
+
 def _pictures(folder: Path) -> list:
     try:
         entries = sorted(folder.iterdir())

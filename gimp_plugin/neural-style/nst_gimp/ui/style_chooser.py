@@ -10,7 +10,7 @@ import gi
 gi.require_version("Gdk", "3.0")
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gdk, Gimp, GimpUi, Gio, Gtk  # noqa: E402
+from gi.repository import Gdk, Gimp, GimpUi, Gio, GLib, Gtk  # noqa: E402
 
 from nst_gimp.image import previews  # noqa: E402
 from nst_gimp.process import kept_styles  # noqa: E402
@@ -31,6 +31,7 @@ class StyleChooser(Gtk.Box):
         self.config = config
         self.menus = style_menus.StyleMenus(config, self.get_toplevel, self._styles_changed, show_error)
         self._shown = None
+        self._latest = (None, None)
         self.picture = Gtk.Image()
         frame = Gtk.Button()
         frame.set_size_request(SIDE + 16, SIDE + 16)
@@ -65,8 +66,8 @@ class StyleChooser(Gtk.Box):
             self.layers.set_drawable(config.get_property("style-layer"))
         self.layers.connect("notify::drawable", self._layer_chosen)
         for name in ("style-file", "style-layer"):
-            config.connect(f"notify::{name}", lambda *_args: self.show_style())
-        self.show_style()
+            config.connect(f"notify::{name}", lambda *_args: self._changed())
+        self._changed()
 
     def _make_grid(self) -> Gtk.Widget:
         """Return the grid of styles with its two buttons."""
@@ -128,6 +129,7 @@ class StyleChooser(Gtk.Box):
         if old and new:
             rename_style(self.config, old, new)
         if old and chosen == old:
+            self._latest = (None, None)
             self.config.set_property("style-file", Gio.File.new_for_path(new) if new else None)
         self._update_grid()
         self.show_style()
@@ -166,6 +168,26 @@ class StyleChooser(Gtk.Box):
         uris = data.get_uris()
         if uris:
             self.take_file(Gio.File.new_for_uri(uris[0]))
+
+    def _changed(self) -> None:
+        """Show the chosen style, and bring it back if all arguments were set to their defaults."""
+        self.show_style()
+        chosen = self.config.get_property("style-file"), self.config.get_property("style-layer")
+        if chosen != (None, None):
+            self._latest = chosen
+        elif self._latest != (None, None):
+            GLib.idle_add(self._bring_back)
+
+    def _bring_back(self) -> bool:
+        """Choose the latest style again, unless another has been chosen meanwhile or it is gone."""
+        file, layer = self._latest
+        chosen = self.config.get_property("style-file"), self.config.get_property("style-layer")
+        if chosen == (None, None):
+            if layer is not None and layer.is_valid():
+                self.config.set_property("style-layer", layer)
+            elif file is not None and file.query_exists(None):
+                self.config.set_property("style-file", file)
+        return False
 
     def show_style(self) -> None:
         """Show the chosen style, or the reason that it cannot be shown."""

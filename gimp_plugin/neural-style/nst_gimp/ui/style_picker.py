@@ -23,7 +23,7 @@ PREVIEW_SIDE = 200
 
 
 def ask_for_file(parent, current: str = ""):
-    """Ask for a picture file; return its Gio.File, or None."""
+    """Ask for a picture file, first in the folder of ``current``; return its Gio.File, or None."""
     chooser = Gtk.FileChooserDialog(
         title=_("Choose a painting"), transient_for=parent, action=Gtk.FileChooserAction.OPEN
     )
@@ -33,8 +33,12 @@ def ask_for_file(parent, current: str = ""):
     preview = Gtk.Image()
     chooser.set_preview_widget(preview)
     chooser.connect("update-preview", _update_preview, preview)
-    if current:
-        chooser.set_filename(current)
+    pictures = GLib.get_user_special_dir(GLib.UserDirectory.DIRECTORY_PICTURES)
+    latest = kept_styles.latest_file(current)
+    if latest:
+        chooser.set_filename(latest)
+    else:
+        chooser.set_current_folder(pictures or GLib.get_home_dir())
     chosen = chooser.get_file() if chooser.run() == Gtk.ResponseType.ACCEPT else None
     chooser.destroy()
     return chosen
