@@ -19,7 +19,7 @@ from tests.install.checkout import PATIENCE, Checkout, wait_for, without_root
 from tests.install.package_index import serving
 
 LONG = bool(os.environ.get("NST_TEST_LONG"))
-KILLS = 20 if LONG else 5
+KILLS = 20 if LONG else 4
 EITHER = [False, True]
 
 
@@ -92,6 +92,7 @@ def test_package_with_wrong_hash_is_refused(checkout: Checkout) -> None:
     assert checkout.leftovers() == []
 
 
+@pytest.mark.long
 def test_pip_with_wrong_hash_is_refused(checkout: Checkout) -> None:
     wheel = next(checkout.wheels.glob("pip-*.whl"))
     wheel.write_bytes(wheel.read_bytes() + b"x")

@@ -113,7 +113,13 @@ def test_code_that_does_not_start_is_not_used(checkout: Checkout) -> None:
     assert checkout.leftovers() == []
 
 
-@pytest.mark.parametrize(("option", "kept"), [("--delete-weights", []), ("--keep-weights", ["vgg19.onnx"])])
+@pytest.mark.parametrize(
+    ("option", "kept"),
+    [
+        pytest.param("--delete-weights", [], marks=pytest.mark.long),
+        ("--keep-weights", ["vgg19.onnx"]),
+    ],
+)
 def test_uninstall_leaves_no_trace(checkout: Checkout, profile: Path, option: str, kept: list[str]) -> None:
     folder = checkout.home / ".local" / "bin"
     folder.mkdir(parents=True)
@@ -174,6 +180,7 @@ def test_interrupt_or_end_of_input_at_the_question_keeps_the_networks(
     assert (checkout.data / "models" / "vgg19.onnx").exists()
 
 
+@pytest.mark.long
 def test_uninstall_keeps_and_names_foreign_files(checkout: Checkout) -> None:
     assert checkout.run("install", "--no-gimp").returncode == 0
     (checkout.data / "notes.txt").write_text("mine")
@@ -295,6 +302,7 @@ def test_users_pip_constraints_are_ignored(checkout: Checkout, tmp_path: Path) -
     assert checkout.works()
 
 
+@pytest.mark.long
 def test_terminal_shows_a_bar_and_the_log_every_step(checkout: Checkout) -> None:
     checkout.pin("1.1", megabytes=8)
     with serving(checkout):

@@ -62,7 +62,7 @@ BAD_VALUES = {
 """Setting -> a value that it cannot have, and words of the message."""
 
 
-@case(*[(name, name) for name in BAD_VALUES], allowed=REFUSAL)
+@case(*[(name, name) for name in BAD_VALUES], allowed=REFUSAL, long=["size", "tv", "alpha"])
 def bad_value_is_refused_and_not_replaced(name):
     image = new_image()
     value, words = BAD_VALUES[name]

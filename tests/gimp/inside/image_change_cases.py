@@ -123,7 +123,7 @@ def painting_follows_its_layer_into_a_locked_group():
     assert painted.get_offsets() == layer.get_offsets()
 
 
-@case(("layer", "layer"), ("layer of a group", "group"), ("selection", "selection"))
+@case(("layer", "layer"), ("layer of a group", "group"), ("selection", "selection"), long=["layer"])
 def painting_of_a_deleted_layer_becomes_a_layer_of_its_own(kind):
     image = new_image(24, 20)
     layer, other = new_layer(image, alpha=True), new_layer(image, "other")

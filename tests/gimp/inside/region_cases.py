@@ -344,7 +344,7 @@ WRONG = {
 @case(
     *[(name, name) for name in WRONG],
     allowed=REFUSAL,
-    long=("twice", "black", "too many colours", "no weight"),
+    long=("twice", "black", "too many colours", "colours of nothing", "weight", "no weight", "fine"),
 )
 def wrong_names_and_values_are_refused(name):
     image = new_image(64, 48)

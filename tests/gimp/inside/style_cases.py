@@ -105,7 +105,12 @@ def save_turned_picture(name: str, orientation: int) -> Path:
     return path
 
 
-@case(("upside-down", 3, (48, 32), -1), ("right", 6, (32, 48), 31), ("left", 8, (32, 48), 0))
+@case(
+    ("upside-down", 3, (48, 32), -1),
+    ("right", 6, (32, 48), 31),
+    ("left", 8, (32, 48), 0),
+    long=["upside-down", "left"],
+)
 def style_file_is_turned_upright(orientation, size, orange_pixel):
     image = new_image()
     paint(image, new_layer(image), style_file=save_turned_picture("turned.png", orientation))

@@ -59,8 +59,11 @@ def measure_copies(step, folder):
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
+LONG_STEPS = [pytest.param(step, marks=pytest.mark.long) for step in ("fill", "keep", "match")]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("step", ["read", "write", "resize", "fill", "keep", "match"])
+@pytest.mark.parametrize("step", ["read", "write", "resize", *LONG_STEPS])
 def test_memory_stays_below_five_copies_of_the_pixels(tmp_path, step):
     if step == "read":
         measure_copies("write", tmp_path)

@@ -105,7 +105,10 @@ def test_state_is_named_if_it_is_not_used(tmp_path):
     assert "--resume" in notice.hint
 
 
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "text"])
+@pytest.mark.parametrize(
+    "damage",
+    ["truncated", "flipped", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("empty", "text"))],
+)
 def test_damaged_state_is_told_and_passed_over(tmp_path, damage):
     path = tmp_path / "state"
     interrupt(path, kill_at=(1, 2))

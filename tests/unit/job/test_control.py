@@ -56,7 +56,9 @@ def half(height=48, width=64):
     return mask
 
 
-@pytest.mark.parametrize("colours", ["none", "luminance", "pca", "cholesky"])
+@pytest.mark.parametrize(
+    "colours", ["none", "luminance", "pca", pytest.param("cholesky", marks=pytest.mark.long)]
+)
 @pytest.mark.parametrize(
     ("style", "content"),
     [(grey(), grey()), (flat(), photo()), (painting(), grey())],

@@ -189,7 +189,7 @@ def test_region_of_a_grey_content_keeps_its_grey_beside_one_in_colour():
     assert np.ptp(picture.pixels[:, 34:], axis=2).mean() > 0.02
 
 
-@pytest.mark.parametrize("channels", [None, 1, 2])
+@pytest.mark.parametrize("channels", [None, pytest.param(1, marks=pytest.mark.long), 2])
 @pytest.mark.parametrize("keep_colors", ["none", "luminance"])
 def test_grey_array_is_returned_in_colour_unless_its_grey_is_kept(channels, keep_colors):
     grey = photo().mean(axis=2)

@@ -93,7 +93,7 @@ MIDDLE, LEFT, RIGHT = (200, 230), (0, 20), (380, 413)
     [
         ("simple", LEFT),
         pytest.param("simple", RIGHT, marks=pytest.mark.long),
-        ("inside", MIDDLE),
+        pytest.param("inside", MIDDLE, marks=pytest.mark.long),
         ("all", MIDDLE),
     ],
 )

@@ -144,7 +144,7 @@ def test_devices_are_listed_with_their_names(shared):
     assert [set(card) for card in cards["cards"]] == [{"device", "name"}] * len(cards["cards"])
 
 
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("channels", [1, pytest.param(2, marks=pytest.mark.long), 3, 4])
 def test_result_has_the_size_and_channels_of_the_content(shared, channels):
     engine, folder = shared
     engine.send(request(folder, channels))

@@ -109,7 +109,14 @@ def assert_parity(network, objective, at, *, pooling="max", padding="edge", refe
     assert error <= GRADIENT_TOLERANCE
 
 
-@pytest.mark.parametrize("size", RANDOM_SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(size, marks=pytest.mark.long if number > 2 else ())
+        for number, size in enumerate(RANDOM_SIZES)
+    ],
+    ids=lambda size: f"{size[0]}x{size[1]}",
+)
 def test_parity_with_torch_at_random_sizes(network, deep_layers, size):
     index = RANDOM_SIZES.index(size)
     pooling, padding = ("max", "average")[index % 2], ("edge", "zero")[index // 2 % 2]
@@ -123,10 +130,10 @@ def test_parity_with_torch_at_random_sizes(network, deep_layers, size):
     [
         (("relu1_1",), ()),
         ((), ("conv1_1",)),
-        (("relu1_2",), ("relu1_2",)),
+        pytest.param(("relu1_2",), ("relu1_2",), marks=pytest.mark.long),
         (("conv1_2", "relu1_2", "pool1"), ()),
-        (("pool1",), ("pool2",)),
-        (("conv2_2", "relu3_3"), ("conv4_2",)),
+        pytest.param(("pool1",), ("pool2",), marks=pytest.mark.long),
+        pytest.param(("conv2_2", "relu3_3"), ("conv4_2",), marks=pytest.mark.long),
         (("relu1_1", "relu1_1", "conv2_1"), ("relu2_1", "conv2_1")),
         (("pool4",), ("relu4_3", "conv4_3")),
         ((), ("relu5_3", "pool5")),
@@ -142,7 +149,7 @@ def test_parity_with_torch_for_all_kinds_of_layers(network, deep_layers, style, 
     assert_parity(network, objective, picture(3, height, width), pooling=pooling)
 
 
-@pytest.mark.parametrize("value", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize("value", [0.0, 0.4, pytest.param(1.0, marks=pytest.mark.long)])
 @pytest.mark.parametrize("padding", ["edge", "zero"])
 def test_first_of_equal_maxima_gets_the_gradient_as_in_torch(network, deep_layers, value, padding):
     """In a flat picture nearly all pooling windows hold four equal values."""
@@ -191,7 +198,16 @@ def repeating_pictures():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", repeating_pictures())
+@pytest.mark.parametrize(
+    "name",
+    [
+        "light from above",
+        pytest.param("light from the side", marks=pytest.mark.long),
+        pytest.param("stripes", marks=pytest.mark.long),
+        pytest.param("tiles", marks=pytest.mark.long),
+        "partly flat",
+    ],
+)
 def test_repeating_pictures_are_not_computed_on_rows(network, monkeypatch, name):
     """Convolutions on rows round equal maxima apart."""
     monkeypatch.setattr(backend, "SMALLEST_PICTURE", 0)

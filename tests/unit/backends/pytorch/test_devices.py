@@ -113,7 +113,7 @@ def make_network(network, half=None, *, fused=False):
 
 
 def test_half_precision_is_checked_against_float32(models, monkeypatch):
-    monkeypatch.setattr(half_precision, "SIDE", 64)  # processors are slow in half precision
+    monkeypatch.setattr(half_precision, "SIDE", 32)  # processors are slow in half precision
     network = models.resolve("vgg16")
     exact, half = make_network(network), make_network(network, torch.float16)
     assert half_precision_is_safe(exact, half)
