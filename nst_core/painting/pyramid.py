@@ -97,7 +97,8 @@ def make_levels(
     """Return the levels of a run at ``height`` x ``width``, coarsest first; ``workload`` is its own.
 
     There is one level if ``settings.coarsest`` is 0 or the picture is hardly larger than the coarsest level.
-    Iterations fall geometrically from the coarsest to the finest level, and faster above ``REFINED_FROM``.
+    Iterations fall geometrically from the coarsest to the finest level, or to ``REFINED_FROM``, and faster above
+    it.
 
     Raises:
         NstError: ``too-small``.
@@ -110,12 +111,14 @@ def make_levels(
     if not settings.coarsest or long_side < coarsest * math.sqrt(STEPS_BETWEEN_LEVELS):
         single = Level(height, width, settings.iterations or first)
         return _halve((single,), settings, workload)
-    count = max(1, math.ceil(math.log(long_side / coarsest, STEPS_BETWEEN_LEVELS) - 0.01))
+    doublings = math.log2(long_side / coarsest)
+    settled = math.log2(max(coarsest * 2, min(long_side, REFINED_FROM)) / coarsest)
+    count = max(1, math.ceil(doublings / math.log2(STEPS_BETWEEN_LEVELS) - 0.01))
     levels = [Level(*fit(height, width, round(coarsest)), first)]
     for index in range(1, count + 1):
         share = index / count
         size = fit(height, width, round(coarsest * (long_side / coarsest) ** share))
-        iterations = max(1, round(first * (last / first) ** share))
+        iterations = max(1, round(first * (last / first) ** min(1.0, share * doublings / settled)))
         levels.append(Level(*size, iterations, matching=FINE_MATCHING))
     levels[-1] = replace(levels[-1], height=height, width=width, iterations=last)
     if not settings.iterations:

@@ -85,6 +85,12 @@ def test_setting_iterations_applies_to_the_last_level():
     assert make_levels(600, 800, Settings(iterations=40))[-1].iterations == 40
 
 
+@pytest.mark.parametrize("long_side", [2048, 4096])
+def test_levels_up_to_1024_pixels_are_those_of_a_smaller_painting(long_side):
+    small, large = (make_levels(round(side * 0.75), side, Settings()) for side in (1024, long_side))
+    assert [level.iterations for level in large[: len(small)]] == [level.iterations for level in small]
+
+
 @pytest.mark.parametrize("quality", ["draft", "normal", "fine"])
 def test_levels_above_1024_pixels_get_fewer_iterations(quality):
     settings = Settings(quality=quality)
