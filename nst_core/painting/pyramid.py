@@ -97,8 +97,8 @@ def make_levels(
     """Return the levels of a run at ``height`` x ``width``, coarsest first; ``workload`` is its own.
 
     There is one level if ``settings.coarsest`` is 0 or the picture is hardly larger than the coarsest level.
-    Iterations fall geometrically from the coarsest to the finest level, or to ``REFINED_FROM``, and faster above
-    it.
+    Iterations fall geometrically from the coarsest to the finest level, or to ``REFINED_FROM``, and faster
+    above it.
 
     Raises:
         NstError: ``too-small``.
