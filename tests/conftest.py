@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import hypothesis
@@ -12,6 +14,7 @@ import platformdirs
 import pytest
 
 from nst_core.vgg.store import ModelStore
+from tests import software_card
 
 NEEDS_TORCH = re.compile(
     r"^(import torch|from torch|from nst_core\.backends\.pytorch"
@@ -67,3 +70,22 @@ def models() -> ModelStore:
     store = ModelStore(Path(cache) if cache else platformdirs.user_cache_path("nst-tests", appauthor=False))
     store.fetch("vgg16")
     return store
+
+
+@pytest.fixture(scope="module")
+def swiftshader() -> Iterator[None]:
+    """SwiftShader, a card in software, found by this process; skips where it cannot be had."""
+    import onnxruntime
+
+    from nst_core.vgg import graphics_cards
+
+    pytest.importorskip(graphics_cards.PACKAGE)
+    try:
+        with software_card.in_this_process():
+            # A test before may have registered the plug-in while there was no card.
+            with suppress(Exception):
+                onnxruntime.unregister_execution_provider_library(graphics_cards.PROVIDER)
+            graphics_cards.register.cache_clear()
+            yield
+    except software_card.NotHere as error:
+        pytest.skip(str(error))

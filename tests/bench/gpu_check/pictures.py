@@ -15,7 +15,7 @@ from nst_core.events import Notice, Plan
 from nst_core.loss.objective import ContentTerm, Objective, RangePenalty, StyleTerm, TotalVariation
 from nst_core.loss.statistics import STATISTICS
 from nst_core.settings import Settings, make_settings
-from nst_core.vgg.layers import LAYERS
+from nst_core.vgg.layers import LAYERS, up_to_deepest
 from nst_core.vgg.network import Network
 from nst_core.vgg.store import ModelStore
 from tests.bench.sizes import picture
@@ -57,10 +57,10 @@ def open_network() -> Network:
 
 
 def make_objective(
-    network: Network, height: int, width: int, statistic: str = "gram", *, masked=False
+    network: Network, height: int, width: int, statistic: str = "gram", *, masked=False, deepest="relu5_1"
 ) -> Objective:
-    """Return an objective with the default layers, and targets of about the right size."""
-    table = {layer.name: layer for layer in LAYERS[network.architecture]}
+    """Return an objective with the default layers up to ``deepest``, and targets of about the right size."""
+    table = {layer.name: layer for layer in up_to_deepest({deepest}, LAYERS[network.architecture])}
     rng = np.random.default_rng(3)
 
     def mask(name: str) -> np.ndarray | None:
@@ -68,11 +68,11 @@ def make_objective(
         return rng.random((height // stride, width // stride), np.float32) if masked else None
 
     contents, styles = [], []
-    for name, _ in Settings().content_layers:
+    for name in (name for name, _ in Settings().content_layers if name in table):
         layer = table[name]
         shape = layer.channels, height // layer.stride, width // layer.stride
         contents.append(ContentTerm(name, 1e-6, rng.random(shape, np.float32), mask(name)))
-    for name, _ in Settings().style_layers:
+    for name in (name for name, _ in Settings().style_layers if name in table):
         channels = table[name].channels
         numbers = rng.random((channels, 2 * channels), np.float32)
         styles.append(

@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import suppress
 
 import numpy as np
 import onnxruntime
@@ -47,20 +46,6 @@ LOSS_TOLERANCE, GRADIENT_TOLERANCE = 1e-5, 1e-4
 @pytest.fixture(scope="module")
 def network(models):
     return models.resolve("vgg16")
-
-
-@pytest.fixture(scope="module")
-def swiftshader():
-    """SwiftShader, found by this process."""
-    try:
-        with software_card.in_this_process():
-            # A test before may have registered the plug-in while there was no card.
-            with suppress(Exception):
-                onnxruntime.unregister_execution_provider_library(graphics_cards.PROVIDER)
-            graphics_cards.register.cache_clear()
-            yield
-    except software_card.NotHere as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")
