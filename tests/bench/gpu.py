@@ -41,6 +41,11 @@ LIMITS = {
     "stop": 30,
     "memory_ends": 45,
     "webgpu": 60,
+    "random_vgg19": 40,
+    "search": 40,
+    "wasserstein": 20,
+    "same_bits": 60,
+    "host": 30,
     "kernels": 30,
 }
 """The parts in their order, and the seconds that each may take. Their sum is more than there is time: most

@@ -13,7 +13,7 @@ from dataclasses import asdict
 if "NST_BENCH_SITE" in os.environ:  # carried libraries; those of the machine win
     site.addsitedir(os.environ["NST_BENCH_SITE"])
 
-from tests.bench.gpu_check import exactness, runs, speed
+from tests.bench.gpu_check import choices, exactness, runs, speed
 from tests.bench.gpu_check.pictures import Place
 
 PARTS = {
@@ -22,7 +22,8 @@ PARTS = {
         *(exactness.parity, exactness.recording, exactness.onnx, exactness.webgpu),
         *(speed.card, speed.evaluations, speed.kernels),
         *(runs.default_1024, runs.megapixels_12, runs.megapixels_24, runs.one, runs.processes),
-        *(runs.stop, runs.memory_ends),
+        *(runs.stop, runs.memory_ends, runs.same_bits, runs.one_with_search, runs.host),
+        *(choices.search, choices.random_vgg19, choices.wasserstein),
     )
 }
 

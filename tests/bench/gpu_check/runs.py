@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import cProfile
 import hashlib
 import json
+import pstats
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from unittest.mock import patch
 
 import torch
 
+import nst_core
+from nst_core.backends.pytorch.backend import TorchBackend
 from nst_core.backends.pytorch.network import TorchNetwork, Trace
 from tests.bench.gpu_check.pictures import PaintedRun, Place, paint
 from tests.bench.gpu_check.report import Row, at_most, holds, near
@@ -21,6 +26,11 @@ CAP = "8GB"
 """The card's memory that large pictures may use."""
 
 PROCESSES = 3
+
+ENGINE = Path(nst_core.__file__).parent
+
+FUNCTIONS = 25
+"""Functions of the engine that are listed."""
 
 SCARCE_SIDE = 200
 """Longest side of what can be evaluated at a time on a processor that pretends to have little memory."""
@@ -31,6 +41,21 @@ def default_1024(place: Place) -> list[Row]:
     side = place.choose(1024, 80)
     first, second = paint(place, side, side), paint(place, side, side)
     return [Row("the first run of a machine", first.seconds, "s"), *_rows(place, second, 3.0)]
+
+
+def host(place: Place) -> list[Row]:
+    """The default run at 1024: the functions of the engine in which the host spends most time."""
+    side = place.choose(1024, 48)
+    profile = cProfile.Profile()
+    with profile:
+        paint(place, side, side)
+    seconds = {
+        f"{Path(file).relative_to(ENGINE)}, {name}": cumulative
+        for (file, _line, name), (*_, cumulative, _callers) in pstats.Stats(profile).stats.items()
+        if Path(file).is_relative_to(ENGINE)
+    }
+    longest = sorted(seconds, key=lambda name: -seconds[name])[:FUNCTIONS]
+    return [Row(name, seconds[name], "s, with what it calls") for name in longest]
 
 
 def megapixels_12(place: Place) -> list[Row]:
@@ -74,6 +99,29 @@ def one(place: Place) -> list[Row]:
     return [Row("bits", hashlib.sha256(run.pixels.tobytes()).hexdigest()[:16]), Row("seconds", run.seconds)]
 
 
+def one_with_search(place: Place) -> list[Row]:
+    """The same with cuDNN's search for the fastest kernels, for :func:`same_bits`."""
+    make = TorchBackend.__init__
+
+    def make_searching(backend: TorchBackend, *arguments, **options) -> None:
+        make(backend, *arguments, **options)
+        torch.backends.cudnn.benchmark = True
+
+    with patch.object(TorchBackend, "__init__", make_searching):
+        return one(place)
+
+
+def same_bits(place: Place) -> list[Row]:
+    """Two processes one after the other, without the search for kernels, as runs are, and with it."""
+    found = {part: [_collect([_start(place, part)]) for _ in range(2)] for part in ("one", "one_with_search")}
+    bits = {part: [painted[0][0] for painted in twice if painted] for part, twice in found.items()}
+    same = {part: len(pair) == 2 and len(set(pair)) == 1 for part, pair in bits.items()}
+    return [
+        holds("same bits twice, without the search", same["one"]),
+        Row("same bits twice, with the search", "yes" if same["one_with_search"] else "no"),
+    ]
+
+
 def processes(place: Place) -> list[Row]:
     """Several processes on one card at a time: all finish, with the same bits as one alone."""
     alone = _collect([_start(place)])
@@ -87,8 +135,8 @@ def processes(place: Place) -> list[Row]:
     ]
 
 
-def _start(place: Place) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.bench.gpu_check", "one", "--device", place.device]
+def _start(place: Place, part: str = "one") -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.bench.gpu_check", part, "--device", place.device]
     command += ["--small"] if place.small else []
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

@@ -71,6 +71,24 @@ def test_every_part_has_a_limit_and_exists():
     pytest.importorskip("torch")
     from tests.bench.gpu_check.__main__ import PARTS
 
-    assert set(gpu.LIMITS) == set(PARTS) - {"one"}
+    assert set(gpu.LIMITS) == set(PARTS) - {"one", "one_with_search"}
     assert gpu.ROOT.joinpath("nst_core").is_dir()
     assert sys.executable
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "part",
+    ["search", "random_vgg19", "wasserstein", "host", pytest.param("same_bits", marks=pytest.mark.long)],
+)
+def test_parts_run_on_a_processor_at_toy_sizes(part, models, rates_folder, monkeypatch):
+    pytest.importorskip("torch")
+    from tests.bench.gpu_check.__main__ import PARTS
+    from tests.bench.gpu_check.pictures import Place
+
+    monkeypatch.setenv("NST_MODELS", str(models.root))
+    monkeypatch.setenv("NST_CACHE", str(rates_folder))
+    rows = PARTS[part](Place("cpu", small=True))
+    assert rows
+    assert not [row for row in rows if row.met is False]
+    assert len({row.name for row in rows}) == len(rows)
