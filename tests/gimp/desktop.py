@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ DIALOG_VALUES = "plug-in-settings/neural-style-dialog.json"
 """Where the plug-in keeps the values of a dialog whose painting is not finished."""
 
 PATIENCE_LOOKS = 10
+DROPPED_SECONDS = 45.0
 """Looks for the report of the process with a window, before that of another process is taken."""
 
 PREFERENCES = "plug-in-settings/neural-style-preferences.json"
@@ -290,14 +292,33 @@ class GimpDesktop:
         self.screen.type(text, window)
         self.wait_for_widget(window, lambda widget: widget.text == text, f"the text {text!r}")
 
-    def choose_from_menu(self, *keys: str) -> None:
-        """Choose from the main window's Filters menu by letters; GTK handles queued keys in order here."""
-        self.screen.key(" ".join(["alt+r", *keys]), self.main)
+    def press_until(self, keys: str, condition: Callable[[], object], description: str):
+        """Press keys in GIMP's main window until ``condition()`` is true; return its value.
+
+        GIMP enables its actions when it has time, and drops the keys of one that is not enabled yet. So keys
+        that have had no effect after ``DROPPED_SECONDS`` are pressed again.
+        """
+        self.screen.key(keys, self.main)
+        pressed = time.monotonic()
+
+        def check() -> object:
+            nonlocal pressed
+            value = condition()
+            if not value and time.monotonic() - pressed > DROPPED_SECONDS:
+                self.screen.key(f"Escape Escape {keys}", self.main)  # a menu may be open
+                pressed = time.monotonic()
+            return value
+
+        return self.wait_until(check, description)
+
+    def choose_from_menu(self, keys: str, title: str) -> Window:
+        """Choose from the main window's Filters menu by letters; return the window of that title."""
+        self.press_until(f"alt+r {keys}", lambda: self.screen.windows(title), f"the window {title!r}")
+        return self.wait_for_window(title)
 
     def open_dialog(self) -> Window:
         """Open the filter's dialog from the menu."""
-        self.choose_from_menu("a", "n")
-        return self.wait_for_window(DIALOG)
+        return self.choose_from_menu("a n", DIALOG)
 
     def wait_until_clean(self) -> None:
         """Wait until no job folder and no engine process is left."""

@@ -13,8 +13,8 @@ from tests.gimp.inside.animation_cases import scene
 from tests.gimp.inside.cases import new_image, new_layer, add_group
 film = new_image(48, 40)
 walk = add_group(film, "walk")
-for number in range(3):
-    new_layer(walk, f"step {number} (80ms) (replace)", values=scene(number, 4))
+for number in range({count}):
+    new_layer(walk, f"step {{number}} (80ms) (replace)", values=scene(number, 4))
 answer = film.get_id()
 """
 CALL = """
@@ -52,7 +52,7 @@ def layers(desktop: GimpDesktop, image: int) -> list[list[str]]:
 def test_frames_are_painted_into_a_group_and_a_cancelled_run_leaves_none(desktop: GimpDesktop) -> None:
     desktop.gimp.set_engine_mode("recorded")
     forget_events(desktop)
-    film = desktop.ask(FRAMES)
+    film = desktop.ask(FRAMES.format(count=3))
     before = layers(desktop, film)
     names = before[0][1:]
 
@@ -86,9 +86,9 @@ def test_frames_are_painted_into_a_group_and_a_cancelled_run_leaves_none(desktop
 def test_finished_frames_are_kept_when_the_rest_is_not(desktop: GimpDesktop) -> None:
     desktop.gimp.set_engine_mode("recorded")
     forget_events(desktop)
-    film = desktop.ask(FRAMES)
+    film = desktop.ask(FRAMES.format(count=24))
     before = layers(desktop, film)
-    number = call(desktop, film, result="group", iterations=400, quality="normal")
+    number = call(desktop, film, result="group", iterations=40, quality="fine")
     desktop.screen.key("alt+p", desktop.wait_for_window(DIALOG))
     window = desktop.wait_for_window(PAINTING_WINDOW)
     desktop.wait_until(lambda: events(desktop, "frame"), "the first finished frame")

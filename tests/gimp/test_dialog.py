@@ -401,12 +401,10 @@ def test_two_regions_from_layer_masks_leave_a_face_out(desktop: GimpDesktop) -> 
     assert [region.get("keep_colors") for region in repeated["regions"]] == [None, "none"]
     assert repeated["settings"]["keep-colors"] == "luminance"
     assert len(desktop.layers()) == len(before) + 2
-    desktop.screen.key("ctrl+z", desktop.main)
-    desktop.wait_until(lambda: len(desktop.layers()) == len(before) + 1, "one undo")
+    desktop.press_until("ctrl+z", lambda: len(desktop.layers()) == len(before) + 1, "one undo")
     recent = json.loads((kept.parent / "recent-styles.json").read_text())
     assert str(kept / "coat.bmp") in recent
-    desktop.screen.key("ctrl+z", desktop.main)
-    desktop.wait_until(lambda: desktop.layers() == before, "one undo")
+    desktop.press_until("ctrl+z", lambda: desktop.layers() == before, "one undo")
 
 
 def chosen(desktop: GimpDesktop, dialog: Window) -> str:

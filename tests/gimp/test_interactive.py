@@ -80,10 +80,8 @@ def test_filter_from_the_menu_makes_a_layer(desktop: GimpDesktop) -> None:
 def test_undo_takes_one_step(desktop: GimpDesktop) -> None:
     before = desktop.layers()
     assert len(before) == 2, "the photo, and the painting of the test above"
-    desktop.screen.key("ctrl+z", desktop.main)
-    desktop.wait_until(lambda: desktop.layers() == before[1:], "one undo")
-    desktop.screen.key("ctrl+y", desktop.main)
-    desktop.wait_until(lambda: desktop.layers() == before, "one redo")
+    desktop.press_until("ctrl+z", lambda: desktop.layers() == before[1:], "one undo")
+    desktop.press_until("ctrl+y", lambda: desktop.layers() == before, "one redo")
     assert "swirls.ppm" in desktop.record()
     desktop.select_photo()
 
@@ -91,8 +89,7 @@ def test_undo_takes_one_step(desktop: GimpDesktop) -> None:
 def test_repeat_filter_asks_nothing(desktop: GimpDesktop) -> None:
     desktop.gimp.set_engine_mode("copy")
     before = len(desktop.layers())
-    desktop.screen.key("ctrl+f", desktop.main)
-    desktop.wait_until(lambda: len(desktop.layers()) == before + 1, "the repeated filter")
+    desktop.press_until("ctrl+f", lambda: len(desktop.layers()) == before + 1, "the repeated filter")
     assert not desktop.screen.windows(DIALOG)
     assert "swirls.ppm" in desktop.record()
     assert "swirls.ppm" in (desktop.gimp.profile / LAST_VALUES).read_text()
@@ -187,8 +184,7 @@ def test_cancel_in_gimps_status_bar_leaves_nothing(desktop: GimpDesktop) -> None
     desktop.select_photo()
     desktop.main = desktop.main_window()
     idle = Image.open(desktop.screen.picture(desktop.gimp.folder / "idle.png")).convert("RGB")
-    desktop.screen.key("ctrl+f", desktop.main)
-    desktop.wait_until(lambda: "engine" in str(desktop.gimp.leftovers()), "the engine")
+    desktop.press_until("ctrl+f", lambda: "engine" in str(desktop.gimp.leftovers()), "the engine")
     button = desktop.wait_until(lambda: cancel_button(desktop, idle), "the Cancel button")
     desktop.keep_picture("progress")
     desktop.screen.click(*button)
@@ -212,14 +208,12 @@ def test_layer_as_a_style_survives_repeat_filter(desktop: GimpDesktop) -> None:
     assert '"style": "layer of' in desktop.record()
     before = len(desktop.layers())
     desktop.select_photo()
-    desktop.screen.key("ctrl+f", desktop.main)
-    desktop.wait_until(lambda: len(desktop.layers()) == before + 1, "the repeated filter")
+    desktop.press_until("ctrl+f", lambda: len(desktop.layers()) == before + 1, "the repeated filter")
     assert '"style": "layer of' in desktop.record()
 
 
 def test_diagnostics_open_and_close(desktop: GimpDesktop) -> None:
-    desktop.choose_from_menu("a", "d")
-    window = desktop.wait_for_window("Neural Style Diagnostics")
+    window = desktop.choose_from_menu("a d", "Neural Style Diagnostics")
     desktop.keep_picture("diagnostics")
     desktop.screen.key("alt+c", window)
     desktop.wait_until_gone("Neural Style Diagnostics")
@@ -381,5 +375,4 @@ def test_painting_is_painted_again_from_the_photo(desktop: GimpDesktop) -> None:
     desktop.wait_until_clean()
     desktop.wait_until(lambda: colour_of_layer(desktop, painting + 1) == photo, "the new painting")
     assert len(desktop.layers()) == len(layers) + 1
-    desktop.screen.key("ctrl+z", desktop.main)
-    desktop.wait_until(lambda: colour_of_layer(desktop, painting + 1) != photo, "one undo")
+    desktop.press_until("ctrl+z", lambda: colour_of_layer(desktop, painting + 1) != photo, "one undo")

@@ -78,8 +78,7 @@ def test_painting_goes_on_without_its_window_and_the_next_one_waits(desktop: Gim
     assert desktop.layers() == before
     show_and_keep(desktop)
     desktop.wait_until(lambda: len(desktop.layers()) == len(before) + 1, "the painting")
-    desktop.screen.key("ctrl+z", desktop.main)
-    desktop.wait_until(lambda: desktop.layers() == before, "one undo")
+    desktop.press_until("ctrl+z", lambda: desktop.layers() == before, "one undo")
     desktop.screen.key("ctrl+y", desktop.main)
     desktop.wait_until_clean()
 
@@ -87,9 +86,8 @@ def test_painting_goes_on_without_its_window_and_the_next_one_waits(desktop: Gim
 def test_repeat_filter_waits_for_the_painting_that_runs(desktop: GimpDesktop) -> None:
     before = desktop.layers()
     begin_in_background(desktop)
-    desktop.screen.key("ctrl+f", desktop.main)
     queue = next((desktop.gimp.home / ".local/share/nst/queue").iterdir())
-    desktop.wait_until((queue / "2.json").exists, "its ticket")
+    desktop.press_until("ctrl+f", (queue / "2.json").exists, "its ticket")
     desktop.keep_picture("repeat-waiting")
     assert not json.loads((queue / "2.json").read_text())["is_painting"]
     assert desktop.layers() == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gi.repository import Gimp, GLib, GObject
 
 from nst_gimp.image import layers, originals
+from nst_gimp.process import garbage
 from nst_gimp.run import animate, diagnostics
 from nst_gimp.run.paint_layer import paint
 from nst_gimp.run.progress import ProgressBar
@@ -72,7 +73,8 @@ def run_diagnostics(procedure, config, _data):
 
 
 def prepare(procedure) -> None:
-    """Let this plug-in handle errors of GIMP's procedures, and start GEGL."""
+    """Let this plug-in handle errors of GIMP's procedures, collect garbage in one thread, and start GEGL."""
+    garbage.collect_in_this_thread()
     procedure.get_plug_in().set_pdb_error_handler(Gimp.PDBErrorHandler.PLUGIN)
     layers.start_gegl()
 

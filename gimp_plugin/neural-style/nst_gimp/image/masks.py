@@ -22,16 +22,14 @@ BOUNDING_BOX_SIDE = 512
 
 def all_layers(image) -> list:
     """Return all layers of an image from the top, with groups and the layers in them."""
-    all_of_them = []
+    return list(_with_children(image.get_layers()))
 
-    def walk(layers):
-        for layer in layers:
-            all_of_them.append(layer)
-            if layer.is_group():
-                walk(layer.get_children())
 
-    walk(image.get_layers())
-    return all_of_them
+def _with_children(layers):
+    for layer in layers:
+        yield layer
+        if layer.is_group():
+            yield from _with_children(layer.get_children())
 
 
 def choices(image, without=None) -> list:
