@@ -141,13 +141,14 @@ def test_a_convolution_that_cannot_be_fused_is_computed_in_two_steps(models, mon
     assert len(tried) == len(set(tried)) > 1
 
 
-def test_style_sums_on_the_device_are_those_on_the_host(models):
+def test_style_sums_on_the_device_are_those_on_the_host(models, monkeypatch):
     backend = TorchBackend(models.resolve("vgg16"))
 
     class OnHost:
         layers = backend.layers
         features = staticmethod(backend.features)
 
+    monkeypatch.setattr(backend, "features", None)  # features stay on the device
     rng = np.random.default_rng(0)
     picture = rng.random((3, 96, 160), np.float32)
     guides = {"relu1_1": rng.random((96, 160), np.float32), "relu3_1": None}

@@ -121,9 +121,9 @@ def test_an_evaluation_stays_on_the_device(open_backend, device, statistic, mask
         assert {array.dtype for array in evaluation} == {torch.float32}
 
 
-def test_eigenvalues_are_computed_where_float64_exists(open_backend):
+@pytest.mark.parametrize("device", ["xpu", "mps"])
+def test_eigenvalues_are_computed_where_float64_exists(open_backend, device):
     """Their matrices go to the CPU and back, and nothing else does."""
-    device = "xpu"
     with pretend(device):
         backend = open_backend(device)
         evaluate = backend.evaluator(make_objective("wasserstein", masked=False), SIDE, SIDE)
@@ -186,6 +186,21 @@ def test_an_iteration_never_waits_for_the_device(open_backend, name):
             optimizer.iterate()
             optimizer.iterate()
         assert watch.faults == []
+
+
+def test_kernels_are_chosen_by_rules_so_that_runs_repeat(open_backend):
+    """A search by time may choose others in the next run."""
+    searching = torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=False)
+    with searching, pretend("cuda"):
+        open_backend("cuda")
+        assert not torch.backends.cudnn.benchmark
+        assert torch.backends.cudnn.deterministic
+
+
+def test_no_array_has_more_numbers_than_32_bits_count(open_backend):
+    """relu1_1 has the most: 64 channels of every pixel."""
+    with pretend("cuda"):
+        assert 64 * open_backend("cuda").limits.whole_pixels < 2**31
 
 
 def test_an_evaluation_fits_the_memory_that_plans_count(open_backend):
