@@ -54,7 +54,8 @@ class StyleTerm:
 
     ``target`` is A, the style's Gram matrix ``(N, N)`` per position; ``mean`` is its mean features ``(N,)``,
     None unless ``statistic`` needs them. ``guide`` is ``(h, w)`` in 0..1, or None for ones. ``region`` tells
-    the terms of several regions apart in reports.
+    the terms of several regions apart in reports. ``prepared`` is what is compared with instead, for a part
+    of a picture.
     """
 
     layer: str
@@ -65,6 +66,7 @@ class StyleTerm:
     statistic: StyleStatistic = GRAM
     mean: Array | None = None
     region: str = ""
+    prepared: StyleTarget | None = None
 
     @property
     def name(self) -> str:
@@ -77,6 +79,8 @@ class StyleTerm:
         Raises:
             ValueError: the statistic needs means and the term has none.
         """
+        if self.prepared is not None:
+            return self.prepared
         if self.statistic.needs_mean and self.mean is None:
             raise ValueError(f"the statistic {self.statistic.name} needs the style's mean")
         return self.statistic.make_target(self.target, self.mean)

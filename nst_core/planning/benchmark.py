@@ -166,8 +166,12 @@ def _time_roots(backend: Backend) -> float:
         for count in channels:
             numbers = _random_picture(count)[0]
             second, mean = backend.upload(numbers @ numbers.T / count), backend.upload(numbers[0])
-            root = backend.upload(np.eye(count, dtype=np.float32))
-            values.append(WASSERSTEIN.distance(second, mean, StyleTarget(second, mean, (root,))).value)
+            root, one = (
+                backend.upload(np.eye(count, dtype=np.float32)),
+                backend.upload(np.ones((), np.float32)),
+            )
+            target = StyleTarget(second, mean, (root, one, one))
+            values.append(WASSERSTEIN.distance(second, mean, target).value)
         xp = array_namespace(values[0])
         return float(xp.sum(xp.stack(values)))
 

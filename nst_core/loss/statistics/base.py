@@ -37,6 +37,13 @@ class StyleTarget(NamedTuple):
         return StyleTarget(move(self.second), mean, tuple(move(array) for array in self.derived))
 
 
+class PictureMoments(NamedTuple):
+    """Moments per position of a picture or a part of it, on the host: G (N, N), and mu (N,) or None."""
+
+    second: Array
+    mean: Array | None
+
+
 class Distance(NamedTuple):
     """A squared distance (), its gradient by G, symmetric (N, N), and by mu (N,), None without means."""
 
@@ -152,6 +159,17 @@ class StyleStatistic(Protocol):
 
     def make_target(self, second: Array, mean: Array | None) -> StyleTarget:
         """Return the target for a style's ``second`` A (N, N) and ``mean`` m (N,), as arrays on the host."""
+        ...
+
+    def target_of_part(
+        self, target: StyleTarget, picture: PictureMoments, part: PictureMoments
+    ) -> StyleTarget:
+        """Return the target of a part, so that it is drawn as the whole picture is drawn to ``target``.
+
+        Now the picture has the moments ``picture``, and the part of it has ``part``. The gradients by a
+        feature, of the part's distance and of the picture's, are the same, apart from their masses; and if
+        every part reaches its own target, the picture reaches ``target``.
+        """
         ...
 
     def distance(self, second: DeviceArray, mean: DeviceArray, target: StyleTarget) -> Distance:

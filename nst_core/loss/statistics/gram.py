@@ -9,7 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from nst_core.array_types import Array, DeviceArray, array_namespace
-from nst_core.loss.statistics.base import Distance, GraphDistance, GraphMoments, GraphWriter, StyleTarget
+from nst_core.loss.statistics.base import (
+    Distance,
+    GraphDistance,
+    GraphMoments,
+    GraphWriter,
+    PictureMoments,
+    StyleTarget,
+)
 
 
 class GramGraph:
@@ -43,6 +50,12 @@ class Gram:
     def make_target(self, second: Array, mean: Array | None) -> StyleTarget:  # noqa: ARG002
         """Return A alone."""
         return StyleTarget(second)
+
+    def target_of_part(
+        self, target: StyleTarget, picture: PictureMoments, part: PictureMoments
+    ) -> StyleTarget:
+        """Return A + G_part - G: the gradient 2 (G - A) F is the same."""
+        return StyleTarget(target.second + (part.second - picture.second))
 
     def distance(self, second: DeviceArray, mean: DeviceArray, target: StyleTarget) -> Distance:  # noqa: ARG002
         """Return |G - A|^2 and its gradient 2 (G - A)."""

@@ -16,7 +16,14 @@ import numpy.typing as npt
 from array_api_compat import device
 
 from nst_core.array_types import Array, DeviceArray, array_namespace
-from nst_core.loss.statistics.base import Distance, GraphDistance, GraphMoments, GraphWriter, StyleTarget
+from nst_core.loss.statistics.base import (
+    Distance,
+    GraphDistance,
+    GraphMoments,
+    GraphWriter,
+    PictureMoments,
+    StyleTarget,
+)
 from nst_core.loss.statistics.gaussians import blur_variance, energy_per_square
 from nst_core.loss.statistics.gram import GRAM
 
@@ -42,15 +49,14 @@ class MomentsGraph:
         }
 
     def feeds(self, target: StyleTarget) -> Mapping[str, npt.NDArray[np.floating]]:
-        """Return the values of the inputs, computed in double precision."""
-        second, mean = target.second.astype(np.float64), target.mean.astype(np.float64)
-        blur = blur_variance(second)
+        """Return the values of the inputs."""
+        deviation, per_square, blur = target.derived
         return {
             "target": target.second,
-            "mean": mean,
-            "deviation": blurred_deviation(second, mean, blur),
+            "mean": target.mean,
+            "deviation": deviation,
             "blur": blur,
-            "per_square": energy_per_square(second),
+            "per_square": per_square,
         }
 
     def write(self, graph: GraphWriter, moments: GraphMoments, inputs: Mapping[str, str]) -> GraphDistance:
@@ -91,8 +97,27 @@ class Moments:
     host_cost = 0.0
 
     def make_target(self, second: Array, mean: Array | None) -> StyleTarget:
-        """Return A and m."""
-        return StyleTarget(second, mean)
+        """Return A and m; in addition s (N,), c () and the blur's variance (), from double precision."""
+        exact_second, exact_mean = second.astype(np.float64), np.asarray(mean, dtype=np.float64)
+        blur = blur_variance(exact_second)
+        derived = blurred_deviation(exact_second, exact_mean, blur), energy_per_square(exact_second), blur
+        return StyleTarget(second, mean, tuple(np.asarray(array, second.dtype) for array in derived))
+
+    def target_of_part(
+        self, target: StyleTarget, picture: PictureMoments, part: PictureMoments
+    ) -> StyleTarget:
+        """Return the target of Gram matrices, with the mean and the deviations after the picture's own map.
+
+        The gradient by a feature f of a channel, apart from the Gram matrices, is c (f - T(f)), with T(f) =
+        m + s / sigma (f - mu), which brings the picture's mean and deviation to the style's. T brings the
+        part's to m + s / sigma (mu_part - mu) and s / sigma sigma_part.
+        """
+        deviation, per_square, blur = target.derived
+        own, of_part = (blurred_deviation(moments.second, moments.mean, blur) for moments in (picture, part))
+        second = GRAM.target_of_part(target, picture, part).second
+        assert picture.mean is not None and part.mean is not None  # noqa: S101, PT018 -- needed
+        mean = target.mean + deviation / own * (part.mean - picture.mean)
+        return StyleTarget(second, mean, (deviation * (of_part / own), per_square, blur))
 
     def distance(self, second: DeviceArray, mean: DeviceArray, target: StyleTarget) -> Distance:
         """Return the distance and its gradients.
@@ -101,10 +126,10 @@ class Moments:
         d sigma / d G_ii = 1 / (2 sigma) and d sigma / d mu_i = -mu_i / sigma.
         """
         xp = array_namespace(second)
-        scale, blur = energy_per_square(target.second), blur_variance(target.second)
+        style_deviation, scale, blur = target.derived
         deviation = blurred_deviation(second, mean, blur)
         shift = mean - target.mean
-        spread = deviation - blurred_deviation(target.second, target.mean, blur)
+        spread = deviation - style_deviation
         gaussians = xp.sum(shift * shift) + xp.sum(spread * spread)
         grams = GRAM.distance(second, None, target)
         slope = spread / deviation

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from array_api_compat import device, to_device
 
 from nst_core.array_types import Array, DeviceArray, array_namespace
-from nst_core.loss.statistics.base import Distance, StyleTarget
+from nst_core.loss.statistics.base import Distance, PictureMoments, StyleTarget
 from nst_core.loss.statistics.gaussians import blur_variance, energy_per_square
 
 HAVE_DOUBLE = ("cpu", "cuda")
@@ -34,12 +35,36 @@ class Wasserstein:
     host_cost = 1.0
 
     def make_target(self, second: Array, mean: Array | None) -> StyleTarget:
-        """Return A, m, and the square root of the style's blurred covariance, (N, N)."""
-        exact_second, exact_mean = second.astype(np.float64), np.asarray(mean, dtype=np.float64)
-        blur = blur_variance(exact_second) * np.eye(len(second))
-        values, vectors = np.linalg.eigh(exact_second - np.outer(exact_mean, exact_mean) + blur)
-        root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-        return StyleTarget(second, mean, (root.astype(second.dtype),))
+        """Return A and m; in addition the root of the blurred S (N, N), c () and the blur's variance ()."""
+        exact_second = second.astype(np.float64)
+        scale, blur = energy_per_square(exact_second), blur_variance(exact_second)
+        root = _root(_covariance(PictureMoments(second, mean), blur))
+        return StyleTarget(
+            second, mean, tuple(np.asarray(array, second.dtype) for array in (root, scale, blur))
+        )
+
+    def target_of_part(
+        self, target: StyleTarget, picture: PictureMoments, part: PictureMoments
+    ) -> StyleTarget:
+        """Return the part's Gaussian after the picture's own optimal map.
+
+        The gradient by a feature f is 2 c (f - T(f)), with T(f) = m + B (f - mu), B = R (R C R)^-1/2 R, the
+        optimal map from the picture's Gaussian to the style's. T brings the part's Gaussian to that of mean
+        m + B (mu_part - mu) and covariance B C_part B, and T is the optimal map there, too. So the target is
+        a covariance whatever the part is like.
+        """
+        dtype, (root, scale, blur) = target.second.dtype, target.derived
+        exact_root = root.astype(np.float64)
+        inner = exact_root @ _covariance(picture, blur) @ exact_root
+        values, vectors = np.linalg.eigh((inner + inner.T) * 0.5)
+        half_map = exact_root @ vectors
+        optimal_map = (half_map / np.sqrt(np.maximum(values, _floor(blur)))) @ half_map.T
+        covariance = optimal_map @ _covariance(part, blur) @ optimal_map
+        assert picture.mean is not None and part.mean is not None  # noqa: S101, PT018 -- needed
+        mean = target.mean + optimal_map @ (part.mean - picture.mean).astype(np.float64)
+        second = covariance + np.outer(mean, mean) - blur * np.eye(len(mean))
+        moved_root = _root((covariance + covariance.T) * 0.5).astype(dtype)
+        return StyleTarget(second.astype(dtype), mean.astype(dtype), (moved_root, scale, blur))
 
     def distance(self, second: DeviceArray, mean: DeviceArray, target: StyleTarget) -> Distance:
         """Return the distance and its gradients, computed in double precision.
@@ -49,26 +74,40 @@ class Wasserstein:
         C to S.
         """
         xp = array_namespace(second)
-        style_second, style_mean, root = (
-            _to_double(array) for array in (target.second, target.mean, *target.derived)
-        )
+        style_mean, root, scale, blur = (_to_double(array) for array in (target.mean, *target.derived))
         exact_second, exact_mean = _to_double(second), _to_double(mean)
-        scale, blur = energy_per_square(style_second), blur_variance(style_second)
         identity = xp.eye(len(mean), dtype=exact_second.dtype, device=device(exact_second))
         covariance = exact_second - _outer(exact_mean) + identity * blur
-        style_covariance = style_second - _outer(style_mean) + identity * blur
         inner = root @ covariance @ root
         values, vectors = xp.linalg.eigh((inner + inner.T) * 0.5)
-        floor = blur * blur * 1e-3  # rounding may leave a value below the blur's own square, never 0
+        floor = _floor(blur)
         roots = xp.sqrt(xp.where(values > floor, values, floor * xp.ones_like(values)))
         shift = exact_mean - style_mean
-        value = xp.sum(shift * shift) + xp.linalg.trace(covariance) + xp.linalg.trace(style_covariance)
+        value = xp.sum(shift * shift) + xp.linalg.trace(covariance) + xp.sum(root * root)
         value = value - 2.0 * xp.sum(roots)
         half_map = root @ vectors
         d_covariance = identity - (half_map / roots) @ half_map.T
         d_mean = 2.0 * (shift - d_covariance @ exact_mean)
         scaled = (value * scale, d_covariance * scale, d_mean * scale)
         return Distance(*(_as_before(array, second) for array in scaled))
+
+
+def _floor(blur: DeviceArray) -> DeviceArray:
+    """Return the least eigenvalue: rounding may leave one below the blur's own square, never 0."""
+    return blur * blur * 1e-3
+
+
+def _covariance(moments: PictureMoments, blur: DeviceArray) -> npt.NDArray[np.float64]:
+    """Return the blurred covariance (N, N) of ``moments``."""
+    mean = np.asarray(moments.mean, dtype=np.float64)
+    blurred = moments.second.astype(np.float64) - np.outer(mean, mean) + float(blur) * np.eye(len(mean))
+    return np.asarray(blurred, dtype=np.float64)
+
+
+def _root(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the square root of a ``matrix`` (N, N) whose eigenvalues are negative by rounding only."""
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
 
 
 def _outer(vector: DeviceArray) -> DeviceArray:

@@ -16,6 +16,7 @@ from nst_core.loss.layer_losses import (
 )
 from nst_core.loss.objective import StyleTerm
 from nst_core.loss.statistics import STATISTICS
+from nst_core.loss.statistics.base import PictureMoments
 from nst_core.loss.statistics.gaussians import BLUR
 from nst_core.settings import Settings
 
@@ -155,3 +156,44 @@ def test_a_term_without_the_means_that_its_statistic_needs_is_refused():
                 term.make_target()
         else:
             assert term.make_target().mean is None
+
+
+def moments_of(values):
+    mean, second = moments_by_loops(values, None)
+    return PictureMoments(second, mean)
+
+
+@every_statistic
+def test_a_part_of_a_picture_is_drawn_as_the_picture_is(statistic):
+    """To its own target, with the weight of its positions; and all parts at theirs are the style."""
+    values, style = features(8, height=6, width=9), target_of(statistic, features(9))
+    loss, gradient = style_loss(values, style, 2.0, None, statistic)
+    means, seconds = 0.0, 0.0
+    for columns in (slice(0, 4), slice(4, 9)):
+        part, share = values[:, :, columns], (columns.stop - columns.start) / 9
+        target = statistic.target_of_part(style, moments_of(values), moments_of(part))
+        _, own = style_loss(part, target, 2.0 * share, None, statistic)
+        np.testing.assert_allclose(
+            own, gradient[:, :, columns], rtol=1e-6, atol=1e-9 * np.abs(gradient).max()
+        )
+        seconds = seconds + share * target.second
+        if statistic.needs_mean:
+            means = means + share * target.mean
+    np.testing.assert_allclose(seconds, style.second, rtol=1e-6, atol=1e-6 * style.second.max())
+    if statistic.needs_mean:
+        np.testing.assert_allclose(means, style.mean, rtol=1e-6)
+    whole = statistic.target_of_part(style, moments_of(values), moments_of(values))
+    assert style_loss(values, whole, 2.0, None, statistic)[0] == pytest.approx(loss, rel=1e-9)
+
+
+def test_target_of_a_part_for_the_wasserstein_distance_is_a_covariance():
+    """Of a flat part too, from which Gram matrices would ask for less than nothing."""
+    statistic = STATISTICS["wasserstein"]
+    values, style = features(8), target_of(statistic, 0.1 * features(9))
+    flat = np.broadcast_to(values[:, :1, :1], values.shape) + 1e-3 * features(10)
+    target = statistic.target_of_part(style, moments_of(values), moments_of(flat))
+    blur = float(target.derived[2]) * np.eye(len(values))
+    least = np.linalg.eigvalsh(target.second - np.outer(target.mean, target.mean) + blur).min()
+    assert least > -1e-12
+    gram = STATISTICS["gram"].target_of_part(style, moments_of(values), moments_of(flat))
+    assert np.linalg.eigvalsh(gram.second).min() < 0
