@@ -8,7 +8,7 @@ end.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TypeAlias
 
 from nst_core.array_types import Array
@@ -17,12 +17,17 @@ from nst_core.contract import printable
 
 @dataclass(frozen=True)
 class PlannedLevel:
-    """One pyramid level: size in pixels, number of evaluations, and tiles per evaluation."""
+    """One pyramid level: size in pixels, number of evaluations, and tiles.
+
+    Evaluations go through all tiles, unless each of them is painted to its end on its own, ``tile_by_tile``.
+    """
 
     width: int
     height: int
     iterations: int
     tiles: int = 1
+    _: KW_ONLY
+    tile_by_tile: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ from nst_core.images.decode import allow_pixels, pixel_limit
 from nst_core.images.file_io import open_input
 from nst_core.job.control_files import ControlFiles
 from nst_core.job.model import init_image_path
-from nst_core.painting.memory import MACHINE_SHARE
+from nst_core.painting.memory_budget import MACHINE_SHARE
 from nst_core.painting.run import RunCallbacks
 from nst_core.settings import Settings, make_settings, parse_bytes
 from nst_core.system.free_memory import available_memory

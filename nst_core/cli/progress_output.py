@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from nst_core.cli.options import ReportingOptions
 from nst_core.cli.terminal import print_line
 from nst_core.contract import format_bytes, printable
-from nst_core.events import Event, Notice, Plan, Preview, Progress
+from nst_core.events import Event, Notice, Plan, PlannedLevel, Preview, Progress
 
 LINE_SECONDS = 2.0
 """Seconds between two progress lines if there is no terminal for a bar."""
@@ -219,8 +219,7 @@ def format_time_left(seconds: float | None) -> str:
 def format_plan_sentence(plan: Plan) -> str:
     """Return the plan as one sentence, for ``--verbose``."""
     levels = ", ".join(
-        f"{level.width} x {level.height} ({level.iterations}"
-        + (f" in {level.tiles} tiles)" if level.tiles > 1 else ")")
+        f"{level.width} x {level.height} ({level.iterations}" + f"{_tiles_in_words(level)})"
         for level in plan.levels
     )
     upsampled = f", upsampled to {plan.width} x {plan.height}" if _is_upsampled(plan) else ""
@@ -237,8 +236,8 @@ def format_plan_table(plan: Plan) -> str:
     """Return the plan as a few lines, one per level, for ``nst plan``."""
     lines = [f"{_engine_and_network(plan)}, seed {plan.seed}"]
     for level in plan.levels:
-        tiles = f" in {level.tiles} tiles" if level.tiles > 1 else ""
-        lines.append(f"  {level.width:>5} x {level.height:<5} {level.iterations:>4} evaluations{tiles}")
+        size = f"{level.width:>5} x {level.height:<5}"
+        lines.append(f"  {size} {level.iterations:>4} evaluations{_tiles_in_words(level)}")
     if _is_upsampled(plan):
         lines.append(f"  {plan.width:>5} x {plan.height:<5} upsampled from the level above")
     estimates = [] if plan.seconds is None else [f"about {format_duration(plan.seconds)}"]
@@ -247,6 +246,13 @@ def format_plan_table(plan: Plan) -> str:
     if plan.device_bytes is not None:
         estimates.append(f"{format_bytes(plan.device_bytes)} of device memory")
     return "\n".join([*lines, ", ".join(estimates)])
+
+
+def _tiles_in_words(level: PlannedLevel) -> str:
+    """Return how many tiles a level has, if any, and whether each is painted on its own."""
+    if level.tiles == 1:
+        return ""
+    return f" in {level.tiles} tiles" + (", one after another" if level.tile_by_tile else "")
 
 
 def _engine_and_network(plan: Plan) -> str:

@@ -36,7 +36,7 @@ from nst_core.vgg.fetched_files import file_hash
 SUFFIX = ".nst-resume"
 LONGEST_NAME_BYTES = 255
 
-FORMAT = 1
+FORMAT = 2
 """Version of the file's layout."""
 
 LEAST_SECONDS = 20.0
@@ -73,8 +73,10 @@ class StoredRun:
     def place(self) -> str:
         """How far the run has come, in words."""
         level, iterations = self.state.level, self.levels[self.state.level].iterations
-        evaluation = f"evaluation {self.state.iteration} of {iterations}"
-        return f"level {level + 1} of {len(self.levels)}, {evaluation}"
+        where = f"evaluation {self.state.iteration} of {iterations}"
+        if self.state.tiles:
+            where = f"tile {self.state.tiles + 1}"
+        return f"level {level + 1} of {len(self.levels)}, {where}"
 
 
 class Checkpoint:
@@ -212,6 +214,7 @@ def write_state(path: Path, run: StoredRun) -> None:
         "levels": [asdict(level) for level in run.levels],
         "level": state.level,
         "iteration": state.iteration,
+        "tiles": [state.tiles, state.tile_window],
         "style_grids": [matches.style_grids for matches in state.maps],
     }
     arrays: dict[str, Any] = {**arrays_of_maps(state.maps)}
@@ -251,13 +254,18 @@ def read_stored_run(path: Path) -> StoredRun:
     except (zipfile.BadZipFile, AttributeError, RecursionError) as error:
         raise ValueError(str(error)) from None
     levels = tuple(Level(**level) for level in record["levels"])
+    tiles, tile_window = map(int, record["tiles"])
     state = RunState(
         level=int(record["level"]),
         iteration=int(record["iteration"]),
         picture=picture,
         previous=previous,
         maps=maps,
+        tiles=tiles,
+        tile_window=tile_window,
     )
+    if tiles < 0 or tile_window < (tiles > 0):
+        raise ValueError("tiles that do not exist")
     if not 0 <= state.level < len(levels) or state.iteration < 0 or (state.level > 0 and previous is None):
         raise ValueError("a level that does not exist")
     return StoredRun(state, {str(key): str(value) for key, value in record["identity"].items()}, levels)

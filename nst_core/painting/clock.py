@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import NamedTuple
 
 from nst_core.backends.tiling.evaluator import TWO_PASSES
@@ -35,6 +35,10 @@ SEARCH_COST = 3.0
 
 PASS_MULTIPLY_ADDS = 287_424.0
 """Multiply-adds of VGG-16 up to relu5_1 for each pixel; VGG-19 has more."""
+
+START_PASSES = 2.0
+"""Passes for the statistics of the start of a level that is painted tile by tile: of the whole picture,
+and of each tile alone."""
 
 LEAST_EVALUATIONS = 3.0
 """Evaluations for which there must be time before a level begins: the first, and two more."""
@@ -67,12 +71,18 @@ PLAIN = Rate()
 
 @dataclass(frozen=True)
 class LevelWork:
-    """The work of a level: ``opening`` and ``targets`` once, ``evaluation`` for each of them."""
+    """The work of a level: ``opening`` and ``targets`` once, ``evaluation`` for each of them.
+
+    With ``all_or_none`` it is not begun unless there is time for all of it: tiles that are painted one by one
+    would leave a picture half of which is refined.
+    """
 
     level: Level
     evaluation: float
     targets: float = 0.0
     opening: float = 0.0
+    _: KW_ONLY
+    all_or_none: bool = False
 
     @property
     def total(self) -> float:
@@ -82,7 +92,8 @@ class LevelWork:
     @property
     def least(self) -> float:
         """Work for which there must be time before the level begins."""
-        return self.opening + self.targets + self.evaluation * LEAST_EVALUATIONS
+        evaluations = self.evaluation * LEAST_EVALUATIONS
+        return self.total if self.all_or_none else self.opening + self.targets + evaluations
 
 
 def estimate_level_work(
@@ -112,21 +123,26 @@ def _level_work(
 ) -> LevelWork:
     """Return the work of a level. ``depth`` is the layers' arithmetic relative to the default layers'."""
     megapixels = depth * level.height * level.width / 1e6
-    content_pass = layout.work / (TWO_PASSES if layout.tiles > 1 else 1.0)
+    two_passes = layout.tiles > 1 and not layout.tile_by_tile
+    separate_tiles = layout.tiles if layout.tile_by_tile else 1
+    content_pass = layout.work / (TWO_PASSES if two_passes else 1.0)
+    start_passes = START_PASSES * content_pass if layout.tile_by_tile else 0.0
     style_passes = workload.styles * settings.style_scale**2 * layout.margin_factor * layout.depth
     if workload.seeks_matches(settings):
         content_pass, style_passes = MATCHING_PASSES * content_pass, MATCHING_PASSES * style_passes
         style_passes += _search_passes(level, workload.styles * settings.style_scale**2)
     passes, roots, statistic = 1.0, 0.0, STATISTICS[settings.style_loss]
     if workload.styles and statistic.graph is None:
-        passes = 1.0 if layout.tiles > 1 else TWO_PASSES
+        passes = 1.0 if two_passes else TWO_PASSES
         roots = rate.roots * statistic.host_cost * workload.regions
     statistics = 1.0 + REGION_WORK * max(0, workload.regions - 1)
     return LevelWork(
         level,
-        rate.evaluation + roots + rate.megapixel * megapixels * layout.work * passes * statistics,
-        rate.features * megapixels * (content_pass * workload.content + style_passes),
+        (rate.evaluation + roots) * separate_tiles
+        + rate.megapixel * megapixels * layout.work * passes * statistics,
+        rate.features * megapixels * (content_pass * workload.content + style_passes + start_passes),
         rate.level,
+        all_or_none=layout.tile_by_tile,
     )
 
 

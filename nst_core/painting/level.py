@@ -7,7 +7,7 @@ optimiser and reports. Takes the picture of the level before, returns the best p
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -86,9 +86,10 @@ def open_level(context: RunContext, subject: Subject, layout: MemoryLayout, star
     wave = math.inf if subject.content is not None else _longest_style_wave(context)
     precondition = inverse_frequency(picture, longest_wave=wave)
     if subject.anchor is not None:
-        freedom = _freedom(subject.anchor, context.reporter.level)
+        freedom = pixel_freedom(subject.anchor, context.reporter.level)
         precondition = with_freedom(precondition, context.backend.upload(view.window.cut(freedom)))
-    optimizer = _start_optimizer(context, best_terms, picture, layout, start.iteration, precondition)
+    optimizer = start_optimizer(context, best_terms, picture, layout, start.iteration, precondition)
+    adopt_curvature(context, optimizer, context.curvature.enlarged(*picture.shape[1:]))
     context.reporter.add_work(context.reporter.work.evaluation)
     return OpenLevel(replace(start, picture=None), optimizer, best_terms, view)
 
@@ -106,7 +107,7 @@ def iterate(context: RunContext, level: OpenLevel) -> Array | None:
     picture: DeviceArray = None
     try:
         for iteration in range(min(level.start.iteration, iterations - 1) + 1, iterations + 1):
-            state = _step(level.optimizer, reporter)
+            state = take_step(level.optimizer, reporter)
             picture = state.picture
             reporter.add_work(reporter.work.evaluation)
             reporter.iteration = iteration
@@ -145,14 +146,14 @@ def _longest_style_wave(context: RunContext) -> float:
     return up_to_deepest(names, LAYERS[context.backend.network.architecture])[-1].receptive_field
 
 
-def _freedom(anchor: Anchor, level: Level) -> Array:
+def pixel_freedom(anchor: Anchor, level: Level) -> Array:
     """Return how freely each pixel of a level moves, (height, width), if a frame is held to ``anchor``."""
     mask = resize_mask(anchor.mask, level.height, level.width)
     assert mask is not None  # noqa: S101 -- an anchor has one
     return np.asarray(1.0 / np.sqrt(1.0 + np.float32(ANCHOR_STIFFNESS) * mask), np.float32)
 
 
-def _start_optimizer(
+def start_optimizer(
     context: RunContext,
     evaluate: BestTerms,
     start: DeviceArray,
@@ -174,13 +175,20 @@ def _start_optimizer(
             precondition=precondition,
             make_store=store_factory(layout.storage, context.scratch_folder),
         )
-        for s, y in context.curvature.enlarged(*start.shape[1:]):
-            optimizer.adopt([(context.backend.upload(s), context.backend.upload(y))])
-    _check_loss(float(optimizer.loss))
+    check_loss(float(optimizer.loss))
     return optimizer
 
 
-def _step(optimizer: Lbfgs | Adam, reporter: RunReporter) -> OptimizerState:
+def adopt_curvature(
+    context: RunContext, optimizer: Lbfgs | Adam, pairs: Iterable[tuple[Array, Array]]
+) -> None:
+    """Let the optimiser begin with curvature ``pairs`` of the level before; Adam has no use for them."""
+    if isinstance(optimizer, Lbfgs):
+        for s, y in pairs:
+            optimizer.adopt([(context.backend.upload(s), context.backend.upload(y))])
+
+
+def take_step(optimizer: Lbfgs | Adam, reporter: RunReporter) -> OptimizerState:
     """Take a step. If memory runs out even in the smallest tiles, shorten the history and try again."""
     while True:
         try:
@@ -200,7 +208,7 @@ def _step(optimizer: Lbfgs | Adam, reporter: RunReporter) -> OptimizerState:
 def _report(context: RunContext, level: OpenLevel, state: OptimizerState) -> None:
     """Report the loss, restart an optimiser that is stuck, and check for a stop."""
     loss = float(state.loss)
-    _check_loss(loss)
+    check_loss(loss)
     context.reporter.report(loss, level.best_terms.by_name(context.backend))
     if level.optimizer.stuck:
         level.optimizer.restart()
@@ -216,7 +224,12 @@ def _send_preview(context: RunContext, view: LevelView, picture: DeviceArray) ->
         context.reporter.send_preview(whole, np.asarray)
 
 
-def _check_loss(loss: float) -> None:
+def check_loss(loss: float) -> None:
+    """Check that the ``loss`` is a number.
+
+    Raises:
+        NstError: ``diverged``.
+    """
     if not math.isfinite(loss):
         raise NstError(
             ErrorCode.DIVERGED,

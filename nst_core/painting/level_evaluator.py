@@ -6,6 +6,7 @@ starts from. The deep layers of a halved level are evaluated on the halved pictu
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from nst_core.array_types import Array, DeviceArray, array_namespace
@@ -32,6 +33,8 @@ from nst_core.painting.windows import Window, level_window
 SHALLOW_SHARE = 0.6
 """Share of the shallow layers in the arithmetic of a halved level: 39 % of all, with 25 % for all layers on a
 quarter of the pixels."""
+
+SHARES = {LayerPart.ALL: 1.0, LayerPart.SHALLOW: SHALLOW_SHARE, LayerPart.DEEP: 1.0 - SHALLOW_SHARE}
 
 Wrapper = MaskedEvaluator | LuminanceEvaluator
 """An evaluator that changes the picture before another evaluates it."""
@@ -89,30 +92,58 @@ class BestTerms:
         return dict(zip(self.names, map(float, backend.download(self.terms)), strict=True))
 
 
+Parts = Mapping[LayerPart, Objective]
+"""The objective of all layers; or of the shallow ones, and of the deep ones on the halved picture."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelTargets:
+    """What a level is painted towards.
+
+    ``window`` is what is painted, and all arrays are cut to it: ``start`` (3, h, w), the picture to start
+    from, the masks and the content of ``images``, and the objectives of ``parts``. ``surroundings`` is the
+    content (3, H, W) around the window; None if the window is the whole level.
+    """
+
+    window: Window
+    start: Array
+    images: Subject
+    parts: Parts
+    surroundings: Array | None
+
+
 def bind_evaluator(
     context: RunContext, subject: Subject, layout: MemoryLayout, previous: Array | None
 ) -> tuple[BestTerms, LevelView, Array]:
     """Return the evaluator of the level's window, the view of the level, and the picture to start from."""
-    backend, settings, reporter = context.backend, context.settings, context.reporter
-    level = reporter.level
-    window = level_window(subject.box, level, settings, backend.network.architecture)
+    reporter = context.reporter
+    targets = make_level_targets(context, subject, layout, previous)
+    evaluator = bind_parts(context, targets.parts, targets.window.size, layout, reporter.work.evaluation)
+    reporter.add_work(reporter.work.opening + reporter.work.targets)
+    best_terms, wrappers = wrap(evaluator, context.backend, targets.images, targets.parts)
+    return best_terms, LevelView(targets.window, wrappers, targets.surroundings), targets.start
+
+
+def make_level_targets(
+    context: RunContext, subject: Subject, layout: MemoryLayout, previous: Array | None
+) -> LevelTargets:
+    """Make the targets of the reporter's level, and the picture to start from.
+
+    Of a level that is painted tile by tile, that picture takes memory only when the targets are made.
+    """
+    settings, level = context.settings, context.reporter.level
+    window = level_window(subject.box, level, settings, context.backend.network.architecture)
     images = subject_at_level(subject, level, settings.style_scale)
-    start = window.cut(_starting_picture(context, images, previous))
+    start = None if layout.tile_by_tile else window.cut(_starting_picture(context, images, previous))
     has_surroundings = images.content is not None and window.size != (level.height, level.width)
     surroundings = images.content.pixels if images.content and has_surroundings else None
     images = crop_to_window(images, window)
     painted = start if previous is not None else None
-    place = _Place(window, (level.height, level.width), painted)
-    if level.halved:
-        evaluator, names = _evaluator_at_both_sizes(context, images, layout, place)
-    else:
-        objective = _make_targets(context, images, layout, place)
-        evaluator, names = _bind(context, objective, place, layout), _names(objective)
-    reporter.add_work(reporter.work.opening + reporter.work.targets)
+    parts = _make_parts(context, images, layout, _Place(window, (level.height, level.width), painted))
     images = replace(images, styles=(), regions=())  # large styles take as much memory as the painting
-    wrappers = _wrap(evaluator, backend, images)
-    best_terms = BestTerms(wrappers[0] if wrappers else evaluator, names)
-    return best_terms, LevelView(window, wrappers, surroundings), start
+    if start is None:
+        start = window.cut(_starting_picture(context, images, previous))
+    return LevelTargets(window=window, start=start, images=images, parts=parts, surroundings=surroundings)
 
 
 def _starting_picture(context: RunContext, images: Subject, previous: Array | None) -> Array:
@@ -142,9 +173,7 @@ class _Place:
     @property
     def share(self) -> float:
         """Share of the work of both sizes that this one has, about."""
-        return {LayerPart.ALL: 1.0, LayerPart.SHALLOW: SHALLOW_SHARE, LayerPart.DEEP: 1.0 - SHALLOW_SHARE}[
-            self.part
-        ]
+        return SHARES[self.part]
 
     def half(self) -> _Place:
         """Return the deep part of the place, at half its size."""
@@ -153,38 +182,46 @@ class _Place:
         return _Place(half_window(self.window), size, painted, LayerPart.DEEP)
 
 
-def _evaluator_at_both_sizes(
-    context: RunContext, images: Subject, layout: MemoryLayout, place: _Place
-) -> tuple[Evaluator, list[str]]:
-    """Return the evaluator of a halved level, and the names of its terms."""
-    half = place.half()
+def _make_parts(context: RunContext, images: Subject, layout: MemoryLayout, place: _Place) -> Parts:
+    """Make the objectives of ``place``: one, or those of both sizes."""
+    if not context.reporter.level.halved:
+        return {LayerPart.ALL: _make_targets(context, images, layout, place)}
     # The matches are sought at half size first, and enlarged for the shallow layers.
-    deep = _make_targets(context, halved(images), layout, half)
-    place = replace(place, part=LayerPart.SHALLOW)
-    shallow = _make_targets(context, images, layout, place)
-    evaluator = DeepAtHalfSize(_bind(context, shallow, place, layout), _bind(context, deep, half, layout))
-    return evaluator, [*_names(shallow), *_names(deep)]
+    deep = _make_targets(context, halved(images), layout, place.half())
+    shallow = _make_targets(context, images, layout, replace(place, part=LayerPart.SHALLOW))
+    return {LayerPart.SHALLOW: shallow, LayerPart.DEEP: deep}
 
 
-def _names(objective: Objective) -> list[str]:
-    return [term.name for term in objective.terms]
+def bind_parts(
+    context: RunContext, parts: Parts, size: tuple[int, int], layout: MemoryLayout, work: float
+) -> Evaluator:
+    """Bind objectives for pictures of ``size``, and count the ``work`` of an evaluation's tiles."""
+    if LayerPart.ALL in parts:
+        return _bind(context, LayerPart.ALL, parts[LayerPart.ALL], size, layout, work)
+    half = size[0] // 2, size[1] // 2
+    return DeepAtHalfSize(
+        _bind(context, LayerPart.SHALLOW, parts[LayerPart.SHALLOW], size, layout, work),
+        _bind(context, LayerPart.DEEP, parts[LayerPart.DEEP], half, layout, work),
+    )
 
 
-def _bind(context: RunContext, objective: Objective, place: _Place, layout: MemoryLayout) -> Evaluator:
-    """Bind an objective, and count the work of its tiles."""
-    reporter = context.reporter
-    before = SHALLOW_SHARE if place.part is LayerPart.DEEP else 0.0
+def _bind(
+    context: RunContext,
+    part: LayerPart,
+    objective: Objective,
+    size: tuple[int, int],
+    layout: MemoryLayout,
+    work: float,
+) -> Evaluator:
+    """Bind the objective of a part of the layers."""
+    before = SHALLOW_SHARE if part is LayerPart.DEEP else 0.0
     tiling = Tiling(
-        layout.window or max(place.window.size),
-        lambda done: reporter.on_tile((before + done * place.share) * reporter.work.evaluation),
-        layout.device_left if place.part is LayerPart.ALL else layout.device_left // 2,
+        layout.window or max(size),
+        lambda done: context.reporter.on_tile((before + done * SHARES[part]) * work),
+        layout.device_left if part is LayerPart.ALL else layout.device_left // 2,
     )
     return ShrinkingTileEvaluator(
-        context.backend,
-        objective,
-        place.window.size,
-        tiling,
-        reporter.callbacks.on_event,
+        context.backend, objective, size, tiling, context.reporter.callbacks.on_event
     )
 
 
@@ -210,14 +247,7 @@ def _make_targets(context: RunContext, images: Subject, layout: MemoryLayout, pl
         share = before + place.share * min(1.0, pixels_done / pixels)
         reporter.on_tile(reporter.work.targets * share)
 
-    features = TiledFeatures(
-        context.extractor,
-        context.backend.network.architecture,
-        layout.window or max(place.window.size),
-        layout.targets,
-        context.scratch_folder,
-        on_tile,
-    )
+    features = features_of(context, layout, place.window.size, on_tile)
     features.styles = context.remembered_styles()
     return make_objective(
         features,
@@ -229,12 +259,32 @@ def _make_targets(context: RunContext, images: Subject, layout: MemoryLayout, pl
     )
 
 
-def _wrap(evaluator: Evaluator, backend: Backend, images: Subject) -> tuple[Wrapper, ...]:
-    """Wrap ``evaluator`` as the masks of ``images`` require; returns the wrappers, outermost first."""
+def features_of(
+    context: RunContext, layout: MemoryLayout, size: tuple[int, int], on_tile: Callable[[float], None]
+) -> TiledFeatures:
+    """Return the extractor for pictures of about ``size``; ``on_tile`` is told the pixels done."""
+    return TiledFeatures(
+        context.extractor,
+        context.backend.network.architecture,
+        layout.window or max(size),
+        layout.targets,
+        context.scratch_folder,
+        on_tile,
+    )
+
+
+def wrap(
+    evaluator: Evaluator, backend: Backend, images: Subject, parts: Parts
+) -> tuple[BestTerms, tuple[Wrapper, ...]]:
+    """Wrap the ``evaluator`` of ``parts`` as the masks of ``images`` require.
+
+    Returns what the optimiser evaluates, and the wrappers, outermost first.
+    """
     wrappers: tuple[Wrapper, ...] = ()
     if images.grey is not None:
         wrappers = (LuminanceEvaluator(evaluator, backend, images.grey),)
     if images.content is not None and images.changes is not None:
         inner = wrappers[0] if wrappers else evaluator
         wrappers = (MaskedEvaluator(inner, backend, images.content.pixels, images.changes), *wrappers)
-    return wrappers
+    names = [term.name for objective in parts.values() for term in objective.terms]
+    return BestTerms(wrappers[0] if wrappers else evaluator, names), wrappers

@@ -4,7 +4,7 @@ Takes a backend, settings and a size, returns a :class:`MemoryLayout`: the windo
 cut, how the optimiser keeps its history, how content targets are kept, and the memory that all this takes.
 The estimate counts what grows with the picture: vectors of its size, targets, and what the network needs for
 the pixels that it sees at a time. The layout does not change the result, apart from the rounding of half
-precision.
+precision, unless a level that only refines is painted tile by tile.
 
 Half precision and files are tried before a smaller window, because a history kept in them costs only the time
 to read it. With VGG-16 at 128 pixels, Tuebingen in the style of the Starry Night (``python -m
@@ -20,8 +20,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-import psutil
-
 from nst_core.backends.interface import Backend
 from nst_core.backends.tiling.evaluator import tiling_overhead
 from nst_core.backends.tiling.layout import Tile, make_tiles, network_reach, window_pixels
@@ -32,9 +30,10 @@ from nst_core.loss.layer_parts import LayerPart
 from nst_core.loss.neighbours import CELL
 from nst_core.loss.weights import MATCHING_LAYERS, SEARCH_UP_TO, SEARCH_WEIGHTS, loss_layers
 from nst_core.optim.vectors import Storage
+from nst_core.painting.memory_budget import WINDOWS, MemoryBudget
+from nst_core.painting.tile_layout import painting_reach, painting_tiles
 from nst_core.painting.workload import ONE_STYLE, Workload
 from nst_core.settings import Settings, parse_bytes
-from nst_core.system.free_memory import available_memory
 from nst_core.system.process_limits import memory_left
 from nst_core.vgg.layers import LAYERS, Layer, multiply_adds
 
@@ -63,14 +62,21 @@ PICTURES = 1.0
 TARGET_PICTURES = 2.0
 """Pictures of the level's size on the host while its targets are made: the content and the start."""
 
+MOSAIC_PICTURES = 1.25
+"""Pictures of the level's size on the host while it is painted tile by tile: itself, and the level before."""
+
+START_PICTURES = 1.5
+"""The same while the statistics of the start are measured: there is the halved one, too."""
+
+FORWARD_SHARE = 0.45
+"""Memory of target features in a window, as a share of that of an evaluation there. With VGG-16 and ONNX
+Runtime the process grows by 0.26 and 0.67 GB at 256 x 256 and 640 x 640 pixels, which is 0.32 and 0.36."""
+
+MASK_PICTURES = 1.5
+"""Further ones then, if masks limit what may change: the original, and masks."""
+
 HYPERCOLUMN_COPIES = 1.0
 """Temporary copies of a picture's hypercolumns while they are made and projected."""
-
-WINDOWS = (2048, 1536, 1280, 1024, 896, 768, 704, 640, 576, 512, 448, 384, 320, 256)
-"""Sides of windows, in pixels, starting with the one that wastes least on margins."""
-
-MACHINE_SHARE, DEVICE_SHARE = 0.8, 0.9
-"""Share of the free memory to use if no limit is set: other programs need the rest."""
 
 FULL_TARGETS, HALF_TARGETS = 1 / 8, 1 / 4
 """Share of the budget for content targets in full and in half precision; beyond that they go to a file."""
@@ -87,24 +93,18 @@ STORAGE_SHARE: dict[Storage, float] = {"full": 1.0, "half": 0.5, "file": 0.0}
 """Memory of a stored vector, as a share of one in full precision."""
 
 
-@dataclass(frozen=True)
-class MemoryBudget:
-    """Bytes that may be used. ``device`` is None if the device computes in the machine's memory."""
-
-    machine: float
-    device: float | None
-
-
 @dataclass(frozen=True, kw_only=True)
 class MemoryLayout:
     """The layout of a level in memory.
 
     ``window`` is the largest side computed at a time, None for the whole picture, and ``tiles`` their number.
+    If it is ``tile_by_tile``, each tile is painted to its end on its own (see
+    :mod:`nst_core.painting.tile_by_tile`); otherwise every evaluation goes through all tiles.
     ``work`` is the time of an evaluation as a multiple of an untiled one with all layers at full size,
     ``depth`` the part of it that is due to layers, ``margin_factor`` the pixels computed for each pixel of
     the picture. The optimiser keeps ``history`` pairs in ``storage``, content targets are kept in
     ``targets``. ``machine`` and ``device`` are bytes in addition to those in use, and ``device_left`` is what
-    they leave of the budget of a device with its own memory.
+    they leave of the budget of a device with its own memory, ``machine_left`` of that of the machine.
     """
 
     window: int | None
@@ -118,30 +118,8 @@ class MemoryLayout:
     machine: int
     device: int
     device_left: int = 0
-
-
-def memory_budget(backend: Backend, settings: Settings, held_bytes: float | None = None) -> MemoryBudget:
-    """Measure the free memory, and apply the limits of ``settings``.
-
-    ``max_memory`` limits the whole process, including what it already uses. So does a limit of the system on
-    this process (``ulimit -v``), which other programs take nothing of. ``held_bytes`` is the memory
-    that the process will use when painting begins, if that is another process or not everything has been
-    read yet; None is what this process uses now.
-    """
-    allowed = parse_bytes(settings.max_memory)
-    used = psutil.Process().memory_info().rss
-    needed = used if held_bytes is None else held_bytes
-    machine = MACHINE_SHARE * (available_memory() + used - needed)
-    own_limit = memory_left()
-    if own_limit is not None:
-        machine = min(machine, own_limit + used - needed)
-    if allowed:
-        machine = min(machine, allowed - needed)
-    if not backend.limits.own_memory:
-        return MemoryBudget(min(machine, MACHINE_SHARE * (backend.free_bytes() + used - needed)), None)
-    device = DEVICE_SHARE * backend.free_bytes()
-    allowed = parse_bytes(settings.max_device_memory)
-    return MemoryBudget(machine, min(device, allowed) if allowed else device)
+    machine_left: int = 0
+    tile_by_tile: bool = False
 
 
 def choose_memory_layout(
@@ -166,20 +144,6 @@ def choose_memory_layout(
     return layout
 
 
-def window_for_memory(backend: Backend, size: tuple[int, int]) -> int | None:
-    """Return the largest window for which the machine's free memory is enough now; None for all of ``size``.
-
-    For a backend that computes in the machine's memory from now on. The smallest window is always returned.
-    """
-    limits, free = backend.limits, MACHINE_SHARE * available_memory()
-    if limits.fixed_bytes + limits.bytes_per_pixel * math.prod(size) <= free:
-        return None
-    fitting = (
-        window for window in WINDOWS if limits.fixed_bytes + limits.tile_bytes_per_pixel * window**2 <= free
-    )
-    return min(next(fitting, WINDOWS[-1]), max(size))
-
-
 @dataclass(frozen=True, kw_only=True)
 class _LayoutRequest:
     """The arguments of :func:`choose_memory_layout`, and the layouts among which it chooses."""
@@ -197,7 +161,7 @@ class _LayoutRequest:
         for layout in self.layouts():
             if layout.machine <= machine and (device is None or layout.device <= device):
                 left = 0 if device is None else int(device - layout.device)
-                return replace(layout, device_left=left)
+                return replace(layout, device_left=left, machine_left=int(machine - layout.machine))
         return None
 
     def layouts(self) -> Iterable[MemoryLayout]:
@@ -213,10 +177,16 @@ class _LayoutRequest:
         ]
         if pixels <= min(limits.whole_pixels, limits.most_pixels) or not windows:
             windows = [whole, *windows]
+        # Several devices share the tiles of an evaluation.
+        tile_by_tile = self.workload.refines and limits.devices == 1
         for window, storage, history in self._combinations(windows):
+            if window != whole and tile_by_tile:
+                break
             tiles = make_tiles(self.height, self.width, window, reach)
             layout = self._layout(tiles, storage, history)
             yield layout if window == whole else replace(layout, window=window)
+        if tile_by_tile:
+            yield from (self._tile_by_tile(window) for window in windows if window != whole)
 
     def _combinations(self, windows: Sequence[int]) -> list[tuple[int, Storage, int]]:
         """Return (window, storage of the history, its length), best first."""
@@ -233,17 +203,58 @@ class _LayoutRequest:
             *((windows[-1], storage, history) for storage, history in last_resort),
         ]
 
+    def _tile_by_tile(self, window: int) -> MemoryLayout:
+        """Estimate the memory of painting tiles in windows of at most ``window``, one after another."""
+        limits, workload, pixels = self.backend.limits, self.workload, self.height * self.width
+        reach = painting_reach(self.settings, self.backend.network.architecture, halved=workload.halved)
+        tiles = painting_tiles((self.height, self.width), window, reach)
+        largest = max(window_pixels([tile]) for tile in tiles)
+        targets, target_bytes = self._targets()
+        history = 0 if self.settings.optimizer == "adam" else HISTORY
+        vectors = self._vectors("full", history) * VECTOR_BYTES * largest
+        network = limits.fixed_bytes + limits.bytes_per_pixel * largest
+        features = self._feature_bytes(self._target_layers()) * largest  # a tile's own, in full precision
+        host = (MOSAIC_PICTURES + MASK_PICTURES * workload.masked) * VECTOR_BYTES * pixels + features
+        style_pictures = workload.styles * self.settings.style_scale**2
+        pictures_for_targets = max(START_PICTURES, 1.0 + style_pictures)
+        host_for_targets = pictures_for_targets * VECTOR_BYTES * pixels
+        host_for_targets += self._matching_bytes(style_pictures, targets)
+        device = vectors if limits.holds_vectors else 0.0
+        host += 0.0 if limits.holds_vectors else vectors
+        if self.budget.device is None:
+            host, host_for_targets = host + network, host_for_targets + FORWARD_SHARE * network
+        else:
+            device += network
+        return MemoryLayout(
+            window=window,
+            tiles=len(tiles),
+            work=self._depth() * window_pixels(tiles) / pixels,
+            depth=self._depth(),
+            margin_factor=window_pixels(tiles) / pixels,
+            history=history,
+            storage="full",
+            targets=targets,
+            machine=round(target_bytes + max(host, host_for_targets)),
+            device=round(device),
+            tile_by_tile=True,
+        )
+
+    def _vectors(self, storage: Storage, history: int) -> float:
+        """Return the vectors that the optimiser and masks hold, of what is painted at a time."""
+        workload = self.workload
+        if self.settings.optimizer == "adam":
+            vectors = ADAM_VECTORS
+        else:
+            vectors = LBFGS_VECTORS + 2 * history * STORAGE_SHARE[storage]
+        return vectors + (MASK_VECTORS + GUIDE_VECTORS * workload.regions) * workload.masked
+
     def _layout(self, tiles: Sequence[Tile], storage: Storage, history: int) -> MemoryLayout:
         """Estimate the memory of the picture in ``tiles``, with a history of that storage and length."""
         limits, workload, pixels = self.backend.limits, self.workload, self.height * self.width
         targets, target_bytes = self._targets()
         if storage == "file":
             targets, target_bytes = "file", 0.0
-        if self.settings.optimizer == "adam":
-            vectors = ADAM_VECTORS
-        else:
-            vectors = LBFGS_VECTORS + 2 * history * STORAGE_SHARE[storage]
-        vectors += (MASK_VECTORS + GUIDE_VECTORS * workload.regions) * workload.masked
+        vectors = self._vectors(storage, history)
         bytes_per_pixel = limits.tile_bytes_per_pixel if len(tiles) > 1 else limits.bytes_per_pixel
         network = limits.fixed_bytes + bytes_per_pixel * max(window_pixels([tile]) for tile in tiles)
         host, device = PICTURES * VECTOR_BYTES * pixels, 0.0
@@ -310,12 +321,14 @@ class _LayoutRequest:
         table = {layer.name: layer for layer in LAYERS[self.backend.network.architecture]}
         return [table[name] for name in names if name in table]
 
+    def _target_layers(self) -> list[str]:
+        """Return the layer of each target that is kept at every position."""
+        names = [pair.layer for pair in self.settings.content_layers]
+        return [*names, *MATCHING_LAYERS] if self.workload.seeks_matches(self.settings) else names
+
     def _targets(self) -> tuple[Storage, float]:
         """Return how content targets are kept, and their bytes."""
-        names = [pair.layer for pair in self.settings.content_layers]
-        if self.workload.seeks_matches(self.settings):
-            names += MATCHING_LAYERS
-        full = self._feature_bytes(names) * self.height * self.width
+        full = self._feature_bytes(self._target_layers()) * self.height * self.width
         if full <= FULL_TARGETS * self.budget.machine:
             return "full", full
         return ("half", full / 2) if full / 2 <= HALF_TARGETS * self.budget.machine else ("file", 0.0)

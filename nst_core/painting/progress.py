@@ -82,8 +82,12 @@ class RunReporter:
     @property
     def is_finished(self) -> bool:
         """True if the last level has had all its evaluations."""
-        last = self.clock.levels[-1].level
-        return self.level_index == len(self.clock.levels) - 1 and self.iteration >= last.iterations
+        return self.level_index == len(self.clock.levels) - 1 and self.is_level_finished
+
+    @property
+    def is_level_finished(self) -> bool:
+        """True if the current level has had all its evaluations."""
+        return self.iteration >= self.level.iterations
 
     @property
     def work(self) -> LevelWork:

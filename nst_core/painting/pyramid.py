@@ -58,7 +58,8 @@ class Level:
     """One level of the pyramid: its size in pixels and its number of loss evaluations.
 
     ``matching`` is the part of the setting of that name that acts at this level. If it is ``halved``, the
-    deep layers are computed on the halved picture.
+    deep layers are computed on the halved picture. A level that ``refines`` only adds fine strokes to the
+    picture of the level before, so that its tiles may be painted one by one.
     """
 
     height: int
@@ -67,6 +68,7 @@ class Level:
     _: KW_ONLY
     matching: float = 1.0
     halved: bool = False
+    refines: bool = False
 
 
 def check_size(height: int, width: int, what: str) -> None:
@@ -110,7 +112,7 @@ def make_levels(
     long_side, coarsest = max(height, width), coarsest_side(height, width, settings.coarsest)
     if not settings.coarsest or long_side < coarsest * math.sqrt(STEPS_BETWEEN_LEVELS):
         single = Level(height, width, settings.iterations or first)
-        return _halve((single,), settings, workload)
+        return _with_parts((single,), settings, workload)
     doublings = math.log2(long_side / coarsest)
     settled = math.log2(max(coarsest * 2, min(long_side, REFINED_FROM)) / coarsest)
     count = max(1, math.ceil(doublings / math.log2(STEPS_BETWEEN_LEVELS) - 0.01))
@@ -123,16 +125,22 @@ def make_levels(
     levels[-1] = replace(levels[-1], height=height, width=width, iterations=last)
     if not settings.iterations:
         levels = [_refine(level, settings.quality) for level in levels]
-    return _halve(levels, settings, workload)
+    return _with_parts(levels, settings, workload)
 
 
-def _halve(levels: Sequence[Level], settings: Settings, workload: Workload) -> tuple[Level, ...]:
-    """Return ``levels``, of which those compute their deep layers at half size that may."""
-    layers = loss_layers(settings)
+def _with_parts(levels: Sequence[Level], settings: Settings, workload: Workload) -> tuple[Level, ...]:
+    """Return ``levels``, of which those refine, and compute their deep layers at half size, that may.
+
+    The paper's loss, textures and reconstructions are painted as a whole and at full size.
+    """
     may = workload.content and workload.styles > 0 and settings.loss == "relative"
-    may = may and {LayerPart.DEEP.has(layer) for layer in layers} == {True, False}
+    halves = may and {LayerPart.DEEP.has(layer) for layer in loss_layers(settings)} == {True, False}
     return tuple(
-        replace(level, halved=may and max(level.height, level.width) >= HALVED_FROM and number >= len(levels))
+        replace(
+            level,
+            halved=halves and max(level.height, level.width) >= HALVED_FROM and number >= len(levels),
+            refines=may and max(level.height, level.width) > REFINED_FROM and number > 1,
+        )
         for number, level in enumerate(levels, start=1)
     )
 

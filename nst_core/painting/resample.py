@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nst_core.array_types import Array
-from nst_core.images.resize import resize
+from nst_core.images.resize import resize, resize_part
 
 
 def resize_planes(pixels: Array, height: int, width: int) -> Array:
@@ -16,12 +16,23 @@ def resize_planes(pixels: Array, height: int, width: int) -> Array:
     return np.clip(resized, 0.0, 1.0, out=resized)
 
 
+def resize_planes_part(pixels: Array, size: tuple[int, int], rows: slice, columns: slice) -> Array:
+    """Return the ``rows`` and ``columns`` of ``pixels`` (3, H, W) resized to ``size``, clipped to 0..1."""
+    part = resize_change_part(pixels, size, rows, columns)
+    return np.clip(part, 0.0, 1.0, out=part)
+
+
 def resize_change(change: Array, height: int, width: int) -> Array:
     """Resize a difference of pictures, (3, H, W). It may be negative, so nothing is clipped."""
     resized = np.empty((len(change), height, width), np.float32)
     for channel, plane in enumerate(change):  # one at a time: a picture can nearly fill the memory
         resized[channel] = resize(plane, height, width)
     return resized
+
+
+def resize_change_part(change: Array, size: tuple[int, int], rows: slice, columns: slice) -> Array:
+    """Return the ``rows`` and ``columns`` of a difference of pictures (3, H, W) resized to ``size``."""
+    return np.stack([resize_part(plane, size, rows, columns) for plane in change])
 
 
 def resize_mask(mask: Array | None, height: int, width: int) -> Array | None:

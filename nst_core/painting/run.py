@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nst_core.array_types import Array
@@ -23,7 +23,8 @@ from nst_core.loss.neighbours import NeighbourMap
 from nst_core.painting.clock import PLAIN, Clock, Rate, estimate_level_work
 from nst_core.painting.level import paint_level
 from nst_core.painting.matching import Matcher
-from nst_core.painting.memory import MemoryLayout, memory_budget
+from nst_core.painting.memory import MemoryLayout
+from nst_core.painting.memory_budget import memory_budget
 from nst_core.painting.progress import LossSample, RunCallbacks, RunReporter, as_rows
 from nst_core.painting.pyramid import Level
 from nst_core.painting.run_context import RunContext
@@ -31,6 +32,7 @@ from nst_core.painting.run_state import NO_STATES, RunState, StateKeeper
 from nst_core.painting.shrinking_tiles import ShrinkingTileEvaluator
 from nst_core.painting.subject import Subject, content_at_size, crop_to_window, subject_at_level
 from nst_core.painting.targets import make_objective
+from nst_core.painting.tile_by_tile import paint_tile_by_tile
 from nst_core.painting.upsample import upsample_change
 from nst_core.painting.windows import choose_level_layout, level_window
 from nst_core.settings import Settings
@@ -163,7 +165,7 @@ def _paint_levels(
     reporter, clock = context.reporter, context.reporter.clock
     limits = context.backend.limits
     state = context.states.start or RunState()
-    clock.resumed = _resumed_work(clock, state)
+    clock.resumed = _resumed_work(clock, state, layouts[state.level])
     picture = state.previous
     for index, (level, layout) in enumerate(zip(levels, layouts, strict=True)):
         if index < state.level:
@@ -174,9 +176,12 @@ def _paint_levels(
         reporter.begin_level(index, level)
         if context.backend.limits != limits:  # the processor has taken the place of a device that failed
             (layout,) = _choose_layouts(context.backend, context.settings, subject, [level])
+        if state.tiles:  # the tiles of the interrupted run
+            layout = replace(layout, window=state.tile_window, tile_by_tile=True)
+        paint_one = paint_tile_by_tile if layout.tile_by_tile else paint_level
         try:
             with translate_memory_errors(level):
-                painted = paint_level(context, subject, layout, state)
+                painted = paint_one(context, subject, layout, state)
         except NstError as error:
             if picture is None or error.code is not ErrorCode.OUT_OF_MEMORY:
                 raise
@@ -192,10 +197,11 @@ def _paint_levels(
     return picture
 
 
-def _resumed_work(clock: Clock, state: RunState) -> float:
-    """Return the work of the levels and evaluations that ``state`` has behind it."""
-    finished = sum(work.total for work in clock.levels[: state.level])
-    return finished + state.iteration * clock.levels[state.level].evaluation
+def _resumed_work(clock: Clock, state: RunState, layout: MemoryLayout) -> float:
+    """Return the work of the levels, evaluations and tiles that ``state`` has behind it."""
+    finished, work = sum(work.total for work in clock.levels[: state.level]), clock.levels[state.level]
+    tiles = min(1.0, state.tiles / layout.tiles) * (1 + work.level.iterations)
+    return finished + (state.iteration + tiles) * work.evaluation
 
 
 def _finish(context: RunContext, picture: Array, subject: Subject, full_size: tuple[int, int]) -> Array:

@@ -23,6 +23,9 @@ class RunState:
     ``picture`` (3, h, w) is what the optimiser holds: the window of the level, before masks are applied; None
     if the level has not begun. ``previous`` (3, h, w) is the picture of the level before, and ``maps`` are
     its matches, which stay as they are in the cells ``kept`` (rows, columns).
+
+    Of a level that is painted tile by tile, ``tiles`` are finished, in windows of at most ``tile_window``
+    pixels; ``picture`` has them, and is the enlarged picture of the level before elsewhere.
     """
 
     level: int = 0
@@ -31,6 +34,8 @@ class RunState:
     previous: Array | None = field(default=None, repr=False)
     maps: tuple[NeighbourMap, ...] = field(default=(), repr=False)
     kept: npt.NDArray[np.bool_] | None = field(default=None, repr=False)
+    tiles: int = 0
+    tile_window: int = 0
 
 
 class StateKeeper(Protocol):

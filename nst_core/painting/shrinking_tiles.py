@@ -17,7 +17,7 @@ from nst_core.backends.tiling.layout import network_reach
 from nst_core.errors import DeviceError
 from nst_core.events import Notice
 from nst_core.loss.objective import Objective
-from nst_core.painting.memory import window_for_memory
+from nst_core.painting.memory_budget import window_for_memory
 from nst_core.system.resource_errors import is_out_of_memory
 
 

@@ -21,7 +21,8 @@ from nst_core.backends.interface import Backend
 from nst_core.backends.tiling.layout import Reach, network_reach
 from nst_core.loss.structure import LARGEST_CELL, MARGIN
 from nst_core.loss.weights import loss_layers
-from nst_core.painting.memory import VECTOR_BYTES, MemoryBudget, MemoryLayout, choose_memory_layout
+from nst_core.painting.memory import VECTOR_BYTES, MemoryLayout, choose_memory_layout
+from nst_core.painting.memory_budget import MemoryBudget
 from nst_core.painting.pyramid import SMALLEST_SIDE, Level
 from nst_core.painting.workload import ONE_STYLE, Workload
 from nst_core.settings import Settings
@@ -141,7 +142,7 @@ def choose_level_layout(
     Raises:
         NstError: ``out-of-memory``, see :func:`nst_core.painting.memory.choose_memory_layout`.
     """
-    workload = replace(workload, halved=level.halved)
+    workload = replace(workload, halved=level.halved, refines=level.refines)
     height, width = level_window(box, level, settings, backend.network.architecture).size
     layout = choose_memory_layout(backend, settings, height, width, budget, workload)
     level_pixels, window_pixels = level.height * level.width, height * width

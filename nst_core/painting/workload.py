@@ -15,7 +15,7 @@ class Workload:
     ``content`` says whether there is a content picture. ``styles`` is the number of style pictures,
     ``regions`` the number of regions with styles of their own (1 without regions). ``masked`` says whether
     masks limit where, or how strongly, the picture is painted. ``halved`` says that the level computes its
-    deep layers on its halved picture.
+    deep layers on its halved picture, and ``refines`` that its tiles may be painted one by one.
     """
 
     content: bool = True
@@ -24,6 +24,7 @@ class Workload:
     masked: bool = False
     _: KW_ONLY
     halved: bool = False
+    refines: bool = False
 
     def seeks_matches(self, settings: Settings) -> bool:
         """Return whether the style's most similar positions are targets: there must be something to match."""

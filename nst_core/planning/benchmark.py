@@ -22,7 +22,8 @@ from nst_core.loss.statistics.wasserstein import WASSERSTEIN
 from nst_core.optim.lbfgs import Lbfgs
 from nst_core.optim.preconditioner import inverse_frequency
 from nst_core.painting.clock import Rate
-from nst_core.painting.memory import HISTORY, MemoryBudget
+from nst_core.painting.memory import HISTORY
+from nst_core.painting.memory_budget import MemoryBudget
 from nst_core.painting.regions import PreparedImage
 from nst_core.painting.shrinking_tiles import as_device_error
 from nst_core.painting.upsample import upsample_change

@@ -17,7 +17,8 @@ from nst_core.events import Plan, PlannedLevel
 from nst_core.images.resize import fit
 from nst_core.painting.clock import Rate, estimate_level_work
 from nst_core.painting.fine_style_size import fine_style_settings, fine_style_size
-from nst_core.painting.memory import MemoryBudget, MemoryLayout, memory_budget
+from nst_core.painting.memory import MemoryLayout
+from nst_core.painting.memory_budget import MemoryBudget, memory_budget
 from nst_core.painting.pyramid import Level, check_size, coarsest_side, make_levels
 from nst_core.painting.windows import BoundingBox, choose_level_layout
 from nst_core.painting.workload import ONE_STYLE, Workload
@@ -177,7 +178,13 @@ class _Estimate:
 def plan_event(plan: RunPlan, settings: Settings, engine: Engine) -> Plan:
     """Return the event that reports a plan."""
     levels = tuple(
-        PlannedLevel(width=level.width, height=level.height, iterations=level.iterations, tiles=layout.tiles)
+        PlannedLevel(
+            width=level.width,
+            height=level.height,
+            iterations=level.iterations,
+            tiles=layout.tiles,
+            tile_by_tile=layout.tile_by_tile,
+        )
         for level, layout in zip(plan.levels, plan.layouts, strict=True)
     )
     held = psutil.Process().memory_info().rss if plan.held_bytes is None else plan.held_bytes

@@ -258,7 +258,7 @@ def test_json_prints_events_as_lines(nst: Nst, workdir: Path) -> None:
     kinds = [event["event"] for event in outcome.events]
     assert kinds == ["notice", "plan", "progress", "progress", "progress", "preview", "done"]
     plan, done = outcome.events[1], outcome.events[-1]
-    assert plan["levels"] == [{"width": 72, "height": 48, "iterations": 3, "tiles": 1}]
+    assert plan["levels"] == [{"width": 72, "height": 48, "iterations": 3, "tiles": 1, "tile_by_tile": False}]
     assert plan["bytes"] > 0
     assert [event["iteration"] for event in outcome.events[2:5]] == [1, 2, 3]
     assert outcome.events[5]["path"] == str(Path("frames", "frame-00001.png"))

@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nst_core.api import as_picture
@@ -16,7 +17,9 @@ from nst_core.job import checkpoint as module
 from nst_core.job.checkpoint import Checkpoint, checkpoint_path
 from nst_core.job.model import Job, WeightedStyle
 from nst_core.job.run import run_job
+from nst_core.painting.pyramid import Level
 from nst_core.painting.run import RunCallbacks
+from nst_core.painting.run_state import RunState
 from nst_core.settings import make_settings
 from tests.unit.job.test_run import painting, photo
 
@@ -150,6 +153,19 @@ def test_saved_picture_is_known_until_it_changes(tmp_path):
     assert module.read_stored_run(path).state.level == 0
     picture.write_bytes(b"another one")
     assert not checkpoint.has_saved(picture)
+
+
+def test_finished_tiles_are_kept(tmp_path):
+    path, random = tmp_path / "state", np.random.default_rng(0)
+    picture, previous = (random.random((3, *size), np.float32) for size in ((8, 12), (4, 6)))
+    levels = Level(4, 6, 9), Level(8, 12, 5, refines=True)
+    state = RunState(level=1, picture=picture, previous=previous, tiles=3, tile_window=512)
+    module.write_state(path, module.StoredRun(state, {}, levels))
+    stored = module.read_stored_run(path)
+    assert stored.place == "level 2 of 2, tile 4"
+    assert stored.levels == levels
+    assert (stored.state.tiles, stored.state.tile_window) == (3, 512)
+    np.testing.assert_array_equal(stored.state.picture, picture)
 
 
 def test_every_output_has_a_hidden_file_of_its_own():

@@ -16,7 +16,8 @@ from nst_core.errors import ErrorCode, NstError
 from nst_core.events import Notice, Progress
 from nst_core.optim import vectors
 from nst_core.painting import memory, progress, run, windows
-from nst_core.painting.memory import MemoryBudget, choose_memory_layout, memory_budget
+from nst_core.painting.memory import choose_memory_layout
+from nst_core.painting.memory_budget import DEVICE_SHARE, MemoryBudget, memory_budget
 from nst_core.painting.pyramid import Level
 from nst_core.painting.regions import PreparedImage
 from nst_core.painting.run import PaintOptions, RunCallbacks, evaluate_terms, paint
@@ -109,6 +110,23 @@ def test_24_megapixels_fit_into_4_gigabytes_and_8_on_a_card():
     assert on_card.storage == "half"
 
 
+def test_levels_that_refine_are_painted_tile_by_tile_if_they_do_not_fit():
+    """In less memory, and with less work, than evaluations that go through all tiles."""
+    refines, settings, budget = Workload(refines=True), make_settings({}), MemoryBudget(3 * GB, None)
+    layout = choose_memory_layout(backend(), settings, 4000, 6000, budget, refines)
+    before = choose_memory_layout(backend(), settings, 4000, 6000, budget)
+    assert (layout.tile_by_tile, before.tile_by_tile) == (True, False)
+    assert layout.tiles > 1
+    assert layout.work < 0.75 * before.work
+    assert layout.machine <= budget.machine
+    roomy = MemoryBudget(200 * GB, None)
+    assert choose_memory_layout(backend(), settings, 4000, 6000, roomy, refines).tiles == 1
+    several = backend()
+    several.limits = replace(several.limits, devices=2)
+    shared = choose_memory_layout(several, settings, 4000, 6000, budget, refines)
+    assert (shared.tile_by_tile, shared.tiles > 1) == (False, True)
+
+
 def test_vectors_on_the_host_do_not_count_as_device_memory():
     """As with ONNX Runtime: vectors take the machine's memory, or files if that is scarce."""
     card = backend(gpu=True)
@@ -148,7 +166,7 @@ def test_settings_limit_the_memory_used(monkeypatch):
         backend(gpu=True), make_settings({"max_memory": "5 GB", "max_device_memory": "2GB"})
     )
     assert limited.device == 2 * GB
-    assert plain.device == pytest.approx(memory.DEVICE_SHARE * 8 * GB)
+    assert plain.device == pytest.approx(DEVICE_SHARE * 8 * GB)
     assert limited.machine < 5 * GB
 
 

@@ -67,6 +67,18 @@ def test_only_a_large_finest_level_computes_deep_layers_at_half_size():
     assert not any(level.halved for level in make_levels(1364, 2046, Settings()))
 
 
+def test_levels_past_1024_pixels_only_refine_those_before():
+    assert [level.refines for level in make_levels(3000, 4000, Settings())] == [
+        False,
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert not any(level.refines for level in make_levels(683, 1024, Settings()))
+    assert [level.refines for level in make_levels(2000, 3000, Settings(coarsest=0))] == [False]
+
+
 @pytest.mark.parametrize(
     ("settings", "workload"),
     [
@@ -79,6 +91,18 @@ def test_only_a_large_finest_level_computes_deep_layers_at_half_size():
 )
 def test_losses_without_both_depths_are_computed_at_full_size(settings, workload):
     assert not any(level.halved for level in make_levels(1365, 2048, settings, workload))
+
+
+@pytest.mark.parametrize(
+    ("settings", "workload"),
+    [
+        (Settings(loss="paper"), Workload()),
+        (Settings(), Workload(content=False)),
+        (Settings(), Workload(styles=0)),
+    ],
+)
+def test_losses_without_both_pictures_are_painted_as_a_whole(settings, workload):
+    assert not any(level.refines for level in make_levels(1365, 2048, settings, workload))
 
 
 def test_setting_iterations_applies_to_the_last_level():

@@ -15,7 +15,8 @@ from nst_core.loss.objective import Structure, TotalVariation
 from nst_core.loss.priors import prior_loss
 from nst_core.painting import windows
 from nst_core.painting.masked import MaskedEvaluator
-from nst_core.painting.memory import MemoryBudget, choose_memory_layout
+from nst_core.painting.memory import choose_memory_layout
+from nst_core.painting.memory_budget import MemoryBudget
 from nst_core.painting.pyramid import Level
 from nst_core.painting.regions import PreparedImage, StyleRegion
 from nst_core.painting.run import RunCallbacks, evaluate_terms, paint

@@ -17,7 +17,7 @@ from nst_core.images.resize import fit
 from nst_core.job.model import Job
 from nst_core.job.prepare import painted_size, result_size
 from nst_core.painting.clock import Clock, Rate, estimate_level_work
-from nst_core.painting.memory import MemoryBudget
+from nst_core.painting.memory_budget import MemoryBudget
 from nst_core.painting.workload import ONE_STYLE, Workload
 from nst_core.planning import benchmark, rate_cache, run_plan
 from nst_core.planning.benchmark import measure_rate
@@ -52,7 +52,8 @@ def test_without_a_time_limit_the_full_size_is_optimised(engine):
     assert (plan.levels[-1].height, plan.levels[-1].width) == plan.full_size == (2000, 3000)
     seconds = TEN.start
     for level, layout in zip(plan.levels, plan.layouts, strict=True):
-        passes = 2 * layout.depth  # of the content and of the style
+        # Of the content and of the style; of the start, as a whole and in tiles that are painted one by one.
+        passes = (4 if layout.tile_by_tile else 2) * layout.depth
         evaluations, targets = (
             10.0 * layout.work * (level.iterations + 1),
             passes * 6.0 * layout.margin_factor,
@@ -81,7 +82,7 @@ def test_thin_pictures_stay_large_enough_for_the_network(engine, size, settings)
 
 
 def test_time_limit_leads_to_sizes_that_fit_into_memory(engine, monkeypatch):
-    monkeypatch.setattr(run_plan, "memory_budget", lambda *_: MemoryBudget(1.5e9, None))
+    monkeypatch.setattr(run_plan, "memory_budget", lambda *_: MemoryBudget(1.1e9, None))
     with pytest.raises(NstError) as raised:
         plan_of(4000, 6000, engine)
     assert raised.value.code is ErrorCode.OUT_OF_MEMORY
@@ -89,7 +90,7 @@ def test_time_limit_leads_to_sizes_that_fit_into_memory(engine, monkeypatch):
         plan = plan_of(4000, 6000, engine, {"time_limit": limit})
         assert plan.full_size == (4000, 6000)
         assert plan.seconds <= limit
-        assert max(layout.machine for layout in plan.layouts) <= 1.5e9
+        assert max(layout.machine for layout in plan.layouts) <= 1.1e9
     monkeypatch.setattr(run_plan, "memory_budget", lambda *_: MemoryBudget(1e8, None))
     with pytest.raises(NstError, match="memory"):
         plan_of(4000, 6000, engine, {"time_limit": 60.0})

@@ -10,7 +10,8 @@ from nst_core.backends.interface import Tiling
 from nst_core.backends.pytorch.backend import TorchBackend
 from nst_core.backends.pytorch.multi_gpu import DistributedBackend
 from nst_core.errors import ErrorCode, NstError
-from nst_core.painting.memory import MemoryBudget, choose_memory_layout
+from nst_core.painting.memory import choose_memory_layout
+from nst_core.painting.memory_budget import MemoryBudget
 from nst_core.settings import make_settings
 from tests.unit.backends.tiling.test_evaluator import LAYER_SETS, assert_same, make_objective, picture
 
