@@ -11,6 +11,9 @@ tiles and window; planned and actual seconds; seconds per evaluation and megapix
 the gradient, as a share of the largest gradient; its length, as a share of the gradient's; and the difference
 of the losses. ``--seams`` writes a picture of the first, in which white is 1e-5. ``--exact`` also prints the
 distance of the untiled gradient from the one in double precision (torch), which needs 6 kB per pixel.
+
+``--refining`` measures a level that refines the one before, with deep layers at half size from 2048 pixels
+on, twice: evaluated through all tiles (``as before``), and painted tile by tile; then the ratio of both.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +34,15 @@ from nst_core.backends.choose import Engine, open_engine
 from nst_core.backends.interface import Tiling
 from nst_core.backends.tiling.features import TiledFeatures
 from nst_core.painting.clock import estimate_level_work
-from nst_core.painting.memory import choose_memory_layout, memory_budget
-from nst_core.painting.pyramid import Level
+from nst_core.painting.memory import choose_memory_layout
+from nst_core.painting.memory_budget import memory_budget
+from nst_core.painting.pyramid import HALVED_FROM, Level
 from nst_core.painting.regions import PreparedImage
-from nst_core.painting.run import RunCallbacks, paint
+from nst_core.painting.run import PaintOptions, RunCallbacks, paint
+from nst_core.painting.run_state import NoStates, RunState
 from nst_core.painting.subject import Subject
 from nst_core.painting.targets import make_objective
+from nst_core.painting.windows import choose_level_layout
 from nst_core.planning.benchmark import measure_rate
 from nst_core.settings import Settings, make_settings
 from nst_core.vgg.store import ModelStore
@@ -85,17 +92,27 @@ def content_and_style(height: int, width: int) -> Subject:
     )
 
 
-def measure(height: int, width: int, iterations: int, engine: Engine, settings: Settings) -> dict:
-    """Paint one level of a size and return its measurements."""
+class AtLastLevel(NoStates):
+    """A run whose last of two levels begins, with the picture of the level before."""
+
+    def __init__(self, height: int, width: int) -> None:
+        self.start = RunState(level=1, previous=picture(4, height, width))
+
+
+def measure(level: Level, engine: Engine, settings: Settings, *, first: bool = True) -> dict:
+    """Paint one level and return its measurements; unless it is the ``first``, it has one before it."""
+    height, width = level.height, level.width
     subject = content_and_style(height, width)
-    rate, levels = measure_rate(engine), (Level(height, width, iterations),)
-    layout = choose_memory_layout(
-        engine.backend, settings, height, width, memory_budget(engine.backend, settings)
+    rate, small = measure_rate(engine), (height // 2, width // 2)
+    layout = choose_level_layout(
+        engine.backend, settings, level, None, memory_budget(engine.backend, settings)
     )
-    work = estimate_level_work(levels, [layout], settings, engine.network.architecture, rate)[0]
+    work = estimate_level_work((level,), [layout], settings, engine.network.architecture, rate)[0]
+    levels = (level,) if first else (Level(*small, 1), level)
+    options = PaintOptions() if first else PaintOptions(states=AtLastLevel(*small))
     before = psutil.Process().memory_info()
     with Peak() as peak:
-        painted = paint(subject, settings, levels, engine, RunCallbacks())
+        painted = paint(subject, settings, levels, engine, RunCallbacks(), options)
     evaluation = painted.seconds * work.evaluation / work.total
     measurements = {
         "height": height,
@@ -176,7 +193,11 @@ def print_one(options: argparse.Namespace) -> None:
     if options.difference:
         print(json.dumps(difference_of_tiles(height, width, engine, settings, options)))
     else:
-        print(json.dumps(measure(height, width, options.evaluations, engine, settings)))
+        level, refining = Level(height, width, options.evaluations), options.way is not None
+        if refining:
+            halved = max(height, width) >= HALVED_FROM
+            level = replace(level, matching=0.5, halved=halved, refines=options.way == "tiles")
+        print(json.dumps(measure(level, engine, settings, first=not refining)))
     engine.close()
 
 
@@ -225,6 +246,8 @@ def main() -> None:
     parser.add_argument("--seams", type=Path)
     parser.add_argument("--exact", action="store_true")
     parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--refining", action="store_true")
+    parser.add_argument("--way", choices=("passes", "tiles"), help=argparse.SUPPRESS)
     parser.add_argument("--difference", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
@@ -234,6 +257,14 @@ def main() -> None:
     print("| MP | size | tiles | window | history | planned s | s | s/MP | GB | planned GB | device GB |")
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for megapixels in options.megapixels.split(","):
+        if options.refining:
+            before, after = (
+                measure_in_process(options, megapixels, "--way", way) for way in ("passes", "tiles")
+            )
+            print(table_row(f"{megapixels} as before", before))
+            print(table_row(f"{megapixels} tile by tile", after))
+            print(f"ratio {after['seconds_per_megapixel'] / before['seconds_per_megapixel']:.2f}", flush=True)
+            continue
         print(table_row(megapixels, measure_in_process(options, megapixels)), flush=True)
         if float(megapixels) <= options.whole_up_to:
             uncapped = measure_in_process(options, megapixels, capped=False)
