@@ -18,8 +18,8 @@ from nst_core.settings import Settings
 from nst_core.vgg.layers import Architecture
 
 MARGIN = 32
-"""Pixels that a tile is painted beyond what it owns. Twice that if the deep layers are computed at half size,
-where they see twice as far. nst_core/docs/painting.md compares others."""
+"""Pixels that a tile is painted beyond what it owns. More helps small tiles only, and costs time:
+nst_core/docs/painting.md compares others."""
 
 RAMP = 32
 """Pixels over which one tile passes into the next, half of them on each side of the border."""
@@ -34,8 +34,8 @@ def painting_reach(settings: Settings, architecture: Architecture, *, halved: bo
     Windows start at whole positions of all layers, and at whole cells of the structure.
     """
     step = max(network_reach(loss_layers(settings), architecture).step, LARGEST_CELL)
-    factor = 2 if halved else 1
-    return Reach(factor * MARGIN, factor * step, factor * step)
+    step *= 2 if halved else 1
+    return Reach(MARGIN, step, step)
 
 
 def painting_tiles(size: tuple[int, int], window: int, reach: Reach) -> tuple[Tile, ...]:
