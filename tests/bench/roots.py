@@ -28,7 +28,6 @@ from nst_core.array_types import Array
 from nst_core.images.read import read_picture
 from nst_core.images.resize import resize
 from nst_core.loss.statistics.base import Distance, StyleTarget
-from nst_core.loss.statistics.gaussians import blur_variance, energy_per_square
 from nst_core.loss.statistics.wasserstein import WASSERSTEIN
 from nst_core.vgg.features import OnnxFeatures
 from tests.bench.gpu_check.pictures import difference, open_network
@@ -93,8 +92,7 @@ WAYS: dict[str, Roots] = {
 
 def distance(second: Array, mean: Array, target: StyleTarget, roots: Roots) -> tuple[Distance, int]:
     """Return the engine's distance computed in float32 with ``roots``, and their iterations."""
-    (root,) = target.derived
-    scale, blur = energy_per_square(target.second), blur_variance(target.second)
+    root, scale, blur = target.derived
     identity = np.eye(len(mean), dtype=np.float32)
     covariance = second - np.outer(mean, mean) + identity * blur
     style_covariance = target.second - np.outer(target.mean, target.mean) + identity * blur
