@@ -188,7 +188,8 @@ def print_one(options: argparse.Namespace) -> None:
     height, width = size_of(float(options.one))
     engine_settings = {"engine": options.engine, "device": options.device, "model": options.model}
     limits = {"max_memory": options.max_memory, "max_device_memory": options.max_device_memory}
-    settings = make_settings({**engine_settings, **limits, "coarsest": 0})
+    others = {"matching": 0} if options.way else {}  # a level that refines seeks no matches
+    settings = make_settings({**engine_settings, **limits, **others, "coarsest": 0})
     engine = open_engine(settings, ModelStore(), lambda _notice: None)
     if options.difference:
         print(json.dumps(difference_of_tiles(height, width, engine, settings, options)))
