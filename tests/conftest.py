@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import re
@@ -87,5 +88,6 @@ def swiftshader() -> Iterator[None]:
                 onnxruntime.unregister_execution_provider_library(graphics_cards.PROVIDER)
             graphics_cards.register.cache_clear()
             yield
+            gc.collect()  # sessions on the card end while it is there
     except software_card.NotHere as error:
         pytest.skip(str(error))

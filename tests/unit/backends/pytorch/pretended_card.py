@@ -7,6 +7,7 @@ operations that make the host wait. :func:`pretend` opens the mode, :class:`Watc
 from __future__ import annotations
 
 import ctypes
+import gc
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,6 +54,7 @@ def _guard_of(device: str) -> Iterator[None]:
     try:
         yield
     finally:
+        gc.collect()  # what is on the card must not outlive its guard: PyTorch would end the process
         guards[NUMBER[device]] = before
 
 
