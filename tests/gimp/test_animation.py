@@ -81,22 +81,3 @@ def test_frames_are_painted_into_a_group_and_a_cancelled_run_leaves_none(desktop
     assert desktop.result(number)[0] == "cancel"
     assert layers(desktop, film) == after
     desktop.wait_until_clean()
-
-
-def test_finished_frames_are_kept_when_the_rest_is_not(desktop: GimpDesktop) -> None:
-    desktop.gimp.set_engine_mode("recorded")
-    forget_events(desktop)
-    film = desktop.ask(FRAMES.format(count=24))
-    before = layers(desktop, film)
-    number = call(desktop, film, result="group", iterations=40, quality="fine")
-    desktop.screen.key("alt+p", desktop.wait_for_window(DIALOG))
-    window = desktop.wait_for_window(PAINTING_WINDOW)
-    desktop.wait_until(lambda: events(desktop, "frame"), "the first finished frame")
-    desktop.screen.key("alt+k", window)
-    assert desktop.result(number)[0] == "success"
-    finished = len(events(desktop, "frame"))
-    after = layers(desktop, film)
-    assert 1 <= finished < len(before[0]) - 1
-    assert len(after[0]) - 1 == finished
-    assert after[1:] == before, "the originals stay"
-    desktop.wait_until_clean()
