@@ -219,7 +219,7 @@ def format_time_left(seconds: float | None) -> str:
 def format_plan_sentence(plan: Plan) -> str:
     """Return the plan as one sentence, for ``--verbose``."""
     levels = ", ".join(
-        f"{level.width} x {level.height} ({level.iterations}" + f"{_tiles_in_words(level)})"
+        f"{level.width} x {level.height} ({level.iterations}{_tiles_in_words(level)})"
         for level in plan.levels
     )
     upsampled = f", upsampled to {plan.width} x {plan.height}" if _is_upsampled(plan) else ""

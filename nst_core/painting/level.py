@@ -28,6 +28,7 @@ from nst_core.painting.resample import resize_mask
 from nst_core.painting.run_context import RunContext
 from nst_core.painting.run_state import RunState
 from nst_core.painting.subject import Subject
+from nst_core.painting.windows import Window
 from nst_core.system.resource_errors import is_out_of_memory
 from nst_core.vgg.layers import LAYERS, up_to_deepest
 
@@ -84,10 +85,8 @@ def open_level(context: RunContext, subject: Subject, layout: MemoryLayout, star
     picture = context.backend.upload(first)
     del first  # the host's copy is not needed during the first evaluation
     wave = math.inf if subject.content is not None else _longest_style_wave(context)
-    precondition = inverse_frequency(picture, longest_wave=wave)
-    if subject.anchor is not None:
-        freedom = pixel_freedom(subject.anchor, context.reporter.level)
-        precondition = with_freedom(precondition, context.backend.upload(view.window.cut(freedom)))
+    freedom = pixel_freedom(subject.anchor, context.reporter.level)
+    precondition = make_preconditioner(context, picture, view.window, freedom, longest_wave=wave)
     optimizer = start_optimizer(context, best_terms, picture, layout, start.iteration, precondition)
     adopt_curvature(context, optimizer, context.curvature.enlarged(*picture.shape[1:]))
     context.reporter.add_work(context.reporter.work.evaluation)
@@ -146,11 +145,27 @@ def _longest_style_wave(context: RunContext) -> float:
     return up_to_deepest(names, LAYERS[context.backend.network.architecture])[-1].receptive_field
 
 
-def pixel_freedom(anchor: Anchor, level: Level) -> Array:
+def pixel_freedom(anchor: Anchor | None, level: Level) -> Array | None:
     """Return how freely each pixel of a level moves, (height, width), if a frame is held to ``anchor``."""
-    mask = resize_mask(anchor.mask, level.height, level.width)
-    assert mask is not None  # noqa: S101 -- an anchor has one
+    mask = None if anchor is None else resize_mask(anchor.mask, level.height, level.width)
+    if mask is None:
+        return None
     return np.asarray(1.0 / np.sqrt(1.0 + np.float32(ANCHOR_STIFFNESS) * mask), np.float32)
+
+
+def make_preconditioner(
+    context: RunContext,
+    picture: DeviceArray,
+    window: Window,
+    freedom: Array | None,
+    *,
+    longest_wave: float = math.inf,
+) -> Callable[[DeviceArray], DeviceArray]:
+    """Return the preconditioner of ``picture`` (3, h, w), the ``window`` of what ``freedom`` is about."""
+    precondition = inverse_frequency(picture, longest_wave=longest_wave)
+    if freedom is None:
+        return precondition
+    return with_freedom(precondition, context.backend.upload(window.cut(freedom)))
 
 
 def start_optimizer(

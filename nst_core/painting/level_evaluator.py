@@ -6,7 +6,7 @@ starts from. The deep layers of a halved level are evaluated on the halved pictu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from nst_core.array_types import Array, DeviceArray, array_namespace
@@ -40,6 +40,13 @@ Wrapper = MaskedEvaluator | LuminanceEvaluator
 """An evaluator that changes the picture before another evaluates it."""
 
 
+def compose(wrappers: Iterable[Wrapper], picture: DeviceArray) -> DeviceArray:
+    """Return the optimiser's ``picture`` (3, h, w) as the network sees it; outermost wrappers come first."""
+    for wrapper in wrappers:
+        picture = wrapper.compose(picture)
+    return picture
+
+
 @dataclass(frozen=True)
 class LevelView:
     """Turns the picture that the optimiser holds into a picture of the whole level.
@@ -54,9 +61,7 @@ class LevelView:
 
     def compose(self, picture: DeviceArray) -> DeviceArray:
         """Return ``picture`` (3, h, w) as the network sees it."""
-        for wrapper in self.wrappers:
-            picture = wrapper.compose(picture)
-        return picture
+        return compose(self.wrappers, picture)
 
     def whole_level(self, pixels: Array) -> Array:
         """Return ``pixels`` of the window (3, h, w) in the whole level (3, H, W)."""

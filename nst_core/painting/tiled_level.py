@@ -16,14 +16,14 @@ from nst_core.backends.tiling.layout import Tile, window_pixels
 from nst_core.loss.layer_parts import LayerPart
 from nst_core.optim.adam import Adam
 from nst_core.optim.lbfgs import Lbfgs, OptimizerState
-from nst_core.optim.preconditioner import inverse_frequency, with_freedom
 from nst_core.painting.half_size import half_window, halved_pixels
-from nst_core.painting.level import adopt_curvature, pixel_freedom, start_optimizer
+from nst_core.painting.level import adopt_curvature, make_preconditioner, pixel_freedom, start_optimizer
 from nst_core.painting.level_evaluator import (
     BestTerms,
     LevelTargets,
     Wrapper,
     bind_parts,
+    compose,
     features_of,
     make_level_targets,
     wrap,
@@ -91,10 +91,7 @@ class OpenTile:
 
     def change(self, context: RunContext) -> Array:
         """Return the change (3, h, w) that the best picture so far makes."""
-        picture = self.picture
-        for wrapper in self.wrappers:
-            picture = wrapper.compose(picture)
-        return context.backend.download(picture) - self.start
+        return context.backend.download(compose(self.wrappers, self.picture)) - self.start
 
 
 def open_tiled_level(
@@ -116,16 +113,14 @@ def open_tiled_level(
         for part, objective in targets.parts.items()
     }
     reach = painting_reach(context.settings, context.backend.network.architecture, halved=level.halved)
-    freedom = None
-    if subject.anchor is not None:
-        freedom = targets.window.cut(pixel_freedom(subject.anchor, level))
+    freedom = pixel_freedom(subject.anchor, level)
     return TiledLevel(
         targets=targets,
         parts=parts,
         previous=previous,
         tiles=painting_tiles(targets.window.size, layout.window or max(targets.window.size), reach),
         layout=layout,
-        freedom=freedom,
+        freedom=None if freedom is None else targets.window.cut(freedom),
     )
 
 
@@ -156,9 +151,7 @@ def open_tile(context: RunContext, level: TiledLevel, tile: Tile) -> OpenTile | 
     evaluator = bind_parts(context, parts, window.size, layout, work)
     best_terms, wrappers = wrap(evaluator, backend, images, parts)
     picture = backend.upload(start)
-    precondition = inverse_frequency(picture)
-    if level.freedom is not None:
-        precondition = with_freedom(precondition, backend.upload(window.cut(level.freedom)))
+    precondition = make_preconditioner(context, picture, window, level.freedom)
     optimizer = start_optimizer(context, best_terms, picture, layout, 0, precondition)
     size = level.targets.window.size
     adopt_curvature(context, optimizer, context.curvature.in_part(size, window.rows, window.columns))

@@ -13,8 +13,8 @@ from tests.gimp.inside.animation_cases import scene
 from tests.gimp.inside.cases import new_image, new_layer, add_group
 film = new_image(48, 40)
 walk = add_group(film, "walk")
-for number in range({count}):
-    new_layer(walk, f"step {{number}} (80ms) (replace)", values=scene(number, 4))
+for number in range(3):
+    new_layer(walk, f"step {number} (80ms) (replace)", values=scene(number, 4))
 answer = film.get_id()
 """
 CALL = """
@@ -52,7 +52,7 @@ def layers(desktop: GimpDesktop, image: int) -> list[list[str]]:
 def test_frames_are_painted_into_a_group_and_a_cancelled_run_leaves_none(desktop: GimpDesktop) -> None:
     desktop.gimp.set_engine_mode("recorded")
     forget_events(desktop)
-    film = desktop.ask(FRAMES.format(count=3))
+    film = desktop.ask(FRAMES)
     before = layers(desktop, film)
     names = before[0][1:]
 

@@ -23,7 +23,11 @@ PREVIEW_SIDE = 200
 
 
 def ask_for_file(parent, current: str = ""):
-    """Ask for a picture file, first in the folder of ``current``; return its Gio.File, or None."""
+    """Ask for a picture file; return its Gio.File, or None.
+
+    The chooser opens at ``current`` if that is the user's own file, else at the one used last, else in the
+    folder of pictures.
+    """
     chooser = Gtk.FileChooserDialog(
         title=_("Choose a painting"), transient_for=parent, action=Gtk.FileChooserAction.OPEN
     )

@@ -54,7 +54,7 @@ def _guard_of(device: str) -> Iterator[None]:
     try:
         yield
     finally:
-        gc.collect()  # what is on the card must not outlive its guard: PyTorch would end the process
+        gc.collect()  # nothing on the card outlives its guard
         guards[NUMBER[device]] = before
 
 
